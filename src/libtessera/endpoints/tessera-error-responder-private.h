@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "endpoints/tessera-exchange-private.h"
+#include "base/tessera-error.h"
+
+G_BEGIN_DECLS
+
+/* The one place where an error becomes an answer and a line in the log. */
+
+/* Why a request was refused, for the developer who reads the log: the rule, what was registered and
+ * what came. No secrets. */
+typedef struct {
+  const char *rule; /* static: "redirect_uri", "code_verifier", "audience", … */
+  char *registered;
+  char *came;
+} TesseraExplanation;
+
+void tessera_explanation_set (TesseraExplanation *self, const char *static_rule, const char *registered, const char *came);
+void tessera_explanation_clear (TesseraExplanation *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraExplanation, tessera_explanation_clear)
+
+/* JSON error of RFC 6749 §5.2: status from the error table, WWW-Authenticate with 401, Retry-After
+ * with 429 and 503. Any domain but TESSERA_ERROR is answered as server_error with a fixed text. One
+ * escaped log line. @explanation may be NULL. */
+void tessera_exchange_respond_error (TesseraExchange *self, const GError *error, const TesseraExplanation *explanation);
+/* The same with another status (405, 413, 415): what the HTTP front refuses. */
+void tessera_exchange_respond_http_error (TesseraExchange *self, guint status, const char *static_description);
+/* Only the log line: `refused request=ID error=NAME rule=… registered=… came=… client=… from=…`. */
+void tessera_exchange_log_refusal (TesseraExchange *self, const GError *error, const TesseraExplanation *explanation);
+
+G_END_DECLS

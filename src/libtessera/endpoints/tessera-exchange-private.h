@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-json-private.h"
+#include "base/tessera-params-private.h"
+
+G_BEGIN_DECLS
+
+/* One HTTP request and its one answer, without an HTTP library. The front (the libsoup adapter; later
+ * the gate) fills in the request, borrowed until the exchange is answered; an endpoint answers now or
+ * later, exactly once. Main loop only. Whoever keeps it beyond its function holds a reference. */
+typedef struct _TesseraExchange TesseraExchange;
+
+typedef struct {
+  /* Value of a request header, NULL when absent. The front has refused repeated ones that must be
+   * single (Authorization, Host, Content-Type). */
+  const char *(*get_header) (TesseraExchange *self, const char *name);
+  /* The answer is complete in the exchange; send it. */
+  void (*send) (TesseraExchange *self);
+} TesseraExchangeFront;
+
+typedef struct {
+  const char *name; /* static */
+  char *value;
+} TesseraHeader;
+
+struct _TesseraExchange {
+  guint ref_count;
+  const TesseraExchangeFront *front;
+  gpointer front_data;
+  GDestroyNotify front_data_free;
+
+  /* The request */
+  const char *method;
+  const char *path;  /* raw, without the query */
+  const char *query; /* raw, or NULL */
+  const char *body;
+  gsize body_length;
+  const char *remote_address;
+  gboolean secure;     /* came over TLS */
+  char request_id[32]; /* also on the error page and in every log line */
+
+  /* The answer */
+  gboolean answered;
+  guint status;
+  const char *content_type; /* static, or NULL: no body */
+  GBytes *response;
+  GArray *headers; /* TesseraHeader */
+};
+
+TesseraExchange *tessera_exchange_new (const TesseraExchangeFront *front, gpointer front_data, GDestroyNotify front_data_free);
+TesseraExchange *tessera_exchange_ref (TesseraExchange *self);
+void tessera_exchange_unref (TesseraExchange *self); /* unanswered at the end: answered with server_error */
+
+const char *tessera_exchange_get_header (TesseraExchange *self, const char *name);
+/* The value of a cookie (RFC 6265 §5.4), owned; NULL when absent or sent twice. */
+char *tessera_exchange_dup_cookie (TesseraExchange *self, const char *name);
+/* The form body read strictly, or the query. Content type was checked by the front. */
+TesseraParams *tessera_exchange_parse_form (TesseraExchange *self, GError **error);
+TesseraParams *tessera_exchange_parse_query (TesseraExchange *self, GError **error);
+
+void tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value);
+/* Takes @body (NULL: empty). Adds what every answer carries (nosniff). */
+void tessera_exchange_respond (TesseraExchange *self, guint status, const char *static_content_type, GBytes *body);
+/* application/json, `Cache-Control: no-store`, `Pragma: no-cache` (RFC 6749 §5.1). Takes @json. */
+void tessera_exchange_respond_json (TesseraExchange *self, guint status, json_t *json);
+/* 303 See Other, no-store (RFC 9700 §4.12). */
+void tessera_exchange_redirect (TesseraExchange *self, const char *location);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraExchange, tessera_exchange_unref)
+
+G_END_DECLS

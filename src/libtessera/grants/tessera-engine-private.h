@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-throttle-private.h"
+#include "jose/tessera-key-ring-private.h"
+#include "jose/tessera-signature-cache-private.h"
+#include "model/tessera-access-token-private.h"
+#include "model/tessera-authorization-request-private.h"
+#include "model/tessera-revocation-private.h"
+#include "model/tessera-settings-private.h"
+#include "store/tessera-client-registry-private.h"
+#include "store/tessera-deny-list-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _TesseraExchange TesseraExchange;
+typedef struct _TesseraIssuance TesseraIssuance;
+
+/* What the layers to the right do for those to the left. All on the main loop; any may be NULL. */
+typedef struct {
+  /* Before signing: add claims, narrow the scope, refuse. NULL while no handler is connected. */
+  gboolean (*issue_token) (gpointer data, TesseraIssuance *issuance, GError **error);
+  void (*token_issued) (gpointer data, TesseraClaims *claims, gboolean refreshed);
+  void (*revoked) (gpointer data, TesseraRevocation *revocation);
+  void (*introspected) (gpointer data, const char *client_id, gboolean active);
+  /* Log in, ask for consent; ends in tessera_authorization_endpoint_approve() or _refuse(). */
+  void (*interact) (gpointer data, TesseraExchange *exchange, TesseraAuthorizationRequest *request);
+  /* An error before the redirect_uri can be trusted: a page. */
+  void (*show_error) (gpointer data, TesseraExchange *exchange, const GError *error);
+  /* The answer leaves for a private-use scheme: a page that says so. */
+  void (*show_return) (gpointer data, TesseraExchange *exchange, TesseraAuthorizationRequest *request, const char *location);
+} TesseraEngineHooks;
+
+/* The parts of one server, as the grants and endpoints see them. Plain and borrowed: the server owns
+ * what it points to. Before `ready` nothing but settings, clock and clients is there. */
+typedef struct {
+  TesseraSettings *settings;
+  GPtrArray *resources; /* TesseraResource* */
+  TesseraClock *clock;
+  TesseraClientRegistry *clients;
+  TesseraThrottle *client_throttle; /* failed client authentications by (client, address) */
+
+  gboolean ready;
+  TesseraKeyRing *keys;
+  TesseraDenyList *deny_list;
+  TesseraCommitter *committer;
+  TesseraSignatureCache *signatures;
+
+  TesseraEngineHooks hooks;
+  gpointer hooks_data;
+} TesseraEngine;
+
+/* The longest lifetime an access token of this server can have, in milliseconds. */
+gint64 tessera_engine_get_longest_lifetime_ms (TesseraEngine *self);
+/* Signature, type, issuer, times, key state and deny-list: the one place that accepts an access token.
+ * @audience NULL: any. TESSERA_ERROR_INVALID_TOKEN. */
+TesseraAccessToken *tessera_engine_check_token (TesseraEngine *self, const char *token, gsize length, const char *audience, GError **error);
+/* As above without the deny-list: for revocation, which must find what is denied already. */
+TesseraAccessToken *tessera_engine_verify_token (TesseraEngine *self, const char *token, gsize length, GError **error);
+
+G_END_DECLS

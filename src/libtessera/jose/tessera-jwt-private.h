@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "jose/tessera-claims-private.h"
+#include "jose/tessera-key-private.h"
+
+G_BEGIN_DECLS
+
+/* Compact JWS (RFC 7515 §3.1) with a JSON claim set: made and verified by OpenSSL with keys that
+ * stay parsed. Only the compact form, only the four algorithms, only the key's own one. */
+typedef struct {
+  char *typ; /* as it stands in the header; NULL when absent */
+  char *kid; /* at most 128 characters; NULL when absent */
+  TesseraAlgorithm algorithm;
+  TesseraClaims *claims;
+  /* Borrowed from the token text: */
+  const char *signing_input;
+  gsize signing_input_length;
+  guint8 signature[TESSERA_SIGNATURE_MAX];
+  gsize signature_length;
+} TesseraJwt;
+
+#define TESSERA_JWT_MAX_LENGTH 8192
+
+/* header.payload.signature with header {"alg","kid","typ"}. */
+char *tessera_jwt_sign (TesseraKey *key, const char *typ, TesseraClaims *claims, GError **error);
+/* Syntax only; nothing is believed yet. Refuses `crit`, `zip`, `b64`, unknown algorithms, duplicate
+ * members, lax base64url, more than TESSERA_JWT_MAX_LENGTH bytes; ignores jku, jwk, x5u, x5c.
+ * @token must outlive the result. TESSERA_ERROR_INVALID_TOKEN. */
+TesseraJwt *tessera_jwt_parse (const char *token, gsize length, GError **error);
+gboolean tessera_jwt_verify (const TesseraJwt *self, TesseraKey *key);
+void tessera_jwt_free (TesseraJwt *self);
+/* RFC 8725 §3.11: case-insensitive, `application/` optional. */
+gboolean tessera_jwt_has_type (const TesseraJwt *self, const char *typ);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraJwt, tessera_jwt_free)
+
+G_END_DECLS

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-clock-private.h"
+#include "jose/tessera-key-private.h"
+
+G_BEGIN_DECLS
+
+/* The keys of one server and their states (design.md §4). Of each algorithm in use there is one
+ * active and one next key. On disk: `keyring.json` (kid, algorithm, state, times) and a PEM file a
+ * key, all 0600 in a directory 0700; `rotation.key` beside them. Files that others can read, a
+ * missing file, or a kid that is not the thumbprint refuse the load; nothing is ever generated over
+ * existing state. Safe in any thread. */
+typedef struct _TesseraKeyRing TesseraKeyRing;
+
+typedef enum {
+  TESSERA_KEY_NEXT,
+  TESSERA_KEY_ACTIVE,
+  TESSERA_KEY_RETIRED,
+  TESSERA_KEY_REVOKED
+} TesseraKeyState;
+
+typedef struct {
+  TesseraKey *key;
+  TesseraKeyState state;
+  gint64 created_ms;
+  gint64 changed_ms; /* when it took its present state */
+} TesseraKeyEntry;
+
+void tessera_key_entry_free (TesseraKeyEntry *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraKeyEntry, tessera_key_entry_free)
+
+/* Blocking: reads @directory, or makes it and the keys of @algorithm at the first start (NULL: in
+ * memory only). @may_create FALSE: an absent or empty directory is an error (the database beside it
+ * has state already). Errors: TESSERA_SETUP_ERROR_KEY. */
+TesseraKeyRing *tessera_key_ring_open (const char *directory,
+                                       TesseraAlgorithm algorithm,
+                                       gboolean may_create,
+                                       TesseraClock *clock,
+                                       GError **error);
+void tessera_key_ring_free (TesseraKeyRing *self);
+
+/* Blocking: makes next and active of @algorithm if there are none. */
+gboolean tessera_key_ring_ensure (TesseraKeyRing *self, TesseraAlgorithm algorithm, GError **error);
+/* What signs now; NULL if ensure was never called for @algorithm. Owned. */
+TesseraKey *tessera_key_ring_dup_active (TesseraKeyRing *self, TesseraAlgorithm algorithm);
+/* Any published key (next, active, retired); NULL for unknown and revoked ones. Owned. */
+TesseraKey *tessera_key_ring_lookup (TesseraKeyRing *self, const char *kid);
+GPtrArray *tessera_key_ring_list (TesseraKeyRing *self); /* TesseraKeyEntry*, owned */
+
+/* RFC 7517 §5, serialised when a key changes, not when it is asked for. */
+GBytes *tessera_key_ring_dup_jwks (TesseraKeyRing *self, char **out_etag);
+
+/* Blocking (generates a key, writes files). rotate: next becomes active, active becomes retired,
+ * another next is made; TESSERA_SETUP_ERROR_TOO_EARLY with the seconds left while next was published
+ * for less than @jwks_max_age seconds, unless @now. retire: only a next or retired key is dropped
+ * from the JWKS; the active one is refused. revoke: out of the JWKS at once (an active key is
+ * replaced by its next). prune: drops retired keys @lifetime_ms after they were retired. */
+gboolean tessera_key_ring_rotate (TesseraKeyRing *self,
+                                  TesseraAlgorithm algorithm,
+                                  gint64 jwks_max_age,
+                                  gboolean now,
+                                  GError **error);
+gboolean tessera_key_ring_retire (TesseraKeyRing *self, const char *kid, GError **error);
+gboolean tessera_key_ring_revoke (TesseraKeyRing *self, const char *kid, GError **error);
+gboolean tessera_key_ring_prune (TesseraKeyRing *self, gint64 lifetime_ms, GError **error);
+
+/* 32 bytes from which successors of refresh tokens are derived (design.md §4). */
+const guint8 *tessera_key_ring_get_rotation_key (TesseraKeyRing *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraKeyRing, tessera_key_ring_free)
+
+G_END_DECLS

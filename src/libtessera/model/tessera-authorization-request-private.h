@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "model/tessera-client.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+  TESSERA_PROMPT_NONE = 1 << 0,
+  TESSERA_PROMPT_LOGIN = 1 << 1,
+  TESSERA_PROMPT_CONSENT = 1 << 2,
+  TESSERA_PROMPT_SELECT_ACCOUNT = 1 << 3
+} TesseraPrompt;
+
+/* A validated authorization request (RFC 6749 §4.1.1). Immutable, reference-counted. */
+typedef struct {
+  gint ref_count;
+  TesseraClient *client;
+  char *redirect_uri;
+  gboolean redirect_uri_was_sent;
+  char *state; /* or NULL */
+  char *scope;
+  char *resources;      /* separated by single spaces, or NULL */
+  char *code_challenge; /* or NULL */
+  guint prompt;         /* TesseraPrompt */
+  gint64 max_age;       /* seconds, -1: any */
+  char *login_hint;     /* or NULL */
+  char *ui_locales;     /* or NULL */
+  gint64 began_ms;
+} TesseraAuthorizationRequest;
+
+TesseraAuthorizationRequest *tessera_authorization_request_ref (TesseraAuthorizationRequest *self);
+void tessera_authorization_request_unref (TesseraAuthorizationRequest *self);
+/* Digest over what the person is shown and decides about: client, redirect_uri, scope, resources
+ * (threats.md A34). Hex, owned. */
+char *tessera_authorization_request_dup_fingerprint (TesseraAuthorizationRequest *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraAuthorizationRequest, tessera_authorization_request_unref)
+
+G_END_DECLS

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-error.h"
+
+#include <glib-object.h>
+
+G_BEGIN_DECLS
+
+#define TESSERA_TYPE_CLIENT (tessera_client_get_type ())
+
+TESSERA_AVAILABLE_IN_1_0
+G_DECLARE_FINAL_TYPE (TesseraClient, tessera_client, TESSERA, CLIENT, GObject)
+
+/* Construct-only properties (strings unless said): id, name, redirect-uris (strv), grant-types (strv),
+ * scope, token-endpoint-auth-method (NULL: basic or post when it has a secret, else none),
+ * application-type ("web"|"native"), resources (strv), audience (strv), introspect (strv, "*" = all),
+ * access-token-lifetime, refresh-token-lifetime (int, seconds; 0 = the server's), refresh-tokens
+ * (bool), first-party (bool), require-pkce (bool, TRUE), allowed-origins (strv).
+ * "secret" is write-only: only its digest is kept. */
+
+TESSERA_AVAILABLE_IN_1_0
+TesseraClient *tessera_client_new (const char *id, const char *name);
+
+TESSERA_AVAILABLE_IN_1_0
+const char *tessera_client_get_id (TesseraClient *self);
+TESSERA_AVAILABLE_IN_1_0
+const char *tessera_client_get_name (TesseraClient *self);
+TESSERA_AVAILABLE_IN_1_0
+const char *const *tessera_client_get_redirect_uris (TesseraClient *self);
+TESSERA_AVAILABLE_IN_1_0
+const char *const *tessera_client_get_grant_types (TesseraClient *self);
+TESSERA_AVAILABLE_IN_1_0
+const char *tessera_client_get_scope (TesseraClient *self);
+TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_client_is_confidential (TesseraClient *self);
+
+G_END_DECLS

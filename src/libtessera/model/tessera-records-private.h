@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-secret-private.h"
+
+G_BEGIN_DECLS
+
+/* What the store keeps, as plain values without behaviour. Times are milliseconds since 1970; 0 is
+ * "never" or "not yet". Strings are owned by the record; `scope` and `resources` are names separated
+ * by single spaces. Nothing here is a secret in clear. */
+
+/* How the resource owner was authenticated; travels from login to token. */
+typedef struct {
+  char *subject;
+  char *session_id; /* sid */
+  gint64 auth_time; /* seconds */
+  char *acr;        /* or NULL */
+  char *amr;        /* names separated by single spaces, or NULL */
+} TesseraLogin;
+
+void tessera_login_clear (TesseraLogin *self);
+void tessera_login_copy (const TesseraLogin *self, TesseraLogin *out_copy);
+
+/* The stored approval: what a resource owner allowed a client to do. The family of its refresh tokens. */
+typedef struct {
+  char *grant_id;
+  char *client_id;
+  TesseraLogin login;
+  char *scope;
+  char *resources;
+  gint64 began_ms; /* when the authorization began, that is, when the login of its code took place */
+  gint64 last_used_ms;
+  gint64 expires_ms; /* absolute end */
+} TesseraGrant;
+
+/* An authorization code (RFC 6749 §4.1.2), until it is redeemed and, as a memory of it, until its grant ends. */
+typedef struct {
+  TesseraDigest digest;
+  char *client_id;
+  char *redirect_uri;
+  gboolean redirect_uri_was_sent; /* then the token request must repeat it (RFC 6749 §4.1.3) */
+  char *code_challenge; /* S256, or NULL */
+  TesseraLogin login;
+  char *scope;
+  char *resources;
+  gint64 began_ms;
+  gint64 expires_ms;
+  char *grant_id;      /* of the grant that redeeming it made, or NULL */
+  gint64 redeemed_ms;
+} TesseraAuthorizationCode;
+
+typedef struct {
+  TesseraDigest digest;
+  char *grant_id;
+  gint64 issued_ms;
+  gint64 superseded_ms;     /* when its successor was made */
+  gboolean successor_used; /* then a replay is reuse, inside the window too */
+} TesseraRefreshToken;
+
+/* A signed-in browser. */
+typedef struct {
+  TesseraDigest digest; /* of the cookie's value */
+  TesseraLogin login;
+  gint64 began_ms;
+  gint64 last_seen_ms;
+  gint64 expires_ms;
+} TesseraSession;
+
+/* A remembered "allow". */
+typedef struct {
+  char *subject;
+  char *client_id;
+  char *redirect_uri;
+  char *scope;
+  char *resources;
+  gint64 given_ms;
+} TesseraConsent;
+
+void tessera_grant_free (TesseraGrant *self);
+void tessera_authorization_code_free (TesseraAuthorizationCode *self);
+void tessera_refresh_token_free (TesseraRefreshToken *self);
+void tessera_session_free (TesseraSession *self);
+TesseraSession *tessera_session_copy (const TesseraSession *self);
+void tessera_consent_free (TesseraConsent *self);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraLogin, tessera_login_clear)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraGrant, tessera_grant_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraAuthorizationCode, tessera_authorization_code_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraRefreshToken, tessera_refresh_token_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraSession, tessera_session_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraConsent, tessera_consent_free)
+
+/* What a token is known by when the deny-list is asked. Borrowed. */
+typedef struct {
+  const char *jti;
+  gint64 issued_ms;  /* of the jti's UUIDv7 */
+  gint64 expires_ms; /* exp */
+  const char *subject;
+  const char *client_id;
+  const char *grant_id;   /* NULL: a client's own token */
+  const char *session_id; /* or NULL */
+  const char *kid;
+} TesseraTokenIdentity;
+
+G_END_DECLS

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "store/tessera-store-private.h"
+
+G_BEGIN_DECLS
+
+/* The committing thread: the only one that touches the store. It takes whatever operations wait, runs
+ * them in one transaction, makes that durable, and then tells each (group commit without a timer). */
+typedef struct _TesseraCommitter TesseraCommitter;
+
+/* In the committing thread, straight-line code against the store. FALSE with a TESSERA_ERROR is a
+ * refusal: what the operation wrote stays (a replayed code ends its grant *and* is refused). FALSE
+ * with any other error undoes the whole batch; its other operations are then run again, each in a
+ * transaction of its own. So run may be called twice, and must reset what it gives out. */
+typedef gboolean (*TesseraOperationRun) (gpointer data, TesseraStore *store, GError **error);
+/* On the committer's context, when the outcome is durable. @error NULL: done. After a failed commit:
+ * TESSERA_ERROR_TEMPORARILY_UNAVAILABLE. */
+typedef void (*TesseraOperationDone) (gpointer data, const GError *error);
+/* In the committing thread, after each batch: durable, or undone. */
+typedef void (*TesseraCommitListener) (gboolean committed, gpointer data);
+
+/* @context: where TesseraOperationDone runs (NULL: the thread's default). The store is dropped by the
+ * committing thread when it ends. */
+TesseraCommitter *tessera_committer_new (TesseraStore *store, GMainContext *context);
+/* Finishes what waits, commits, joins the thread; every accepted operation is told first. */
+void tessera_committer_free (TesseraCommitter *self);
+
+void tessera_committer_add_listener (TesseraCommitter *self, TesseraCommitListener listener, gpointer data);
+
+/* @data is passed to both; @done may be NULL. Any thread may submit. */
+void tessera_committer_submit (TesseraCommitter *self, TesseraOperationRun run, TesseraOperationDone done, gpointer data);
+/* Waits in the calling thread; never from the committing thread. */
+gboolean tessera_committer_submit_and_wait (TesseraCommitter *self, TesseraOperationRun run, gpointer data, GError **error);
+
+void tessera_committer_get_counts (TesseraCommitter *self, guint64 *out_writes, guint64 *out_syncs);
+/* TRUE after TESSERA_STORE_ERROR_FATAL: everything is refused from then on. */
+gboolean tessera_committer_has_failed (TesseraCommitter *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraCommitter, tessera_committer_free)
+
+G_END_DECLS

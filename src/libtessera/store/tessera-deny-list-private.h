@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-clock-private.h"
+#include "store/tessera-committer-private.h"
+
+G_BEGIN_DECLS
+
+/* The deny-list (design.md §5): one list, one question. Held in memory, kept by the store. check and
+ * the getters are safe from any thread; deny_* run in the committing thread, inside an operation:
+ * the entry is visible at once, durable with the batch, and taken back if the batch fails. */
+typedef struct _TesseraDenyList TesseraDenyList;
+
+#define TESSERA_DENY_LIST_SKEW_MS (60 * 1000)          /* added to every expiry (threats.md D10) */
+#define TESSERA_DENY_LIST_TOKENS_PER_GRANT 64           /* more become one entry for the grant */
+
+/* @max_tokens: how many jti entries it may hold (0: 1 000 000); each client has its share. @mirror_path:
+ * the file outside the database that remembers (id, generation), or NULL. */
+TesseraDenyList *tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror_path);
+void tessera_deny_list_free (TesseraDenyList *self);
+
+/* Before the committer exists, in the thread that opened @store: loads the entries and the high-water
+ * time, compares the mirror. A database that is missing, another, or behind its mirror was rolled
+ * back: then everything issued up to now is denied, everything that began before is ended, and
+ * @out_rolled_back says so. */
+gboolean tessera_deny_list_load (TesseraDenyList *self, TesseraStore *store, gint64 longest_lifetime_ms, gboolean *out_rolled_back, GError **error);
+/* Listens to the committer: mirror, take-back; and prunes as time passes. */
+void tessera_deny_list_attach (TesseraDenyList *self, TesseraCommitter *committer);
+
+/* The question. Asked after the signature by everything that accepts a token, and by the issuer before
+ * it signs. TRUE: refused. */
+gboolean tessera_deny_list_check (TesseraDenyList *self, const TesseraTokenIdentity *token);
+
+/* Inside an operation. @out_generation may be NULL. deny_token: TRUE without a new entry (and
+ * *out_generation 0) when the token is denied already. */
+gboolean tessera_deny_list_deny_token (TesseraDenyList *self, TesseraStore *store, const TesseraTokenIdentity *token, guint64 *out_generation, GError **error);
+/* Ends the grant in the store too. */
+gboolean tessera_deny_list_deny_grant (TesseraDenyList *self, TesseraStore *store, const char *grant_id, guint64 *out_generation, GError **error);
+gboolean tessera_deny_list_deny_session (TesseraDenyList *self, TesseraStore *store, const char *session_id, guint64 *out_generation, GError **error);
+/* The instant is taken when the entry becomes visible; the clock is advanced behind it, so that what
+ * is issued afterwards is good. Ends grants, codes and sessions that began until then. */
+gboolean tessera_deny_list_deny_subject (TesseraDenyList *self, TesseraStore *store, const char *subject, guint64 *out_generation, GError **error);
+gboolean tessera_deny_list_deny_client (TesseraDenyList *self, TesseraStore *store, const char *client_id, guint64 *out_generation, GError **error);
+gboolean tessera_deny_list_deny_all (TesseraDenyList *self, TesseraStore *store, guint64 *out_generation, GError **error);
+gboolean tessera_deny_list_deny_key (TesseraDenyList *self, TesseraStore *store, const char *kid, guint64 *out_generation, GError **error);
+
+/* The longest lifetime any token may have: entries with an instant live that long. May only grow
+ * while old tokens live. */
+void tessera_deny_list_set_longest_lifetime (TesseraDenyList *self, gint64 lifetime_ms);
+
+guint64 tessera_deny_list_get_generation (TesseraDenyList *self); /* last durable */
+guint tessera_deny_list_get_count (TesseraDenyList *self);
+void tessera_deny_list_foreach (TesseraDenyList *self, guint64 since, TesseraDenialFunc func, gpointer data);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraDenyList, tessera_deny_list_free)
+
+G_END_DECLS

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#define TESSERA_INSIDE
+#include "base/tessera-error.h"
+#include "jose/tessera-algorithm.h"
+#include "model/tessera-access-token.h"
+#include "model/tessera-authentication.h"
+#include "model/tessera-client.h"
+#include "model/tessera-issuance.h"
+#include "model/tessera-revocation.h"
+#include "resource/tessera-token-checker.h"
+#include "server/tessera-bearer-domain.h"
+#include "server/tessera-page.h"
+#include "server/tessera-server.h"
+#undef TESSERA_INSIDE

@@ -39,6 +39,7 @@ typedef struct {
   TesseraClock *clock;
   TesseraClientRegistry *clients;
   TesseraThrottle *client_throttle; /* failed client authentications by (client, address) */
+  GBytes *metadata; /* serialised; whoever changes a setting clears it */
 
   gboolean ready;
   TesseraKeyRing *keys;

@@ -3,22 +3,11 @@
 
 #include "endpoints/tessera-exchange-private.h"
 #include "base/tessera-error.h"
+#include "model/tessera-explanation-private.h"
 
 G_BEGIN_DECLS
 
 /* The one place where an error becomes an answer and a line in the log. */
-
-/* Why a request was refused, for the developer who reads the log: the rule, what was registered and
- * what came. No secrets. */
-typedef struct {
-  const char *rule; /* static: "redirect_uri", "code_verifier", "audience", … */
-  char *registered;
-  char *came;
-} TesseraExplanation;
-
-void tessera_explanation_set (TesseraExplanation *self, const char *static_rule, const char *registered, const char *came);
-void tessera_explanation_clear (TesseraExplanation *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraExplanation, tessera_explanation_clear)
 
 /* JSON error of RFC 6749 §5.2: status from the error table, WWW-Authenticate with 401, Retry-After
  * with 429 and 503. Any domain but TESSERA_ERROR is answered as server_error with a fixed text. One

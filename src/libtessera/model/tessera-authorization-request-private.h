@@ -12,7 +12,7 @@ typedef enum {
   TESSERA_PROMPT_SELECT_ACCOUNT = 1 << 3
 } TesseraPrompt;
 
-/* A validated authorization request (RFC 6749 §4.1.1). Immutable, reference-counted. */
+/* A validated authorization request (RFC 6749 §4.1.1). Immutable once it is valid, reference-counted. */
 typedef struct {
   gint ref_count;
   TesseraClient *client;
@@ -29,10 +29,11 @@ typedef struct {
   gint64 began_ms;
 } TesseraAuthorizationRequest;
 
+TesseraAuthorizationRequest *tessera_authorization_request_new (TesseraClient *client);
 TesseraAuthorizationRequest *tessera_authorization_request_ref (TesseraAuthorizationRequest *self);
 void tessera_authorization_request_unref (TesseraAuthorizationRequest *self);
 /* Digest over what the person is shown and decides about: client, redirect_uri, scope, resources
- * (threats.md A34). Hex, owned. */
+ * (threats.md A34). Text, owned. */
 char *tessera_authorization_request_dup_fingerprint (TesseraAuthorizationRequest *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraAuthorizationRequest, tessera_authorization_request_unref)

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A verified access token: the claims of RFC 9068 §2.2, checked once and then immutable. */
+
+#include "model/tessera-access-token-private.h"
+
+#include "model/tessera-scope-private.h"
+
+#define CLOCK_SKEW_SECONDS 60
+
+/**
+ * TesseraAccessToken:
+ *
+ * An access token that was verified: its signature, type, issuer and times were good, and it was not
+ * revoked. A handler behind the guard asks [func@get_access_token] for the one of its request.
+ *
+ * Immutable; its getters may be called from any thread. What they return belongs to the object.
+ */
+struct _TesseraAccessToken
+{
+  GObject parent_instance;
+
+  TesseraClaims *claims;
+  char *kid;
+  const char *jti;
+  const char *subject;
+  const char *client_id;
+  const char *grant_id;
+  const char *session_id;
+  const char *scope;
+  char **audience;
+  gint64 issued_ms;
+  gint64 iat;
+  gint64 exp;
+};
+
+G_DEFINE_FINAL_TYPE (TesseraAccessToken, tessera_access_token, G_TYPE_OBJECT)
+
+static void
+tessera_access_token_finalize (GObject *object)
+{
+  TesseraAccessToken *self = TESSERA_ACCESS_TOKEN (object);
+
+  g_clear_pointer (&self->claims, tessera_claims_unref);
+  g_free (self->kid);
+  g_strfreev (self->audience);
+  G_OBJECT_CLASS (tessera_access_token_parent_class)->finalize (object);
+}
+
+static void
+tessera_access_token_class_init (TesseraAccessTokenClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = tessera_access_token_finalize;
+}
+
+static void
+tessera_access_token_init (TesseraAccessToken *self)
+{
+}
+
+static gboolean
+refuse (GError **error, const char *why)
+{
+  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TOKEN, why);
+  return FALSE;
+}
+
+/* RFC 9068 §2.2: iss, exp, aud, sub, client_id, iat and jti are required. */
+static gboolean
+read_claims (TesseraAccessToken *self, const char *issuer, GError **error)
+{
+  TesseraClaims *claims = self->claims;
+  guint8 uuid[16];
+
+  self->jti = tessera_claims_get_string (claims, "jti");
+  self->subject = tessera_claims_get_string (claims, "sub");
+  self->client_id = tessera_claims_get_string (claims, "client_id");
+  self->grant_id = tessera_claims_get_string (claims, "grant_id");
+  self->session_id = tessera_claims_get_string (claims, "sid");
+  self->scope = tessera_claims_get_string (claims, "scope");
+  self->audience = tessera_claims_dup_strings (claims, "aud");
+
+  /* Exact, not even a trailing slash is forgiven (threats.md D08). */
+  if (g_strcmp0 (tessera_claims_get_string (claims, "iss"), issuer) != 0)
+    return refuse (error, "The token has another issuer");
+  if (self->jti == NULL || !tessera_uuid_parse (self->jti, uuid, &self->issued_ms))
+    return refuse (error, "The token has no usable jti");
+  if (self->subject == NULL || self->client_id == NULL || self->audience == NULL)
+    return refuse (error, "The token lacks a required claim");
+  if (!tessera_claims_get_int (claims, "iat", &self->iat)
+      || !tessera_claims_get_int (claims, "exp", &self->exp))
+    return refuse (error, "The token lacks a required time");
+  return TRUE;
+}
+
+static gboolean
+check_times (TesseraAccessToken *self, gint64 now, GError **error)
+{
+  gint64 nbf;
+
+  if (self->exp <= now)
+    return refuse (error, "The token has expired");
+  if (self->iat > now + CLOCK_SKEW_SECONDS)
+    return refuse (error, "The token is from the future");
+  if (tessera_claims_has (self->claims, "nbf")
+      && (!tessera_claims_get_int (self->claims, "nbf", &nbf) || nbf > now + CLOCK_SKEW_SECONDS))
+    return refuse (error, "The token is not valid yet");
+  return TRUE;
+}
+
+TesseraAccessToken *
+tessera_access_token_new (const TesseraJwt *jwt, const char *issuer, gint64 now_ms, GError **error)
+{
+  g_autoptr (TesseraAccessToken) self = g_object_new (TESSERA_TYPE_ACCESS_TOKEN, NULL);
+
+  self->claims = tessera_claims_ref (jwt->claims);
+  self->kid = g_strdup (jwt->kid);
+  if (!read_claims (self, issuer, error) || !check_times (self, now_ms / 1000, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+void
+tessera_access_token_get_identity (TesseraAccessToken *self, TesseraTokenIdentity *out_identity)
+{
+  *out_identity = (TesseraTokenIdentity){
+    .jti = self->jti,
+    .issued_ms = self->issued_ms,
+    .expires_ms = self->exp * 1000,
+    .subject = self->subject,
+    .client_id = self->client_id,
+    .grant_id = self->grant_id,
+    .session_id = self->session_id,
+    .kid = self->kid,
+  };
+}
+
+gboolean
+tessera_access_token_has_audience (TesseraAccessToken *self, const char *audience)
+{
+  return g_strv_contains ((const char *const *) self->audience, audience);
+}
+
+TesseraClaims *
+tessera_access_token_get_claims (TesseraAccessToken *self)
+{
+  return self->claims;
+}
+
+/**
+ * tessera_access_token_get_id:
+ * @self: an access token
+ *
+ * The token's identifier, claim `jti` (RFC 7519 §4.1.7): what logs may say instead of the token.
+ *
+ * Returns: (transfer none): a UUID of version 7 as text
+ */
+const char *
+tessera_access_token_get_id (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  return self->jti;
+}
+
+/**
+ * tessera_access_token_get_subject:
+ * @self: an access token
+ *
+ * On whose behalf the token acts, claim `sub`: the resource owner, or the client itself if it has a
+ * token of its own (then it equals [method@AccessToken.get_client_id]; RFC 9068 §2.2).
+ *
+ * Returns: (transfer none): the subject
+ */
+const char *
+tessera_access_token_get_subject (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  return self->subject;
+}
+
+/**
+ * tessera_access_token_get_client_id:
+ * @self: an access token
+ *
+ * The client that was given the token, claim `client_id` (RFC 8693 §4.3).
+ *
+ * Returns: (transfer none): the client's identifier
+ */
+const char *
+tessera_access_token_get_client_id (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  return self->client_id;
+}
+
+/**
+ * tessera_access_token_get_grant_id:
+ * @self: an access token
+ *
+ * The approval behind the token, for [method@Server.revoke_grant].
+ *
+ * Returns: (transfer none) (nullable): the grant's identifier, or %NULL for a client's own token
+ */
+const char *
+tessera_access_token_get_grant_id (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  return self->grant_id;
+}
+
+/**
+ * tessera_access_token_get_session_id:
+ * @self: an access token
+ *
+ * The session in which the resource owner allowed it, claim `sid`.
+ *
+ * Returns: (transfer none) (nullable): the session's identifier, or %NULL
+ */
+const char *
+tessera_access_token_get_session_id (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  return self->session_id;
+}
+
+/**
+ * tessera_access_token_get_scope:
+ * @self: an access token
+ *
+ * What the token allows: scope names separated by single spaces (RFC 6749 §3.3).
+ *
+ * Returns: (transfer none): the scope, `""` when there is none
+ */
+const char *
+tessera_access_token_get_scope (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  return self->scope != NULL ? self->scope : "";
+}
+
+/**
+ * tessera_access_token_has_scope:
+ * @self: an access token
+ * @name: one scope name
+ *
+ * Whether the token allows @name. A handler that finds it does not answers 403
+ * `insufficient_scope` (RFC 6750 §3.1).
+ *
+ * Returns: %TRUE if it does
+ */
+gboolean
+tessera_access_token_has_scope (TesseraAccessToken *self, const char *name)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), FALSE);
+  g_return_val_if_fail (name != NULL, FALSE);
+  return tessera_scope_has (self->scope, name);
+}
+
+/**
+ * tessera_access_token_get_audience:
+ * @self: an access token
+ *
+ * The resource servers the token is for, claim `aud`.
+ *
+ * Returns: (transfer none) (array zero-terminated=1): at least one identifier
+ */
+const char *const *
+tessera_access_token_get_audience (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  return (const char *const *) self->audience;
+}
+
+/**
+ * tessera_access_token_get_issued_at:
+ * @self: an access token
+ *
+ * When the token was issued, claim `iat`.
+ *
+ * Returns: seconds since 1970
+ */
+gint64
+tessera_access_token_get_issued_at (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), 0);
+  return self->iat;
+}
+
+/**
+ * tessera_access_token_get_expires_at:
+ * @self: an access token
+ *
+ * From when on the token is refused, claim `exp`.
+ *
+ * Returns: seconds since 1970
+ */
+gint64
+tessera_access_token_get_expires_at (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), 0);
+  return self->exp;
+}
+
+/**
+ * tessera_access_token_get_claim:
+ * @self: an access token
+ * @name: the claim's name
+ *
+ * Any claim that is a string, those that a handler of [signal@Server::issue-token] added too.
+ *
+ * Returns: (transfer none) (nullable): the value, or %NULL if it is absent or no string
+ */
+const char *
+tessera_access_token_get_claim (TesseraAccessToken *self, const char *name)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  g_return_val_if_fail (name != NULL, NULL);
+  return tessera_claims_get_string (self->claims, name);
+}
+
+/**
+ * tessera_access_token_dup_claims_json:
+ * @self: an access token
+ *
+ * All claims of the token as one JSON object.
+ *
+ * Returns: (transfer full): JSON text, to be released with g_free()
+ */
+char *
+tessera_access_token_dup_claims_json (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  return tessera_claims_to_json (self->claims);
+}

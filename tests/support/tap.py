@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A test runner of a few lines: a test is a function with a sentence for a name, the output is TAP.
+
+    @test('rfc7009/2.2 unknown token is ok')
+    def _(service): ...
+
+    if __name__ == '__main__':
+        main(Service)
+
+Arguments are parts of names: only tests that contain one of them run. `--list` prints the names.
+"""
+
+import sys
+import time
+import traceback
+
+_tests = []
+
+
+class Failure(AssertionError):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+def test(name, **options):
+    if '#' in name:
+        raise ValueError('a # would start a TAP directive: ' + name)
+
+    def register(function):
+        _tests.append((name, function, options))
+        return function
+
+    return register
+
+
+def skip(reason):
+    raise Skip(reason)
+
+
+def check(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def equal(got, expected, what=''):
+    if got != expected:
+        raise Failure('%sexpected %r, got %r' % (what + ': ' if what else '', expected, got))
+
+
+def one_of(got, expected, what=''):
+    if got not in expected:
+        raise Failure('%sexpected one of %r, got %r' % (what + ': ' if what else '', expected, got))
+
+
+def contains(text, part, what=''):
+    if part not in text:
+        raise Failure('%sexpected %r in %r' % (what + ': ' if what else '', part, text[:2000]))
+
+
+def lacks(text, part, what=''):
+    if part in text:
+        raise Failure('%sdid not expect %r in %r' % (what + ': ' if what else '', part, text[:2000]))
+
+
+def _say(text):
+    sys.stdout.write(text + '\n')
+    sys.stdout.flush()
+
+
+def _diagnose(error):
+    for line in traceback.format_exception(type(error), error, error.__traceback__):
+        for part in line.rstrip().splitlines():
+            _say('# ' + part)
+
+
+def _run_one(number, name, function, arguments):
+    began = time.monotonic()
+    try:
+        function(*arguments)
+    except Skip as reason:
+        _say('ok %d %s # SKIP %s' % (number, name, reason))
+        return True
+    except Exception as error:  # whatever it was, the next test runs
+        _say('not ok %d %s' % (number, name))
+        _diagnose(error)
+        return False
+    took = time.monotonic() - began
+    _say('ok %d %s' % (number, name))
+    if took > 3:
+        _say('# took %.1f s' % took)
+    return True
+
+
+def main(make=None):
+    """Runs all tests of the program with one object made by @make, which may have start (), stop ()
+    and before_test (); stop () is the last test. Returns by sys.exit ()."""
+    names = [argument for argument in sys.argv[1:] if not argument.startswith('--')]
+    chosen = [entry for entry in _tests if not names or any(part in entry[0] for part in names)]
+    if '--list' in sys.argv:
+        for name, _, _ in chosen:
+            _say(name)
+        sys.exit(0)
+
+    _say('1..%d' % (len(chosen) + (1 if make else 0)))
+    subject = None
+    if make:
+        try:
+            subject = make()
+            subject.start()
+        except Exception as error:
+            _diagnose(error)
+            _say('Bail out! the service did not start')
+            if subject is not None:
+                subject.abandon()
+            sys.exit(1)
+
+    good = True
+    for number, (name, function, _) in enumerate(chosen, 1):
+        if make:
+            subject.before_test()
+        good = _run_one(number, name, function, (subject,) if make else ()) and good
+    if make:
+        good = _run_one(len(chosen) + 1, 'the service stops in order and complained of nothing', subject.stop, ()) and good
+    sys.exit(0 if good else 1)

@@ -12,13 +12,6 @@ G_BEGIN_DECLS
 TESSERA_AVAILABLE_IN_1_0
 G_DECLARE_FINAL_TYPE (TesseraClient, tessera_client, TESSERA, CLIENT, GObject)
 
-/* Construct-only properties (strings unless said): id, name, redirect-uris (strv), grant-types (strv),
- * scope, token-endpoint-auth-method (NULL: basic or post when it has a secret, else none),
- * application-type ("web"|"native"), resources (strv), audience (strv), introspect (strv, "*" = all),
- * access-token-lifetime, refresh-token-lifetime (int, seconds; 0 = the server's), refresh-tokens
- * (bool), first-party (bool), require-pkce (bool, TRUE), allowed-origins (strv).
- * "secret" is write-only: only its digest is kept. */
-
 TESSERA_AVAILABLE_IN_1_0
 TesseraClient *tessera_client_new (const char *id, const char *name);
 

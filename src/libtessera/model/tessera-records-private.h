@@ -77,11 +77,15 @@ typedef struct {
 } TesseraConsent;
 
 void tessera_grant_free (TesseraGrant *self);
+TesseraGrant *tessera_grant_copy (const TesseraGrant *self);
 void tessera_authorization_code_free (TesseraAuthorizationCode *self);
+TesseraAuthorizationCode *tessera_authorization_code_copy (const TesseraAuthorizationCode *self);
 void tessera_refresh_token_free (TesseraRefreshToken *self);
+TesseraRefreshToken *tessera_refresh_token_copy (const TesseraRefreshToken *self);
 void tessera_session_free (TesseraSession *self);
 TesseraSession *tessera_session_copy (const TesseraSession *self);
 void tessera_consent_free (TesseraConsent *self);
+TesseraConsent *tessera_consent_copy (const TesseraConsent *self);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraLogin, tessera_login_clear)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraGrant, tessera_grant_free)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-json-private.h"
+#include "model/tessera-client.h"
+
+G_BEGIN_DECLS
+
+/* What the rest of the server asks a client. All of it is immutable and safe from any thread; strings
+ * and lists are borrowed from the client, and a list is never NULL. */
+
+#define TESSERA_CLIENT_ID_MAX_LENGTH 128
+#define TESSERA_CLIENT_SECRET_MIN_LENGTH 16 /* bytes: 128 bits of length */
+
+/* Is this registration free of contradictions and dangers (threats.md A30, B20)? Error:
+ * TESSERA_SETUP_ERROR_CLIENT, with a sentence for whoever wrote it. */
+gboolean tessera_client_check (TesseraClient *self, GError **error);
+
+gboolean tessera_client_has_secret (TesseraClient *self);
+/* A secret that people chose, below TESSERA_CLIENT_SECRET_MIN_LENGTH. */
+gboolean tessera_client_has_short_secret (TesseraClient *self);
+/* Constant time. Any of the secrets (two while rotating); FALSE when there is none. */
+gboolean tessera_client_check_secret (TesseraClient *self, const char *presented_secret);
+
+/* NULL: none registered; then basic or post when it has a secret, else none. */
+const char *tessera_client_get_token_endpoint_auth_method (TesseraClient *self);
+/* May it authenticate by @method ("client_secret_basic", "client_secret_post", "none")? */
+gboolean tessera_client_allows_auth_method (TesseraClient *self, const char *method);
+gboolean tessera_client_allows_grant_type (TesseraClient *self, const char *grant_type);
+/* RFC 6749 §3.1.2.3. Nothing registered: loopback only, any port and path. */
+gboolean tessera_client_allows_redirect_uri (TesseraClient *self, const char *uri);
+
+/* application-type "native"; or none registered and every redirect URI is loopback or private-use. */
+gboolean tessera_client_is_native (TesseraClient *self);
+gboolean tessera_client_is_first_party (TesseraClient *self);
+gboolean tessera_client_requires_pkce (TesseraClient *self);
+/* Seconds; 0: the server's. */
+int tessera_client_get_access_token_lifetime (TesseraClient *self);
+int tessera_client_get_refresh_token_lifetime (TesseraClient *self);
+const char *tessera_client_get_application_type (TesseraClient *self); /* or NULL */
+const char *const *tessera_client_get_resources (TesseraClient *self);
+const char *const *tessera_client_get_audience (TesseraClient *self);
+const char *const *tessera_client_get_introspect (TesseraClient *self);
+const char *const *tessera_client_get_allowed_origins (TesseraClient *self);
+
+/* As the store keeps it: names of RFC 7591 §2 and digests of the secrets. */
+json_t *tessera_client_to_json (TesseraClient *self);
+TesseraClient *tessera_client_new_from_json (const char *json, gsize length, GError **error);
+/* The same registration with another id and one generated secret (NULL: public). */
+TesseraClient *tessera_client_copy_with (TesseraClient *self, const char *id, const char *secret);
+
+/* Digest of all that tokens depend on, that is, of everything but the name. "REST SECRET…", where
+ * each secret has a word of its own. */
+char *tessera_client_dup_fingerprint (TesseraClient *self);
+/* Is a client that had fingerprint @before and has @now still the same one? Equal, or one secret was
+ * rotated: at least one of them stayed. */
+gboolean tessera_client_fingerprint_matches (const char *before, const char *now);
+
+G_END_DECLS

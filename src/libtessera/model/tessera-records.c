@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The records of the store: copying and releasing them. */
+
+#include "model/tessera-records-private.h"
+
+void
+tessera_login_clear (TesseraLogin *self)
+{
+  g_clear_pointer (&self->subject, g_free);
+  g_clear_pointer (&self->session_id, g_free);
+  g_clear_pointer (&self->acr, g_free);
+  g_clear_pointer (&self->amr, g_free);
+  self->auth_time = 0;
+}
+
+void
+tessera_login_copy (const TesseraLogin *self, TesseraLogin *out_copy)
+{
+  out_copy->subject = g_strdup (self->subject);
+  out_copy->session_id = g_strdup (self->session_id);
+  out_copy->auth_time = self->auth_time;
+  out_copy->acr = g_strdup (self->acr);
+  out_copy->amr = g_strdup (self->amr);
+}
+
+void
+tessera_grant_free (TesseraGrant *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->grant_id);
+  g_free (self->client_id);
+  tessera_login_clear (&self->login);
+  g_free (self->scope);
+  g_free (self->resources);
+  g_free (self);
+}
+
+TesseraGrant *
+tessera_grant_copy (const TesseraGrant *self)
+{
+  TesseraGrant *copy = g_new (TesseraGrant, 1);
+  *copy = *self;
+  copy->grant_id = g_strdup (self->grant_id);
+  copy->client_id = g_strdup (self->client_id);
+  tessera_login_copy (&self->login, &copy->login);
+  copy->scope = g_strdup (self->scope);
+  copy->resources = g_strdup (self->resources);
+  return copy;
+}
+
+void
+tessera_authorization_code_free (TesseraAuthorizationCode *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->client_id);
+  g_free (self->redirect_uri);
+  g_free (self->code_challenge);
+  tessera_login_clear (&self->login);
+  g_free (self->scope);
+  g_free (self->resources);
+  g_free (self->grant_id);
+  g_free (self);
+}
+
+TesseraAuthorizationCode *
+tessera_authorization_code_copy (const TesseraAuthorizationCode *self)
+{
+  TesseraAuthorizationCode *copy = g_new (TesseraAuthorizationCode, 1);
+  *copy = *self;
+  copy->client_id = g_strdup (self->client_id);
+  copy->redirect_uri = g_strdup (self->redirect_uri);
+  copy->code_challenge = g_strdup (self->code_challenge);
+  tessera_login_copy (&self->login, &copy->login);
+  copy->scope = g_strdup (self->scope);
+  copy->resources = g_strdup (self->resources);
+  copy->grant_id = g_strdup (self->grant_id);
+  return copy;
+}
+
+void
+tessera_refresh_token_free (TesseraRefreshToken *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->grant_id);
+  g_free (self);
+}
+
+TesseraRefreshToken *
+tessera_refresh_token_copy (const TesseraRefreshToken *self)
+{
+  TesseraRefreshToken *copy = g_new (TesseraRefreshToken, 1);
+  *copy = *self;
+  copy->grant_id = g_strdup (self->grant_id);
+  return copy;
+}
+
+void
+tessera_session_free (TesseraSession *self)
+{
+  if (self == NULL)
+    return;
+  tessera_login_clear (&self->login);
+  g_free (self);
+}
+
+TesseraSession *
+tessera_session_copy (const TesseraSession *self)
+{
+  TesseraSession *copy = g_new (TesseraSession, 1);
+  *copy = *self;
+  tessera_login_copy (&self->login, &copy->login);
+  return copy;
+}
+
+void
+tessera_consent_free (TesseraConsent *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->subject);
+  g_free (self->client_id);
+  g_free (self->redirect_uri);
+  g_free (self->scope);
+  g_free (self->resources);
+  g_free (self);
+}
+
+TesseraConsent *
+tessera_consent_copy (const TesseraConsent *self)
+{
+  TesseraConsent *copy = g_new (TesseraConsent, 1);
+  *copy = *self;
+  copy->subject = g_strdup (self->subject);
+  copy->client_id = g_strdup (self->client_id);
+  copy->redirect_uri = g_strdup (self->redirect_uri);
+  copy->scope = g_strdup (self->scope);
+  copy->resources = g_strdup (self->resources);
+  return copy;
+}

@@ -39,6 +39,12 @@ struct _TesseraExchange {
   const char *remote_address;
   gboolean secure;     /* came over TLS */
   char request_id[32]; /* also on the error page and in every log line */
+  char *client_id;     /* who asks, once that is known; for the log */
+
+  /* Hears of a refusal, by the name of its error; or NULL. */
+  void (*refused) (TesseraExchange *self, const char *static_error, gpointer data);
+  gpointer refused_data;
+  GDestroyNotify refused_data_free;
 
   /* The answer */
   gboolean answered;
@@ -52,6 +58,7 @@ TesseraExchange *tessera_exchange_new (const TesseraExchangeFront *front, gpoint
 TesseraExchange *tessera_exchange_ref (TesseraExchange *self);
 void tessera_exchange_unref (TesseraExchange *self); /* unanswered at the end: answered with server_error */
 
+void tessera_exchange_set_client_id (TesseraExchange *self, const char *client_id);
 const char *tessera_exchange_get_header (TesseraExchange *self, const char *name);
 /* The value of a cookie (RFC 6265 §5.4), owned; NULL when absent or sent twice. */
 char *tessera_exchange_dup_cookie (TesseraExchange *self, const char *name);
@@ -60,6 +67,7 @@ TesseraParams *tessera_exchange_parse_form (TesseraExchange *self, GError **erro
 TesseraParams *tessera_exchange_parse_query (TesseraExchange *self, GError **error);
 
 void tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value);
+gboolean tessera_exchange_has_answer_header (TesseraExchange *self, const char *name);
 /* Takes @body (NULL: empty). Adds what every answer carries (nosniff). */
 void tessera_exchange_respond (TesseraExchange *self, guint status, const char *static_content_type, GBytes *body);
 /* application/json, `Cache-Control: no-store`, `Pragma: no-cache` (RFC 6749 §5.1). Takes @json. */

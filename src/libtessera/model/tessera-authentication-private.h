@@ -26,6 +26,8 @@ TesseraVerdict tessera_authentication_get_verdict (TesseraAuthentication *self);
 /* After the emission: no verdict becomes denied with one warning that names the mistake; a held one
  * is denied after @deadline_ms, or when the last reference of the handler is dropped. */
 void tessera_authentication_close_emission (TesseraAuthentication *self, guint deadline_ms);
+/* On the context, by the first that hears of the verdict: an accepted login is denied all the same. */
+void tessera_authentication_overrule (TesseraAuthentication *self);
 const char *tessera_authentication_get_subject (TesseraAuthentication *self);
 const char *tessera_authentication_get_acr (TesseraAuthentication *self); /* or NULL */
 char *tessera_authentication_dup_amr (TesseraAuthentication *self);       /* joined by spaces, or NULL */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One HTTP request and its one answer, without an HTTP library (RFC 9110, RFC 6265 §5.4). */
+
+#include "endpoints/tessera-exchange-private.h"
+
+#include "base/tessera-secret-private.h"
+#include "endpoints/tessera-error-responder-private.h"
+
+#include <string.h>
+
+/* A random start and a counter: unique among processes for practical purposes, and cheaper than
+ * fresh randomness for each request. It is a name for the log, not a secret. */
+static void
+make_request_id (char request_id[32])
+{
+  static const char digits[] = "0123456789abcdef";
+  static guint64 start;
+  static guint64 count; /* main loop only, as exchanges are */
+
+  if (G_UNLIKELY (start == 0))
+    tessera_random_bytes ((guint8 *) &start, sizeof start);
+  /* An odd factor spreads the counter over all digits without ever repeating one. */
+  guint64 id = start + count++ * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  for (guint i = 0; i < 16; i++)
+    request_id[i] = digits[(id >> (60 - 4 * i)) & 0xf];
+  request_id[16] = '\0';
+}
+
+static void
+header_clear (gpointer data)
+{
+  TesseraHeader *header = data;
+  g_free (header->value);
+}
+
+TesseraExchange *
+tessera_exchange_new (const TesseraExchangeFront *front,
+                      gpointer front_data,
+                      GDestroyNotify front_data_free)
+{
+  TesseraExchange *self = g_new0 (TesseraExchange, 1);
+  self->ref_count = 1;
+  self->front = front;
+  self->front_data = front_data;
+  self->front_data_free = front_data_free;
+  make_request_id (self->request_id);
+  return self;
+}
+
+TesseraExchange *
+tessera_exchange_ref (TesseraExchange *self)
+{
+  self->ref_count++;
+  return self;
+}
+
+static void
+exchange_free (TesseraExchange *self)
+{
+  if (self->refused_data_free != NULL)
+    self->refused_data_free (self->refused_data);
+  if (self->front_data_free != NULL)
+    self->front_data_free (self->front_data);
+  g_clear_pointer (&self->response, g_bytes_unref);
+  g_clear_pointer (&self->headers, g_array_unref);
+  g_free (self->client_id);
+  g_free (self);
+}
+
+void
+tessera_exchange_unref (TesseraExchange *self)
+{
+  if (self->ref_count > 1)
+    {
+      self->ref_count--;
+      return;
+    }
+  if (!self->answered)
+    {
+      g_autoptr (GError) error = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR,
+                                                      "The request was dropped.");
+      tessera_exchange_respond_error (self, error, NULL);
+    }
+  exchange_free (self);
+}
+
+void
+tessera_exchange_set_client_id (TesseraExchange *self, const char *client_id)
+{
+  g_free (self->client_id);
+  self->client_id = g_strdup (client_id);
+}
+
+const char *
+tessera_exchange_get_header (TesseraExchange *self, const char *name)
+{
+  return self->front->get_header (self, name);
+}
+
+/* One `name=value` of a Cookie header: its value when the name is @name. */
+static char *
+match_cookie (const char *pair, gsize length, const char *name)
+{
+  gsize name_length = strlen (name);
+  while (length > 0 && (*pair == ' ' || *pair == '\t'))
+    pair++, length--;
+  if (length <= name_length || strncmp (pair, name, name_length) != 0 || pair[name_length] != '=')
+    return NULL;
+  return g_strchomp (g_strndup (pair + name_length + 1, length - name_length - 1));
+}
+
+char *
+tessera_exchange_dup_cookie (TesseraExchange *self, const char *name)
+{
+  const char *rest = tessera_exchange_get_header (self, "Cookie");
+  g_autofree char *found = NULL;
+
+  while (rest != NULL)
+    {
+      gsize length = strcspn (rest, ";");
+      g_autofree char *value = match_cookie (rest, length, name);
+      /* Which of two is ours cannot be told (RFC 6265 §4.2.2): neither is believed. */
+      if (value != NULL && found != NULL)
+        return NULL;
+      if (value != NULL)
+        found = g_steal_pointer (&value);
+      rest = rest[length] == ';' ? rest + length + 1 : NULL;
+    }
+  return g_steal_pointer (&found);
+}
+
+TesseraParams *
+tessera_exchange_parse_form (TesseraExchange *self, GError **error)
+{
+  return tessera_params_parse (self->body, self->body_length, error);
+}
+
+TesseraParams *
+tessera_exchange_parse_query (TesseraExchange *self, GError **error)
+{
+  return tessera_params_parse (self->query, self->query != NULL ? strlen (self->query) : 0, error);
+}
+
+/* No answer may be split by what it repeats (threats.md A12). */
+static gboolean
+is_header_value (const char *value)
+{
+  for (const char *p = value; *p != '\0'; p++)
+    if (g_ascii_iscntrl (*p) && *p != '\t')
+      return FALSE;
+  return TRUE;
+}
+
+void
+tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value)
+{
+  g_return_if_fail (is_header_value (value));
+
+  TesseraHeader header = { static_name, g_strdup (value) };
+  if (self->headers == NULL)
+    {
+      self->headers = g_array_sized_new (FALSE, FALSE, sizeof (TesseraHeader), 8);
+      g_array_set_clear_func (self->headers, header_clear);
+    }
+  g_array_append_val (self->headers, header);
+}
+
+gboolean
+tessera_exchange_has_answer_header (TesseraExchange *self, const char *name)
+{
+  for (guint i = 0; self->headers != NULL && i < self->headers->len; i++)
+    if (g_ascii_strcasecmp (g_array_index (self->headers, TesseraHeader, i).name, name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+void
+tessera_exchange_respond (TesseraExchange *self,
+                          guint status,
+                          const char *static_content_type,
+                          GBytes *body)
+{
+  if (self->answered)
+    {
+      g_critical ("A request was answered twice: %s", self->path);
+      g_clear_pointer (&body, g_bytes_unref);
+      return;
+    }
+  tessera_exchange_add_header (self, "X-Content-Type-Options", "nosniff");
+  self->answered = TRUE;
+  self->status = status;
+  self->content_type = static_content_type;
+  self->response = body;
+  self->front->send (self);
+}
+
+void
+tessera_exchange_respond_json (TesseraExchange *self, guint status, json_t *json)
+{
+  char *text = tessera_json_dump (json);
+  json_decref (json);
+  tessera_exchange_add_header (self, "Cache-Control", "no-store");
+  tessera_exchange_add_header (self, "Pragma", "no-cache");
+  tessera_exchange_respond (self, status, "application/json",
+                            g_bytes_new_take (text, strlen (text)));
+}
+
+void
+tessera_exchange_redirect (TesseraExchange *self, const char *location)
+{
+  tessera_exchange_add_header (self, "Location", location);
+  tessera_exchange_add_header (self, "Cache-Control", "no-store");
+  tessera_exchange_add_header (self, "Referrer-Policy", "no-referrer");
+  /* 303, so that no browser repeats a POST with its password (RFC 9700 §4.12). */
+  tessera_exchange_respond (self, 303, NULL, NULL);
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One attempt of a resource owner to log in, and the verdict on it: given once, delivered once, and
+ * denied in every way in which it can fail to be given (RFC 6749 §3.1). */
+
+#include "model/tessera-authentication-private.h"
+
+#include "base/tessera-secret-private.h"
+#include "model/tessera-scope-private.h"
+
+#include <string.h>
+
+#define SUBJECT_MAX_LENGTH 255 /* bytes; as OpenID Connect Core §2 has it */
+
+/**
+ * TesseraAuthentication:
+ *
+ * One attempt to log in.
+ *
+ * The verdict is what a handler of [signal@Server::authenticate] calls on it, never what the
+ * handler returns: [method@Authentication.accept] or [method@Authentication.deny], now; or
+ * [method@Authentication.hold] now and one of the two later, from any thread, within 120 seconds.
+ * An attempt without a verdict, one that is forgotten or late, is denied.
+ */
+struct _TesseraAuthentication
+{
+  GObject parent_instance;
+
+  char *username;
+  char *password;
+  TesseraClient *client; /* or NULL */
+  char **scopes;
+  char *remote_address;
+
+  GMainContext *context;
+  GThread *thread; /* that the context belongs to */
+  GMutex lock;     /* of what follows */
+  TesseraVerdict verdict;
+  char *subject;
+  char *acr;
+  char *amr;
+  GSource *deadline;                    /* or NULL */
+  TesseraAuthenticationDecided decided; /* NULL when told already */
+  gpointer decided_data;
+};
+
+G_DEFINE_FINAL_TYPE (TesseraAuthentication, tessera_authentication, G_TYPE_OBJECT)
+
+static void
+cancel_deadline (TesseraAuthentication *self)
+{
+  g_mutex_lock (&self->lock);
+  GSource *deadline = g_steal_pointer (&self->deadline);
+  g_mutex_unlock (&self->lock);
+  if (deadline == NULL)
+    return;
+  g_source_destroy (deadline);
+  g_source_unref (deadline);
+}
+
+static gboolean
+tell (gpointer data)
+{
+  TesseraAuthentication *self = data;
+
+  cancel_deadline (self);
+  g_mutex_lock (&self->lock);
+  TesseraAuthenticationDecided decided = g_steal_pointer (&self->decided);
+  gpointer decided_data = g_steal_pointer (&self->decided_data);
+  g_mutex_unlock (&self->lock);
+  if (decided != NULL)
+    decided (self, decided_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Not g_main_context_invoke(): while the owner of the context does something else, that would run
+ * tell() in whichever thread asks. */
+static void
+tell_on_context (TesseraAuthentication *self)
+{
+  if (g_thread_self () == self->thread)
+    {
+      tell (self);
+      return;
+    }
+  g_autoptr (GSource) source = g_idle_source_new ();
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, tell, g_object_ref (self), g_object_unref);
+  g_source_attach (source, self->context);
+}
+
+/* FALSE when there is a verdict already; the first one stands. */
+static gboolean
+decide (TesseraAuthentication *self, TesseraVerdict verdict)
+{
+  g_mutex_lock (&self->lock);
+  gboolean open = self->verdict == TESSERA_VERDICT_NONE || self->verdict == TESSERA_VERDICT_HELD;
+  if (open)
+    self->verdict = verdict;
+  g_mutex_unlock (&self->lock);
+  if (open)
+    tell_on_context (self);
+  return open;
+}
+
+/* The last reference went while the verdict was still owed: nobody is left who could give it. */
+static void
+tessera_authentication_dispose (GObject *object)
+{
+  TesseraAuthentication *self = TESSERA_AUTHENTICATION (object);
+  decide (self, TESSERA_VERDICT_DENIED);
+  G_OBJECT_CLASS (tessera_authentication_parent_class)->dispose (object);
+}
+
+static void
+tessera_authentication_finalize (GObject *object)
+{
+  TesseraAuthentication *self = TESSERA_AUTHENTICATION (object);
+  cancel_deadline (self);
+  g_free (self->username);
+  tessera_secret_free (self->password);
+  g_clear_object (&self->client);
+  g_strfreev (self->scopes);
+  g_free (self->remote_address);
+  g_free (self->subject);
+  g_free (self->acr);
+  g_free (self->amr);
+  g_main_context_unref (self->context);
+  g_mutex_clear (&self->lock);
+  G_OBJECT_CLASS (tessera_authentication_parent_class)->finalize (object);
+}
+
+static void
+tessera_authentication_class_init (TesseraAuthenticationClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = tessera_authentication_dispose;
+  G_OBJECT_CLASS (klass)->finalize = tessera_authentication_finalize;
+}
+
+static void
+tessera_authentication_init (TesseraAuthentication *self)
+{
+  g_mutex_init (&self->lock);
+  self->context = g_main_context_ref_thread_default ();
+  self->thread = g_thread_self ();
+}
+
+TesseraAuthentication *
+tessera_authentication_new (const char *username,
+                            const char *password,
+                            TesseraClient *client,
+                            const char *scope,
+                            const char *remote_address)
+{
+  TesseraAuthentication *self = g_object_new (TESSERA_TYPE_AUTHENTICATION, NULL);
+  self->username = g_strdup (username != NULL ? username : "");
+  self->password = g_strdup (password != NULL ? password : "");
+  self->client = client != NULL ? g_object_ref (client) : NULL;
+  self->scopes = tessera_scope_split (scope);
+  self->remote_address = g_strdup (remote_address != NULL ? remote_address : "");
+  return self;
+}
+
+void
+tessera_authentication_on_decided (TesseraAuthentication *self,
+                                   TesseraAuthenticationDecided decided,
+                                   gpointer data)
+{
+  self->decided = decided;
+  self->decided_data = data;
+}
+
+TesseraVerdict
+tessera_authentication_get_verdict (TesseraAuthentication *self)
+{
+  g_mutex_lock (&self->lock);
+  TesseraVerdict verdict = self->verdict;
+  g_mutex_unlock (&self->lock);
+  return verdict;
+}
+
+void
+tessera_authentication_overrule (TesseraAuthentication *self)
+{
+  g_mutex_lock (&self->lock);
+  self->verdict = TESSERA_VERDICT_DENIED;
+  g_mutex_unlock (&self->lock);
+}
+
+static gboolean
+on_deadline (gpointer data)
+{
+  g_autoptr (TesseraAuthentication) self = g_weak_ref_get (data);
+  if (self != NULL && decide (self, TESSERA_VERDICT_DENIED))
+    g_message ("authenticate: no verdict in time; denied");
+  return G_SOURCE_REMOVE;
+}
+
+static void
+weak_ref_free (gpointer data)
+{
+  g_weak_ref_clear (data);
+  g_free (data);
+}
+
+/* The timer holds no reference: a held attempt that everybody forgot is denied at once. */
+static void
+start_deadline (TesseraAuthentication *self, guint deadline_ms)
+{
+  GWeakRef *weak = g_new0 (GWeakRef, 1);
+  g_weak_ref_init (weak, self);
+  g_autoptr (GSource) source = g_timeout_source_new (deadline_ms);
+  g_source_set_callback (source, on_deadline, weak, weak_ref_free);
+
+  g_mutex_lock (&self->lock);
+  gboolean held = self->verdict == TESSERA_VERDICT_HELD;
+  if (held)
+    {
+      self->deadline = g_source_ref (source);
+      g_source_attach (source, self->context);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+void
+tessera_authentication_close_emission (TesseraAuthentication *self, guint deadline_ms)
+{
+  if (tessera_authentication_get_verdict (self) == TESSERA_VERDICT_NONE
+      && decide (self, TESSERA_VERDICT_DENIED))
+    g_warning (
+        "no handler of authenticate called accept (), deny () or hold (): the login is denied");
+  start_deadline (self, deadline_ms);
+}
+
+const char *
+tessera_authentication_get_subject (TesseraAuthentication *self)
+{
+  return self->subject;
+}
+
+const char *
+tessera_authentication_get_acr (TesseraAuthentication *self)
+{
+  return self->acr;
+}
+
+char *
+tessera_authentication_dup_amr (TesseraAuthentication *self)
+{
+  return g_strdup (self->amr);
+}
+
+/**
+ * tessera_authentication_get_username:
+ * @self: an authentication
+ *
+ * The user name as it was typed.
+ *
+ * Returns: the user name
+ */
+const char *
+tessera_authentication_get_username (TesseraAuthentication *self)
+{
+  g_return_val_if_fail (TESSERA_IS_AUTHENTICATION (self), NULL);
+  return self->username;
+}
+
+/**
+ * tessera_authentication_get_password:
+ * @self: an authentication
+ *
+ * The password as it was typed. It is overwritten when the object goes.
+ *
+ * Returns: the password
+ */
+const char *
+tessera_authentication_get_password (TesseraAuthentication *self)
+{
+  g_return_val_if_fail (TESSERA_IS_AUTHENTICATION (self), NULL);
+  return self->password;
+}
+
+/**
+ * tessera_authentication_get_client:
+ * @self: an authentication
+ *
+ * The client on whose behalf somebody logs in.
+ *
+ * Returns: (transfer none) (nullable): the client
+ */
+TesseraClient *
+tessera_authentication_get_client (TesseraAuthentication *self)
+{
+  g_return_val_if_fail (TESSERA_IS_AUTHENTICATION (self), NULL);
+  return self->client;
+}
+
+/**
+ * tessera_authentication_get_scopes:
+ * @self: an authentication
+ *
+ * The scopes the client asked for.
+ *
+ * Returns: (transfer none) (array zero-terminated=1): the scopes
+ */
+const char *const *
+tessera_authentication_get_scopes (TesseraAuthentication *self)
+{
+  g_return_val_if_fail (TESSERA_IS_AUTHENTICATION (self), NULL);
+  return (const char *const *) self->scopes;
+}
+
+/**
+ * tessera_authentication_get_remote_address:
+ * @self: an authentication
+ *
+ * Where the attempt came from.
+ *
+ * Returns: an IP address, or `""` when there is none
+ */
+const char *
+tessera_authentication_get_remote_address (TesseraAuthentication *self)
+{
+  g_return_val_if_fail (TESSERA_IS_AUTHENTICATION (self), NULL);
+  return self->remote_address;
+}
+
+/**
+ * tessera_authentication_accept:
+ * @self: an authentication
+ * @subject: (nullable): who it is, or %NULL for the user name
+ *
+ * Accepts the login. @subject becomes the `sub` of tokens: it must be stable, never given to
+ * somebody else, and never the `client_id` of a client. The first verdict stands; a later one has
+ * no effect.
+ */
+void
+tessera_authentication_accept (TesseraAuthentication *self, const char *subject)
+{
+  tessera_authentication_accept_with (self, subject, NULL, NULL);
+}
+
+static gboolean
+is_subject (const char *subject)
+{
+  return *subject != '\0' && strlen (subject) <= SUBJECT_MAX_LENGTH
+         && g_utf8_validate (subject, -1, NULL);
+}
+
+/* Under the lock, and only while the verdict is open: what was told once never changes. */
+static gboolean
+set_login (TesseraAuthentication *self,
+           const char *subject,
+           const char *acr,
+           const char *const *amr)
+{
+  g_mutex_lock (&self->lock);
+  gboolean open
+      = self->subject == NULL
+        && (self->verdict == TESSERA_VERDICT_NONE || self->verdict == TESSERA_VERDICT_HELD);
+  if (open)
+    {
+      self->subject = g_strdup (subject);
+      self->acr = g_strdup (acr);
+      self->amr = amr != NULL && *amr != NULL ? g_strjoinv (" ", (char **) amr) : NULL;
+    }
+  g_mutex_unlock (&self->lock);
+  return open;
+}
+
+/**
+ * tessera_authentication_accept_with:
+ * @self: an authentication
+ * @subject: (nullable): who it is, or %NULL for the user name
+ * @acr: (nullable): the authentication context class that was reached (RFC 9068 §2.2.1)
+ * @amr: (nullable) (array zero-terminated=1): the methods used, such as `pwd` and `otp` (RFC 8176
+ * §2)
+ *
+ * Accepts the login as [method@Authentication.accept] does, and says how it was done.
+ */
+void
+tessera_authentication_accept_with (TesseraAuthentication *self,
+                                    const char *subject,
+                                    const char *acr,
+                                    const char *const *amr)
+{
+  g_return_if_fail (TESSERA_IS_AUTHENTICATION (self));
+
+  if (subject == NULL)
+    subject = self->username;
+  if (!is_subject (subject))
+    {
+      g_warning ("authenticate: a subject is 1 to %d bytes of UTF-8; the login is denied",
+                 SUBJECT_MAX_LENGTH);
+      tessera_authentication_deny (self);
+      return;
+    }
+  if (set_login (self, subject, acr, amr))
+    decide (self, TESSERA_VERDICT_ACCEPTED);
+}
+
+/**
+ * tessera_authentication_deny:
+ * @self: an authentication
+ *
+ * Refuses the login. The person is told that user name or password is wrong, and may try again.
+ */
+void
+tessera_authentication_deny (TesseraAuthentication *self)
+{
+  g_return_if_fail (TESSERA_IS_AUTHENTICATION (self));
+  decide (self, TESSERA_VERDICT_DENIED);
+}
+
+/**
+ * tessera_authentication_hold:
+ * @self: an authentication
+ *
+ * Promises a verdict for later: keep a reference and call [method@Authentication.accept] or
+ * [method@Authentication.deny] on it within 120 seconds, from any thread. Dropping the last
+ * reference without a verdict denies.
+ */
+void
+tessera_authentication_hold (TesseraAuthentication *self)
+{
+  g_return_if_fail (TESSERA_IS_AUTHENTICATION (self));
+  g_mutex_lock (&self->lock);
+  if (self->verdict == TESSERA_VERDICT_NONE)
+    self->verdict = TESSERA_VERDICT_HELD;
+  g_mutex_unlock (&self->lock);
+}

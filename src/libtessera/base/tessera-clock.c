@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The time of one server, which never goes back (design.md §5: a clock set back revives nothing).
+ */
+#include "base/tessera-clock-private.h"
+
+struct _TesseraClock
+{
+  gint ref_count;
+  gint64 highest_ms; /* atomic */
+};
+
+static const gint64 *test_offset; /* atomic; NULL outside tests */
+
+TesseraClock *
+tessera_clock_new (void)
+{
+  TesseraClock *self = g_new0 (TesseraClock, 1);
+
+  self->ref_count = 1;
+  return self;
+}
+
+TesseraClock *
+tessera_clock_ref (TesseraClock *self)
+{
+  g_atomic_int_inc (&self->ref_count);
+  return self;
+}
+
+void
+tessera_clock_unref (TesseraClock *self)
+{
+  if (g_atomic_int_dec_and_test (&self->ref_count))
+    g_free (self);
+}
+
+static gint64
+read_wall_clock_ms (void)
+{
+  const gint64 *offset = __atomic_load_n (&test_offset, __ATOMIC_ACQUIRE);
+  gint64 now = g_get_real_time () / 1000;
+
+  return offset == NULL ? now : now + __atomic_load_n (offset, __ATOMIC_RELAXED);
+}
+
+static gint64
+raise_to (TesseraClock *self, gint64 ms)
+{
+  gint64 highest = __atomic_load_n (&self->highest_ms, __ATOMIC_ACQUIRE);
+
+  while (highest < ms)
+    {
+      /* On failure the present value is loaded into @highest, and looked at again. */
+      if (__atomic_compare_exchange_n (&self->highest_ms, &highest, ms, FALSE, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE))
+        return ms;
+    }
+  return highest;
+}
+
+gint64
+tessera_clock_get_ms (TesseraClock *self)
+{
+  return raise_to (self, read_wall_clock_ms ());
+}
+
+gint64
+tessera_clock_get_seconds (TesseraClock *self)
+{
+  return tessera_clock_get_ms (self) / 1000;
+}
+
+void
+tessera_clock_advance (TesseraClock *self, gint64 ms)
+{
+  raise_to (self, ms);
+}
+
+void
+tessera_clock_follow_offset (const gint64 *offset)
+{
+  __atomic_store_n (&test_offset, offset, __ATOMIC_RELEASE);
+}

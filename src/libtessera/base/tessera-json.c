@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* JSON read strictly and written compactly, by jansson (RFC 8259). */
+#include "base/tessera-json-private.h"
+
+#include "base/tessera-error.h"
+
+#include <string.h>
+
+gboolean
+tessera_json_is_shallow (const char *text, gsize length)
+{
+  gboolean in_string = FALSE;
+  guint depth = 0;
+
+  for (gsize i = 0; i < length; i++)
+    {
+      char c = text[i];
+      if (in_string)
+        {
+          if (c == '\\')
+            i++;
+          else if (c == '"')
+            in_string = FALSE;
+        }
+      else if (c == '"')
+        in_string = TRUE;
+      else if ((c == '{' || c == '[') && ++depth > TESSERA_JSON_MAX_DEPTH)
+        return FALSE;
+      else if ((c == '}' || c == ']') && depth > 0)
+        depth--;
+    }
+  return TRUE;
+}
+
+json_t *
+tessera_json_parse (const char *text, gsize length, gsize max_length, GError **error)
+{
+  g_autoptr (json_t) json = NULL;
+
+  if (length <= max_length && tessera_json_is_shallow (text, length))
+    json = json_loadb (text, length, JSON_REJECT_DUPLICATES, NULL);
+  if (!json_is_object (json))
+    {
+      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST,
+                           "A JSON object was expected.");
+      return NULL;
+    }
+  return g_steal_pointer (&json);
+}
+
+static int
+append_to_string (const char *buffer, size_t size, void *data)
+{
+  g_string_append_len (data, buffer, size);
+  return 0;
+}
+
+char *
+tessera_json_dump (const json_t *json)
+{
+  GString *text = g_string_sized_new (256);
+
+  if (json_dump_callback (json, append_to_string, text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+    g_error ("A JSON value of our own cannot be written.");
+  return g_string_free (text, FALSE);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Text from outside, made fit for a log (threats.md I01). */
+#include "base/tessera-log-private.h"
+
+#include <string.h>
+
+#define MAX_LENGTH 200
+
+static gboolean
+is_plain (guchar c)
+{
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\'' && c != '\\';
+}
+
+char *
+tessera_log_escape (const char *text)
+{
+  if (text == NULL)
+    return g_strdup ("-");
+
+  gsize length = strlen (text);
+  gsize shown = MIN (length, MAX_LENGTH);
+  GString *line = g_string_sized_new (shown + 8);
+  for (gsize i = 0; i < shown; i++)
+    {
+      guchar c = text[i];
+      if (is_plain (c))
+        g_string_append_c (line, c);
+      else
+        g_string_append_printf (line, "\\x%02x", c);
+    }
+  if (shown < length)
+    g_string_append (line, "...");
+  return g_string_free (line, FALSE);
+}

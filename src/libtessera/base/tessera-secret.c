@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Random values, digests, comparison in constant time, scrubbing; base64url (RFC 4648 §5, RFC 7515
+ * §2) and UUIDv7 (RFC 9562 §5.7). */
+#include "base/tessera-secret-private.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <string.h>
+
+#define POOL_SIZE 512
+
+/* What a thread keeps, because asking OpenSSL anew for each value costs more than the value. */
+typedef struct
+{
+  guint8 pool[POOL_SIZE]; /* random bytes; those before @used are gone and overwritten */
+  gsize used;
+  guint generation;
+  EVP_MD_CTX *digest;
+} ThreadState;
+
+static const char base64url_alphabet[]
+    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static EVP_MD *sha256;
+static guint fork_generation; /* atomic: a child must not use bytes its parent will use too */
+
+static void
+thread_state_free (gpointer data)
+{
+  ThreadState *state = data;
+
+  EVP_MD_CTX_free (state->digest);
+  OPENSSL_cleanse (state, sizeof *state);
+  g_free (state);
+}
+
+static GPrivate thread_state = G_PRIVATE_INIT (thread_state_free);
+
+static void
+on_fork_child (void)
+{
+  __atomic_add_fetch (&fork_generation, 1, __ATOMIC_RELAXED);
+}
+
+static void
+init_once (void)
+{
+  static gsize initialized;
+
+  if (!g_once_init_enter (&initialized))
+    return;
+  sha256 = EVP_MD_fetch (NULL, "SHA256", NULL);
+  if (sha256 == NULL)
+    g_error ("OpenSSL has no SHA-256.");
+  pthread_atfork (NULL, NULL, on_fork_child);
+  g_once_init_leave (&initialized, 1);
+}
+
+static ThreadState *
+get_thread_state (void)
+{
+  ThreadState *state = g_private_get (&thread_state);
+  if (state != NULL)
+    return state;
+
+  init_once ();
+  state = g_new0 (ThreadState, 1);
+  state->used = POOL_SIZE;
+  state->digest = EVP_MD_CTX_new ();
+  g_private_set (&thread_state, state);
+  return state;
+}
+
+static void
+fill_random (guint8 *bytes, gsize length)
+{
+  if (RAND_bytes (bytes, length) != 1)
+    g_error ("OpenSSL has no random bytes.");
+}
+
+void
+tessera_random_bytes (guint8 *bytes, gsize length)
+{
+  ThreadState *state = get_thread_state ();
+  guint generation = __atomic_load_n (&fork_generation, __ATOMIC_RELAXED);
+
+  if (length > POOL_SIZE / 4)
+    {
+      fill_random (bytes, length);
+      return;
+    }
+  if (POOL_SIZE - state->used < length || state->generation != generation)
+    {
+      fill_random (state->pool, POOL_SIZE);
+      state->used = 0;
+      state->generation = generation;
+    }
+  memcpy (bytes, state->pool + state->used, length);
+  OPENSSL_cleanse (state->pool + state->used, length);
+  state->used += length;
+}
+
+char *
+tessera_secret_new (const char *prefix)
+{
+  guint8 bytes[32];
+  GString *secret = g_string_sized_new (64);
+
+  tessera_random_bytes (bytes, sizeof bytes);
+  if (prefix != NULL)
+    g_string_append (secret, prefix);
+  tessera_base64url_append (secret, bytes, sizeof bytes);
+  OPENSSL_cleanse (bytes, sizeof bytes);
+  return g_string_free (secret, FALSE);
+}
+
+char *
+tessera_identifier_new (void)
+{
+  guint8 bytes[16];
+
+  tessera_random_bytes (bytes, sizeof bytes);
+  return tessera_base64url_encode (bytes, sizeof bytes);
+}
+
+TesseraDigest
+tessera_digest (const void *data, gssize length)
+{
+  ThreadState *state = get_thread_state ();
+  gsize size = length < 0 ? strlen (data) : (gsize) length;
+  TesseraDigest digest;
+
+  if (EVP_DigestInit_ex2 (state->digest, sha256, NULL) != 1
+      || EVP_DigestUpdate (state->digest, data, size) != 1
+      || EVP_DigestFinal_ex (state->digest, digest.bytes, NULL) != 1)
+    g_error ("OpenSSL cannot digest.");
+  return digest;
+}
+
+TesseraDigest
+tessera_hmac (const guint8 *key, gsize key_length, const void *data, gsize length)
+{
+  TesseraDigest digest;
+
+  init_once ();
+  if (HMAC (sha256, key, key_length, data, length, digest.bytes, NULL) == NULL)
+    g_error ("OpenSSL cannot compute an HMAC.");
+  return digest;
+}
+
+gboolean
+tessera_digest_equal (const TesseraDigest *a, const TesseraDigest *b)
+{
+  return CRYPTO_memcmp (a->bytes, b->bytes, TESSERA_DIGEST_SIZE) == 0;
+}
+
+guint
+tessera_digest_hash (gconstpointer digest)
+{
+  guint hash;
+
+  memcpy (&hash, ((const TesseraDigest *) digest)->bytes, sizeof hash);
+  return hash;
+}
+
+gboolean
+tessera_digest_equal_key (gconstpointer a, gconstpointer b)
+{
+  return tessera_digest_equal (a, b);
+}
+
+gboolean
+tessera_secret_equal (const char *a, const char *b)
+{
+  if (a == NULL || b == NULL)
+    return FALSE;
+
+  gsize length = strlen (a);
+  return length == strlen (b) && CRYPTO_memcmp (a, b, length) == 0;
+}
+
+void
+tessera_secret_free (char *secret)
+{
+  if (secret == NULL)
+    return;
+  OPENSSL_cleanse (secret, strlen (secret));
+  g_free (secret);
+}
+
+static gsize
+encoded_length (gsize length)
+{
+  return length / 3 * 4 + (length % 3 == 0 ? 0 : length % 3 + 1);
+}
+
+/* Writes encoded_length (@length) characters, no NUL. */
+static void
+encode_base64url (const guint8 *bytes, gsize length, char *out)
+{
+  const char *alphabet = base64url_alphabet;
+  gsize i = 0;
+
+  for (; i + 2 < length; i += 3)
+    {
+      guint32 group = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
+      *out++ = alphabet[group >> 18];
+      *out++ = alphabet[group >> 12 & 63];
+      *out++ = alphabet[group >> 6 & 63];
+      *out++ = alphabet[group & 63];
+    }
+  if (i == length)
+    return;
+
+  guint32 tail = bytes[i] << 16 | (i + 1 < length ? bytes[i + 1] << 8 : 0);
+  *out++ = alphabet[tail >> 18];
+  *out++ = alphabet[tail >> 12 & 63];
+  if (i + 1 < length)
+    *out++ = alphabet[tail >> 6 & 63];
+}
+
+char *
+tessera_base64url_encode (const guint8 *bytes, gsize length)
+{
+  gsize size = encoded_length (length);
+  char *text = g_malloc (size + 1);
+
+  encode_base64url (bytes, length, text);
+  text[size] = '\0';
+  return text;
+}
+
+void
+tessera_base64url_append (GString *string, const guint8 *bytes, gsize length)
+{
+  gsize start = string->len;
+
+  g_string_set_size (string, start + encoded_length (length));
+  encode_base64url (bytes, length, string->str + start);
+}
+
+/* Six bits, or -1. */
+static gint
+decode_char (char c)
+{
+  if (c >= 'A' && c <= 'Z')
+    return c - 'A';
+  if (c >= 'a' && c <= 'z')
+    return c - 'a' + 26;
+  if (c >= '0' && c <= '9')
+    return c - '0' + 52;
+  if (c == '-')
+    return 62;
+  return c == '_' ? 63 : -1;
+}
+
+guint8 *
+tessera_base64url_decode (const char *text, gsize length, gsize *out_length)
+{
+  if (length % 4 == 1)
+    return NULL;
+
+  gsize size = length / 4 * 3 + (length % 4 == 0 ? 0 : length % 4 - 1);
+  /* One byte more, a NUL, so that decoded text is a string and nothing is never NULL. */
+  g_autofree guint8 *bytes = g_malloc (size + 1);
+  guint8 *out = bytes;
+  guint32 bits = 0;
+  guint n_bits = 0;
+
+  for (gsize i = 0; i < length; i++)
+    {
+      gint value = decode_char (text[i]);
+      if (value < 0)
+        return NULL;
+      bits = bits << 6 | value;
+      n_bits += 6;
+      if (n_bits < 8)
+        continue;
+      n_bits -= 8;
+      *out++ = bits >> n_bits;
+      bits &= (1u << n_bits) - 1;
+    }
+  if (bits != 0) /* only one spelling of each value is taken (threats.md D11) */
+    return NULL;
+  bytes[size] = 0;
+  if (out_length != NULL)
+    *out_length = size;
+  return g_steal_pointer (&bytes);
+}
+
+char *
+tessera_uuid_new (gint64 ms)
+{
+  static const char hex[] = "0123456789abcdef";
+  guint8 bytes[16];
+  char *text = g_malloc (TESSERA_UUID_LENGTH + 1);
+  char *out = text;
+
+  tessera_random_bytes (bytes + 6, sizeof bytes - 6);
+  for (guint i = 0; i < 6; i++)
+    bytes[i] = ms >> (40 - 8 * i);
+  bytes[6] = 0x70 | (bytes[6] & 0x0f);
+  bytes[8] = 0x80 | (bytes[8] & 0x3f);
+  for (guint i = 0; i < sizeof bytes; i++)
+    {
+      if (i == 4 || i == 6 || i == 8 || i == 10)
+        *out++ = '-';
+      *out++ = hex[bytes[i] >> 4];
+      *out++ = hex[bytes[i] & 15];
+    }
+  *out = '\0';
+  return text;
+}
+
+/* Four bits of a lower-case digit, or -1. */
+static gint
+parse_hex (char c)
+{
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+gboolean
+tessera_uuid_parse (const char *text, guint8 out_bytes[16], gint64 *out_ms)
+{
+  guint8 bytes[16];
+  gint64 ms = 0;
+
+  if (text == NULL || strlen (text) != TESSERA_UUID_LENGTH)
+    return FALSE;
+  for (guint i = 0; i < sizeof bytes; i++)
+    {
+      if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
+        return FALSE;
+      gint high = parse_hex (text[0]);
+      gint low = parse_hex (text[1]);
+      if (high < 0 || low < 0)
+        return FALSE;
+      bytes[i] = high << 4 | low;
+      text += 2;
+    }
+  if (bytes[6] >> 4 != 7 || bytes[8] >> 6 != 2)
+    return FALSE;
+
+  for (guint i = 0; i < 6; i++)
+    ms = ms << 8 | bytes[i];
+  if (out_bytes != NULL)
+    memcpy (out_bytes, bytes, sizeof bytes);
+  if (out_ms != NULL)
+    *out_ms = ms;
+  return TRUE;
+}

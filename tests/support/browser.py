@@ -128,20 +128,21 @@ class Page(html.parser.HTMLParser):
 
 class Browser:
     """@issuer is the origin (and path) it believes to talk to; @address where that is reached. So an
-    https issuer behind a proxy can be tried without TLS."""
+    https issuer behind a proxy can be tried without TLS; with @tls, a context, TLS is spoken."""
 
-    def __init__(self, issuer, address=None, source=None, language=None):
+    def __init__(self, issuer, address=None, source=None, language=None, tls=None):
         split = urllib.parse.urlsplit(issuer)
         self.issuer = issuer
         self.origin = '%s://%s' % (split.scheme, split.netloc)
         self.address = address or (split.hostname, split.port)
         self.source = source
         self.language = language
+        self.tls = tls
         self.cookies = {}
         self.headers = {}
 
     def copy(self):
-        other = Browser(self.issuer, self.address, self.source, self.language)
+        other = Browser(self.issuer, self.address, self.source, self.language, self.tls)
         other.cookies = dict(self.cookies)
         return other
 
@@ -156,7 +157,7 @@ class Browser:
             send['Accept-Language'] = self.language
         send.update(self.headers)
         send.update(headers or {})
-        connection = http.client.HTTPConnection(*self.address, timeout=30, source_address=(self.source, 0) if self.source else None)
+        connection = self._connection()
         try:
             connection.request(method, target, body, send)
             answer = connection.getresponse()
@@ -166,6 +167,12 @@ class Browser:
         for cookie in response.all_headers('Set-Cookie'):
             self._keep(cookie)
         return response
+
+    def _connection(self):
+        source = (self.source, 0) if self.source else None
+        if self.tls:
+            return http.client.HTTPSConnection(*self.address, timeout=30, source_address=source, context=self.tls)
+        return http.client.HTTPConnection(*self.address, timeout=30, source_address=source)
 
     def _keep(self, cookie):
         pair, *attributes = [part.strip() for part in cookie.split(';')]

@@ -61,7 +61,10 @@ def run_tests(directory, names):
     subprocess.run(command, env={**os.environ, **ENVIRONMENT}, stdin=subprocess.DEVNULL)
     if not log.exists():
         return []
-    return [json.loads(line) for line in log.read_text(encoding='utf-8').splitlines()]
+    records = [json.loads(line) for line in log.read_text(encoding='utf-8').splitlines()]
+    for record in records:
+        record['name'] = record['name'].split(' / ')[-1]  # without project and suite
+    return records
 
 
 def cases_of_unittest(record):

@@ -51,6 +51,9 @@ typedef struct {
   gpointer hooks_data;
 } TesseraEngine;
 
+/* Seconds: the client's own, or the server's. */
+gint64 tessera_engine_get_access_token_lifetime (TesseraEngine *self, TesseraClient *client);
+gint64 tessera_engine_get_refresh_token_lifetime (TesseraEngine *self, TesseraClient *client);
 /* The longest lifetime an access token of this server can have, in milliseconds. */
 gint64 tessera_engine_get_longest_lifetime_ms (TesseraEngine *self);
 /* Signature, type, issuer, times, key state and deny-list: the one place that accepts an access token.

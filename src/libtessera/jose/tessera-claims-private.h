@@ -21,6 +21,8 @@ void tessera_claims_set_string (TesseraClaims *self, const char *name, const cha
 void tessera_claims_set_int (TesseraClaims *self, const char *name, gint64 value);
 /* A string when there is one value, else an array (RFC 7519 §4.1.3; facts.md: HAProxy). */
 void tessera_claims_set_strings (TesseraClaims *self, const char *name, const char *const *values);
+/* Always an array (`amr`, RFC 8176). */
+void tessera_claims_set_array (TesseraClaims *self, const char *name, const char *const *values);
 /* Merges the members of a JSON object; FALSE when @json is no strict object or names a claim in
  * @protected_names. */
 gboolean tessera_claims_merge_json (TesseraClaims *self, const char *json, const char *const *protected_names);

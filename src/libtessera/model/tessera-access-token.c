@@ -10,8 +10,8 @@
 /**
  * TesseraAccessToken:
  *
- * An access token that was verified: its signature, type, issuer and times were good, and it was not
- * revoked. A handler behind the guard asks [func@get_access_token] for the one of its request.
+ * An access token that was verified: its signature, type, issuer and times were good, and it was
+ * not revoked. A handler behind the guard asks [func@get_access_token] for the one of its request.
  *
  * Immutable; its getters may be called from any thread. What they return belongs to the object.
  */

@@ -43,9 +43,9 @@ char *
 tessera_authorization_request_dup_fingerprint (TesseraAuthorizationRequest *self)
 {
   /* None of the parts can contain a line feed, so joining them is unambiguous. */
-  g_autofree char *shown = g_strjoin ("\n", tessera_client_get_id (self->client),
-                                      self->redirect_uri, self->scope ? self->scope : "",
-                                      self->resources ? self->resources : "", NULL);
+  g_autofree char *shown
+      = g_strjoin ("\n", tessera_client_get_id (self->client), self->redirect_uri,
+                   self->scope ? self->scope : "", self->resources ? self->resources : "", NULL);
   TesseraDigest digest = tessera_digest (shown, -1);
 
   return tessera_base64url_encode (digest.bytes, sizeof digest.bytes);

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The authorization endpoint (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1, RFC 9207 §2): a
+ * request is read, believed piece by piece, and handed to a person; back comes a code or a refusal.
+ */
+
+#include "endpoints/tessera-authorization-endpoint-private.h"
+
+#include "base/tessera-uri-private.h"
+#include "model/tessera-client-private.h"
+#include "model/tessera-code-challenge-private.h"
+#include "model/tessera-scope-private.h"
+#include "model/tessera-target-private.h"
+
+#include <string.h>
+
+#define CODE_PREFIX "tsc_"
+#define STATE_MAX_LENGTH 2048
+
+/* A request on its way to be valid. `redirect_uri` of the request is set once it can be trusted:
+ * from then on an error goes to the client, before that to the person. */
+typedef struct
+{
+  TesseraEngine *engine;
+  TesseraExchange *exchange;
+  TesseraParams *params;
+  TesseraAuthorizationRequest *request;
+  TesseraExplanation explanation;
+} Reading;
+
+static void
+reading_free (Reading *self)
+{
+  g_clear_pointer (&self->params, tessera_params_free);
+  g_clear_pointer (&self->request, tessera_authorization_request_unref);
+  tessera_explanation_clear (&self->explanation);
+  tessera_exchange_unref (self->exchange);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Reading, reading_free)
+
+static gboolean
+refuse (GError **error, TesseraError code, const char *why)
+{
+  g_set_error_literal (error, TESSERA_ERROR, code, why);
+  return FALSE;
+}
+
+/* The one switch between an error page and an error by redirect (RFC 6749 §4.1.2.1). */
+static void
+respond_refusal (Reading *self, const GError *error)
+{
+  TesseraEngine *engine = self->engine;
+
+  if (self->request != NULL && self->request->redirect_uri != NULL)
+    {
+      tessera_authorization_endpoint_refuse (engine, self->exchange, self->request, error,
+                                             &self->explanation);
+      return;
+    }
+  tessera_exchange_log_refusal (self->exchange, error, &self->explanation);
+  engine->hooks.show_error (engine->hooks_data, self->exchange, error);
+}
+
+static gboolean
+read_params (Reading *self, GError **error)
+{
+  gboolean is_post = g_str_equal (self->exchange->method, "POST");
+
+  if (is_post && self->exchange->query != NULL && *self->exchange->query != '\0')
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "Parameters belong into the body");
+  self->params = is_post ? tessera_exchange_parse_form (self->exchange, error)
+                         : tessera_exchange_parse_query (self->exchange, error);
+  return self->params != NULL;
+}
+
+static gboolean
+read_client (Reading *self, GError **error)
+{
+  const char *client_id = tessera_params_get (self->params, "client_id");
+  g_autoptr (TesseraClient) client = NULL;
+
+  if (client_id == NULL || tessera_params_is_repeated (self->params, "client_id"))
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "client_id must be given once");
+  tessera_exchange_set_client_id (self->exchange, client_id);
+  client = tessera_client_registry_lookup (self->engine->clients, client_id);
+  if (client == NULL)
+    {
+      tessera_explanation_set (&self->explanation, "client_id", NULL, client_id);
+      return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "The application is not known here");
+    }
+  self->request = tessera_authorization_request_new (client);
+  self->request->began_ms = tessera_clock_get_ms (self->engine->clock);
+  return TRUE;
+}
+
+/* RFC 6749 §3.1.2.3: it may be left out if exactly one is registered. */
+static const char *
+choose_redirect_uri (Reading *self)
+{
+  const char *presented = tessera_params_get (self->params, "redirect_uri");
+  const char *const *registered = tessera_client_get_redirect_uris (self->request->client);
+
+  if (presented != NULL)
+    return tessera_client_allows_redirect_uri (self->request->client, presented) ? presented : NULL;
+  return registered[0] != NULL && registered[1] == NULL ? registered[0] : NULL;
+}
+
+static gboolean
+read_redirect_uri (Reading *self, GError **error)
+{
+  const char *presented = tessera_params_get (self->params, "redirect_uri");
+  const char *chosen = choose_redirect_uri (self);
+
+  if (tessera_params_is_repeated (self->params, "redirect_uri"))
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "redirect_uri must be given once");
+  if (chosen == NULL)
+    {
+      g_autofree char *registered
+          = g_strjoinv (" ", (char **) tessera_client_get_redirect_uris (self->request->client));
+
+      tessera_explanation_set (&self->explanation, "redirect_uri",
+                               *registered != '\0' ? registered : "any loopback", presented);
+      return refuse (error, TESSERA_ERROR_INVALID_REQUEST,
+                     "The address to return to is not registered for this application");
+    }
+  self->request->redirect_uri = g_strdup (chosen);
+  self->request->redirect_uri_was_sent = presented != NULL;
+  return TRUE;
+}
+
+static gboolean
+read_state (Reading *self, GError **error)
+{
+  const char *state = tessera_params_get (self->params, "state");
+
+  if (state == NULL || tessera_params_is_repeated (self->params, "state"))
+    return TRUE;
+  if (strlen (state) > STATE_MAX_LENGTH)
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "state is too long");
+  self->request->state = g_strdup (state);
+  return TRUE;
+}
+
+static gboolean
+check_response (Reading *self, GError **error)
+{
+  const char *response_type = tessera_params_get (self->params, "response_type");
+  const char *response_mode = tessera_params_get (self->params, "response_mode");
+
+  if (response_type == NULL)
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "response_type is missing");
+  if (!g_str_equal (response_type, "code"))
+    return refuse (error, TESSERA_ERROR_UNSUPPORTED_RESPONSE_TYPE, "response_type must be code");
+  if (response_mode != NULL && !g_str_equal (response_mode, "query"))
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "response_mode must be query");
+  /* Never ignored: whoever sends one relies on it. */
+  if (tessera_params_get (self->params, "request") != NULL
+      || tessera_params_get (self->params, "request_uri") != NULL)
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "Request objects are not offered");
+  if (!tessera_client_allows_grant_type (self->request->client, "authorization_code"))
+    return refuse (error, TESSERA_ERROR_UNAUTHORIZED_CLIENT,
+                   "The client is not registered for the authorization code grant");
+  return TRUE;
+}
+
+static gboolean
+read_code_challenge (Reading *self, GError **error)
+{
+  const char *code_challenge = tessera_params_get (self->params, "code_challenge");
+  const char *method = tessera_params_get (self->params, "code_challenge_method");
+
+  if (!tessera_code_challenge_check (code_challenge, method, error))
+    {
+      tessera_explanation_set (&self->explanation, "code_challenge", "S256",
+                               method != NULL ? method : "no method");
+      return FALSE;
+    }
+  if (code_challenge == NULL && tessera_client_requires_pkce (self->request->client))
+    {
+      tessera_explanation_set (&self->explanation, "code_challenge", "required", NULL);
+      return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "code_challenge is missing");
+    }
+  self->request->code_challenge = g_strdup (code_challenge);
+  return TRUE;
+}
+
+static gboolean
+read_scope (Reading *self, GError **error)
+{
+  const char *registered = tessera_client_get_scope (self->request->client);
+  const char *text = tessera_params_get (self->params, "scope");
+  g_autofree char *scope = NULL;
+
+  if (!tessera_target_parse (self->params, &self->request->resources, error)
+      || !tessera_target_check_client (self->request->resources, self->request->client, error))
+    return FALSE;
+  scope = text != NULL ? tessera_scope_parse (text, error) : g_strdup (registered);
+  if (text != NULL && scope == NULL)
+    return FALSE;
+  if (!tessera_scope_is_subset (scope, registered))
+    {
+      tessera_explanation_set (&self->explanation, "scope", registered, scope);
+      return refuse (error, TESSERA_ERROR_INVALID_SCOPE, "The client may not ask for this scope");
+    }
+  self->request->scope
+      = tessera_target_narrow_scope (scope, self->request->resources, self->engine->resources);
+  return TRUE;
+}
+
+static gboolean
+read_prompt (Reading *self, GError **error)
+{
+  static const struct
+  {
+    const char *name;
+    TesseraPrompt prompt;
+  } prompts[] = {
+    { "none", TESSERA_PROMPT_NONE },
+    { "login", TESSERA_PROMPT_LOGIN },
+    { "consent", TESSERA_PROMPT_CONSENT },
+    { "select_account", TESSERA_PROMPT_SELECT_ACCOUNT },
+  };
+  g_auto (GStrv) names = tessera_scope_split (tessera_params_get (self->params, "prompt"));
+
+  for (guint i = 0; names[i] != NULL; i++)
+    {
+      guint before = self->request->prompt;
+
+      for (guint j = 0; j < G_N_ELEMENTS (prompts); j++)
+        if (g_str_equal (names[i], prompts[j].name))
+          self->request->prompt |= prompts[j].prompt;
+      if (self->request->prompt == before)
+        return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "prompt has an unknown value");
+    }
+  if ((self->request->prompt & TESSERA_PROMPT_NONE) != 0
+      && self->request->prompt != TESSERA_PROMPT_NONE)
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "prompt none stands alone");
+  return TRUE;
+}
+
+static gboolean
+read_hints (Reading *self, GError **error)
+{
+  const char *max_age = tessera_params_get (self->params, "max_age");
+  guint64 seconds = 0;
+
+  self->request->login_hint = g_strdup (tessera_params_get (self->params, "login_hint"));
+  self->request->ui_locales = g_strdup (tessera_params_get (self->params, "ui_locales"));
+  if (max_age == NULL)
+    return TRUE;
+  if (!g_ascii_string_to_unsigned (max_age, 10, 0, G_MAXINT32, &seconds, NULL))
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "max_age must be seconds");
+  self->request->max_age = seconds;
+  return TRUE;
+}
+
+static gboolean
+read_request (Reading *self, GError **error)
+{
+  return read_params (self, error) && read_client (self, error) && read_redirect_uri (self, error)
+         && read_state (self, error) && tessera_params_check_repeats (self->params, error)
+         && check_response (self, error) && read_code_challenge (self, error)
+         && read_scope (self, error) && read_prompt (self, error) && read_hints (self, error);
+}
+
+/* threats.md A42: a challenge is for one code. One that was redeemed already is a constant, which
+ * protects nothing. */
+static gboolean
+run_challenge_check (gpointer data, TesseraStore *store, GError **error)
+{
+  Reading *self = data;
+  gboolean redeemed = FALSE;
+
+  if (!tessera_store_is_challenge_redeemed (store, tessera_client_get_id (self->request->client),
+                                            self->request->code_challenge, &redeemed, error))
+    return FALSE;
+  if (!redeemed)
+    return TRUE;
+  tessera_explanation_set (&self->explanation, "code_challenge", "a fresh one", "redeemed before");
+  return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "code_challenge was used before");
+}
+
+static void
+on_challenge_checked (gpointer data, const GError *error)
+{
+  g_autoptr (Reading) self = data;
+
+  if (error != NULL)
+    respond_refusal (self, error);
+  else
+    self->engine->hooks.interact (self->engine->hooks_data, self->exchange, self->request);
+}
+
+void
+tessera_authorization_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
+{
+  g_autoptr (Reading) self = g_new0 (Reading, 1);
+  g_autoptr (GError) error = NULL;
+
+  self->engine = engine;
+  self->exchange = tessera_exchange_ref (exchange);
+  if (!read_request (self, &error))
+    respond_refusal (self, error);
+  else if (self->request->code_challenge == NULL)
+    engine->hooks.interact (engine->hooks_data, exchange, self->request);
+  else
+    tessera_committer_submit (engine->committer, run_challenge_check, on_challenge_checked,
+                              g_steal_pointer (&self));
+}
+
+/* RFC 9207 §2: `iss` in every answer, good or bad. */
+static GString *
+begin_location (TesseraEngine *engine, TesseraAuthorizationRequest *request)
+{
+  GString *location = g_string_new (request->redirect_uri);
+
+  if (request->state != NULL)
+    tessera_uri_append_param (location, "state", request->state);
+  tessera_uri_append_param (location, "iss", engine->settings->issuer);
+  return location;
+}
+
+void
+tessera_authorization_endpoint_refuse (TesseraEngine *engine,
+                                       TesseraExchange *exchange,
+                                       TesseraAuthorizationRequest *request,
+                                       const GError *error,
+                                       const TesseraExplanation *explanation)
+{
+  gboolean is_public = error->domain == TESSERA_ERROR;
+  g_autoptr (GString) location = begin_location (engine, request);
+
+  tessera_exchange_log_refusal (exchange, error, explanation);
+  tessera_uri_append_param (location, "error",
+                            tessera_error_get_name (is_public ? (TesseraError) error->code
+                                                              : TESSERA_ERROR_SERVER_ERROR));
+  if (is_public)
+    tessera_uri_append_param (location, "error_description", error->message);
+  tessera_exchange_redirect (exchange, location->str);
+}
+
+/* A code that is put into the store, and then sent. */
+typedef struct
+{
+  TesseraEngine *engine;
+  TesseraExchange *exchange;
+  TesseraAuthorizationRequest *request;
+  TesseraAuthorizationCode *record;
+  char *code; /* a secret */
+} Approval;
+
+static void
+approval_free (Approval *self)
+{
+  tessera_exchange_unref (self->exchange);
+  tessera_authorization_request_unref (self->request);
+  tessera_authorization_code_free (self->record);
+  tessera_secret_free (self->code);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Approval, approval_free)
+
+/* A cut-off that came while the person was deciding ends what began before it (design.md §5). */
+static gboolean
+run_approval (gpointer data, TesseraStore *store, GError **error)
+{
+  Approval *self = data;
+  TesseraAuthorizationCode *record = self->record;
+  TesseraTokenIdentity identity = {
+    .issued_ms = record->began_ms,
+    .expires_ms = G_MAXINT64,
+    .subject = record->login.subject,
+    .client_id = record->client_id,
+    .grant_id = "", /* none yet, but on a resource owner's behalf */
+    .session_id = record->login.session_id,
+  };
+
+  if (tessera_deny_list_check (self->engine->deny_list, &identity))
+    return refuse (error, TESSERA_ERROR_ACCESS_DENIED, "The authorization was revoked meanwhile");
+  return tessera_store_put_code (store, record, error);
+}
+
+static void
+send_code (Approval *self)
+{
+  TesseraEngine *engine = self->engine;
+  g_autoptr (GString) location = begin_location (engine, self->request);
+
+  tessera_uri_append_param (location, "code", self->code);
+  if (tessera_uri_is_private_use (self->request->redirect_uri) && engine->hooks.show_return != NULL)
+    engine->hooks.show_return (engine->hooks_data, self->exchange, self->request, location->str);
+  else
+    tessera_exchange_redirect (self->exchange, location->str);
+}
+
+static void
+on_approved (gpointer data, const GError *error)
+{
+  g_autoptr (Approval) self = data;
+
+  if (error != NULL)
+    tessera_authorization_endpoint_refuse (self->engine, self->exchange, self->request, error,
+                                           NULL);
+  else
+    send_code (self);
+}
+
+static TesseraAuthorizationCode *
+build_record (TesseraEngine *engine,
+              TesseraAuthorizationRequest *request,
+              const TesseraLogin *login,
+              const char *code)
+{
+  TesseraAuthorizationCode *record = g_new0 (TesseraAuthorizationCode, 1);
+
+  record->digest = tessera_digest (code, -1);
+  record->client_id = g_strdup (tessera_client_get_id (request->client));
+  record->redirect_uri = g_strdup (request->redirect_uri);
+  record->redirect_uri_was_sent = request->redirect_uri_was_sent;
+  record->code_challenge = g_strdup (request->code_challenge);
+  tessera_login_copy (login, &record->login);
+  record->scope = g_strdup (request->scope);
+  record->resources = g_strdup (request->resources);
+  record->began_ms = request->began_ms;
+  record->expires_ms = tessera_clock_get_ms (engine->clock)
+                       + engine->settings->code_lifetime * G_GINT64_CONSTANT (1000);
+  return record;
+}
+
+void
+tessera_authorization_endpoint_approve (TesseraEngine *engine,
+                                        TesseraExchange *exchange,
+                                        TesseraAuthorizationRequest *request,
+                                        const TesseraLogin *login)
+{
+  Approval *approval = g_new0 (Approval, 1);
+
+  approval->engine = engine;
+  approval->exchange = tessera_exchange_ref (exchange);
+  approval->request = tessera_authorization_request_ref (request);
+  approval->code = tessera_secret_new (CODE_PREFIX);
+  approval->record = build_record (engine, request, login, approval->code);
+  tessera_committer_submit (engine->committer, run_approval, on_approved, approval);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one place that authenticates a client (RFC 6749 §2.3, RFC 7617). */
+
+#include "endpoints/tessera-client-authentication-private.h"
+
+#include "base/tessera-secret-private.h"
+#include "model/tessera-client-private.h"
+
+#include <string.h>
+
+/* What the request claims, whichever way it says it. */
+typedef struct
+{
+  const char *method; /* static, NULL: nothing was said */
+  char *client_id;
+  char *secret;
+} Credentials;
+
+static void
+credentials_clear (Credentials *self)
+{
+  g_clear_pointer (&self->client_id, g_free);
+  g_clear_pointer (&self->secret, tessera_secret_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Credentials, credentials_clear)
+
+static gboolean
+refuse (GError **error, TesseraError code, const char *why)
+{
+  g_set_error_literal (error, TESSERA_ERROR, code, why);
+  return FALSE;
+}
+
+static gboolean
+refuse_client (GError **error)
+{
+  /* One text for an unknown client, a wrong secret and a method that is not its own. */
+  return refuse (error, TESSERA_ERROR_INVALID_CLIENT, "Client authentication failed");
+}
+
+TesseraParams *
+tessera_client_authentication_read_form (TesseraExchange *exchange, GError **error)
+{
+  g_autoptr (TesseraParams) params = NULL;
+
+  if (exchange->query != NULL && *exchange->query != '\0')
+    {
+      refuse (error, TESSERA_ERROR_INVALID_REQUEST, "Parameters belong into the body");
+      return NULL;
+    }
+  params = tessera_exchange_parse_form (exchange, error);
+  if (params == NULL || !tessera_params_check_repeats (params, error))
+    return NULL;
+  return g_steal_pointer (&params);
+}
+
+/* RFC 6749 §2.3.1: id and secret were form-encoded before they were put into Basic. */
+static char *
+decode_form_text (const char *text, gsize length)
+{
+  g_autoptr (GString) encoded = g_string_new_len (text, length);
+  char *decoded = NULL;
+
+  g_string_replace (encoded, "+", " ", 0);
+  if (memchr (text, '\0', length) == NULL)
+    decoded = g_uri_unescape_string (encoded->str, NULL);
+  tessera_secret_free (g_string_free (g_steal_pointer (&encoded), FALSE));
+  if (decoded != NULL && !g_utf8_validate (decoded, -1, NULL))
+    g_clear_pointer (&decoded, tessera_secret_free);
+  return decoded;
+}
+
+static gboolean
+read_basic (const char *encoded, Credentials *out, GError **error)
+{
+  gsize length = 0;
+  const char *colon = NULL;
+  char *decoded = NULL;
+
+  out->method = "client_secret_basic";
+  /* g_base64_decode() skips what it does not know, so look first. */
+  if (*encoded == '\0' || strlen (encoded) % 4 != 0
+      || strspn (encoded, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+             != strlen (encoded))
+    return refuse_client (error);
+
+  decoded = (char *) g_base64_decode (encoded, &length);
+  colon = memchr (decoded, ':', length);
+  if (colon != NULL)
+    {
+      out->client_id = decode_form_text (decoded, colon - decoded);
+      out->secret = decode_form_text (colon + 1, decoded + length - colon - 1);
+    }
+  if (length > 0)
+    explicit_bzero (decoded, length);
+  g_free (decoded);
+  return (out->client_id != NULL && out->secret != NULL) || refuse_client (error);
+}
+
+static gboolean
+read_header (const char *header, Credentials *out, GError **error)
+{
+  static const char basic[] = "Basic ";
+
+  if (g_ascii_strncasecmp (header, basic, strlen (basic)) != 0)
+    return refuse_client (error);
+  header += strlen (basic);
+  while (*header == ' ')
+    header++;
+  return read_basic (header, out, error);
+}
+
+static gboolean
+read_credentials (TesseraExchange *exchange,
+                  TesseraParams *params,
+                  Credentials *out,
+                  GError **error)
+{
+  const char *header = tessera_exchange_get_header (exchange, "Authorization");
+  const char *client_id = tessera_params_get (params, "client_id");
+  const char *client_secret = tessera_params_get (params, "client_secret");
+
+  /* RFC 6749 §2.3: not more than one method a request. */
+  if (header != NULL
+      && (client_secret != NULL || tessera_params_get (params, "client_assertion") != NULL))
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST,
+                   "Use one client authentication method only");
+  if (header != NULL && !read_header (header, out, error))
+    return FALSE;
+  if (header != NULL && client_id != NULL && !g_str_equal (client_id, out->client_id))
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST,
+                   "client_id differs from the Authorization header");
+  if (header != NULL)
+    return TRUE;
+
+  out->client_id = g_strdup (client_id);
+  out->secret = g_strdup (client_secret);
+  out->method = client_secret != NULL ? "client_secret_post" : "none";
+  return client_id != NULL || refuse_client (error);
+}
+
+static gboolean
+check_throttle (TesseraEngine *engine,
+                TesseraExchange *exchange,
+                const char *client_id,
+                GError **error)
+{
+  guint wait = tessera_throttle_check (engine->client_throttle, client_id, exchange->remote_address,
+                                       tessera_clock_get_ms (engine->clock));
+  g_autofree char *seconds = NULL;
+
+  if (wait == 0)
+    return TRUE;
+  seconds = g_strdup_printf ("%u", wait);
+  tessera_exchange_add_header (exchange, "Retry-After", seconds);
+  return refuse (error, TESSERA_ERROR_TOO_MANY_REQUESTS,
+                 "Too many failed client authentications from there");
+}
+
+static gboolean
+check_credentials (TesseraClient *client, const Credentials *credentials)
+{
+  if (client == NULL || !tessera_client_allows_auth_method (client, credentials->method))
+    {
+      /* The same work as for a known client (threats.md B18). */
+      tessera_digest (credentials->secret != NULL ? credentials->secret : "", -1);
+      return FALSE;
+    }
+  if (credentials->secret == NULL)
+    return !tessera_client_has_secret (client);
+  return tessera_client_check_secret (client, credentials->secret);
+}
+
+gboolean
+tessera_client_authentication_is_present (TesseraExchange *exchange, TesseraParams *params)
+{
+  return tessera_exchange_get_header (exchange, "Authorization") != NULL
+         || tessera_params_get (params, "client_id") != NULL
+         || tessera_params_get (params, "client_secret") != NULL
+         || tessera_params_get (params, "client_assertion") != NULL;
+}
+
+TesseraClient *
+tessera_client_authentication_authenticate (TesseraEngine *engine,
+                                            TesseraExchange *exchange,
+                                            TesseraParams *params,
+                                            TesseraExplanation *explanation,
+                                            GError **error)
+{
+  g_auto (Credentials) credentials = { 0 };
+  g_autoptr (TesseraClient) client = NULL;
+
+  if (!read_credentials (exchange, params, &credentials, error))
+    return NULL;
+  tessera_exchange_set_client_id (exchange, credentials.client_id);
+  if (!check_throttle (engine, exchange, credentials.client_id, error))
+    return NULL;
+
+  client = tessera_client_registry_lookup (engine->clients, credentials.client_id);
+  if (check_credentials (client, &credentials))
+    return g_steal_pointer (&client);
+
+  tessera_throttle_fail (engine->client_throttle, credentials.client_id, exchange->remote_address,
+                         tessera_clock_get_ms (engine->clock));
+  tessera_explanation_set (explanation, "token_endpoint_auth_method",
+                           client == NULL ? "unknown client"
+                                          : tessera_client_get_token_endpoint_auth_method (client),
+                           credentials.method);
+  refuse_client (error);
+  return NULL;
+}

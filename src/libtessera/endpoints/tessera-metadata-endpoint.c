@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Authorization server metadata (RFC 8414 §2, RFC 9207 §3): what is offered, and nothing else. */
+
+#include "endpoints/tessera-metadata-endpoint-private.h"
+
+#include "grants/tessera-grant-type-private.h"
+
+#include <string.h>
+
+static void
+set_strings (json_t *json, const char *name, const char *const *values)
+{
+  json_t *array = json_array ();
+
+  for (guint i = 0; values[i] != NULL; i++)
+    json_array_append_new (array, json_string (values[i]));
+  json_object_set_new (json, name, array);
+}
+
+static void
+set_url (json_t *json, const char *name, TesseraSettings *settings, const char *path)
+{
+  g_autofree char *url = tessera_settings_dup_url (settings, path);
+
+  json_object_set_new (json, name, json_string (url));
+}
+
+static void
+set_authorization (json_t *json, TesseraSettings *settings)
+{
+  set_url (json, "authorization_endpoint", settings, settings->authorization_path);
+  set_strings (json, "response_types_supported", (const char *const[]){ "code", NULL });
+  set_strings (json, "response_modes_supported", (const char *const[]){ "query", NULL });
+  set_strings (json, "code_challenge_methods_supported", (const char *const[]){ "S256", NULL });
+  json_object_set_new (json, "authorization_response_iss_parameter_supported", json_true ());
+  set_strings (json, "ui_locales_supported", (const char *const[]){ "en", "de", "zh-CN", NULL });
+}
+
+static void
+set_token (json_t *json, TesseraSettings *settings)
+{
+  static const char *const methods[]
+      = { "client_secret_basic", "client_secret_post", "none", NULL };
+
+  set_url (json, "token_endpoint", settings, settings->token_path);
+  set_strings (json, "token_endpoint_auth_methods_supported", methods);
+  set_strings (json, "grant_types_supported", tessera_grant_type_list ());
+  set_url (json, "jwks_uri", settings, settings->jwks_path);
+  if (settings->revocation_enabled)
+    {
+      set_url (json, "revocation_endpoint", settings, settings->revocation_path);
+      set_strings (json, "revocation_endpoint_auth_methods_supported", methods);
+    }
+  if (settings->introspection_enabled)
+    {
+      set_url (json, "introspection_endpoint", settings, settings->introspection_path);
+      /* A public client cannot introspect. */
+      set_strings (json, "introspection_endpoint_auth_methods_supported",
+                   (const char *const[]){ "client_secret_basic", "client_secret_post", NULL });
+    }
+}
+
+static GBytes *
+serialise (TesseraSettings *settings)
+{
+  g_autoptr (json_t) json = json_object ();
+  char *text = NULL;
+
+  json_object_set_new (json, "issuer", json_string (settings->issuer));
+  set_authorization (json, settings);
+  set_token (json, settings);
+  text = tessera_json_dump (json);
+  return g_bytes_new_take (text, strlen (text));
+}
+
+void
+tessera_metadata_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
+{
+  if (engine->metadata == NULL)
+    engine->metadata = serialise (engine->settings);
+  tessera_exchange_add_header (exchange, "Cache-Control", "public, max-age=900");
+  tessera_exchange_respond (exchange, 200, "application/json", g_bytes_ref (engine->metadata));
+}

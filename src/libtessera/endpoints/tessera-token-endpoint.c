@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The token endpoint (RFC 6749 §3.2): client, grant, token. */
+
+#include "endpoints/tessera-token-endpoint-private.h"
+
+#include "endpoints/tessera-client-authentication-private.h"
+#include "grants/tessera-grant-type-private.h"
+#include "grants/tessera-revoker-private.h"
+#include "grants/tessera-token-issuer-private.h"
+#include "model/tessera-client-private.h"
+
+/* A redemption that waits for the committing thread. */
+typedef struct
+{
+  TesseraRedemption redemption;
+  const TesseraGrantType *grant_type;
+  TesseraExchange *exchange;
+} Pending;
+
+static void
+pending_free (Pending *self)
+{
+  tessera_redemption_clear (&self->redemption);
+  tessera_exchange_unref (self->exchange);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Pending, pending_free)
+
+/* RFC 6749 §5.1. The scope is said always: some clients fail without it (RFC 6749 §3.3 allows
+ * that). */
+static void
+respond_token (TesseraExchange *exchange,
+               const TesseraIssuedToken *token,
+               const TesseraAuthorization *authorization)
+{
+  json_t *json = json_object ();
+
+  json_object_set_new_nocheck (json, "access_token", json_string_nocheck (token->access_token));
+  json_object_set_new_nocheck (json, "token_type", json_string_nocheck ("Bearer"));
+  json_object_set_new_nocheck (json, "expires_in", json_integer (token->expires_in));
+  if (authorization->refresh_token != NULL)
+    json_object_set_new_nocheck (json, "refresh_token",
+                                 json_string_nocheck (authorization->refresh_token));
+  if (token->scope != NULL && *token->scope != '\0')
+    json_object_set_new_nocheck (json, "scope", json_string_nocheck (token->scope));
+  tessera_exchange_respond_json (exchange, 200, json);
+}
+
+static void
+issue (Pending *self)
+{
+  TesseraAuthorization *authorization = &self->redemption.authorization;
+  g_auto (TesseraIssuedToken) token = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  if (tessera_token_issuer_issue (self->redemption.engine, authorization, &token, &error))
+    respond_token (self->exchange, &token, authorization);
+  else
+    tessera_exchange_respond_error (self->exchange, error, NULL);
+}
+
+static gboolean
+run_redemption (gpointer data, TesseraStore *store, GError **error)
+{
+  Pending *self = data;
+
+  return self->grant_type->redeem (&self->redemption, store, error);
+}
+
+static void
+on_redeemed (gpointer data, const GError *error)
+{
+  g_autoptr (Pending) self = data;
+  TesseraRedemption *redemption = &self->redemption;
+
+  if (redemption->replayed_grant_id != NULL
+      && g_error_matches (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_GRANT))
+    tessera_revoker_report_replay (redemption->engine, redemption->replayed_grant_id,
+                                   tessera_client_get_id (redemption->request->client),
+                                   redemption->replay_generation);
+  if (error != NULL)
+    tessera_exchange_respond_error (self->exchange, error, &redemption->explanation);
+  else
+    issue (self);
+}
+
+/* Takes @params. */
+static gboolean
+begin (Pending *self, TesseraParams *params, TesseraClient *client, GError **error)
+{
+  g_autoptr (TesseraParams) owned = params;
+  const char *grant_type = tessera_params_get (params, "grant_type");
+
+  if (grant_type == NULL)
+    {
+      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST,
+                           "grant_type is missing");
+      return FALSE;
+    }
+  self->grant_type = tessera_grant_type_lookup (grant_type);
+  if (self->grant_type == NULL)
+    {
+      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_UNSUPPORTED_GRANT_TYPE,
+                           "This grant type is not offered");
+      return FALSE;
+    }
+  self->redemption.request = tessera_token_request_new (client, g_steal_pointer (&owned), error);
+  return self->redemption.request != NULL && self->grant_type->prepare (&self->redemption, error);
+}
+
+static gboolean
+read_request (Pending *self, GError **error)
+{
+  TesseraEngine *engine = self->redemption.engine;
+  g_autoptr (TesseraClient) client = NULL;
+  g_autoptr (TesseraParams) params
+      = tessera_client_authentication_read_form (self->exchange, error);
+
+  if (params == NULL)
+    return FALSE;
+  client = tessera_client_authentication_authenticate (engine, self->exchange, params,
+                                                       &self->redemption.explanation, error);
+  return client != NULL && begin (self, g_steal_pointer (&params), client, error);
+}
+
+void
+tessera_token_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
+{
+  g_autoptr (Pending) self = g_new0 (Pending, 1);
+  g_autoptr (GError) error = NULL;
+
+  self->redemption.engine = engine;
+  self->exchange = tessera_exchange_ref (exchange);
+  if (!read_request (self, &error))
+    tessera_exchange_respond_error (exchange, error, &self->redemption.explanation);
+  else if (self->grant_type->redeem == NULL)
+    issue (self);
+  else
+    tessera_committer_submit (engine->committer, run_redemption, on_redeemed,
+                              g_steal_pointer (&self));
+}

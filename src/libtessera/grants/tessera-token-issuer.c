@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The only place that mints access tokens (RFC 9068 §2): lifetime, audience, claims, key. */
+
+#include "grants/tessera-token-issuer-private.h"
+
+#include "model/tessera-client-private.h"
+#include "model/tessera-issuance-private.h"
+#include "model/tessera-scope-private.h"
+#include "model/tessera-target-private.h"
+
+#include <string.h>
+
+void
+tessera_issued_token_clear (TesseraIssuedToken *self)
+{
+  g_clear_pointer (&self->access_token, tessera_secret_free);
+  g_clear_pointer (&self->scope, g_free);
+}
+
+/* Issuing and revoking cannot slip past each other: the time of the token is fixed first, then the
+ * list is asked, then it is signed (design.md §5). What a resource owner allowed is as old as their
+ * decision, so that a cut-off in between refuses it here. */
+static gboolean
+check_not_denied (TesseraEngine *engine,
+                  const TesseraAuthorization *authorization,
+                  const char *jti,
+                  GError **error)
+{
+  TesseraTokenIdentity identity = {
+    .jti = jti,
+    .issued_ms = authorization->began_ms,
+    .expires_ms = G_MAXINT64,
+    .subject = authorization->login.subject,
+    .client_id = tessera_client_get_id (authorization->client),
+    .grant_id = authorization->grant_id,
+    .session_id = authorization->login.session_id,
+  };
+
+  if (!tessera_deny_list_check (engine->deny_list, &identity))
+    return TRUE;
+  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_GRANT, "The grant was revoked");
+  return FALSE;
+}
+
+static TesseraIssuance *
+ask_handlers (TesseraEngine *engine, const TesseraAuthorization *authorization, GError **error)
+{
+  g_autoptr (TesseraIssuance) issuance
+      = tessera_issuance_new (authorization->client, authorization->login.subject,
+                              authorization->scope, authorization->grant_type);
+
+  if (!engine->hooks.issue_token (engine->hooks_data, issuance, error))
+    return NULL;
+  if (tessera_issuance_is_refused (issuance))
+    {
+      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_ACCESS_DENIED,
+                           "The token was refused by the application");
+      return NULL;
+    }
+  return g_steal_pointer (&issuance);
+}
+
+static void
+set_login_claims (TesseraClaims *claims, const TesseraAuthorization *authorization)
+{
+  const TesseraLogin *login = &authorization->login;
+
+  if (authorization->grant_id == NULL)
+    return;
+  tessera_claims_set_string (claims, "grant_id", authorization->grant_id);
+  tessera_claims_set_int (claims, "auth_time", login->auth_time);
+  if (login->session_id != NULL)
+    tessera_claims_set_string (claims, "sid", login->session_id);
+  if (login->acr != NULL)
+    tessera_claims_set_string (claims, "acr", login->acr);
+  if (login->amr != NULL)
+    {
+      g_auto (GStrv) amr = tessera_scope_split (login->amr);
+
+      tessera_claims_set_array (claims, "amr", (const char *const *) amr);
+    }
+}
+
+static TesseraClaims *
+build_claims (TesseraEngine *engine,
+              const TesseraAuthorization *authorization,
+              const char *const *audience,
+              const char *scope,
+              const char *jti,
+              gint64 iat,
+              gint64 lifetime)
+{
+  TesseraClaims *claims = tessera_claims_new ();
+
+  tessera_claims_set_string (claims, "iss", engine->settings->issuer);
+  tessera_claims_set_string (claims, "sub", authorization->login.subject);
+  tessera_claims_set_strings (claims, "aud", audience);
+  tessera_claims_set_string (claims, "client_id", tessera_client_get_id (authorization->client));
+  if (scope != NULL && *scope != '\0')
+    tessera_claims_set_string (claims, "scope", scope);
+  tessera_claims_set_int (claims, "iat", iat);
+  tessera_claims_set_int (claims, "exp", iat + lifetime);
+  tessera_claims_set_string (claims, "jti", jti);
+  set_login_claims (claims, authorization);
+  return claims;
+}
+
+static char *
+sign (TesseraEngine *engine, const TesseraResource *resource, TesseraClaims *claims, GError **error)
+{
+  TesseraAlgorithm algorithm = resource != NULL && resource->has_signing_algorithm
+                                   ? resource->signing_algorithm
+                                   : engine->settings->signing_algorithm;
+  const char *typ
+      = resource != NULL && resource->token_type != NULL ? resource->token_type : "at+jwt";
+  g_autoptr (TesseraKey) key = tessera_key_ring_dup_active (engine->keys, algorithm);
+  char *token = NULL;
+
+  if (key == NULL)
+    {
+      g_set_error (error, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR, "There is no signing key");
+      return NULL;
+    }
+  token = tessera_jwt_sign (key, typ, claims, error);
+  /* We have just made it, so its signature is good: introspecting or revoking it costs no
+   * verification. */
+  if (token != NULL)
+    tessera_signature_cache_add (engine->signatures, token, strlen (token));
+  return token;
+}
+
+gboolean
+tessera_token_issuer_issue (TesseraEngine *engine,
+                            const TesseraAuthorization *authorization,
+                            TesseraIssuedToken *out_token,
+                            GError **error)
+{
+  gint64 issued_ms = tessera_clock_get_ms (engine->clock);
+  gint64 lifetime = tessera_engine_get_access_token_lifetime (engine, authorization->client);
+  g_autofree char *jti = tessera_uuid_new (issued_ms);
+  g_auto (GStrv) audience
+      = tessera_target_dup_audience (authorization->resources, authorization->client,
+                                     engine->settings->issuer);
+  const TesseraResource *resource
+      = tessera_target_lookup ((const char *const *) audience, engine->resources);
+  g_autoptr (TesseraIssuance) issuance = NULL;
+  g_autoptr (TesseraClaims) claims = NULL;
+  const char *scope = authorization->scope;
+
+  *out_token = (TesseraIssuedToken){ 0 };
+  if (!check_not_denied (engine, authorization, jti, error))
+    return FALSE;
+  if (engine->hooks.issue_token != NULL)
+    {
+      issuance = ask_handlers (engine, authorization, error);
+      if (issuance == NULL)
+        return FALSE;
+      scope = tessera_issuance_get_scope (issuance);
+    }
+
+  claims = build_claims (engine, authorization, (const char *const *) audience, scope, jti,
+                         issued_ms / 1000, lifetime);
+  if (issuance != NULL)
+    tessera_issuance_apply (issuance, claims);
+  out_token->access_token = sign (engine, resource, claims, error);
+  if (out_token->access_token == NULL)
+    return FALSE;
+  out_token->expires_in = lifetime;
+  out_token->scope = g_strdup (scope);
+  if (engine->hooks.token_issued != NULL)
+    engine->hooks.token_issued (engine->hooks_data, claims,
+                                g_str_equal (authorization->grant_type, "refresh_token"));
+  return TRUE;
+}

@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the configuration file means: read as a whole, rehearsed, then put into force at once. */
+
+#include "tesserad-configuration.h"
+
+#include "tesserad-schema.h"
+#include "tesserad-secret-file.h"
+
+#include <string.h>
+
+#define DEFAULT_STATE_DIRECTORY "/var/lib/tessera"
+#define CLIENT_GROUP "client "
+
+static void
+listener_settings_free (TesseradListenerSettings *self)
+{
+  g_free (self->name);
+  g_free (self->address);
+  g_free (self->certificate);
+  g_free (self->private_key);
+  g_free (self);
+}
+
+static void
+resource_settings_free (TesseradResourceSettings *self)
+{
+  g_free (self->name);
+  g_free (self->identifier);
+  g_free (self->scope);
+  g_free (self->token_type);
+  g_free (self->signing_algorithm);
+  g_free (self);
+}
+
+void
+tesserad_configuration_free (TesseradConfiguration *self)
+{
+  g_clear_pointer (&self->key_file, tesserad_key_file_free);
+  g_free (self->issuer);
+  g_free (self->state_directory);
+  g_free (self->users_file);
+  g_ptr_array_unref (self->listeners);
+  g_ptr_array_unref (self->resources);
+  g_ptr_array_unref (self->clients);
+  g_hash_table_unref (self->values);
+  g_ptr_array_unref (self->notices);
+  g_free (self);
+}
+
+/* systemd sets $STATE_DIRECTORY for StateDirectory= (systemd.exec(5)). */
+static char *
+dup_default_state_directory (void)
+{
+  const char *given = g_getenv ("STATE_DIRECTORY");
+
+  return g_strdup (given != NULL && g_path_is_absolute (given) ? given : DEFAULT_STATE_DIRECTORY);
+}
+
+static gboolean
+read_path (
+    TesseradKeyFile *key_file, const char *group, const char *key, char **out_path, GError **error)
+{
+  g_autofree char *text = NULL;
+
+  if (!tesserad_key_file_get_string (key_file, group, key, &text, error))
+    return FALSE;
+  if (text != NULL)
+    *out_path = tesserad_key_file_resolve (key_file, group, key, text);
+  return TRUE;
+}
+
+/* A file that nobody else may read, or a credential; its path. */
+static gboolean
+read_private_path (
+    TesseradKeyFile *key_file, const char *group, const char *key, char **out_path, GError **error)
+{
+  g_autoptr (GError) inner = NULL;
+  g_autofree char *text = NULL;
+  g_autofree char *name = NULL;
+
+  if (!tesserad_key_file_get_string (key_file, group, key, &text, error))
+    return FALSE;
+  if (text == NULL)
+    return TRUE;
+  name = g_str_has_prefix (text, TESSERAD_CREDENTIAL_PREFIX)
+             ? g_strdup (text)
+             : tesserad_key_file_resolve (key_file, group, key, text);
+  *out_path = tesserad_secret_file_check (name, &inner);
+  return *out_path != NULL
+         || tesserad_key_file_propagate (key_file, group, key, g_steal_pointer (&inner), error);
+}
+
+static gboolean
+read_server (TesseradConfiguration *self, GError **error)
+{
+  g_autofree char *theme = NULL;
+  gboolean direct_endpoints = FALSE;
+
+  if (!tesserad_key_file_has (self->key_file, "server", "issuer"))
+    return tesserad_key_file_refuse (self->key_file, "server", "issuer", error, "is missing");
+  if (!tesserad_key_file_get_string (self->key_file, "server", "issuer", &self->issuer, error)
+      || !read_path (self->key_file, "server", "state-directory", &self->state_directory, error)
+      || !read_path (self->key_file, "server", "theme-directory", &theme, error)
+      || !tesserad_key_file_get_boolean (self->key_file, "server", "direct-endpoints",
+                                         &direct_endpoints, error))
+    return FALSE;
+
+  if (direct_endpoints)
+    return tesserad_key_file_refuse (self->key_file, "server", "direct-endpoints", error,
+                                     "this release offers only false");
+  if (theme != NULL && !g_file_test (theme, G_FILE_TEST_IS_DIR))
+    return tesserad_key_file_refuse (self->key_file, "server", "theme-directory", error,
+                                     "%s is not a folder", theme);
+  if (self->state_directory == NULL)
+    self->state_directory = dup_default_state_directory ();
+  g_hash_table_insert (self->values, (gpointer) "theme-directory", g_steal_pointer (&theme));
+  return TRUE;
+}
+
+/* The values of [endpoints], [tokens], [session] and [keys] as text, with the defaults of the
+ * table. */
+static gboolean
+read_values (TesseradConfiguration *self, GError **error)
+{
+  for (const TesseradSetting *setting = tesserad_settings; setting->group != NULL; setting++)
+    {
+      g_autofree char *text = g_strdup (setting->fallback);
+
+      if (setting->property == NULL || g_str_equal (setting->group, "client"))
+        continue;
+      if (!tesserad_key_file_get_string (self->key_file, setting->group, setting->key, &text,
+                                         error))
+        return FALSE;
+      g_hash_table_insert (self->values, (gpointer) setting->property, g_steal_pointer (&text));
+    }
+  return TRUE;
+}
+
+static gboolean
+is_plain_path (const char *path)
+{
+  if (path[0] != '/' || path[1] == '\0' || strlen (path) > 256 || strstr (path, "//") != NULL
+      || strstr (path, "/.") != NULL || g_str_has_suffix (path, "/"))
+    return FALSE;
+  for (const char *c = path; *c != '\0'; c++)
+    if (!g_ascii_isalnum (*c) && strchr ("-._~/", *c) == NULL)
+      return FALSE;
+  return TRUE;
+}
+
+/* Every endpoint needs an address of its own that no proxy rewrites. */
+static gboolean
+check_paths (TesseradConfiguration *self, GError **error)
+{
+  static const char *const pages[] = { "/login", "/consent", "/logout", "/tessera.css" };
+  g_autoptr (GHashTable) taken = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < G_N_ELEMENTS (pages); i++)
+    g_hash_table_add (taken, (gpointer) pages[i]);
+  for (const TesseradSetting *setting = tesserad_settings; setting->group != NULL; setting++)
+    {
+      const char *path = NULL;
+
+      if (!g_str_equal (setting->group, "endpoints") || setting->kind != TESSERAD_KIND_STRING)
+        continue;
+      path = g_hash_table_lookup (self->values, setting->property);
+      if (!is_plain_path (path))
+        return tesserad_key_file_refuse (
+            self->key_file, "endpoints", setting->key, error,
+            "must be a path such as /oauth2/token: letters, digits and -._~/ only");
+      if (!g_hash_table_add (taken, (gpointer) path))
+        return tesserad_key_file_refuse (self->key_file, "endpoints", setting->key, error,
+                                         "%s is taken by another endpoint or page", path);
+    }
+  return TRUE;
+}
+
+static gboolean
+check_algorithm (
+    TesseradKeyFile *key_file, const char *group, const char *key, const char *name, GError **error)
+{
+  TesseraAlgorithm algorithm;
+
+  return name == NULL || tessera_algorithm_parse (name, &algorithm)
+         || tesserad_key_file_refuse (key_file, group, key, error,
+                                      "must be ES256, EdDSA, RS256 or PS256");
+}
+
+/* unix:PATH gets its path resolved; other addresses stay as they are. */
+static gboolean
+read_address (TesseradConfiguration *self, const char *group, char **out_address, GError **error)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *path = NULL;
+
+  if (!tesserad_key_file_has (self->key_file, group, "address"))
+    return tesserad_key_file_refuse (self->key_file, group, "address", error, "is missing");
+  if (!tesserad_key_file_get_string (self->key_file, group, "address", &text, error))
+    return FALSE;
+  if (!g_str_has_prefix (text, "unix:"))
+    {
+      *out_address = g_steal_pointer (&text);
+      return TRUE;
+    }
+  path = tesserad_key_file_resolve (self->key_file, group, "address", text + strlen ("unix:"));
+  *out_address = g_strconcat ("unix:", path, NULL);
+  return TRUE;
+}
+
+static gboolean
+read_tls (TesseradConfiguration *self,
+          const char *group,
+          TesseradListenerSettings *listener,
+          GError **error)
+{
+  gboolean separate_key = tesserad_key_file_has (self->key_file, group, "private-key");
+
+  if (separate_key && !tesserad_key_file_has (self->key_file, group, "certificate"))
+    return tesserad_key_file_refuse (self->key_file, group, "private-key", error,
+                                     "needs a certificate beside it");
+  if (separate_key)
+    return read_path (self->key_file, group, "certificate", &listener->certificate, error)
+           && read_private_path (self->key_file, group, "private-key", &listener->private_key,
+                                 error);
+  /* Then the key is in the certificate's file. */
+  return read_private_path (self->key_file, group, "certificate", &listener->certificate, error);
+}
+
+static gboolean
+read_listener (TesseradConfiguration *self, const char *group, const char *name, GError **error)
+{
+  TesseradListenerSettings *listener = g_new0 (TesseradListenerSettings, 1);
+
+  g_ptr_array_add (self->listeners, listener);
+  listener->name = g_strdup (name);
+  return read_address (self, group, &listener->address, error)
+         && read_tls (self, group, listener, error);
+}
+
+static gboolean
+read_resource (TesseradConfiguration *self, const char *group, const char *name, GError **error)
+{
+  TesseradResourceSettings *resource = g_new0 (TesseradResourceSettings, 1);
+  g_auto (GStrv) scopes = NULL;
+
+  g_ptr_array_add (self->resources, resource);
+  resource->name = g_strdup (name);
+  if (!tesserad_key_file_has (self->key_file, group, "identifier"))
+    return tesserad_key_file_refuse (self->key_file, group, "identifier", error, "is missing");
+  if (!tesserad_key_file_get_string (self->key_file, group, "identifier", &resource->identifier,
+                                     error)
+      || !tesserad_key_file_get_strings (self->key_file, group, "scopes", &scopes, error)
+      || !tesserad_key_file_get_string (self->key_file, group, "token-type", &resource->token_type,
+                                        error)
+      || !tesserad_key_file_get_string (self->key_file, group, "signing-algorithm",
+                                        &resource->signing_algorithm, error))
+    return FALSE;
+  if (scopes != NULL)
+    resource->scope = g_strjoinv (" ", scopes);
+  return check_algorithm (self->key_file, group, "signing-algorithm", resource->signing_algorithm,
+                          error);
+}
+
+/* Properties collected for g_object_new_with_properties(). */
+typedef struct
+{
+  GPtrArray *names; /* const char* */
+  GArray *values;   /* GValue */
+} Properties;
+
+static void
+properties_clear (Properties *self)
+{
+  g_clear_pointer (&self->names, g_ptr_array_unref);
+  g_clear_pointer (&self->values, g_array_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Properties, properties_clear)
+
+static GValue *
+properties_add (Properties *self, const char *name, GType type)
+{
+  GValue *value = NULL;
+
+  if (self->names == NULL)
+    {
+      self->names = g_ptr_array_new ();
+      self->values = g_array_new (FALSE, TRUE, sizeof (GValue));
+      g_array_set_clear_func (self->values, (GDestroyNotify) g_value_unset);
+    }
+  g_ptr_array_add (self->names, (gpointer) name);
+  g_array_set_size (self->values, self->names->len);
+  value = &g_array_index (self->values, GValue, self->names->len - 1);
+  return g_value_init (value, type);
+}
+
+static gboolean
+read_client_property (TesseradKeyFile *key_file,
+                      const char *group,
+                      const TesseradSetting *setting,
+                      Properties *properties,
+                      GError **error)
+{
+  char *text = NULL;
+  char **texts = NULL;
+  gboolean truth = FALSE;
+  int number = 0;
+
+  switch (setting->kind)
+    {
+    case TESSERAD_KIND_STRING:
+      if (!tesserad_key_file_get_string (key_file, group, setting->key, &text, error))
+        return FALSE;
+      g_value_take_string (properties_add (properties, setting->property, G_TYPE_STRING), text);
+      return TRUE;
+    case TESSERAD_KIND_STRINGS:
+      if (!tesserad_key_file_get_strings (key_file, group, setting->key, &texts, error))
+        return FALSE;
+      g_value_take_boxed (properties_add (properties, setting->property, G_TYPE_STRV), texts);
+      return TRUE;
+    case TESSERAD_KIND_BOOLEAN:
+      if (!tesserad_key_file_get_boolean (key_file, group, setting->key, &truth, error))
+        return FALSE;
+      g_value_set_boolean (properties_add (properties, setting->property, G_TYPE_BOOLEAN), truth);
+      return TRUE;
+    case TESSERAD_KIND_INTEGER:
+      if (!tesserad_key_file_get_integer (key_file, group, setting->key, setting->minimum,
+                                          setting->maximum, &number, error))
+        return FALSE;
+      g_value_set_int (properties_add (properties, setting->property, G_TYPE_INT), number);
+      return TRUE;
+    case TESSERAD_KIND_REFUSED:
+    default:
+      return TRUE;
+    }
+}
+
+static gboolean
+read_secret (TesseradKeyFile *key_file,
+             const char *group,
+             const char *name,
+             const char *property,
+             Properties *properties,
+             GError **error)
+{
+  g_autoptr (GError) inner = NULL;
+  g_autofree char *path
+      = g_str_has_prefix (name, TESSERAD_CREDENTIAL_PREFIX)
+            ? g_strdup (name)
+            : tesserad_key_file_resolve (key_file, group, "client_secret_file", name);
+  char *secret = tesserad_secret_file_read (path, &inner);
+
+  if (secret == NULL)
+    return tesserad_key_file_propagate (key_file, group, "client_secret_file",
+                                        g_steal_pointer (&inner), error);
+  g_value_set_string (properties_add (properties, property, G_TYPE_STRING), secret);
+  tesserad_secret_free (secret);
+  return TRUE;
+}
+
+/* One secret; two while a client moves from the old one to the new one. */
+static gboolean
+read_secrets (TesseradKeyFile *key_file, const char *group, Properties *properties, GError **error)
+{
+  static const char *const names[] = { "secret", "previous-secret" };
+  g_auto (GStrv) files = NULL;
+
+  if (!tesserad_key_file_get_strings (key_file, group, "client_secret_file", &files, error))
+    return FALSE;
+  if (files != NULL && (g_strv_length (files) == 0 || g_strv_length (files) > G_N_ELEMENTS (names)))
+    return tesserad_key_file_refuse (key_file, group, "client_secret_file", error,
+                                     "must name one file, or two while the secret changes");
+  for (guint i = 0; files != NULL && files[i] != NULL; i++)
+    if (!read_secret (key_file, group, files[i], names[i], properties, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* Overwrites the copies that the property values held. */
+static void
+scrub (Properties *properties)
+{
+  for (guint i = 0; properties->names != NULL && i < properties->names->len; i++)
+    {
+      const GValue *value = &g_array_index (properties->values, GValue, i);
+      char *text = G_VALUE_HOLDS_STRING (value) ? (char *) g_value_get_string (value) : NULL;
+
+      if (text != NULL && g_str_has_suffix (g_ptr_array_index (properties->names, i), "secret"))
+        explicit_bzero (text, strlen (text));
+    }
+}
+
+/* The client of @group; as if @left_out were not there, unless that is NULL. */
+static TesseraClient *
+build_client (TesseradKeyFile *key_file, const char *group, const char *left_out, GError **error)
+{
+  g_auto (Properties) properties = { NULL };
+  TesseraClient *client = NULL;
+
+  g_value_set_string (properties_add (&properties, "id", G_TYPE_STRING),
+                      tesserad_schema_get_name (group));
+  for (const TesseradSetting *setting = tesserad_settings; setting->group != NULL; setting++)
+    if (g_str_equal (setting->group, "client") && setting->property != NULL
+        && g_strcmp0 (setting->key, left_out) != 0
+        && tesserad_key_file_has (key_file, group, setting->key)
+        && !read_client_property (key_file, group, setting, &properties, error))
+      return NULL;
+  if (g_strcmp0 (left_out, "client_secret_file") != 0
+      && !read_secrets (key_file, group, &properties, error))
+    return NULL;
+
+  client = TESSERA_CLIENT (g_object_new_with_properties (TESSERA_TYPE_CLIENT, properties.names->len,
+                                                         (const char **) properties.names->pdata,
+                                                         (const GValue *) properties.values->data));
+  scrub (&properties);
+  return client;
+}
+
+static gboolean
+read_client (TesseradConfiguration *self, const char *group, const char *name, GError **error)
+{
+  gboolean require_pkce = TRUE;
+  TesseraClient *client = build_client (self->key_file, group, NULL, error);
+
+  if (client == NULL)
+    return FALSE;
+  g_ptr_array_add (self->clients, client);
+  if (!tesserad_key_file_get_boolean (self->key_file, group, "require_pkce", &require_pkce, error))
+    return FALSE;
+  if (!require_pkce)
+    g_ptr_array_add (self->notices,
+                     g_strdup_printf ("client %s may do without PKCE (require_pkce=false): its "
+                                      "codes are protected by its secret only",
+                                      name));
+  return TRUE;
+}
+
+static gboolean
+read_named_groups (TesseradConfiguration *self, GError **error)
+{
+  g_auto (GStrv) groups = tesserad_key_file_list_groups (self->key_file);
+
+  for (guint i = 0; groups[i] != NULL; i++)
+    {
+      const char *name = tesserad_schema_get_name (groups[i]);
+
+      if (name == NULL)
+        continue;
+      if (g_str_has_prefix (groups[i], "listener ")
+          && !read_listener (self, groups[i], name, error))
+        return FALSE;
+      if (g_str_has_prefix (groups[i], "resource ")
+          && !read_resource (self, groups[i], name, error))
+        return FALSE;
+      if (g_str_has_prefix (groups[i], CLIENT_GROUP) && !read_client (self, groups[i], name, error))
+        return FALSE;
+    }
+  if (self->listeners->len == 0)
+    return tesserad_key_file_refuse (self->key_file, NULL, NULL, error,
+                                     "there is no [listener NAME]: nobody could reach the service");
+  return TRUE;
+}
+
+static TesseradConfiguration *
+configuration_new (void)
+{
+  TesseradConfiguration *self = g_new0 (TesseradConfiguration, 1);
+
+  self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_settings_free);
+  self->resources = g_ptr_array_new_with_free_func ((GDestroyNotify) resource_settings_free);
+  self->clients = g_ptr_array_new_with_free_func (g_object_unref);
+  self->notices = g_ptr_array_new_with_free_func (g_free);
+  self->values = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  return self;
+}
+
+TesseradConfiguration *
+tesserad_configuration_load (const char *path, GError **error)
+{
+  g_autoptr (TesseradConfiguration) self = configuration_new ();
+
+  self->key_file = tesserad_key_file_load (path, error);
+  if (self->key_file == NULL || !tesserad_schema_check (self->key_file, error)
+      || !read_server (self, error) || !read_values (self, error) || !check_paths (self, error)
+      || !check_algorithm (self->key_file, "tokens", "signing-algorithm",
+                           g_hash_table_lookup (self->values, "signing-algorithm"), error)
+      || !read_named_groups (self, error)
+      || !read_private_path (self->key_file, "users", "file", &self->users_file, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+/* Sets a property from its text, whatever its type. The texts were checked when they were read. */
+static void
+set_from_text (GObject *object, const char *property, const char *text)
+{
+  GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), property);
+  TesseraAlgorithm algorithm = TESSERA_ALGORITHM_ES256;
+
+  g_return_if_fail (spec != NULL);
+
+  if (spec->value_type == G_TYPE_STRING)
+    g_object_set (object, property, text, NULL);
+  else if (spec->value_type == G_TYPE_BOOLEAN)
+    g_object_set (object, property, (gboolean) g_str_equal (text, "true"), NULL);
+  else if (spec->value_type == G_TYPE_INT || spec->value_type == G_TYPE_UINT)
+    g_object_set (object, property, (guint) g_ascii_strtoull (text, NULL, 10), NULL);
+  else if (tessera_algorithm_parse (text, &algorithm))
+    g_object_set (object, property, algorithm, NULL);
+}
+
+void
+tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server)
+{
+  GHashTableIter iter;
+  gpointer property = NULL;
+  gpointer text = NULL;
+
+  g_hash_table_iter_init (&iter, self->values);
+  while (g_hash_table_iter_next (&iter, &property, &text))
+    set_from_text (G_OBJECT (server), property, text);
+}
+
+gboolean
+tesserad_configuration_load_users (TesseradConfiguration *self,
+                                   TesseraServer *server,
+                                   GError **error)
+{
+  g_autoptr (GError) inner = NULL;
+
+  if (tessera_server_load_users (server, self->users_file != NULL ? self->users_file : "/dev/null",
+                                 &inner))
+    return TRUE;
+  return tesserad_key_file_propagate (self->key_file, "users", "file", g_steal_pointer (&inner),
+                                      error);
+}
+
+static gboolean
+resources_equal (const TesseradResourceSettings *a, const TesseradResourceSettings *b)
+{
+  return g_str_equal (a->identifier, b->identifier) && g_strcmp0 (a->scope, b->scope) == 0
+         && g_strcmp0 (a->token_type, b->token_type) == 0
+         && g_strcmp0 (a->signing_algorithm, b->signing_algorithm) == 0;
+}
+
+static gboolean
+has_resource (TesseradConfiguration *self, const TesseradResourceSettings *resource)
+{
+  for (guint i = 0; self != NULL && i < self->resources->len; i++)
+    if (resources_equal (g_ptr_array_index (self->resources, i), resource))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+tesserad_configuration_add_resources (TesseradConfiguration *self,
+                                      TesseradConfiguration *old,
+                                      TesseraServer *server,
+                                      GError **error)
+{
+  for (guint i = 0; i < self->resources->len; i++)
+    {
+      const TesseradResourceSettings *resource = g_ptr_array_index (self->resources, i);
+      g_autofree char *group = g_strconcat ("resource ", resource->name, NULL);
+      g_autoptr (GError) inner = NULL;
+
+      if (!has_resource (old, resource)
+          && !tessera_server_add_resource_full (server, resource->identifier, resource->scope,
+                                                resource->token_type, resource->signing_algorithm,
+                                                &inner))
+        return tesserad_key_file_propagate (self->key_file, group, "identifier",
+                                            g_steal_pointer (&inner), error);
+    }
+  return TRUE;
+}
+
+gboolean
+tesserad_configuration_replace_clients (TesseradConfiguration *self,
+                                        TesseraServer *server,
+                                        GError **error)
+{
+  g_autoptr (GError) inner = NULL;
+
+  if (tessera_server_replace_clients (server, (TesseraClient **) self->clients->pdata,
+                                      self->clients->len, &inner))
+    return TRUE;
+  if (!g_error_matches (inner, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS)
+      && !g_error_matches (inner, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT))
+    {
+      g_propagate_error (error, g_steal_pointer (&inner));
+      return FALSE;
+    }
+  return tesserad_key_file_propagate (self->key_file, NULL, NULL, g_steal_pointer (&inner), error);
+}
+
+static gboolean
+same_listeners (TesseradConfiguration *a, TesseradConfiguration *b)
+{
+  if (a->listeners->len != b->listeners->len)
+    return FALSE;
+  for (guint i = 0; i < a->listeners->len; i++)
+    {
+      const TesseradListenerSettings *one = g_ptr_array_index (a->listeners, i);
+      const TesseradListenerSettings *other = g_ptr_array_index (b->listeners, i);
+
+      if (g_strcmp0 (one->name, other->name) != 0 || g_strcmp0 (one->address, other->address) != 0
+          || g_strcmp0 (one->certificate, other->certificate) != 0
+          || g_strcmp0 (one->private_key, other->private_key) != 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+tesserad_configuration_check_reload (TesseradConfiguration *self,
+                                     TesseradConfiguration *old,
+                                     GError **error)
+{
+  static const char *const restart = "only a restart can change it";
+
+  if (!g_str_equal (self->issuer, old->issuer))
+    return tesserad_key_file_refuse (self->key_file, "server", "issuer", error, "%s", restart);
+  if (!g_str_equal (self->state_directory, old->state_directory))
+    return tesserad_key_file_refuse (self->key_file, "server", "state-directory", error, "%s",
+                                     restart);
+  if (!same_listeners (self, old))
+    return tesserad_key_file_refuse (self->key_file, NULL, NULL, error,
+                                     "a [listener NAME] changed: only a restart can change "
+                                     "listeners (their certificates are read again)");
+  for (guint i = 0; i < old->resources->len; i++)
+    {
+      const TesseradResourceSettings *resource = g_ptr_array_index (old->resources, i);
+
+      if (!has_resource (self, resource))
+        return tesserad_key_file_refuse (self->key_file, NULL, NULL, error,
+                                         "[resource %s] changed or is gone: only a restart can do "
+                                         "that (a new one can be added)",
+                                         resource->name);
+    }
+  return TRUE;
+}
+
+/* The key without which the client would do: the one that the complaint is about. */
+static const char *
+find_culprit (TesseradConfiguration *self, TesseraServer *server, const char *group)
+{
+  for (const TesseradSetting *setting = tesserad_settings; setting->group != NULL; setting++)
+    {
+      g_autoptr (TesseraClient) client = NULL;
+
+      if (!g_str_equal (setting->group, "client")
+          || !tesserad_key_file_has (self->key_file, group, setting->key))
+        continue;
+      client = build_client (self->key_file, group, setting->key, NULL);
+      if (client != NULL && tessera_server_add_client_object (server, client, NULL))
+        return setting->key;
+    }
+  return NULL;
+}
+
+static gboolean
+rehearse_clients (TesseradConfiguration *self, TesseraServer *server, GError **error)
+{
+  for (guint i = 0; i < self->clients->len; i++)
+    {
+      TesseraClient *client = g_ptr_array_index (self->clients, i);
+      g_autofree char *group = g_strconcat (CLIENT_GROUP, tessera_client_get_id (client), NULL);
+      g_autoptr (GError) inner = NULL;
+
+      if (!tessera_server_add_client_object (server, client, &inner))
+        return tesserad_key_file_propagate (self->key_file, group,
+                                            find_culprit (self, server, group),
+                                            g_steal_pointer (&inner), error);
+    }
+  return TRUE;
+}
+
+static gboolean
+rehearse_tls (TesseradConfiguration *self, GError **error)
+{
+  for (guint i = 0; i < self->listeners->len; i++)
+    {
+      const TesseradListenerSettings *listener = g_ptr_array_index (self->listeners, i);
+      g_autoptr (SoupServer) front = NULL;
+      g_autofree char *group = g_strconcat ("listener ", listener->name, NULL);
+      g_autoptr (GError) inner = NULL;
+
+      if (listener->certificate == NULL)
+        continue;
+      front = soup_server_new (NULL, NULL);
+      if (!tessera_set_tls_files (front, listener->certificate, listener->private_key, NULL,
+                                  &inner))
+        return tesserad_key_file_propagate (self->key_file, group, "certificate",
+                                            g_steal_pointer (&inner), error);
+    }
+  return TRUE;
+}
+
+gboolean
+tesserad_configuration_rehearse (TesseradConfiguration *self, GError **error)
+{
+  g_autoptr (TesseraServer) server = tessera_server_new_in_memory (self->issuer);
+  g_autoptr (GError) inner = NULL;
+  gboolean good = FALSE;
+
+  if (!tessera_server_wait_ready (server, &inner))
+    return tesserad_key_file_propagate (self->key_file, "server", "issuer",
+                                        g_steal_pointer (&inner), error);
+  good = tesserad_configuration_add_resources (self, NULL, server, error)
+         && rehearse_clients (self, server, error)
+         && tesserad_configuration_load_users (self, server, error) && rehearse_tls (self, error);
+  tessera_server_close (server);
+  return good;
+}

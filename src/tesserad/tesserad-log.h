@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* From now on each message is one structured record of the journal, if that is where stderr goes,
+ * else one line of stderr. */
+void tesserad_log_start (void);
+
+G_END_DECLS

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The vocabulary of the configuration: every group and key, its type, its default. */
+
+#include "tesserad-schema.h"
+
+#include <string.h>
+
+#define YEAR (366 * 24 * 3600)
+
+const TesseradSetting tesserad_settings[] = {
+  { "server", "issuer", TESSERAD_KIND_STRING },
+  { "server", "state-directory", TESSERAD_KIND_STRING },
+  { "server", "theme-directory", TESSERAD_KIND_STRING },
+  { "server", "direct-endpoints", TESSERAD_KIND_BOOLEAN },
+
+  { "listener", "address", TESSERAD_KIND_STRING },
+  { "listener", "certificate", TESSERAD_KIND_STRING },
+  { "listener", "private-key", TESSERAD_KIND_STRING },
+  { "listener", "trusted-proxies", TESSERAD_KIND_REFUSED },
+
+  { "endpoints", "authorization", TESSERAD_KIND_STRING, "authorization-path", "/authorize" },
+  { "endpoints", "token", TESSERAD_KIND_STRING, "token-path", "/token" },
+  { "endpoints", "revocation", TESSERAD_KIND_STRING, "revocation-path", "/revoke" },
+  { "endpoints", "introspection", TESSERAD_KIND_STRING, "introspection-path", "/introspect" },
+  { "endpoints", "jwks", TESSERAD_KIND_STRING, "jwks-path", "/jwks" },
+  { "endpoints", "revocation-enabled", TESSERAD_KIND_BOOLEAN, "revocation-enabled", "true" },
+  { "endpoints", "introspection-enabled", TESSERAD_KIND_BOOLEAN, "introspection-enabled", "true" },
+  { "endpoints", "revocation-requires-client-authentication", TESSERAD_KIND_BOOLEAN,
+    "revocation-requires-client-authentication", "true" },
+
+  { "tokens", "access-token-lifetime", TESSERAD_KIND_INTEGER, "access-token-lifetime", "600", 1,
+    YEAR },
+  { "tokens", "refresh-token-lifetime", TESSERAD_KIND_INTEGER, "refresh-token-lifetime", "2592000",
+    1, 10 * YEAR / 2 },
+  { "tokens", "refresh-token-idle-lifetime", TESSERAD_KIND_INTEGER, "refresh-token-idle-lifetime",
+    "1209600", 1, 10 * YEAR / 2 },
+  { "tokens", "code-lifetime", TESSERAD_KIND_INTEGER, "code-lifetime", "60", 1, 60 },
+  { "tokens", "replay-window", TESSERAD_KIND_INTEGER, "replay-window", "30", 0, 300 },
+  { "tokens", "signing-algorithm", TESSERAD_KIND_STRING, "signing-algorithm", "ES256" },
+
+  { "session", "lifetime", TESSERAD_KIND_INTEGER, "session-lifetime", "28800", 60, YEAR },
+  { "session", "idle", TESSERAD_KIND_INTEGER, "session-idle", "1800", 60, YEAR },
+
+  { "keys", "directory", TESSERAD_KIND_REFUSED },
+  { "keys", "jwks-max-age", TESSERAD_KIND_INTEGER, "jwks-max-age", "900", 0, 900 },
+
+  { "limits", "connections", TESSERAD_KIND_REFUSED },
+  { "limits", "connections-per-address", TESSERAD_KIND_REFUSED },
+
+  { "resource", "identifier", TESSERAD_KIND_STRING },
+  { "resource", "scopes", TESSERAD_KIND_STRINGS },
+  { "resource", "token-type", TESSERAD_KIND_STRING },
+  { "resource", "signing-algorithm", TESSERAD_KIND_STRING },
+
+  { "client", "client_name", TESSERAD_KIND_STRING, "name" },
+  { "client", "redirect_uris", TESSERAD_KIND_STRINGS, "redirect-uris" },
+  { "client", "grant_types", TESSERAD_KIND_STRINGS, "grant-types", "authorization_code" },
+  { "client", "scope", TESSERAD_KIND_STRING, "scope" },
+  { "client", "token_endpoint_auth_method", TESSERAD_KIND_STRING, "token-endpoint-auth-method" },
+  { "client", "application_type", TESSERAD_KIND_STRING, "application-type" },
+  { "client", "client_secret_file", TESSERAD_KIND_STRINGS },
+  { "client", "resources", TESSERAD_KIND_STRINGS, "resources" },
+  { "client", "audience", TESSERAD_KIND_STRINGS, "audience" },
+  { "client", "introspect", TESSERAD_KIND_STRINGS, "introspect" },
+  { "client", "access_token_lifetime", TESSERAD_KIND_INTEGER, "access-token-lifetime", NULL, 1,
+    YEAR },
+  { "client", "refresh_token_lifetime", TESSERAD_KIND_INTEGER, "refresh-token-lifetime", NULL, 1,
+    10 * YEAR / 2 },
+  { "client", "first_party", TESSERAD_KIND_BOOLEAN, "first-party" },
+  { "client", "require_pkce", TESSERAD_KIND_BOOLEAN, "require-pkce" },
+  { "client", "allowed_origins", TESSERAD_KIND_STRINGS, "allowed-origins" },
+
+  { "users", "file", TESSERAD_KIND_STRING },
+  { NULL },
+};
+
+static const char *const named_groups[] = { "listener", "resource", "client", NULL };
+
+const char *
+tesserad_schema_get_name (const char *group)
+{
+  for (guint i = 0; named_groups[i] != NULL; i++)
+    {
+      gsize length = strlen (named_groups[i]);
+
+      if (strncmp (group, named_groups[i], length) == 0 && group[length] == ' ')
+        return group + length + 1;
+    }
+  return NULL;
+}
+
+/* "client" of "client shop"; @group itself when it takes no name. Owned. */
+static char *
+dup_kind_of_group (const char *group)
+{
+  const char *name = tesserad_schema_get_name (group);
+
+  return name == NULL ? g_strdup (group) : g_strndup (group, name - group - 1);
+}
+
+static gboolean
+check_group (TesseradKeyFile *key_file, const char *group, const char *kind, GError **error)
+{
+  const char *name = tesserad_schema_get_name (group);
+
+  if (name == NULL && g_strv_contains (named_groups, kind))
+    return tesserad_key_file_refuse (key_file, group, NULL, error, "needs a name: [%s NAME]", kind);
+  if (name != NULL && (name[0] == '\0' || name[0] == ' ' || g_str_has_suffix (name, " ")))
+    return tesserad_key_file_refuse (key_file, group, NULL, error,
+                                     "needs a name without spaces around it");
+
+  for (guint i = 0; tesserad_settings[i].group != NULL; i++)
+    if (g_str_equal (tesserad_settings[i].group, kind))
+      return TRUE;
+  return tesserad_key_file_refuse (key_file, group, NULL, error, "there is no such group");
+}
+
+static const TesseradSetting *
+find_setting (const char *kind, const char *key)
+{
+  for (guint i = 0; tesserad_settings[i].group != NULL; i++)
+    if (g_str_equal (tesserad_settings[i].group, kind)
+        && g_str_equal (tesserad_settings[i].key, key))
+      return &tesserad_settings[i];
+  return NULL;
+}
+
+/* Reads the value once for its type; its reader reads it again for its meaning. */
+static gboolean
+check_type (TesseradKeyFile *key_file,
+            const char *group,
+            const TesseradSetting *setting,
+            GError **error)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) texts = NULL;
+  gboolean truth = FALSE;
+  int number = 0;
+
+  switch (setting->kind)
+    {
+    case TESSERAD_KIND_STRING:
+      if (!tesserad_key_file_get_string (key_file, group, setting->key, &text, error))
+        return FALSE;
+      return text[0] != '\0'
+             || tesserad_key_file_refuse (key_file, group, setting->key, error, "is empty");
+    case TESSERAD_KIND_STRINGS:
+      return tesserad_key_file_get_strings (key_file, group, setting->key, &texts, error);
+    case TESSERAD_KIND_BOOLEAN:
+      return tesserad_key_file_get_boolean (key_file, group, setting->key, &truth, error);
+    case TESSERAD_KIND_INTEGER:
+      return tesserad_key_file_get_integer (key_file, group, setting->key, setting->minimum,
+                                            setting->maximum, &number, error);
+    case TESSERAD_KIND_REFUSED:
+    default:
+      return tesserad_key_file_refuse (key_file, group, setting->key, error,
+                                       "this release does not offer it; remove the key");
+    }
+}
+
+gboolean
+tesserad_schema_check (TesseradKeyFile *key_file, GError **error)
+{
+  g_auto (GStrv) groups = tesserad_key_file_list_groups (key_file);
+
+  for (guint i = 0; groups[i] != NULL; i++)
+    {
+      g_autofree char *kind = dup_kind_of_group (groups[i]);
+      g_auto (GStrv) keys = tesserad_key_file_list_keys (key_file, groups[i]);
+
+      if (!check_group (key_file, groups[i], kind, error))
+        return FALSE;
+      for (guint j = 0; keys[j] != NULL; j++)
+        {
+          const TesseradSetting *setting = find_setting (kind, keys[j]);
+
+          if (setting == NULL)
+            return tesserad_key_file_refuse (key_file, groups[i], keys[j], error,
+                                             "there is no such key");
+          if (!check_type (key_file, groups[i], setting, error))
+            return FALSE;
+        }
+    }
+  return TRUE;
+}

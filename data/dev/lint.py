@@ -13,6 +13,7 @@ LONG_FUNCTION = 60
 
 CODE = ('.c', '.h', '.py', '.js', '.mjs', '.vala', '.sh')
 TEXT = CODE + ('.md', '.in', '.build', '.txt', '.xml', '.css', '.html', '.toml', '.conf', '.service', '.yml')
+IGNORED = re.compile(r'^(build(-\w+)?|\.git)/|(^|/)(__pycache__|node_modules)/')
 UNFINISHED = re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK)\b')
 SPDX = 'SPDX-License-Identifier: LGPL-2.1-or-later'
 
@@ -28,13 +29,14 @@ FORBIDDEN_CALLS = {
 
 
 def tracked_files():
-    git = ['git', '-c', 'safe.directory=*', '-C', str(ROOT), 'ls-files', '-z', '--cached', '--others',
-           '--exclude-standard']
-    listing = subprocess.run(git, capture_output=True, text=True)
-    if listing.returncode == 0:
+    """What git knows or would take; in an unpacked archive, everything but the build directories."""
+    command = ['git', '-c', 'safe.directory=*', '-C', str(ROOT), 'ls-files', '-z', '--cached', '--others',
+               '--exclude-standard']
+    listing = subprocess.run(command, capture_output=True, text=True) if shutil.which('git') else None
+    if listing is not None and listing.returncode == 0:
         paths = [ROOT / name for name in listing.stdout.split('\0') if name]
     else:
-        paths = [path for path in ROOT.rglob('*') if not path.relative_to(ROOT).parts[0].startswith(('build', '.git'))]
+        paths = [path for path in ROOT.rglob('*') if not IGNORED.search(str(path.relative_to(ROOT)))]
     return sorted(path for path in paths if path.is_file() and not path.is_symlink())
 
 

@@ -150,7 +150,6 @@ class Development:
         return ssl.create_default_context(cafile=str(self.directory / 'certificate.pem')) if self.tls else None
 
     def start(self, log=None):
-        check_port(self.port)
         # Its own session, so that Ctrl-C reaches this script alone and the stop is in order.
         self.process = subprocess.Popen(
             [str(self.tesserad), '--config', str(self.configuration)], stdin=subprocess.DEVNULL,
@@ -434,7 +433,7 @@ def once(development):
     finally:
         development.stop()
         if not good:
-            print('\nThe log of tesserad:\n' + log_path.read_text(encoding='utf-8', errors='replace'))
+            print('\nThe log of tesserad:\n' + log_path.read_text(encoding='utf-8', errors='replace'), flush=True)
         shutil.rmtree(development.directory, ignore_errors=True)
     print('All came out right.' if good else f'{steps.failed} answers were wrong.')
     return 0 if good else 1
@@ -454,18 +453,22 @@ def parse_arguments():
     return arguments
 
 
+def make_directory(arguments):
+    """One a port; for --once one of its own, beside them."""
+    folder = arguments.directory.resolve()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if arguments.once:
+        return pathlib.Path(tempfile.mkdtemp(prefix='once-', dir=folder))
+    return folder / f'{"https" if arguments.tls else "http"}-{arguments.port}'
+
+
 def main():
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
-    folder = arguments.directory.resolve()
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if arguments.once:
-        directory = pathlib.Path(tempfile.mkdtemp(prefix='once-', dir=folder))
-    else:
-        directory = folder / f'{"https" if arguments.tls else "http"}-{arguments.port}'
-    development = Development(arguments.tesserad, directory, arguments.port, arguments.tls)
     try:
+        check_port(arguments.port)
+        development = Development(arguments.tesserad, make_directory(arguments), arguments.port, arguments.tls)
         return once(development) if arguments.once else stay(development)
     except Problem as problem:
         print(f'./dev run: {problem}', file=sys.stderr)

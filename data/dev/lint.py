@@ -24,7 +24,6 @@ FORBIDDEN_CALLS = {
     r'soup_form_decode\w*': 'hides repeated parameters; tessera_params_parse reads them',
     r'json_parser_\w+': 'JSON is read by jansson',
     r'g_random_\w+': 'is no source of secrets; tessera_random is',
-    r'SOUP_SERVER_HTTP2': 'is private',
 }
 
 

@@ -12,7 +12,8 @@ typedef struct _TesseraCommitter TesseraCommitter;
 /* In the committing thread, straight-line code against the store. FALSE with a TESSERA_ERROR is a
  * refusal: what the operation wrote stays (a replayed code ends its grant *and* is refused). FALSE
  * with any other error undoes the whole batch; its other operations are then run again, each in a
- * transaction of its own. So run may be called twice, and must reset what it gives out. */
+ * transaction of its own. So run may be called twice, and must reset what it gives out. An error of
+ * TESSERA_STORE_ERROR is told as TESSERA_ERROR_TEMPORARILY_UNAVAILABLE, any other as it is. */
 typedef gboolean (*TesseraOperationRun) (gpointer data, TesseraStore *store, GError **error);
 /* On the committer's context, when the outcome is durable. @error NULL: done. After a failed commit:
  * TESSERA_ERROR_TEMPORARILY_UNAVAILABLE. */
@@ -20,13 +21,19 @@ typedef void (*TesseraOperationDone) (gpointer data, const GError *error);
 /* In the committing thread, after each batch: durable, or undone. */
 typedef void (*TesseraCommitListener) (gboolean committed, gpointer data);
 
-/* @context: where TesseraOperationDone runs (NULL: the thread's default). The store is dropped by the
- * committing thread when it ends. */
+/* In the committing thread, inside a transaction that has written and is about to be committed, and
+ * once more, with @closing, in a transaction of its own before the thread ends. An error undoes it. */
+typedef gboolean (*TesseraCommitPrepare) (TesseraStore *store, gboolean closing, gpointer data, GError **error);
+
+/* @context: where TesseraOperationDone runs (NULL: the thread's default). Takes a reference to the
+ * store, which the committing thread drops when it ends; the caller should drop its own first. */
 TesseraCommitter *tessera_committer_new (TesseraStore *store, GMainContext *context);
 /* Finishes what waits, commits, joins the thread; every accepted operation is told first. */
 void tessera_committer_free (TesseraCommitter *self);
 
 void tessera_committer_add_listener (TesseraCommitter *self, TesseraCommitListener listener, gpointer data);
+
+void tessera_committer_add_prepare (TesseraCommitter *self, TesseraCommitPrepare prepare, gpointer data);
 
 /* @data is passed to both; @done may be NULL. Any thread may submit. */
 void tessera_committer_submit (TesseraCommitter *self, TesseraOperationRun run, TesseraOperationDone done, gpointer data);

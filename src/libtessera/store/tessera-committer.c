@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The committing thread: group commit without a timer (design.md §6, §7). */
+
+#include "store/tessera-committer-private.h"
+
+#include "base/tessera-error.h"
+
+/* So many operations at most share one commit: the first of them waits for the last. */
+#define BATCH_MAX 2048
+
+typedef struct _Operation Operation;
+struct _Operation
+{
+  TesseraOperationRun run;
+  TesseraOperationDone done;
+  gpointer data;
+  GError *error;
+  gboolean told;   /* with a waiter: the outcome is there */
+  gboolean waited; /* on the stack of a thread that waits */
+  Operation *next;
+};
+
+/* First in, first out. */
+typedef struct
+{
+  Operation *first;
+  Operation *last;
+} Queue;
+
+typedef struct
+{
+  TesseraCommitListener listener;
+  gpointer data;
+} Listener;
+
+typedef struct
+{
+  GSource source;
+  TesseraCommitter *committer;
+} DoneSource;
+
+struct _TesseraCommitter
+{
+  TesseraStore *store;
+  GThread *thread;
+  GMainContext *context;
+  GSource *done_source;
+
+  GMutex mutex;     /* over what follows */
+  GCond submitted;  /* there is work, or the end */
+  GCond told;       /* a waiter's outcome is there */
+  gboolean idle;    /* the committing thread waits for `submitted` */
+  gboolean closing; /* nothing more is accepted */
+  gboolean failed;
+  Queue waiting;
+  Queue finished;    /* for the context */
+  GArray *listeners; /* Listener */
+  GArray *prepares;  /* Prepare */
+  guint64 writes;
+  guint64 syncs;
+};
+
+typedef struct
+{
+  TesseraCommitPrepare prepare;
+  gpointer data;
+} Prepare;
+
+/* Queues. */
+
+static void
+queue_push (Queue *self, Operation *operation)
+{
+  operation->next = NULL;
+  if (self->last != NULL)
+    self->last->next = operation;
+  else
+    self->first = operation;
+  self->last = operation;
+}
+
+/* Up to @max operations from the front, as a queue of their own. */
+static Queue
+queue_take (Queue *self, guint max)
+{
+  Queue taken = { self->first, self->first };
+  if (self->first == NULL)
+    return taken;
+
+  while (--max > 0 && taken.last->next != NULL)
+    taken.last = taken.last->next;
+  self->first = taken.last->next;
+  if (self->first == NULL)
+    self->last = NULL;
+  taken.last->next = NULL;
+  return taken;
+}
+
+/* Telling outcomes. */
+
+static void
+operation_set_unavailable (Operation *self)
+{
+  g_clear_error (&self->error);
+  g_set_error_literal (&self->error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                       "The server cannot store this now");
+}
+
+static void
+operation_free (Operation *self)
+{
+  g_clear_error (&self->error);
+  g_free (self);
+}
+
+/* Hands the outcomes of a batch over, with one wake-up. */
+static void
+tell (TesseraCommitter *self, Queue *batch)
+{
+  gboolean wake_context = FALSE;
+  gboolean wake_waiters = FALSE;
+
+  g_mutex_lock (&self->mutex);
+  for (Operation *operation = batch->first, *next; operation != NULL; operation = next)
+    {
+      next = operation->next;
+      if (operation->waited)
+        {
+          operation->told = TRUE;
+          wake_waiters = TRUE;
+        }
+      else if (operation->done == NULL)
+        operation_free (operation);
+      else
+        {
+          wake_context |= self->finished.first == NULL;
+          queue_push (&self->finished, operation);
+        }
+    }
+  if (wake_waiters)
+    g_cond_broadcast (&self->told);
+  g_mutex_unlock (&self->mutex);
+
+  if (wake_context)
+    g_main_context_wakeup (self->context);
+}
+
+static gboolean
+has_finished (TesseraCommitter *self)
+{
+  g_mutex_lock (&self->mutex);
+  gboolean finished = self->finished.first != NULL;
+  g_mutex_unlock (&self->mutex);
+  return finished;
+}
+
+static gboolean
+dispatch_finished (TesseraCommitter *self)
+{
+  g_mutex_lock (&self->mutex);
+  Queue batch = queue_take (&self->finished, G_MAXUINT);
+  g_mutex_unlock (&self->mutex);
+
+  for (Operation *operation = batch.first, *next; operation != NULL; operation = next)
+    {
+      next = operation->next;
+      operation->done (operation->data, operation->error);
+      operation_free (operation);
+    }
+  return batch.first != NULL;
+}
+
+static gboolean
+on_done_source_prepare (GSource *source, gint *timeout)
+{
+  *timeout = -1;
+  return has_finished (((DoneSource *) source)->committer);
+}
+
+static gboolean
+on_done_source_check (GSource *source)
+{
+  return has_finished (((DoneSource *) source)->committer);
+}
+
+static gboolean
+on_done_source_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  dispatch_finished (((DoneSource *) source)->committer);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs done_source_funcs = {
+  .prepare = on_done_source_prepare,
+  .check = on_done_source_check,
+  .dispatch = on_done_source_dispatch,
+};
+
+/* One transaction. */
+
+static void
+notify_listeners (TesseraCommitter *self, gboolean committed)
+{
+  g_mutex_lock (&self->mutex);
+  tessera_store_get_counts (self->store, &self->writes, &self->syncs);
+  g_autoptr (GArray) listeners = g_array_copy (self->listeners);
+  g_mutex_unlock (&self->mutex);
+
+  for (guint i = 0; i < listeners->len; i++)
+    {
+      Listener *listener = &g_array_index (listeners, Listener, i);
+      listener->listener (committed, listener->data);
+    }
+}
+
+/* After a failed sync nobody knows what is on the disk: only a restart, which reads it again, helps
+ * (threats.md §2). */
+static void
+note_failure (TesseraCommitter *self, const GError *error)
+{
+  gboolean fatal = g_error_matches (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL);
+  g_warning ("The store failed%s: %s", fatal ? " for good, restart the program" : "",
+             error->message);
+  if (!fatal)
+    return;
+  g_mutex_lock (&self->mutex);
+  self->failed = TRUE;
+  g_mutex_unlock (&self->mutex);
+}
+
+static void
+undo (TesseraCommitter *self, const GError *error)
+{
+  if (error->domain == TESSERA_STORE_ERROR)
+    note_failure (self, error);
+  tessera_store_rollback (self->store);
+  notify_listeners (self, FALSE);
+}
+
+static gboolean
+prepare_commit (TesseraCommitter *self, gboolean closing, GError **error)
+{
+  g_mutex_lock (&self->mutex);
+  g_autoptr (GArray) prepares = g_array_copy (self->prepares);
+  g_mutex_unlock (&self->mutex);
+
+  for (guint i = 0; i < prepares->len; i++)
+    {
+      Prepare *prepare = &g_array_index (prepares, Prepare, i);
+      if (!prepare->prepare (self->store, closing, prepare->data, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+has_written_since (TesseraCommitter *self, guint64 writes)
+{
+  guint64 now, syncs;
+  tessera_store_get_counts (self->store, &now, &syncs);
+  return now != writes;
+}
+
+/* A refusal keeps what the operation wrote; anything else stops the batch at it. Returns the
+ * operation that stopped it, or NULL. */
+static Operation *
+run_operations (TesseraCommitter *self, Queue *batch, GError **error)
+{
+  for (Operation *operation = batch->first; operation != NULL; operation = operation->next)
+    {
+      g_autoptr (GError) outcome = NULL;
+      g_clear_error (&operation->error);
+      if (operation->run (operation->data, self->store, &outcome))
+        continue;
+      if (outcome == NULL)
+        g_set_error_literal (&outcome, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED,
+                             "An operation failed and did not say why");
+      if (outcome->domain != TESSERA_ERROR)
+        {
+          g_propagate_error (error, g_steal_pointer (&outcome));
+          return operation;
+        }
+      operation->error = g_steal_pointer (&outcome);
+    }
+  return NULL;
+}
+
+/* FALSE with @error: undone. @out_culprit: the operation whose fault it is, or NULL. */
+static gboolean
+commit_batch (TesseraCommitter *self, Queue *batch, Operation **out_culprit, GError **error)
+{
+  guint64 writes, syncs;
+  tessera_store_get_counts (self->store, &writes, &syncs);
+  *out_culprit = NULL;
+
+  if (!tessera_store_begin (self->store, error))
+    return FALSE;
+  *out_culprit = run_operations (self, batch, error);
+  if (*out_culprit != NULL)
+    return FALSE;
+  if (has_written_since (self, writes) && !prepare_commit (self, FALSE, error))
+    return FALSE;
+  if (!tessera_store_commit (self->store, error))
+    return FALSE;
+  notify_listeners (self, TRUE);
+  return TRUE;
+}
+
+static void
+refuse_batch (Queue *batch)
+{
+  for (Operation *operation = batch->first; operation != NULL; operation = operation->next)
+    operation_set_unavailable (operation);
+}
+
+/* A fault of the store is nobody's business outside; one of the operation's own is told as it is.
+ */
+static void
+set_fault (Operation *operation, const GError *error)
+{
+  if (error->domain == TESSERA_STORE_ERROR)
+    operation_set_unavailable (operation);
+  else
+    {
+      g_clear_error (&operation->error);
+      operation->error = g_error_copy (error);
+    }
+}
+
+static void
+run_alone (TesseraCommitter *self, Operation *operation)
+{
+  g_autoptr (GError) error = NULL;
+  Operation *next = g_steal_pointer (&operation->next);
+  Operation *culprit;
+  Queue single = { operation, operation };
+
+  if (tessera_committer_has_failed (self))
+    operation_set_unavailable (operation);
+  else if (!commit_batch (self, &single, &culprit, &error))
+    {
+      undo (self, error);
+      set_fault (operation, error);
+    }
+  operation->next = next;
+}
+
+static void
+run_batch (TesseraCommitter *self, Queue *batch)
+{
+  g_autoptr (GError) error = NULL;
+  Operation *culprit;
+
+  if (tessera_committer_has_failed (self))
+    {
+      refuse_batch (batch);
+      return;
+    }
+  if (commit_batch (self, batch, &culprit, &error))
+    return;
+
+  undo (self, error);
+  /* A full disk may have room for some of them, now that the store has given up its reserve. */
+  gboolean full = g_error_matches (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FULL);
+  if (culprit == NULL && !full)
+    {
+      refuse_batch (batch);
+      return;
+    }
+  for (Operation *operation = batch->first; operation != NULL; operation = operation->next)
+    if (operation == culprit && !full)
+      set_fault (operation, error);
+    else
+      run_alone (self, operation);
+}
+
+static void
+prepare_closing (TesseraCommitter *self)
+{
+  g_autoptr (GError) error = NULL;
+  if (tessera_committer_has_failed (self))
+    return;
+  if (tessera_store_begin (self->store, &error) && prepare_commit (self, TRUE, &error)
+      && tessera_store_commit (self->store, &error))
+    notify_listeners (self, TRUE);
+  else
+    undo (self, error);
+}
+
+static Queue
+wait_for_work (TesseraCommitter *self)
+{
+  g_mutex_lock (&self->mutex);
+  self->idle = TRUE;
+  while (self->waiting.first == NULL && !self->closing)
+    g_cond_wait (&self->submitted, &self->mutex);
+  self->idle = FALSE;
+  Queue batch = queue_take (&self->waiting, BATCH_MAX);
+  g_mutex_unlock (&self->mutex);
+  return batch;
+}
+
+static gpointer
+committer_thread (gpointer data)
+{
+  TesseraCommitter *self = data;
+
+  for (Queue batch = wait_for_work (self); batch.first != NULL; batch = wait_for_work (self))
+    {
+      run_batch (self, &batch);
+      tell (self, &batch);
+    }
+  prepare_closing (self);
+  g_object_unref (self->store);
+  return NULL;
+}
+
+TesseraCommitter *
+tessera_committer_new (TesseraStore *store, GMainContext *context)
+{
+  TesseraCommitter *self = g_new0 (TesseraCommitter, 1);
+  self->store = g_object_ref (store);
+  self->context
+      = context != NULL ? g_main_context_ref (context) : g_main_context_ref_thread_default ();
+  g_mutex_init (&self->mutex);
+  g_cond_init (&self->submitted);
+  g_cond_init (&self->told);
+  self->listeners = g_array_new (FALSE, FALSE, sizeof (Listener));
+  self->prepares = g_array_new (FALSE, FALSE, sizeof (Prepare));
+
+  self->done_source = g_source_new (&done_source_funcs, sizeof (DoneSource));
+  g_source_set_static_name (self->done_source, "Tessera committer");
+  ((DoneSource *) self->done_source)->committer = self;
+  g_source_attach (self->done_source, self->context);
+
+  tessera_store_get_counts (store, &self->writes, &self->syncs);
+  self->thread = g_thread_new ("tessera-commit", committer_thread, self);
+  return self;
+}
+
+void
+tessera_committer_free (TesseraCommitter *self)
+{
+  if (self == NULL)
+    return;
+
+  g_mutex_lock (&self->mutex);
+  self->closing = TRUE;
+  g_cond_signal (&self->submitted);
+  g_mutex_unlock (&self->mutex);
+  g_thread_join (self->thread);
+
+  while (dispatch_finished (self))
+    ;
+  g_source_destroy (self->done_source);
+  g_source_unref (self->done_source);
+  g_main_context_unref (self->context);
+  g_array_unref (self->listeners);
+  g_array_unref (self->prepares);
+  g_mutex_clear (&self->mutex);
+  g_cond_clear (&self->submitted);
+  g_cond_clear (&self->told);
+  g_free (self);
+}
+
+void
+tessera_committer_add_listener (TesseraCommitter *self,
+                                TesseraCommitListener listener,
+                                gpointer data)
+{
+  Listener entry = { listener, data };
+  g_mutex_lock (&self->mutex);
+  g_array_append_val (self->listeners, entry);
+  g_mutex_unlock (&self->mutex);
+}
+
+void
+tessera_committer_add_prepare (TesseraCommitter *self, TesseraCommitPrepare prepare, gpointer data)
+{
+  Prepare entry = { prepare, data };
+  g_mutex_lock (&self->mutex);
+  g_array_append_val (self->prepares, entry);
+  g_mutex_unlock (&self->mutex);
+}
+
+/* FALSE: too late, the committer is being freed. */
+static gboolean
+enqueue_locked (TesseraCommitter *self, Operation *operation)
+{
+  if (self->closing)
+    return FALSE;
+  queue_push (&self->waiting, operation);
+  if (self->idle)
+    g_cond_signal (&self->submitted);
+  return TRUE;
+}
+
+void
+tessera_committer_submit (TesseraCommitter *self,
+                          TesseraOperationRun run,
+                          TesseraOperationDone done,
+                          gpointer data)
+{
+  Operation *operation = g_new0 (Operation, 1);
+  operation->run = run;
+  operation->done = done;
+  operation->data = data;
+
+  g_mutex_lock (&self->mutex);
+  gboolean accepted = enqueue_locked (self, operation);
+  g_mutex_unlock (&self->mutex);
+  if (accepted)
+    return;
+
+  Queue refused = { operation, operation };
+  operation_set_unavailable (operation);
+  tell (self, &refused);
+}
+
+gboolean
+tessera_committer_submit_and_wait (TesseraCommitter *self,
+                                   TesseraOperationRun run,
+                                   gpointer data,
+                                   GError **error)
+{
+  Operation operation = { .run = run, .data = data, .waited = TRUE };
+
+  g_mutex_lock (&self->mutex);
+  if (!enqueue_locked (self, &operation))
+    operation_set_unavailable (&operation);
+  else
+    while (!operation.told)
+      g_cond_wait (&self->told, &self->mutex);
+  g_mutex_unlock (&self->mutex);
+
+  if (operation.error == NULL)
+    return TRUE;
+  g_propagate_error (error, operation.error);
+  return FALSE;
+}
+
+void
+tessera_committer_get_counts (TesseraCommitter *self, guint64 *out_writes, guint64 *out_syncs)
+{
+  g_mutex_lock (&self->mutex);
+  *out_writes = self->writes;
+  *out_syncs = self->syncs;
+  g_mutex_unlock (&self->mutex);
+}
+
+gboolean
+tessera_committer_has_failed (TesseraCommitter *self)
+{
+  g_mutex_lock (&self->mutex);
+  gboolean failed = self->failed;
+  g_mutex_unlock (&self->mutex);
+  return failed;
+}

@@ -1,0 +1,929 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A store that forgets everything when its process ends: for tests, and for programs that ask for
+ * it. */
+
+#include "store/tessera-memory-store-private.h"
+
+#include "base/tessera-error.h"
+
+#include <string.h>
+
+#define REDEEMED_CODE_MEMORY_MS (G_GINT64_CONSTANT (24) * 60 * 60 * 1000)
+
+typedef void *(*RowCopy) (const void *row);
+
+/* Rows are never changed once they are in a table, only replaced: so the row that was there before
+ * is all that a rollback needs. */
+typedef struct
+{
+  GHashTable *rows;     /* char *key -> row */
+  GHashTable *by_grant; /* char *grant_id -> (GHashTable of char *key); NULL: not kept */
+  GDestroyNotify free_row;
+  const char *(*get_grant) (gconstpointer row);
+} Table;
+
+typedef struct
+{
+  Table *table;
+  char *key;
+  gpointer row; /* NULL: there was none */
+} Undo;
+
+typedef struct
+{
+  TesseraRefreshToken *token;
+  char *predecessor; /* key of the token whose successor this is, or NULL */
+} TokenRow;
+
+struct _TesseraMemoryStore
+{
+  GObject parent_instance;
+
+  Table codes;      /* TesseraAuthorizationCode, by digest */
+  Table challenges; /* grant_id, by client_id and code_challenge that was redeemed */
+  Table grants;     /* TesseraGrant */
+  Table tokens;     /* TokenRow, by digest */
+  Table sessions;   /* TesseraSession, by digest */
+  Table consents;   /* TesseraConsent, by subject, client_id and redirect_uri */
+  Table clients;    /* TesseraClient */
+  Table declared;   /* char *fingerprint */
+  Table denials;    /* TesseraDenial, by generation */
+
+  GArray *undo; /* Undo, of the transaction under way */
+  TesseraStoreState state;
+  TesseraStoreState state_at_begin;
+  guint64 oldest_generation; /* no denial before it is left */
+  guint64 oldest_at_begin;
+  guint64 writes;
+  guint64 writes_at_begin;
+  guint64 syncs;
+};
+
+static void tessera_memory_store_iface_init (TesseraStoreInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (TesseraMemoryStore,
+                               tessera_memory_store,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (TESSERA_TYPE_STORE,
+                                                      tessera_memory_store_iface_init))
+
+/* Tables. */
+
+static void
+table_init (Table *self, GDestroyNotify free_row, const char *(*get_grant) (gconstpointer row))
+{
+  self->rows = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_row);
+  self->free_row = free_row;
+  self->get_grant = get_grant;
+  if (get_grant != NULL)
+    self->by_grant = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                            (GDestroyNotify) g_hash_table_unref);
+}
+
+static void
+table_clear (Table *self)
+{
+  g_clear_pointer (&self->rows, g_hash_table_unref);
+  g_clear_pointer (&self->by_grant, g_hash_table_unref);
+}
+
+static const char *
+table_get_grant (Table *self, gconstpointer row)
+{
+  return self->get_grant != NULL && row != NULL ? self->get_grant (row) : NULL;
+}
+
+static void
+table_unindex (Table *self, const char *key, gconstpointer row)
+{
+  const char *grant_id = table_get_grant (self, row);
+  GHashTable *keys = grant_id != NULL ? g_hash_table_lookup (self->by_grant, grant_id) : NULL;
+  if (keys == NULL)
+    return;
+  g_hash_table_remove (keys, key);
+  if (g_hash_table_size (keys) == 0)
+    g_hash_table_remove (self->by_grant, grant_id);
+}
+
+static void
+table_index (Table *self, const char *key, gconstpointer row)
+{
+  const char *grant_id = table_get_grant (self, row);
+  if (grant_id == NULL)
+    return;
+  GHashTable *keys = g_hash_table_lookup (self->by_grant, grant_id);
+  if (keys == NULL)
+    {
+      keys = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      g_hash_table_insert (self->by_grant, g_strdup (grant_id), keys);
+    }
+  g_hash_table_add (keys, g_strdup (key));
+}
+
+/* Takes @row (NULL: remove); gives back the row that was there. */
+static gpointer
+table_swap (Table *self, const char *key, gpointer row)
+{
+  char *old_key = NULL;
+  gpointer old_row = NULL;
+  if (g_hash_table_steal_extended (self->rows, key, (gpointer *) &old_key, &old_row))
+    table_unindex (self, key, old_row);
+  if (row != NULL)
+    {
+      g_hash_table_insert (self->rows, g_strdup (key), row);
+      table_index (self, key, row);
+    }
+  g_free (old_key);
+  return old_row;
+}
+
+/* Takes @row. All writing goes through here, so that it can be undone. */
+static void
+write_row (TesseraMemoryStore *self, Table *table, const char *key, gpointer row)
+{
+  if (row == NULL && !g_hash_table_contains (table->rows, key))
+    return;
+
+  Undo undo = { table, g_strdup (key), NULL };
+  undo.row = table_swap (table, key, row);
+  g_array_append_val (self->undo, undo);
+  self->writes++;
+}
+
+/* Copies of the keys of all rows that belong to @grant_id. */
+static GPtrArray *
+list_keys_of_grant (Table *table, const char *grant_id)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func (g_free);
+  GHashTable *keys = g_hash_table_lookup (table->by_grant, grant_id);
+  if (keys == NULL)
+    return list;
+
+  GHashTableIter iter;
+  gpointer key;
+  g_hash_table_iter_init (&iter, keys);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    g_ptr_array_add (list, g_strdup (key));
+  return list;
+}
+
+typedef gboolean (*RowMatches) (gconstpointer row, gconstpointer data);
+
+static void
+remove_rows (TesseraMemoryStore *self, Table *table, RowMatches matches, gconstpointer data)
+{
+  g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer key, row;
+  g_hash_table_iter_init (&iter, table->rows);
+  while (g_hash_table_iter_next (&iter, &key, &row))
+    if (matches (row, data))
+      g_ptr_array_add (keys, g_strdup (key));
+  for (guint i = 0; i < keys->len; i++)
+    write_row (self, table, keys->pdata[i], NULL);
+}
+
+static void
+digest_to_key (const TesseraDigest *digest, char key[2 * TESSERA_DIGEST_SIZE + 1])
+{
+  static const char digits[] = "0123456789abcdef";
+  for (guint i = 0; i < TESSERA_DIGEST_SIZE; i++)
+    {
+      key[2 * i] = digits[digest->bytes[i] >> 4];
+      key[2 * i + 1] = digits[digest->bytes[i] & 15];
+    }
+  key[2 * TESSERA_DIGEST_SIZE] = '\0';
+}
+
+typedef char DigestKey[2 * TESSERA_DIGEST_SIZE + 1];
+
+static void
+token_row_free (TokenRow *row)
+{
+  tessera_refresh_token_free (row->token);
+  g_free (row->predecessor);
+  g_free (row);
+}
+
+static TokenRow *
+token_row_new (const TesseraRefreshToken *token, const char *predecessor)
+{
+  TokenRow *row = g_new (TokenRow, 1);
+  row->token = tessera_refresh_token_copy (token);
+  row->predecessor = g_strdup (predecessor);
+  return row;
+}
+
+static void
+denial_free (TesseraDenial *denial)
+{
+  g_free ((char *) denial->value);
+  g_free (denial);
+}
+
+static const char *
+code_get_grant (gconstpointer row)
+{
+  return ((const TesseraAuthorizationCode *) row)->grant_id;
+}
+
+static const char *
+challenge_get_grant (gconstpointer row)
+{
+  return row;
+}
+
+static const char *
+token_get_grant (gconstpointer row)
+{
+  return ((const TokenRow *) row)->token->grant_id;
+}
+
+static gboolean
+refuse_taken (Table *table, const char *key, GError **error)
+{
+  if (!g_hash_table_contains (table->rows, key))
+    return TRUE;
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED,
+                       "A record with this key is there already");
+  return FALSE;
+}
+
+/* Transactions. */
+
+static gboolean
+tessera_memory_store_begin (TesseraStore *store, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  self->state_at_begin = self->state;
+  self->oldest_at_begin = self->oldest_generation;
+  self->writes_at_begin = self->writes;
+  return TRUE;
+}
+
+static void
+forget_undo (TesseraMemoryStore *self)
+{
+  for (guint i = 0; i < self->undo->len; i++)
+    {
+      Undo *undo = &g_array_index (self->undo, Undo, i);
+      g_free (undo->key);
+      if (undo->row != NULL)
+        undo->table->free_row (undo->row);
+    }
+  g_array_set_size (self->undo, 0);
+}
+
+static gboolean
+tessera_memory_store_commit (TesseraStore *store, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  forget_undo (self);
+  if (self->writes != self->writes_at_begin)
+    self->syncs++;
+  return TRUE;
+}
+
+static void
+tessera_memory_store_rollback (TesseraStore *store)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  for (guint i = self->undo->len; i > 0; i--)
+    {
+      Undo *undo = &g_array_index (self->undo, Undo, i - 1);
+      gpointer row = table_swap (undo->table, undo->key, g_steal_pointer (&undo->row));
+      if (row != NULL)
+        undo->table->free_row (row);
+    }
+  forget_undo (self);
+  self->state = self->state_at_begin;
+  self->oldest_generation = self->oldest_at_begin;
+  self->writes = self->writes_at_begin;
+}
+
+static void
+tessera_memory_store_get_counts (TesseraStore *store, guint64 *out_writes, guint64 *out_syncs)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  *out_writes = self->writes;
+  *out_syncs = self->syncs;
+}
+
+static gboolean
+tessera_memory_store_get_state (TesseraStore *store, TesseraStoreState *out_state, GError **error)
+{
+  *out_state = TESSERA_MEMORY_STORE (store)->state;
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_put_high_water (TesseraStore *store, gint64 high_water_ms, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  if (high_water_ms <= self->state.high_water_ms)
+    return TRUE;
+  self->state.high_water_ms = high_water_ms;
+  self->writes++;
+  return TRUE;
+}
+
+/* Codes. */
+
+static gboolean
+tessera_memory_store_put_code (TesseraStore *store,
+                               const TesseraAuthorizationCode *code,
+                               GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+  digest_to_key (&code->digest, key);
+  if (!refuse_taken (&self->codes, key, error))
+    return FALSE;
+  write_row (self, &self->codes, key, tessera_authorization_code_copy (code));
+  return TRUE;
+}
+
+static TesseraAuthorizationCode *
+tessera_memory_store_lookup_code (TesseraStore *store, const TesseraDigest *digest, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+  digest_to_key (digest, key);
+  TesseraAuthorizationCode *code = g_hash_table_lookup (self->codes.rows, key);
+  return code != NULL ? tessera_authorization_code_copy (code) : NULL;
+}
+
+static char *
+challenge_to_key (const char *client_id, const char *code_challenge)
+{
+  return g_strconcat (code_challenge, "\n", client_id, NULL);
+}
+
+static gboolean
+tessera_memory_store_redeem_code (TesseraStore *store,
+                                  const TesseraDigest *digest,
+                                  const char *grant_id,
+                                  gint64 now_ms,
+                                  GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+  digest_to_key (digest, key);
+  TesseraAuthorizationCode *found = g_hash_table_lookup (self->codes.rows, key);
+  if (found == NULL)
+    return TRUE;
+
+  TesseraAuthorizationCode *code = tessera_authorization_code_copy (found);
+  g_free (code->grant_id);
+  code->grant_id = g_strdup (grant_id);
+  code->redeemed_ms = now_ms;
+  write_row (self, &self->codes, key, code);
+  if (code->code_challenge == NULL)
+    return TRUE;
+
+  g_autofree char *challenge = challenge_to_key (code->client_id, code->code_challenge);
+  write_row (self, &self->challenges, challenge, g_strdup (grant_id));
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_is_challenge_redeemed (TesseraStore *store,
+                                            const char *client_id,
+                                            const char *code_challenge,
+                                            gboolean *out_redeemed,
+                                            GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  g_autofree char *key = challenge_to_key (client_id, code_challenge);
+  *out_redeemed = g_hash_table_contains (self->challenges.rows, key);
+  return TRUE;
+}
+
+/* Grants. */
+
+static gboolean
+tessera_memory_store_put_grant (TesseraStore *store, const TesseraGrant *grant, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  if (!refuse_taken (&self->grants, grant->grant_id, error))
+    return FALSE;
+  write_row (self, &self->grants, grant->grant_id, tessera_grant_copy (grant));
+  return TRUE;
+}
+
+static TesseraGrant *
+tessera_memory_store_lookup_grant (TesseraStore *store, const char *grant_id, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  TesseraGrant *grant = g_hash_table_lookup (self->grants.rows, grant_id);
+  return grant != NULL ? tessera_grant_copy (grant) : NULL;
+}
+
+static gboolean
+tessera_memory_store_touch_grant (TesseraStore *store,
+                                  const char *grant_id,
+                                  gint64 last_used_ms,
+                                  GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  TesseraGrant *grant = tessera_memory_store_lookup_grant (store, grant_id, NULL);
+  if (grant == NULL)
+    return TRUE;
+  grant->last_used_ms = last_used_ms;
+  write_row (self, &self->grants, grant_id, grant);
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_end_grant (TesseraStore *store, const char *grant_id, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  Table *belongings[] = { &self->tokens, &self->codes, &self->challenges };
+  for (guint i = 0; i < G_N_ELEMENTS (belongings); i++)
+    {
+      g_autoptr (GPtrArray) keys = list_keys_of_grant (belongings[i], grant_id);
+      for (guint k = 0; k < keys->len; k++)
+        write_row (self, belongings[i], keys->pdata[k], NULL);
+    }
+  write_row (self, &self->grants, grant_id, NULL);
+  return TRUE;
+}
+
+typedef struct
+{
+  const char *subject;   /* NULL: any */
+  const char *client_id; /* NULL: any */
+  gint64 began_ms;
+} Range;
+
+static gboolean
+range_has (const Range *range, const char *subject, const char *client_id, gint64 began_ms)
+{
+  return began_ms <= range->began_ms
+         && (range->subject == NULL || g_strcmp0 (range->subject, subject) == 0)
+         && (range->client_id == NULL || g_strcmp0 (range->client_id, client_id) == 0);
+}
+
+static gboolean
+code_in_range (gconstpointer row, gconstpointer range)
+{
+  const TesseraAuthorizationCode *code = row;
+  return code->redeemed_ms == 0
+         && range_has (range, code->login.subject, code->client_id, code->began_ms);
+}
+
+static gboolean
+session_in_range (gconstpointer row, gconstpointer range)
+{
+  const TesseraSession *session = row;
+  return range_has (range, session->login.subject, NULL, session->began_ms);
+}
+
+static gboolean
+consent_in_range (gconstpointer row, gconstpointer range)
+{
+  const TesseraConsent *consent = row;
+  return range_has (range, consent->subject, consent->client_id, consent->given_ms);
+}
+
+static void
+end_grants_in_range (TesseraMemoryStore *self, const Range *range)
+{
+  g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer row;
+  g_hash_table_iter_init (&iter, self->grants.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    {
+      const TesseraGrant *grant = row;
+      if (range_has (range, grant->login.subject, grant->client_id, grant->began_ms))
+        g_ptr_array_add (ids, g_strdup (grant->grant_id));
+    }
+  for (guint i = 0; i < ids->len; i++)
+    tessera_memory_store_end_grant (TESSERA_STORE (self), ids->pdata[i], NULL);
+}
+
+static gboolean
+tessera_memory_store_end_all (TesseraStore *store,
+                              const char *subject,
+                              const char *client_id,
+                              gint64 began_ms,
+                              GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  Range range = { subject, client_id, began_ms };
+  end_grants_in_range (self, &range);
+  remove_rows (self, &self->codes, code_in_range, &range);
+  remove_rows (self, &self->consents, consent_in_range, &range);
+  if (client_id == NULL)
+    remove_rows (self, &self->sessions, session_in_range, &range);
+  return TRUE;
+}
+
+/* Refresh tokens. */
+
+static gboolean
+tessera_memory_store_put_refresh_token (TesseraStore *store,
+                                        const TesseraRefreshToken *token,
+                                        GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+  digest_to_key (&token->digest, key);
+  if (!refuse_taken (&self->tokens, key, error))
+    return FALSE;
+  write_row (self, &self->tokens, key, token_row_new (token, NULL));
+  return TRUE;
+}
+
+static TesseraRefreshToken *
+tessera_memory_store_lookup_refresh_token (TesseraStore *store,
+                                           const TesseraDigest *digest,
+                                           GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+  digest_to_key (digest, key);
+  TokenRow *row = g_hash_table_lookup (self->tokens.rows, key);
+  return row != NULL ? tessera_refresh_token_copy (row->token) : NULL;
+}
+
+static gboolean
+tessera_memory_store_supersede_refresh_token (TesseraStore *store,
+                                              const TesseraDigest *digest,
+                                              const TesseraRefreshToken *successor,
+                                              GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key, successor_key;
+  digest_to_key (digest, key);
+  digest_to_key (&successor->digest, successor_key);
+  if (!refuse_taken (&self->tokens, successor_key, error))
+    return FALSE;
+
+  TokenRow *found = g_hash_table_lookup (self->tokens.rows, key);
+  if (found != NULL)
+    {
+      TokenRow *superseded = token_row_new (found->token, found->predecessor);
+      superseded->token->superseded_ms = successor->issued_ms;
+      write_row (self, &self->tokens, key, superseded);
+
+      TokenRow *before = superseded->predecessor != NULL
+                             ? g_hash_table_lookup (self->tokens.rows, superseded->predecessor)
+                             : NULL;
+      if (before != NULL)
+        {
+          TokenRow *row = token_row_new (before->token, before->predecessor);
+          row->token->successor_used = TRUE;
+          write_row (self, &self->tokens, superseded->predecessor, row);
+        }
+    }
+  write_row (self, &self->tokens, successor_key, token_row_new (successor, key));
+  return TRUE;
+}
+
+/* Sessions and consents. */
+
+static gboolean
+tessera_memory_store_put_session (TesseraStore *store,
+                                  const TesseraSession *session,
+                                  GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+  digest_to_key (&session->digest, key);
+  if (!refuse_taken (&self->sessions, key, error))
+    return FALSE;
+  write_row (self, &self->sessions, key, tessera_session_copy (session));
+  return TRUE;
+}
+
+static TesseraSession *
+tessera_memory_store_lookup_session (TesseraStore *store,
+                                     const TesseraDigest *digest,
+                                     GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+  digest_to_key (digest, key);
+  TesseraSession *session = g_hash_table_lookup (self->sessions.rows, key);
+  return session != NULL ? tessera_session_copy (session) : NULL;
+}
+
+static gboolean
+tessera_memory_store_touch_session (TesseraStore *store,
+                                    const TesseraDigest *digest,
+                                    gint64 last_seen_ms,
+                                    GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  TesseraSession *session = tessera_memory_store_lookup_session (store, digest, NULL);
+  if (session == NULL)
+    return TRUE;
+  DigestKey key;
+  digest_to_key (digest, key);
+  session->last_seen_ms = last_seen_ms;
+  write_row (self, &self->sessions, key, session);
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_remove_session (TesseraStore *store,
+                                     const TesseraDigest *digest,
+                                     GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+  digest_to_key (digest, key);
+  write_row (self, &self->sessions, key, NULL);
+  return TRUE;
+}
+
+/* No newline can be part of a client_id or a URI, and the subject comes last. */
+static char *
+consent_to_key (const char *subject, const char *client_id, const char *redirect_uri)
+{
+  return g_strconcat (client_id, "\n", redirect_uri, "\n", subject, NULL);
+}
+
+static gboolean
+tessera_memory_store_put_consent (TesseraStore *store,
+                                  const TesseraConsent *consent,
+                                  GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  g_autofree char *key
+      = consent_to_key (consent->subject, consent->client_id, consent->redirect_uri);
+  write_row (self, &self->consents, key, tessera_consent_copy (consent));
+  return TRUE;
+}
+
+static TesseraConsent *
+tessera_memory_store_lookup_consent (TesseraStore *store,
+                                     const char *subject,
+                                     const char *client_id,
+                                     const char *redirect_uri,
+                                     GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  g_autofree char *key = consent_to_key (subject, client_id, redirect_uri);
+  TesseraConsent *consent = g_hash_table_lookup (self->consents.rows, key);
+  return consent != NULL ? tessera_consent_copy (consent) : NULL;
+}
+
+/* Clients and what was declared. */
+
+static gboolean
+tessera_memory_store_put_client (TesseraStore *store, TesseraClient *client, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  write_row (self, &self->clients, tessera_client_get_id (client), g_object_ref (client));
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_remove_client (TesseraStore *store, const char *client_id, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  write_row (self, &self->clients, client_id, NULL);
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_foreach_client (TesseraStore *store,
+                                     TesseraClientFunc func,
+                                     gpointer data,
+                                     GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  g_autoptr (GList) clients = g_hash_table_get_values (self->clients.rows);
+  for (GList *l = clients; l != NULL; l = l->next)
+    func (l->data, data);
+  return TRUE;
+}
+
+static GHashTable *
+tessera_memory_store_dup_declared (TesseraStore *store, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GHashTable *copy = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  GHashTableIter iter;
+  gpointer name, fingerprint;
+  g_hash_table_iter_init (&iter, self->declared.rows);
+  while (g_hash_table_iter_next (&iter, &name, &fingerprint))
+    g_hash_table_insert (copy, g_strdup (name), g_strdup (fingerprint));
+  return copy;
+}
+
+static gboolean
+tessera_memory_store_put_declared (TesseraStore *store,
+                                   const char *name,
+                                   const char *fingerprint,
+                                   GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  write_row (self, &self->declared, name, g_strdup (fingerprint));
+  return TRUE;
+}
+
+/* The deny-list. */
+
+typedef char GenerationKey[24];
+
+static void
+generation_to_key (guint64 generation, GenerationKey key)
+{
+  g_snprintf (key, sizeof (GenerationKey), "%" G_GUINT64_FORMAT, generation);
+}
+
+static gboolean
+tessera_memory_store_append_denial (TesseraStore *store,
+                                    const TesseraDenial *denial,
+                                    guint64 *out_generation,
+                                    GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  TesseraDenial *copy = g_new (TesseraDenial, 1);
+  *copy = *denial;
+  copy->value = g_strdup (denial->value);
+  copy->generation = ++self->state.generation;
+
+  GenerationKey key;
+  generation_to_key (copy->generation, key);
+  write_row (self, &self->denials, key, copy);
+  if (out_generation != NULL)
+    *out_generation = copy->generation;
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_foreach_denial (
+    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  for (guint64 g = MAX (since + 1, self->oldest_generation); g <= self->state.generation; g++)
+    {
+      GenerationKey key;
+      generation_to_key (g, key);
+      const TesseraDenial *denial = g_hash_table_lookup (self->denials.rows, key);
+      if (denial != NULL)
+        func (denial, data);
+    }
+  return TRUE;
+}
+
+/* Pruning. */
+
+static gboolean
+code_is_useless (gconstpointer row, gconstpointer now_ms)
+{
+  const TesseraAuthorizationCode *code = row;
+  gint64 end
+      = code->redeemed_ms > 0 ? code->redeemed_ms + REDEEMED_CODE_MEMORY_MS : code->expires_ms;
+  return end < *(const gint64 *) now_ms;
+}
+
+static gboolean
+session_is_useless (gconstpointer row, gconstpointer now_ms)
+{
+  return ((const TesseraSession *) row)->expires_ms < *(const gint64 *) now_ms;
+}
+
+static gboolean
+denial_is_useless (gconstpointer row, gconstpointer now_ms)
+{
+  return ((const TesseraDenial *) row)->expires_ms < *(const gint64 *) now_ms;
+}
+
+static gboolean
+challenge_is_useless (gconstpointer row, gconstpointer codes)
+{
+  return !g_hash_table_contains (((const Table *) codes)->by_grant, row);
+}
+
+static void
+prune_grants (TesseraMemoryStore *self, gint64 now_ms)
+{
+  g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer row;
+  g_hash_table_iter_init (&iter, self->grants.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    {
+      const TesseraGrant *grant = row;
+      if (grant->expires_ms < now_ms)
+        g_ptr_array_add (ids, g_strdup (grant->grant_id));
+    }
+  for (guint i = 0; i < ids->len; i++)
+    tessera_memory_store_end_grant (TESSERA_STORE (self), ids->pdata[i], NULL);
+}
+
+static void
+skip_pruned_denials (TesseraMemoryStore *self)
+{
+  GenerationKey key;
+  for (; self->oldest_generation <= self->state.generation; self->oldest_generation++)
+    {
+      generation_to_key (self->oldest_generation, key);
+      if (g_hash_table_contains (self->denials.rows, key))
+        return;
+    }
+}
+
+static gboolean
+tessera_memory_store_prune (TesseraStore *store, gint64 now_ms, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  prune_grants (self, now_ms);
+  remove_rows (self, &self->codes, code_is_useless, &now_ms);
+  remove_rows (self, &self->challenges, challenge_is_useless, &self->codes);
+  remove_rows (self, &self->sessions, session_is_useless, &now_ms);
+  remove_rows (self, &self->denials, denial_is_useless, &now_ms);
+  skip_pruned_denials (self);
+  return TRUE;
+}
+
+/* The object. */
+
+static void
+tessera_memory_store_finalize (GObject *object)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (object);
+  Table *tables[]
+      = { &self->codes,    &self->challenges, &self->grants,   &self->tokens, &self->sessions,
+          &self->consents, &self->clients,    &self->declared, &self->denials };
+
+  forget_undo (self);
+  g_array_unref (self->undo);
+  for (guint i = 0; i < G_N_ELEMENTS (tables); i++)
+    table_clear (tables[i]);
+  G_OBJECT_CLASS (tessera_memory_store_parent_class)->finalize (object);
+}
+
+static void
+tessera_memory_store_class_init (TesseraMemoryStoreClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = tessera_memory_store_finalize;
+}
+
+static void
+tessera_memory_store_init (TesseraMemoryStore *self)
+{
+  table_init (&self->codes, (GDestroyNotify) tessera_authorization_code_free, code_get_grant);
+  table_init (&self->challenges, g_free, challenge_get_grant);
+  table_init (&self->grants, (GDestroyNotify) tessera_grant_free, NULL);
+  table_init (&self->tokens, (GDestroyNotify) token_row_free, token_get_grant);
+  table_init (&self->sessions, (GDestroyNotify) tessera_session_free, NULL);
+  table_init (&self->consents, (GDestroyNotify) tessera_consent_free, NULL);
+  table_init (&self->clients, g_object_unref, NULL);
+  table_init (&self->declared, g_free, NULL);
+  table_init (&self->denials, (GDestroyNotify) denial_free, NULL);
+  self->undo = g_array_new (FALSE, FALSE, sizeof (Undo));
+  self->oldest_generation = 1;
+
+  g_autofree char *id = tessera_identifier_new ();
+  g_strlcpy (self->state.id, id, sizeof self->state.id);
+}
+
+static void
+tessera_memory_store_iface_init (TesseraStoreInterface *iface)
+{
+  iface->begin = tessera_memory_store_begin;
+  iface->commit = tessera_memory_store_commit;
+  iface->rollback = tessera_memory_store_rollback;
+  iface->prune = tessera_memory_store_prune;
+  iface->get_counts = tessera_memory_store_get_counts;
+  iface->get_state = tessera_memory_store_get_state;
+  iface->put_high_water = tessera_memory_store_put_high_water;
+  iface->put_code = tessera_memory_store_put_code;
+  iface->lookup_code = tessera_memory_store_lookup_code;
+  iface->redeem_code = tessera_memory_store_redeem_code;
+  iface->is_challenge_redeemed = tessera_memory_store_is_challenge_redeemed;
+  iface->put_grant = tessera_memory_store_put_grant;
+  iface->lookup_grant = tessera_memory_store_lookup_grant;
+  iface->touch_grant = tessera_memory_store_touch_grant;
+  iface->end_grant = tessera_memory_store_end_grant;
+  iface->end_all = tessera_memory_store_end_all;
+  iface->put_refresh_token = tessera_memory_store_put_refresh_token;
+  iface->lookup_refresh_token = tessera_memory_store_lookup_refresh_token;
+  iface->supersede_refresh_token = tessera_memory_store_supersede_refresh_token;
+  iface->put_session = tessera_memory_store_put_session;
+  iface->lookup_session = tessera_memory_store_lookup_session;
+  iface->touch_session = tessera_memory_store_touch_session;
+  iface->remove_session = tessera_memory_store_remove_session;
+  iface->put_consent = tessera_memory_store_put_consent;
+  iface->lookup_consent = tessera_memory_store_lookup_consent;
+  iface->put_client = tessera_memory_store_put_client;
+  iface->remove_client = tessera_memory_store_remove_client;
+  iface->foreach_client = tessera_memory_store_foreach_client;
+  iface->dup_declared = tessera_memory_store_dup_declared;
+  iface->put_declared = tessera_memory_store_put_declared;
+  iface->append_denial = tessera_memory_store_append_denial;
+  iface->foreach_denial = tessera_memory_store_foreach_denial;
+}
+
+TesseraStore *
+tessera_memory_store_new (void)
+{
+  return g_object_new (TESSERA_TYPE_MEMORY_STORE, NULL);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The interface of the store: each function passes on to the implementation's slot. */
+
+#include "store/tessera-store-private.h"
+
+G_DEFINE_INTERFACE (TesseraStore, tessera_store, G_TYPE_OBJECT)
+
+static void
+tessera_store_default_init (TesseraStoreInterface *iface)
+{
+}
+
+GQuark
+tessera_store_error_quark (void)
+{
+  return g_quark_from_static_string ("tessera-store-error-quark");
+}
+
+gboolean
+tessera_store_begin (TesseraStore *self, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->begin (self, error);
+}
+
+gboolean
+tessera_store_commit (TesseraStore *self, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->commit (self, error);
+}
+
+void
+tessera_store_rollback (TesseraStore *self)
+{
+  TESSERA_STORE_GET_IFACE (self)->rollback (self);
+}
+
+gboolean
+tessera_store_prune (TesseraStore *self, gint64 now_ms, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->prune (self, now_ms, error);
+}
+
+void
+tessera_store_get_counts (TesseraStore *self, guint64 *out_writes, guint64 *out_syncs)
+{
+  TESSERA_STORE_GET_IFACE (self)->get_counts (self, out_writes, out_syncs);
+}
+
+gboolean
+tessera_store_get_state (TesseraStore *self, TesseraStoreState *out_state, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->get_state (self, out_state, error);
+}
+
+gboolean
+tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_high_water (self, high_water_ms, error);
+}
+
+gboolean
+tessera_store_put_code (TesseraStore *self, const TesseraAuthorizationCode *code, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_code (self, code, error);
+}
+
+TesseraAuthorizationCode *
+tessera_store_lookup_code (TesseraStore *self, const TesseraDigest *digest, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->lookup_code (self, digest, error);
+}
+
+gboolean
+tessera_store_redeem_code (TesseraStore *self,
+                           const TesseraDigest *digest,
+                           const char *grant_id,
+                           gint64 now_ms,
+                           GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->redeem_code (self, digest, grant_id, now_ms, error);
+}
+
+gboolean
+tessera_store_is_challenge_redeemed (TesseraStore *self,
+                                     const char *client_id,
+                                     const char *code_challenge,
+                                     gboolean *out_redeemed,
+                                     GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->is_challenge_redeemed (self, client_id, code_challenge,
+                                                                out_redeemed, error);
+}
+
+gboolean
+tessera_store_put_grant (TesseraStore *self, const TesseraGrant *grant, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_grant (self, grant, error);
+}
+
+TesseraGrant *
+tessera_store_lookup_grant (TesseraStore *self, const char *grant_id, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->lookup_grant (self, grant_id, error);
+}
+
+gboolean
+tessera_store_touch_grant (TesseraStore *self,
+                           const char *grant_id,
+                           gint64 last_used_ms,
+                           GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->touch_grant (self, grant_id, last_used_ms, error);
+}
+
+gboolean
+tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->end_grant (self, grant_id, error);
+}
+
+gboolean
+tessera_store_end_all (
+    TesseraStore *self, const char *subject, const char *client_id, gint64 began_ms, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->end_all (self, subject, client_id, began_ms, error);
+}
+
+gboolean
+tessera_store_put_refresh_token (TesseraStore *self,
+                                 const TesseraRefreshToken *token,
+                                 GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_refresh_token (self, token, error);
+}
+
+TesseraRefreshToken *
+tessera_store_lookup_refresh_token (TesseraStore *self, const TesseraDigest *digest, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->lookup_refresh_token (self, digest, error);
+}
+
+gboolean
+tessera_store_supersede_refresh_token (TesseraStore *self,
+                                       const TesseraDigest *digest,
+                                       const TesseraRefreshToken *successor,
+                                       GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->supersede_refresh_token (self, digest, successor, error);
+}
+
+gboolean
+tessera_store_put_session (TesseraStore *self, const TesseraSession *session, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_session (self, session, error);
+}
+
+TesseraSession *
+tessera_store_lookup_session (TesseraStore *self, const TesseraDigest *digest, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->lookup_session (self, digest, error);
+}
+
+gboolean
+tessera_store_touch_session (TesseraStore *self,
+                             const TesseraDigest *digest,
+                             gint64 last_seen_ms,
+                             GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->touch_session (self, digest, last_seen_ms, error);
+}
+
+gboolean
+tessera_store_remove_session (TesseraStore *self, const TesseraDigest *digest, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->remove_session (self, digest, error);
+}
+
+gboolean
+tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_consent (self, consent, error);
+}
+
+TesseraConsent *
+tessera_store_lookup_consent (TesseraStore *self,
+                              const char *subject,
+                              const char *client_id,
+                              const char *redirect_uri,
+                              GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->lookup_consent (self, subject, client_id, redirect_uri,
+                                                         error);
+}
+
+gboolean
+tessera_store_put_client (TesseraStore *self, TesseraClient *client, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_client (self, client, error);
+}
+
+gboolean
+tessera_store_remove_client (TesseraStore *self, const char *client_id, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->remove_client (self, client_id, error);
+}
+
+gboolean
+tessera_store_foreach_client (TesseraStore *self,
+                              TesseraClientFunc func,
+                              gpointer data,
+                              GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->foreach_client (self, func, data, error);
+}
+
+GHashTable *
+tessera_store_dup_declared (TesseraStore *self, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->dup_declared (self, error);
+}
+
+gboolean
+tessera_store_put_declared (TesseraStore *self,
+                            const char *name,
+                            const char *fingerprint,
+                            GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_declared (self, name, fingerprint, error);
+}
+
+gboolean
+tessera_store_append_denial (TesseraStore *self,
+                             const TesseraDenial *denial,
+                             guint64 *out_generation,
+                             GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->append_denial (self, denial, out_generation, error);
+}
+
+gboolean
+tessera_store_foreach_denial (
+    TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->foreach_denial (self, since, func, data, error);
+}

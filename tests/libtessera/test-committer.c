@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The committing thread: group commit, refusals, faults, order, and the end. */
+
+#include "base/tessera-error.h"
+#include "faulty-store.h"
+#include "store/tessera-committer-private.h"
+
+/* Warnings are expected here, and would end the test program. */
+static GLogWriterOutput
+count_warnings (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+{
+  if ((level & G_LOG_LEVEL_WARNING) != 0)
+    {
+      g_atomic_int_inc ((gint *) data);
+      return G_LOG_WRITER_HANDLED;
+    }
+  return g_log_writer_default (level, fields, n_fields, NULL);
+}
+
+static gint warnings;
+
+typedef struct
+{
+  const char *name;
+  GError *refusal; /* what run answers after writing */
+  int runs;
+  int told;
+  GError *outcome;
+  GThread *told_in;
+  GPtrArray *order;
+} Op;
+
+static gboolean
+run_op (gpointer data, TesseraStore *store, GError **error)
+{
+  Op *op = data;
+  op->runs++;
+  if (op->name != NULL && !tessera_store_put_declared (store, op->name, "x", error))
+    return FALSE;
+  if (op->refusal == NULL)
+    return TRUE;
+  g_propagate_error (error, g_error_copy (op->refusal));
+  return FALSE;
+}
+
+static void
+on_done (gpointer data, const GError *error)
+{
+  Op *op = data;
+  op->told++;
+  op->told_in = g_thread_self ();
+  op->outcome = error != NULL ? g_error_copy (error) : NULL;
+  if (op->order != NULL)
+    g_ptr_array_add (op->order, op);
+}
+
+static void
+op_clear (Op *op)
+{
+  g_clear_error (&op->refusal);
+  g_clear_error (&op->outcome);
+}
+
+static void
+iterate_until_told (Op *op)
+{
+  while (op->told == 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static gboolean
+is_stored (TesseraStore *store, const char *name)
+{
+  g_autoptr (GHashTable) declared = tessera_store_dup_declared (store, NULL);
+  return g_hash_table_contains (declared, name);
+}
+
+/* Holds the committing thread inside an operation, so that what follows shares one batch. */
+typedef struct
+{
+  GMutex mutex;
+  GCond cond;
+  gboolean entered;
+  gboolean released;
+} Gate;
+
+static gboolean
+run_gate (gpointer data, TesseraStore *store, GError **error)
+{
+  Gate *gate = data;
+  g_mutex_lock (&gate->mutex);
+  gate->entered = TRUE;
+  g_cond_broadcast (&gate->cond);
+  while (!gate->released)
+    g_cond_wait (&gate->cond, &gate->mutex);
+  g_mutex_unlock (&gate->mutex);
+  return TRUE;
+}
+
+static void
+gate_close (Gate *gate, TesseraCommitter *committer)
+{
+  gate->entered = gate->released = FALSE;
+  tessera_committer_submit (committer, run_gate, NULL, gate);
+  g_mutex_lock (&gate->mutex);
+  while (!gate->entered)
+    g_cond_wait (&gate->cond, &gate->mutex);
+  g_mutex_unlock (&gate->mutex);
+}
+
+static void
+gate_open (Gate *gate)
+{
+  g_mutex_lock (&gate->mutex);
+  gate->released = TRUE;
+  g_cond_broadcast (&gate->cond);
+  g_mutex_unlock (&gate->mutex);
+}
+
+static void
+test_tells_in_order_on_its_context (void)
+{
+  g_autoptr (GObject) store = (GObject *) faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  g_autoptr (GPtrArray) order = g_ptr_array_new ();
+  Op ops[50] = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ops); i++)
+    {
+      ops[i].order = order;
+      tessera_committer_submit (committer, run_op, on_done, &ops[i]);
+    }
+  iterate_until_told (&ops[G_N_ELEMENTS (ops) - 1]);
+  g_assert_cmpuint (order->len, ==, G_N_ELEMENTS (ops));
+  for (guint i = 0; i < G_N_ELEMENTS (ops); i++)
+    {
+      g_assert_true (order->pdata[i] == &ops[i]);
+      g_assert_true (ops[i].told_in == g_thread_self ());
+      g_assert_cmpint (ops[i].runs, ==, 1);
+      g_assert_no_error (ops[i].outcome);
+    }
+}
+
+static void
+test_shares_one_commit (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Gate gate = { 0 };
+  Op ops[20] = { 0 };
+  guint64 writes, syncs;
+
+  gate_close (&gate, committer);
+  for (guint i = 0; i < G_N_ELEMENTS (ops); i++)
+    {
+      ops[i].name = "same";
+      tessera_committer_submit (committer, run_op, on_done, &ops[i]);
+    }
+  gate_open (&gate);
+  iterate_until_told (&ops[19]);
+  tessera_committer_get_counts (committer, &writes, &syncs);
+  g_assert_cmpuint (writes, ==, 20);
+  g_assert_cmpuint (syncs, ==, 1);
+  g_assert_cmpint (g_atomic_int_get (&store->commits), ==, 2);
+  g_object_unref (store);
+}
+
+static void
+test_reading_needs_no_sync (void)
+{
+  g_autoptr (GObject) store = (GObject *) faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { 0 };
+  guint64 writes, syncs;
+
+  g_assert_true (tessera_committer_submit_and_wait (committer, run_op, &op, NULL));
+  tessera_committer_get_counts (committer, &writes, &syncs);
+  g_assert_cmpuint (writes, ==, 0);
+  g_assert_cmpuint (syncs, ==, 0);
+}
+
+static void
+test_refusal_keeps_what_was_written (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { .name = "kept" };
+  g_autoptr (GError) error = NULL;
+
+  op.refusal = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_INVALID_GRANT, "used twice");
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_GRANT);
+  g_assert_true (is_stored (store->inner, "kept"));
+  op_clear (&op);
+  g_object_unref (store);
+}
+
+static void
+test_fault_undoes_the_batch_and_runs_the_others_alone (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Gate gate = { 0 };
+  Op good[] = { { .name = "first" }, { .name = "last" } };
+  Op bad = { .name = "bad" };
+
+  bad.refusal = g_error_new_literal (TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED, "injected");
+  gate_close (&gate, committer);
+  tessera_committer_submit (committer, run_op, on_done, &good[0]);
+  tessera_committer_submit (committer, run_op, on_done, &bad);
+  tessera_committer_submit (committer, run_op, on_done, &good[1]);
+  gate_open (&gate);
+  iterate_until_told (&good[1]);
+
+  g_assert_no_error (good[0].outcome);
+  g_assert_no_error (good[1].outcome);
+  g_assert_error (bad.outcome, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_assert_cmpint (bad.runs, ==, 1);
+  g_assert_cmpint (good[0].runs, ==, 2);
+  g_assert_true (is_stored (store->inner, "first"));
+  g_assert_true (is_stored (store->inner, "last"));
+  g_assert_false (is_stored (store->inner, "bad"));
+  op_clear (&bad);
+  g_object_unref (store);
+}
+
+static void
+test_own_fault_is_told_as_it_is (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { .name = "gone" };
+  g_autoptr (GError) error = NULL;
+
+  op.refusal = g_error_new_literal (TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS, "taken");
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_assert_false (is_stored (store->inner, "gone"));
+  op_clear (&op);
+  g_object_unref (store);
+}
+
+static void
+count_outcome (gboolean committed, gpointer data)
+{
+  g_atomic_int_inc (&((gint *) data)[committed ? 1 : 0]);
+}
+
+static void
+test_failed_commit_is_unavailable_for_all (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  gint outcomes[2] = { 0 };
+  Op op = { .name = "lost" };
+  g_autoptr (GError) error = NULL;
+
+  tessera_committer_add_listener (committer, count_outcome, outcomes);
+  store->fail_commits = 1;
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_assert_cmpint (outcomes[0], ==, 1);
+  g_assert_false (is_stored (store->inner, "lost"));
+  g_assert_false (tessera_committer_has_failed (committer));
+
+  g_assert_true (tessera_committer_submit_and_wait (committer, run_op, &op, NULL));
+  g_assert_true (is_stored (store->inner, "lost"));
+  g_assert_cmpint (outcomes[1], ==, 1);
+  g_object_unref (store);
+}
+
+static void
+test_full_disk_refuses_only_what_finds_no_room (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { .name = "fits" };
+
+  store->fail_commits = 1;
+  store->fail_code = TESSERA_STORE_ERROR_FULL;
+  g_assert_true (tessera_committer_submit_and_wait (committer, run_op, &op, NULL));
+  g_assert_cmpint (op.runs, ==, 2);
+  g_object_unref (store);
+}
+
+static void
+test_after_a_fatal_failure_everything_is_refused (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { .name = "lost" };
+  g_autoptr (GError) error = NULL;
+
+  g_atomic_int_set (&warnings, 0);
+  store->fail_commits = 1;
+  store->fail_code = TESSERA_STORE_ERROR_FATAL;
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, NULL));
+  g_assert_cmpint (g_atomic_int_get (&warnings), ==, 1);
+  g_assert_true (tessera_committer_has_failed (committer));
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_assert_cmpint (op.runs, ==, 1);
+  g_object_unref (store);
+}
+
+static gboolean
+note_closing (TesseraStore *store, gboolean closing, gpointer data, GError **error)
+{
+  g_atomic_int_inc (&((gint *) data)[closing ? 1 : 0]);
+  return tessera_store_put_declared (store, closing ? "closed" : "prepared", "x", error);
+}
+
+static void
+test_prepares_what_writes_and_the_end (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  TesseraCommitter *committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  gint prepared[2] = { 0 };
+  Op reads = { 0 }, writes = { .name = "row" };
+
+  tessera_committer_add_prepare (committer, note_closing, prepared);
+  g_assert_true (tessera_committer_submit_and_wait (committer, run_op, &reads, NULL));
+  g_assert_cmpint (prepared[0], ==, 0);
+  g_assert_true (tessera_committer_submit_and_wait (committer, run_op, &writes, NULL));
+  g_assert_cmpint (prepared[0], ==, 1);
+  tessera_committer_free (committer);
+  g_assert_cmpint (prepared[1], ==, 1);
+  g_assert_true (is_stored (store->inner, "prepared"));
+  g_assert_true (is_stored (store->inner, "closed"));
+  g_object_unref (store);
+}
+
+static void
+test_tells_everything_before_it_ends (void)
+{
+  g_autoptr (GObject) store = (GObject *) faulty_store_new ();
+  TesseraCommitter *committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op ops[500] = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ops); i++)
+    tessera_committer_submit (committer, run_op, on_done, &ops[i]);
+  tessera_committer_free (committer);
+  for (guint i = 0; i < G_N_ELEMENTS (ops); i++)
+    g_assert_cmpint (ops[i].told, ==, 1);
+}
+
+static gpointer
+submit_many (gpointer data)
+{
+  for (guint i = 0; i < 200; i++)
+    {
+      Op op = { .name = "row" };
+      g_assert_true (tessera_committer_submit_and_wait (data, run_op, &op, NULL));
+      g_assert_cmpint (op.runs, ==, 1);
+    }
+  return NULL;
+}
+
+static void
+test_takes_work_from_any_thread (void)
+{
+  g_autoptr (GObject) store = (GObject *) faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  GThread *threads[4];
+  guint64 writes, syncs;
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("submit", submit_many, committer);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+  tessera_committer_get_counts (committer, &writes, &syncs);
+  g_assert_cmpuint (writes, ==, 800);
+  g_assert_cmpuint (syncs, <=, 800);
+}
+
+/* Not judged: how much one submitting main loop gets through. */
+static void
+test_throughput (void)
+{
+  g_autoptr (GObject) store = (GObject *) faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  guint count = g_test_perf () ? 1000000 : 1000;
+  Op *ops = g_new0 (Op, count);
+  guint submitted = 0, window = 64;
+  gint64 began = g_get_monotonic_time ();
+
+  while (submitted < count)
+    {
+      for (guint i = 0; i < window && submitted < count; i++)
+        tessera_committer_submit (committer, run_op, on_done, &ops[submitted++]);
+      while (ops[submitted - 1].told == 0)
+        g_main_context_iteration (NULL, TRUE);
+    }
+  g_test_maximized_result (count * 1e6 / (g_get_monotonic_time () - began), "%.0f operations/s",
+                           count * 1e6 / (g_get_monotonic_time () - began));
+  g_free (ops);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  g_log_set_writer_func (count_warnings, &warnings, NULL);
+
+  g_test_add_func ("/committer/tells-in-order-on-its-context", test_tells_in_order_on_its_context);
+  g_test_add_func ("/committer/shares-one-commit", test_shares_one_commit);
+  g_test_add_func ("/committer/reading-needs-no-sync", test_reading_needs_no_sync);
+  g_test_add_func ("/committer/refusal-keeps-what-was-written",
+                   test_refusal_keeps_what_was_written);
+  g_test_add_func ("/committer/fault-undoes-the-batch-and-runs-the-others-alone",
+                   test_fault_undoes_the_batch_and_runs_the_others_alone);
+  g_test_add_func ("/committer/own-fault-is-told-as-it-is", test_own_fault_is_told_as_it_is);
+  g_test_add_func ("/committer/failed-commit-is-unavailable-for-all",
+                   test_failed_commit_is_unavailable_for_all);
+  g_test_add_func ("/committer/full-disk-refuses-only-what-finds-no-room",
+                   test_full_disk_refuses_only_what_finds_no_room);
+  g_test_add_func ("/committer/after-a-fatal-failure-everything-is-refused",
+                   test_after_a_fatal_failure_everything_is_refused);
+  g_test_add_func ("/committer/prepares-what-writes-and-the-end",
+                   test_prepares_what_writes_and_the_end);
+  g_test_add_func ("/committer/tells-everything-before-it-ends",
+                   test_tells_everything_before_it_ends);
+  g_test_add_func ("/committer/takes-work-from-any-thread", test_takes_work_from_any_thread);
+  g_test_add_func ("/committer/throughput", test_throughput);
+
+  return g_test_run ();
+}

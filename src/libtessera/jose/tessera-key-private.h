@@ -24,6 +24,7 @@ void tessera_key_unref (TesseraKey *self);
 
 const char *tessera_key_get_id (TesseraKey *self); /* kid */
 TesseraAlgorithm tessera_key_get_algorithm (TesseraKey *self);
+gboolean tessera_key_is_private (TesseraKey *self); /* can it sign? */
 char *tessera_key_dup_private_pem (TesseraKey *self); /* release with tessera_secret_free() */
 char *tessera_key_dup_public_pem (TesseraKey *self);
 json_t *tessera_key_to_jwk (TesseraKey *self); /* public members, use, alg, kid */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Compact JWS with a claim set (RFC 7515 §3.1, §5; RFC 7519 §7; RFC 8725). */
+#include "jose/tessera-jwt-private.h"
+
+#include "base/tessera-error.h"
+#include "base/tessera-json-private.h"
+#include "base/tessera-secret-private.h"
+
+#include <string.h>
+
+#define KID_MAX_LENGTH 128
+#define HEADER_MAX_LENGTH 2048
+
+static gboolean
+refuse (GError **error, const char *why)
+{
+  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TOKEN, why);
+  return FALSE;
+}
+
+/* A media type, so that it needs no escapes in JSON. */
+static gboolean
+is_type (const char *typ)
+{
+  return typ[0] != '\0'
+         && strspn (typ, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789!#$&-^_.+/")
+                == strlen (typ);
+}
+
+char *
+tessera_jwt_sign (TesseraKey *key, const char *typ, TesseraClaims *claims, GError **error)
+{
+  char header[512];
+  guint8 signature[TESSERA_SIGNATURE_MAX];
+  gsize signature_length = 0;
+
+  g_return_val_if_fail (is_type (typ), NULL);
+  gsize header_length
+      = g_snprintf (header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
+                    tessera_algorithm_get_name (tessera_key_get_algorithm (key)),
+                    tessera_key_get_id (key), typ);
+  g_return_val_if_fail (header_length < sizeof header, NULL);
+
+  g_autofree char *payload = tessera_claims_to_json (claims);
+  g_autoptr (GString) token = g_string_sized_new (1024);
+  tessera_base64url_append (token, (const guint8 *) header, header_length);
+  g_string_append_c (token, '.');
+  tessera_base64url_append (token, (const guint8 *) payload, strlen (payload));
+  if (!tessera_key_sign (key, token->str, token->len, signature, &signature_length, error))
+    return NULL;
+  g_string_append_c (token, '.');
+  tessera_base64url_append (token, signature, signature_length);
+  return g_string_free (g_steal_pointer (&token), FALSE);
+}
+
+/* An optional member that must be a string. */
+static gboolean
+take_string (const json_t *header, const char *name, char **out_value)
+{
+  const json_t *member = json_object_get (header, name);
+
+  *out_value = g_strdup (json_string_value (member));
+  return member == NULL || *out_value != NULL;
+}
+
+static gboolean
+parse_header (TesseraJwt *self, const char *text, gsize length, GError **error)
+{
+  /* crit: nothing is understood here that could be critical (RFC 7515 §4.1.11). b64, zip and enc
+   * would change what the other parts are. jku, jwk, x5u and x5c are not looked at. */
+  static const char *const refused[] = { "crit", "b64", "zip", "enc" };
+  gsize json_length = 0;
+  g_autofree guint8 *json = tessera_base64url_decode (text, length, &json_length);
+  g_autoptr (json_t) header = NULL;
+
+  if (json != NULL)
+    header = tessera_json_parse ((const char *) json, json_length, HEADER_MAX_LENGTH, NULL);
+  if (header == NULL)
+    return refuse (error, "The header of the token is malformed.");
+  for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
+    {
+      if (json_object_get (header, refused[i]) != NULL)
+        return refuse (error, "The header of the token asks for an extension.");
+    }
+  if (!tessera_algorithm_parse (json_string_value (json_object_get (header, "alg")),
+                                &self->algorithm))
+    return refuse (error, "The algorithm of the token is not accepted.");
+  if (!take_string (header, "typ", &self->typ) || !take_string (header, "kid", &self->kid)
+      || (self->kid != NULL && strlen (self->kid) > KID_MAX_LENGTH))
+    return refuse (error, "The header of the token is malformed.");
+  return TRUE;
+}
+
+static gboolean
+parse_payload (TesseraJwt *self, const char *text, gsize length, GError **error)
+{
+  gsize json_length = 0;
+  g_autofree guint8 *json = tessera_base64url_decode (text, length, &json_length);
+
+  if (json == NULL)
+    return refuse (error, "The claims of the token are malformed.");
+  self->claims = tessera_claims_new_from_json ((const char *) json, json_length, error);
+  return self->claims != NULL;
+}
+
+static gboolean
+parse_signature (TesseraJwt *self, const char *text, gsize length, GError **error)
+{
+  g_autofree guint8 *bytes = tessera_base64url_decode (text, length, &self->signature_length);
+
+  if (bytes == NULL || self->signature_length == 0
+      || self->signature_length > TESSERA_SIGNATURE_MAX)
+    return refuse (error, "The signature of the token is malformed.");
+  memcpy (self->signature, bytes, self->signature_length);
+  return TRUE;
+}
+
+TesseraJwt *
+tessera_jwt_parse (const char *token, gsize length, GError **error)
+{
+  if (length > TESSERA_JWT_MAX_LENGTH)
+    {
+      refuse (error, "The token is too long.");
+      return NULL;
+    }
+  const char *end = token + length;
+  const char *first = memchr (token, '.', length);
+  const char *second = first == NULL ? NULL : memchr (first + 1, '.', end - (first + 1));
+  if (second == NULL)
+    {
+      refuse (error, "The token is not a signed JWT.");
+      return NULL;
+    }
+
+  /* A third dot, as in a JWE, is no base64url and is refused with the signature. */
+  g_autoptr (TesseraJwt) self = g_new0 (TesseraJwt, 1);
+  self->signing_input = token;
+  self->signing_input_length = second - token;
+  if (!parse_header (self, token, first - token, error)
+      || !parse_payload (self, first + 1, second - (first + 1), error)
+      || !parse_signature (self, second + 1, end - (second + 1), error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+gboolean
+tessera_jwt_verify (const TesseraJwt *self, TesseraKey *key)
+{
+  /* The key says which algorithm it is for; the token cannot choose (RFC 8725 §3.1). */
+  if (self->algorithm != tessera_key_get_algorithm (key))
+    return FALSE;
+  if (self->kid != NULL && strcmp (self->kid, tessera_key_get_id (key)) != 0)
+    return FALSE;
+  return tessera_key_verify (key, self->signing_input, self->signing_input_length, self->signature,
+                             self->signature_length);
+}
+
+void
+tessera_jwt_free (TesseraJwt *self)
+{
+  if (self == NULL)
+    return;
+  g_clear_pointer (&self->claims, tessera_claims_unref);
+  g_free (self->typ);
+  g_free (self->kid);
+  g_free (self);
+}
+
+static const char *
+skip_application (const char *typ)
+{
+  static const char prefix[] = "application/";
+
+  return g_ascii_strncasecmp (typ, prefix, strlen (prefix)) == 0 ? typ + strlen (prefix) : typ;
+}
+
+gboolean
+tessera_jwt_has_type (const TesseraJwt *self, const char *typ)
+{
+  return self->typ != NULL
+         && g_ascii_strcasecmp (skip_application (self->typ), skip_application (typ)) == 0;
+}

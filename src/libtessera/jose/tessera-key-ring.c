@@ -1,0 +1,848 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The keys of one server, their states, their files and their JWKS (RFC 7517 §5; design.md §4).
+ *
+ * Two locks: whoever changes the ring holds `admin` throughout, with key generation and disk;
+ * `mutex` guards the few pointers that requests read, and is never held across either. An array of
+ * entries is not changed once it is published; a change makes another. */
+#include "jose/tessera-key-ring-private.h"
+
+#include "base/tessera-error.h"
+#include "base/tessera-json-private.h"
+#include "base/tessera-secret-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <openssl/crypto.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RING_FILE "keyring.json"
+#define ROTATION_FILE "rotation.key"
+/* Stands in the directory while the first files are written, so that a start that was cut off there
+ * is told from a ring whose list was lost. */
+#define CREATING_FILE "creating"
+#define ROTATION_KEY_SIZE 32
+#define FILE_MAX_SIZE (64 * 1024)
+#define RING_VERSION 1
+
+struct _TesseraKeyRing
+{
+  GMutex admin;
+  char *directory; /* NULL: in memory only */
+  TesseraClock *clock;
+  guint8 rotation_key[ROTATION_KEY_SIZE];
+
+  GMutex mutex;
+  GPtrArray *entries; /* TesseraKeyEntry*, oldest first */
+  GBytes *jwks;
+  char *etag;
+};
+
+static const char *const state_names[] = {
+  [TESSERA_KEY_NEXT] = "next",
+  [TESSERA_KEY_ACTIVE] = "active",
+  [TESSERA_KEY_RETIRED] = "retired",
+  [TESSERA_KEY_REVOKED] = "revoked",
+};
+
+static gboolean refuse (GError **error, gint code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+static gboolean
+refuse (GError **error, gint code, const char *format, ...)
+{
+  va_list arguments;
+
+  va_start (arguments, format);
+  g_autofree char *message = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_set_error_literal (error, TESSERA_SETUP_ERROR, code, message);
+  return FALSE;
+}
+
+/* --- entries --- */
+
+static TesseraKeyEntry *
+entry_new (TesseraKey *key, TesseraKeyState state, gint64 created_ms, gint64 changed_ms)
+{
+  TesseraKeyEntry *self = g_new0 (TesseraKeyEntry, 1);
+
+  self->key = tessera_key_ref (key);
+  self->state = state;
+  self->created_ms = created_ms;
+  self->changed_ms = changed_ms;
+  return self;
+}
+
+static gpointer
+entry_copy (gconstpointer source, gpointer data)
+{
+  const TesseraKeyEntry *self = source;
+
+  return entry_new (self->key, self->state, self->created_ms, self->changed_ms);
+}
+
+void
+tessera_key_entry_free (TesseraKeyEntry *self)
+{
+  if (self == NULL)
+    return;
+  tessera_key_unref (self->key);
+  g_free (self);
+}
+
+static GPtrArray *
+entries_new (void)
+{
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_key_entry_free);
+}
+
+static GPtrArray *
+entries_copy (GPtrArray *entries)
+{
+  GPtrArray *copy = g_ptr_array_copy (entries, entry_copy, NULL);
+
+  g_ptr_array_set_free_func (copy, (GDestroyNotify) tessera_key_entry_free);
+  return copy;
+}
+
+static TesseraKeyEntry *
+find_by_state (GPtrArray *entries, TesseraAlgorithm algorithm, TesseraKeyState state)
+{
+  for (guint i = 0; i < entries->len; i++)
+    {
+      TesseraKeyEntry *entry = g_ptr_array_index (entries, i);
+      if (entry->state == state && tessera_key_get_algorithm (entry->key) == algorithm)
+        return entry;
+    }
+  return NULL;
+}
+
+static TesseraKeyEntry *
+find_by_id (GPtrArray *entries, const char *kid)
+{
+  for (guint i = 0; kid != NULL && i < entries->len; i++)
+    {
+      TesseraKeyEntry *entry = g_ptr_array_index (entries, i);
+      if (strcmp (tessera_key_get_id (entry->key), kid) == 0)
+        return entry;
+    }
+  return NULL;
+}
+
+/* What still may sign keeps its private part; of anything else only the public part is kept. */
+static gboolean
+state_signs (TesseraKeyState state)
+{
+  return state == TESSERA_KEY_NEXT || state == TESSERA_KEY_ACTIVE;
+}
+
+static void
+set_state (TesseraKeyEntry *entry, TesseraKeyState state, gint64 now_ms)
+{
+  entry->state = state;
+  entry->changed_ms = now_ms;
+  if (state_signs (state))
+    return;
+
+  g_autofree char *pem = tessera_key_dup_public_pem (entry->key);
+  TesseraKey *public_key
+      = tessera_key_new_from_pem (pem, -1, tessera_key_get_algorithm (entry->key), NULL);
+  tessera_key_unref (entry->key);
+  entry->key = public_key;
+}
+
+/* --- JWKS --- */
+
+static char *
+make_jwks (GPtrArray *entries)
+{
+  g_autoptr (json_t) set = json_object ();
+  json_t *keys = json_array ();
+
+  for (guint i = 0; i < entries->len; i++)
+    {
+      TesseraKeyEntry *entry = g_ptr_array_index (entries, i);
+      if (entry->state != TESSERA_KEY_REVOKED)
+        json_array_append_new (keys, tessera_key_to_jwk (entry->key));
+    }
+  json_object_set_new (set, "keys", keys);
+  return tessera_json_dump (set);
+}
+
+/* Takes over @entries; from here on requests see them. */
+static void
+publish (TesseraKeyRing *self, GPtrArray *entries)
+{
+  char *text = make_jwks (entries);
+  TesseraDigest digest = tessera_digest (text, -1);
+  g_autofree char *tag = tessera_base64url_encode (digest.bytes, sizeof digest.bytes);
+  g_autoptr (GBytes) old_jwks = NULL;
+  g_autoptr (GPtrArray) old_entries = NULL;
+  g_autofree char *old_etag = NULL;
+
+  g_mutex_lock (&self->mutex);
+  old_entries = self->entries;
+  old_jwks = self->jwks;
+  old_etag = self->etag;
+  self->entries = entries;
+  self->jwks = g_bytes_new_take (text, strlen (text));
+  self->etag = g_strdup_printf ("\"%s\"", tag); /* strong (RFC 9110 §8.8.3) */
+  g_mutex_unlock (&self->mutex);
+}
+
+/* --- files --- */
+
+static gboolean
+write_file (TesseraKeyRing *self, const char *name, const void *data, gsize length, GError **error)
+{
+  g_autofree char *path = g_build_filename (self->directory, name, NULL);
+  g_autoptr (GError) cause = NULL;
+
+  /* A temporary file, synced, renamed, and the directory synced. */
+  if (g_file_set_contents_full (path, data, length,
+                                G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
+                                &cause))
+    return TRUE;
+  return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s cannot be written: %s", path, cause->message);
+}
+
+static void
+remove_file (TesseraKeyRing *self, const char *name)
+{
+  g_autofree char *path = g_build_filename (self->directory, name, NULL);
+
+  if (g_unlink (path) != 0 && errno != ENOENT)
+    g_warning ("%s cannot be removed: %s", path, g_strerror (errno));
+}
+
+static gboolean
+has_file (TesseraKeyRing *self, const char *name)
+{
+  g_autofree char *path = g_build_filename (self->directory, name, NULL);
+  struct stat status;
+
+  return lstat (path, &status) == 0;
+}
+
+static char *
+make_pem_name (const char *kid)
+{
+  return g_strconcat (kid, ".pem", NULL);
+}
+
+/* Only the server's own user may read or write what @status describes. */
+static gboolean
+check_access (const struct stat *status, const char *path, GError **error)
+{
+  if (status->st_uid != geteuid ())
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s belongs to another user.", path);
+  if ((status->st_mode & 077) != 0)
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s is open to other users (mode %04o).", path,
+                   status->st_mode & 07777);
+  return TRUE;
+}
+
+static gboolean
+check_file (int fd, const char *path, GError **error)
+{
+  struct stat status;
+
+  if (fstat (fd, &status) != 0 || !S_ISREG (status.st_mode) || status.st_size > FILE_MAX_SIZE)
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s is not a key file.", path);
+  return check_access (&status, path, error);
+}
+
+/* The whole file and a NUL behind it; NULL with an error. Release after cleansing *@out_length
+ * bytes. */
+static char *
+read_descriptor (int fd, const char *path, gsize *out_length, GError **error)
+{
+  char *text = g_malloc0 (FILE_MAX_SIZE + 1);
+  gsize length = 0;
+
+  while (length < FILE_MAX_SIZE)
+    {
+      ssize_t n = read (fd, text + length, FILE_MAX_SIZE - length);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        {
+          refuse (error, TESSERA_SETUP_ERROR_KEY, "%s cannot be read: %s", path,
+                  g_strerror (errno));
+          OPENSSL_cleanse (text, length);
+          g_free (text);
+          return NULL;
+        }
+      if (n == 0)
+        break;
+      length += n;
+    }
+  *out_length = length;
+  return text;
+}
+
+static char *
+read_file (TesseraKeyRing *self, const char *name, gsize *out_length, GError **error)
+{
+  g_autofree char *path = g_build_filename (self->directory, name, NULL);
+  char *text = NULL;
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+  if (fd < 0)
+    {
+      refuse (error, TESSERA_SETUP_ERROR_KEY, "%s cannot be opened: %s", path, g_strerror (errno));
+      return NULL;
+    }
+  if (check_file (fd, path, error))
+    text = read_descriptor (fd, path, out_length, error);
+  close (fd);
+  return text;
+}
+
+static gboolean
+write_key (TesseraKeyRing *self, const TesseraKeyEntry *entry, GError **error)
+{
+  g_autofree char *name = make_pem_name (tessera_key_get_id (entry->key));
+  g_autoptr (TesseraSecret) pem = state_signs (entry->state)
+                                      ? tessera_key_dup_private_pem (entry->key)
+                                      : tessera_key_dup_public_pem (entry->key);
+
+  return write_file (self, name, pem, strlen (pem), error);
+}
+
+static json_t *
+entry_to_json (const TesseraKeyEntry *entry)
+{
+  json_t *row = json_object ();
+  TesseraAlgorithm algorithm = tessera_key_get_algorithm (entry->key);
+
+  json_object_set_new (row, "kid", json_string (tessera_key_get_id (entry->key)));
+  json_object_set_new (row, "alg", json_string (tessera_algorithm_get_name (algorithm)));
+  json_object_set_new (row, "state", json_string (state_names[entry->state]));
+  json_object_set_new (row, "created_ms", json_integer (entry->created_ms));
+  json_object_set_new (row, "changed_ms", json_integer (entry->changed_ms));
+  return row;
+}
+
+static gboolean
+write_list (TesseraKeyRing *self, GPtrArray *entries, GError **error)
+{
+  g_autoptr (json_t) list = json_object ();
+  json_t *rows = json_array ();
+
+  json_object_set_new (list, "version", json_integer (RING_VERSION));
+  for (guint i = 0; i < entries->len; i++)
+    json_array_append_new (rows, entry_to_json (g_ptr_array_index (entries, i)));
+  json_object_set_new (list, "keys", rows);
+  g_autofree char *text = tessera_json_dump (list);
+  return write_file (self, RING_FILE, text, strlen (text), error);
+}
+
+/* New keys are on disk before the list names them. */
+static gboolean
+write_new_keys (TesseraKeyRing *self, GPtrArray *entries, GError **error)
+{
+  for (guint i = 0; i < entries->len; i++)
+    {
+      TesseraKeyEntry *entry = g_ptr_array_index (entries, i);
+      if (find_by_id (self->entries, tessera_key_get_id (entry->key)) == NULL
+          && !write_key (self, entry, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* After the list is durable: what no longer signs loses its private part, what is no longer listed
+ * its file. A failure here is said and made good at the next load. */
+static void
+tidy_keys (TesseraKeyRing *self, GPtrArray *entries)
+{
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      TesseraKeyEntry *old = g_ptr_array_index (self->entries, i);
+      TesseraKeyEntry *present = find_by_id (entries, tessera_key_get_id (old->key));
+      g_autofree char *name = make_pem_name (tessera_key_get_id (old->key));
+      g_autoptr (GError) error = NULL;
+
+      if (present == NULL)
+        remove_file (self, name);
+      else if (state_signs (old->state) && !state_signs (present->state)
+               && !write_key (self, present, &error))
+        g_warning ("A private key that is no longer used stays on disk: %s", error->message);
+    }
+}
+
+/* Makes @entries durable, then visible. Under `admin`, so that self->entries stands still. */
+static gboolean
+commit (TesseraKeyRing *self, GPtrArray *entries, GError **error)
+{
+  if (self->directory != NULL)
+    {
+      if (!write_new_keys (self, entries, error) || !write_list (self, entries, error))
+        return FALSE;
+      tidy_keys (self, entries);
+    }
+  publish (self, g_ptr_array_ref (entries));
+  return TRUE;
+}
+
+/* --- loading --- */
+
+static gboolean
+parse_state (const char *name, TesseraKeyState *out_state)
+{
+  for (guint i = 0; name != NULL && i < G_N_ELEMENTS (state_names); i++)
+    {
+      if (strcmp (name, state_names[i]) == 0)
+        {
+          *out_state = i;
+          return TRUE;
+        }
+    }
+  return FALSE;
+}
+
+/* A thumbprint, so that it is a safe file name. */
+static gboolean
+is_kid (const char *kid)
+{
+  g_autofree guint8 *bytes = NULL;
+  gsize length = 0;
+
+  if (kid == NULL)
+    return FALSE;
+  bytes = tessera_base64url_decode (kid, strlen (kid), &length);
+  return bytes != NULL && length == TESSERA_DIGEST_SIZE;
+}
+
+static gboolean
+refuse_list (TesseraKeyRing *self, GError **error)
+{
+  return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s is damaged, or from a newer release.",
+                 self->directory, RING_FILE);
+}
+
+static TesseraKey *
+load_key (TesseraKeyRing *self, const char *kid, TesseraAlgorithm algorithm, GError **error)
+{
+  gsize length = 0;
+  g_autoptr (GError) cause = NULL;
+  g_autofree char *name = make_pem_name (kid);
+  char *pem = read_file (self, name, &length, error);
+  if (pem == NULL)
+    return NULL;
+
+  g_autoptr (TesseraKey) key = tessera_key_new_from_pem (pem, length, algorithm, &cause);
+  OPENSSL_cleanse (pem, length);
+  g_free (pem);
+  if (key == NULL)
+    refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s: %s", self->directory, name, cause->message);
+  else if (strcmp (tessera_key_get_id (key), kid) == 0)
+    return g_steal_pointer (&key);
+  else
+    refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s holds another key.", self->directory, name);
+  return NULL;
+}
+
+static gboolean
+load_entry (TesseraKeyRing *self, const json_t *row, GPtrArray *entries, GError **error)
+{
+  const char *kid = json_string_value (json_object_get (row, "kid"));
+  json_t *created = json_object_get (row, "created_ms");
+  json_t *changed = json_object_get (row, "changed_ms");
+  TesseraAlgorithm algorithm;
+  TesseraKeyState state;
+
+  if (!is_kid (kid) || find_by_id (entries, kid) != NULL || !json_is_integer (created)
+      || !json_is_integer (changed)
+      || !tessera_algorithm_parse (json_string_value (json_object_get (row, "alg")), &algorithm)
+      || !parse_state (json_string_value (json_object_get (row, "state")), &state)
+      || (state_signs (state) && find_by_state (entries, algorithm, state) != NULL))
+    return refuse_list (self, error);
+
+  g_autoptr (TesseraKey) key = load_key (self, kid, algorithm, error);
+  if (key == NULL)
+    return FALSE;
+  if (state_signs (state) && !tessera_key_is_private (key))
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s.pem lacks the private part.",
+                   self->directory, kid);
+
+  TesseraKeyEntry *entry
+      = entry_new (key, state, json_integer_value (created), json_integer_value (changed));
+  g_ptr_array_add (entries, entry);
+  if (state_signs (state) || !tessera_key_is_private (key))
+    return TRUE;
+  set_state (entry, state,
+             entry->changed_ms); /* a change that was cut off before the file was rewritten */
+  return write_key (self, entry, error);
+}
+
+static gboolean
+load_rotation_key (TesseraKeyRing *self, GError **error)
+{
+  gsize length = 0;
+  char *bytes = read_file (self, ROTATION_FILE, &length, error);
+
+  if (bytes == NULL)
+    return FALSE;
+  if (length == ROTATION_KEY_SIZE)
+    memcpy (self->rotation_key, bytes, ROTATION_KEY_SIZE);
+  else
+    refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s is damaged.", self->directory, ROTATION_FILE);
+  OPENSSL_cleanse (bytes, length);
+  g_free (bytes);
+  return length == ROTATION_KEY_SIZE;
+}
+
+static gboolean
+load (TesseraKeyRing *self, GError **error)
+{
+  gsize length = 0, i;
+  json_t *row;
+  g_autofree char *text = read_file (self, RING_FILE, &length, error);
+  if (text == NULL)
+    return FALSE;
+
+  g_autoptr (GPtrArray) entries = entries_new ();
+  g_autoptr (json_t) list = tessera_json_parse (text, length, FILE_MAX_SIZE, NULL);
+  json_t *rows = json_object_get (list, "keys");
+  if (json_integer_value (json_object_get (list, "version")) != RING_VERSION
+      || !json_is_array (rows))
+    return refuse_list (self, error);
+  json_array_foreach (rows, i, row)
+    {
+      if (!load_entry (self, row, entries, error))
+        return FALSE;
+    }
+  if (!load_rotation_key (self, error))
+    return FALSE;
+  publish (self, g_steal_pointer (&entries));
+  remove_file (self, CREATING_FILE);
+  return TRUE;
+}
+
+/* --- the first start --- */
+
+static gboolean
+check_directory (TesseraKeyRing *self, gboolean may_create, GError **error)
+{
+  struct stat status;
+
+  if (may_create && g_mkdir_with_parents (self->directory, 0700) != 0)
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s cannot be made: %s", self->directory,
+                   g_strerror (errno));
+  if (stat (self->directory, &status) != 0 || !S_ISDIR (status.st_mode))
+    return refuse (error, TESSERA_SETUP_ERROR_KEY,
+                   "%s, the directory of the signing keys, is missing.", self->directory);
+  return check_access (&status, self->directory, error);
+}
+
+/* Files of ours without the list that names them. */
+static gboolean
+has_leftovers (TesseraKeyRing *self)
+{
+  g_autoptr (GDir) directory = g_dir_open (self->directory, 0, NULL);
+  const char *name;
+
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      if (g_str_has_suffix (name, ".pem") || strcmp (name, ROTATION_FILE) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+write_rotation_key (TesseraKeyRing *self, GError **error)
+{
+  return self->directory == NULL
+         || write_file (self, ROTATION_FILE, self->rotation_key, ROTATION_KEY_SIZE, error);
+}
+
+static gboolean
+create (TesseraKeyRing *self, TesseraAlgorithm algorithm, GError **error)
+{
+  if (self->directory != NULL && !write_file (self, CREATING_FILE, "", 0, error))
+    return FALSE;
+  tessera_random_bytes (self->rotation_key, ROTATION_KEY_SIZE);
+  publish (self, entries_new ());
+  if (!write_rotation_key (self, error) || !tessera_key_ring_ensure (self, algorithm, error))
+    return FALSE;
+  if (self->directory != NULL)
+    remove_file (self, CREATING_FILE);
+  return TRUE;
+}
+
+static gboolean
+load_or_create (TesseraKeyRing *self,
+                TesseraAlgorithm algorithm,
+                gboolean may_create,
+                GError **error)
+{
+  if (self->directory == NULL)
+    return create (self, algorithm, error);
+  if (!check_directory (self, may_create, error))
+    return FALSE;
+  if (has_file (self, RING_FILE))
+    return load (self, error) && tessera_key_ring_ensure (self, algorithm, error);
+  if (!may_create || (has_leftovers (self) && !has_file (self, CREATING_FILE)))
+    return refuse (error, TESSERA_SETUP_ERROR_KEY,
+                   "%s/%s is missing, but there is state that needs it.", self->directory,
+                   RING_FILE);
+  return create (self, algorithm, error);
+}
+
+TesseraKeyRing *
+tessera_key_ring_open (const char *directory,
+                       TesseraAlgorithm algorithm,
+                       gboolean may_create,
+                       TesseraClock *clock,
+                       GError **error)
+{
+  g_autoptr (TesseraKeyRing) self = g_new0 (TesseraKeyRing, 1);
+
+  g_mutex_init (&self->admin);
+  g_mutex_init (&self->mutex);
+  self->directory = g_strdup (directory);
+  self->clock = tessera_clock_ref (clock);
+  if (!load_or_create (self, algorithm, may_create, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+void
+tessera_key_ring_free (TesseraKeyRing *self)
+{
+  if (self == NULL)
+    return;
+  g_clear_pointer (&self->entries, g_ptr_array_unref);
+  g_clear_pointer (&self->jwks, g_bytes_unref);
+  tessera_clock_unref (self->clock);
+  OPENSSL_cleanse (self->rotation_key, ROTATION_KEY_SIZE);
+  g_free (self->etag);
+  g_free (self->directory);
+  g_mutex_clear (&self->mutex);
+  g_mutex_clear (&self->admin);
+  g_free (self);
+}
+
+/* --- what requests ask --- */
+
+TesseraKey *
+tessera_key_ring_dup_active (TesseraKeyRing *self, TesseraAlgorithm algorithm)
+{
+  TesseraKey *key = NULL;
+
+  g_mutex_lock (&self->mutex);
+  TesseraKeyEntry *entry = find_by_state (self->entries, algorithm, TESSERA_KEY_ACTIVE);
+  if (entry != NULL)
+    key = tessera_key_ref (entry->key);
+  g_mutex_unlock (&self->mutex);
+  return key;
+}
+
+TesseraKey *
+tessera_key_ring_lookup (TesseraKeyRing *self, const char *kid)
+{
+  TesseraKey *key = NULL;
+
+  g_mutex_lock (&self->mutex);
+  TesseraKeyEntry *entry = find_by_id (self->entries, kid);
+  if (entry != NULL && entry->state != TESSERA_KEY_REVOKED)
+    key = tessera_key_ref (entry->key);
+  g_mutex_unlock (&self->mutex);
+  return key;
+}
+
+GPtrArray *
+tessera_key_ring_list (TesseraKeyRing *self)
+{
+  g_mutex_lock (&self->mutex);
+  GPtrArray *entries = entries_copy (self->entries);
+  g_mutex_unlock (&self->mutex);
+  return entries;
+}
+
+GBytes *
+tessera_key_ring_dup_jwks (TesseraKeyRing *self, char **out_etag)
+{
+  g_mutex_lock (&self->mutex);
+  GBytes *jwks = g_bytes_ref (self->jwks);
+  if (out_etag != NULL)
+    *out_etag = g_strdup (self->etag);
+  g_mutex_unlock (&self->mutex);
+  return jwks;
+}
+
+const guint8 *
+tessera_key_ring_get_rotation_key (TesseraKeyRing *self)
+{
+  return self->rotation_key;
+}
+
+/* --- administration --- */
+
+static gboolean
+add_generated (TesseraKeyRing *self,
+               GPtrArray *entries,
+               TesseraAlgorithm algorithm,
+               TesseraKeyState state,
+               GError **error)
+{
+  gint64 now = tessera_clock_get_ms (self->clock);
+  g_autoptr (TesseraKey) key = tessera_key_generate (algorithm, error);
+
+  if (key == NULL)
+    return FALSE;
+  g_ptr_array_add (entries, entry_new (key, state, now, now));
+  return TRUE;
+}
+
+/* One active and one next key. An active key that is missing is not taken from next: next may not
+ * have been published for long enough. */
+static gboolean
+complete (TesseraKeyRing *self, GPtrArray *entries, TesseraAlgorithm algorithm, GError **error)
+{
+  if (find_by_state (entries, algorithm, TESSERA_KEY_ACTIVE) == NULL
+      && !add_generated (self, entries, algorithm, TESSERA_KEY_ACTIVE, error))
+    return FALSE;
+  return find_by_state (entries, algorithm, TESSERA_KEY_NEXT) != NULL
+         || add_generated (self, entries, algorithm, TESSERA_KEY_NEXT, error);
+}
+
+static gboolean
+ensure_locked (TesseraKeyRing *self, TesseraAlgorithm algorithm, GError **error)
+{
+  if (find_by_state (self->entries, algorithm, TESSERA_KEY_ACTIVE) != NULL
+      && find_by_state (self->entries, algorithm, TESSERA_KEY_NEXT) != NULL)
+    return TRUE;
+
+  g_autoptr (GPtrArray) entries = entries_copy (self->entries);
+  return complete (self, entries, algorithm, error) && commit (self, entries, error);
+}
+
+gboolean
+tessera_key_ring_ensure (TesseraKeyRing *self, TesseraAlgorithm algorithm, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->admin);
+
+  return ensure_locked (self, algorithm, error);
+}
+
+/* Resource servers may keep the JWKS for @jwks_max_age seconds; a key they cannot know yet must not
+ * sign (threats.md G09). */
+static gboolean
+check_published (TesseraKeyRing *self,
+                 const TesseraKeyEntry *next,
+                 gint64 jwks_max_age,
+                 GError **error)
+{
+  gint64 left_ms = next->changed_ms + jwks_max_age * 1000 - tessera_clock_get_ms (self->clock);
+
+  if (left_ms <= 0)
+    return TRUE;
+  return refuse (error, TESSERA_SETUP_ERROR_TOO_EARLY,
+                 "The next key must stay published for %" G_GINT64_FORMAT " seconds more.",
+                 (left_ms + 999) / 1000);
+}
+
+static void
+promote_next (GPtrArray *entries, TesseraAlgorithm algorithm, gint64 now_ms)
+{
+  TesseraKeyEntry *next = find_by_state (entries, algorithm, TESSERA_KEY_NEXT);
+
+  if (next != NULL)
+    set_state (next, TESSERA_KEY_ACTIVE, now_ms);
+}
+
+static gboolean
+rotate_locked (TesseraKeyRing *self,
+               TesseraAlgorithm algorithm,
+               gint64 jwks_max_age,
+               gboolean now,
+               GError **error)
+{
+  g_autoptr (GPtrArray) entries = entries_copy (self->entries);
+  TesseraKeyEntry *next = find_by_state (entries, algorithm, TESSERA_KEY_NEXT);
+  TesseraKeyEntry *active = find_by_state (entries, algorithm, TESSERA_KEY_ACTIVE);
+  gint64 now_ms = tessera_clock_get_ms (self->clock);
+
+  if (next == NULL || active == NULL)
+    return refuse (error, TESSERA_SETUP_ERROR_NOT_FOUND, "There are no keys of algorithm %s.",
+                   tessera_algorithm_get_name (algorithm));
+  if (!now && !check_published (self, next, jwks_max_age, error))
+    return FALSE;
+  set_state (active, TESSERA_KEY_RETIRED, now_ms);
+  promote_next (entries, algorithm, now_ms);
+  return complete (self, entries, algorithm, error) && commit (self, entries, error);
+}
+
+gboolean
+tessera_key_ring_rotate (TesseraKeyRing *self,
+                         TesseraAlgorithm algorithm,
+                         gint64 jwks_max_age,
+                         gboolean now,
+                         GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->admin);
+
+  return rotate_locked (self, algorithm, jwks_max_age, now, error);
+}
+
+gboolean
+tessera_key_ring_retire (TesseraKeyRing *self, const char *kid, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->admin);
+  g_autoptr (GPtrArray) entries = entries_copy (self->entries);
+  TesseraKeyEntry *entry = find_by_id (entries, kid);
+
+  if (entry == NULL)
+    return refuse (error, TESSERA_SETUP_ERROR_NOT_FOUND, "There is no such key.");
+  if (entry->state != TESSERA_KEY_NEXT && entry->state != TESSERA_KEY_RETIRED)
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "Only a next or retired key can be dropped.");
+  TesseraAlgorithm algorithm = tessera_key_get_algorithm (entry->key);
+  gboolean was_next = entry->state == TESSERA_KEY_NEXT;
+  g_ptr_array_remove (entries, entry);
+  return (!was_next || complete (self, entries, algorithm, error)) && commit (self, entries, error);
+}
+
+gboolean
+tessera_key_ring_revoke (TesseraKeyRing *self, const char *kid, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->admin);
+  g_autoptr (GPtrArray) entries = entries_copy (self->entries);
+  TesseraKeyEntry *entry = find_by_id (entries, kid);
+  gint64 now_ms = tessera_clock_get_ms (self->clock);
+
+  if (entry == NULL)
+    return refuse (error, TESSERA_SETUP_ERROR_NOT_FOUND, "There is no such key.");
+  if (entry->state == TESSERA_KEY_REVOKED)
+    return TRUE;
+  TesseraAlgorithm algorithm = tessera_key_get_algorithm (entry->key);
+  gboolean was_active = entry->state == TESSERA_KEY_ACTIVE;
+  gboolean signed_or_would = state_signs (entry->state);
+  set_state (entry, TESSERA_KEY_REVOKED, now_ms);
+  if (was_active)
+    promote_next (entries, algorithm, now_ms);
+  if (signed_or_would && !complete (self, entries, algorithm, error))
+    return FALSE;
+  return commit (self, entries, error);
+}
+
+gboolean
+tessera_key_ring_prune (TesseraKeyRing *self, gint64 lifetime_ms, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->admin);
+  g_autoptr (GPtrArray) entries = entries_copy (self->entries);
+  gint64 now_ms = tessera_clock_get_ms (self->clock);
+
+  for (guint i = entries->len; i > 0; i--)
+    {
+      TesseraKeyEntry *entry = g_ptr_array_index (entries, i - 1);
+      if (entry->state == TESSERA_KEY_RETIRED && now_ms - entry->changed_ms >= lifetime_ms)
+        g_ptr_array_remove_index (entries, i - 1);
+    }
+  return entries->len == self->entries->len || commit (self, entries, error);
+}

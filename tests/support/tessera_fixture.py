@@ -99,6 +99,7 @@ def default_clients():
         Client('first', redirect_uri='https://first.test/cb', first_party='true', **both),
         Client('machine', scope='a b', grant_types='client_credentials;', resources=R1 + ';', audience=R1 + ';'),
         Client('nocc', redirect_uri='https://nocc.test/cb', scope='a b', grant_types='authorization_code;', audience=R1 + ';'),
+        Client('noac', redirect_uri='https://noac.test/cb', scope='a b', grant_types='client_credentials;', audience=R1 + ';', resources=R1 + ';'),
         # An id and a secret that need care in Basic.
         Client('odd client', secret=':%+ é' + secrets.token_urlsafe(40), scope='a', grant_types='client_credentials;', audience=R1 + ';', resources=R1 + ';'),
         Client('short', scope='a', grant_types='client_credentials;', access_token_lifetime='60', audience=R1 + ';', resources=R1 + ';'),

@@ -1,0 +1,161 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Best current practice: RFC 9700, in what the other files do not show."""
+
+import os
+
+import rfc_path  # noqa: F401
+from tap import check, contains, equal, lacks, main, one_of, test
+from tessera_fixture import Client, Service, expect_page_400, expect_redirect_error, in_parallel, write_private
+
+
+def check_configuration(*clients, sections='', **options):
+    """(exit status, what was said) of tesserad --check-config with these clients."""
+    other = Service(clients=list(clients) or None, sections=sections, **options)
+    try:
+        return other.run_check()
+    finally:
+        other.abandon()
+
+
+def web(uris, **keys):
+    return Client('w', redirect_uri='https://w.test/cb', redirect_uris=uris, scope='a', grant_types='authorization_code;', **keys)
+
+
+@test('A30 a dangerous redirect URI refuses the start')
+def _(s):
+    for uri in ('javascript:alert(1)', 'data:text/html,x', 'vbscript:x', 'file:///etc/passwd', 'blob:https://w.test/x', 'about:blank', 'app:/cb', 'myapp://cb',
+                'https://x@w.test/cb', 'https://x:y@w.test/cb', 'https://w.test/cb#f', 'https://*.w.test/cb', 'https://w.test/*', 'http://w.test/cb',
+                'http://127.0.0.1.evil.test/cb', 'http://10.0.0.1/cb', '//w.test/cb', '/cb', 'w.test/cb', 'https://', 'https:///cb', 'https://w.test/ cb',
+                'https://w.test/\u00e9', 'com.example.app', 'https://w.test/' + 'x' * 3000):
+        status, said = check_configuration(web(uri + ';'))
+        equal(status, 78, uri[:60])
+        check('redirect_uris' in said or 'redirect' in said, said)
+
+
+@test('A30 good redirect URIs start')
+def _(s):
+    for uri in ('https://w.test/cb', 'https://w.test:8443/cb?x=1', 'http://127.0.0.1/cb', 'http://[::1]:1234/cb', 'com.example.app:/cb', 'https://xn--bcher-kva.example/cb'):
+        native = not uri.startswith('https')
+        status, said = check_configuration(web(uri + ';', application_type='native' if native else None))
+        equal(status, 0, said)
+
+
+@test('A30 an issuer must be https, or http on loopback')
+def _(s):
+    for issuer in ('http://as.test', 'ftp://as.test', 'https://as.test/?x', 'https://as.test/#x', 'https://as.test/', 'https://x@as.test', 'as.test', 'http://127.0.0.1.evil.test'):
+        status, said = check_configuration(issuer=issuer)
+        equal(status, 78, issuer)
+        contains(said, 'issuer')
+    for issuer in ('https://as.test', 'https://as.test/tenant', 'http://127.0.0.1:8417', 'http://[::1]:8417'):
+        status, said = check_configuration(issuer=issuer)
+        equal(status, 0, said)
+
+
+@test('A30 a client that contradicts itself refuses the start')
+def _(s):
+    common = dict(redirect_uri='https://w.test/cb', scope='a')
+    for client in (Client('w', method='none', grant_types='client_credentials;', **common),
+                   Client('w', method='none', grant_types='authorization_code;', require_pkce='false', **common),
+                   Client('w', method='none', grant_types='authorization_code;', first_party='true', **common),
+                   Client('w', grant_types='authorization_code;implicit;', **common),
+                   Client('w', grant_types='password;', **common),
+                   Client('w', method='private_key_jwtx', grant_types='authorization_code;', **common),
+                   Client('w', secret='short', grant_types='authorization_code;', **common),
+                   Client('w', scope='a"', grant_types='client_credentials;'),
+                   Client('w', grant_types='client_credentials;', scope='a', shoe_size='44')):
+        status, said = check_configuration(client)
+        equal(status, 78, repr(client.keys))
+        contains(said, 'w')
+    equal(check_configuration(Client('w', grant_types='authorization_code;', **common))[0], 0)
+
+
+@test('A30 a secret file that others can read refuses the start')
+def _(s):
+    other = Service()
+    try:
+        other.write_configuration()
+        path = os.path.join(other.directory, 'widely-known')
+        write_private(path, 'x' * 43)
+        with open(other.config, 'a', encoding='utf-8') as file:
+            file.write('\n[client w]\nscope=a\ngrant_types=client_credentials;\nclient_secret_file=%s\n' % path)
+        import subprocess
+        command = [os.environ['TESSERAD'], '--check-config', '--config', other.config]
+        equal(subprocess.run(command, env=other.environment(), capture_output=True).returncode, 0)
+        os.chmod(path, 0o644)
+        done = subprocess.run(command, env=other.environment(), capture_output=True, text=True)
+        equal(done.returncode, 78)
+        contains(done.stdout + done.stderr, path)
+        lacks(done.stdout + done.stderr, 'x' * 43)
+    finally:
+        other.abandon()
+
+
+@test('rfc9700/2.1 the error answer does not tell whether a redirect URI or a client is known')
+def _(s):
+    one, two = s.az(redirect_uri='https://evil.test/'), s.az(client_id='nobody', redirect_uri='https://evil.test/')
+    expect_page_400(one)
+    expect_page_400(two)
+    equal(sorted(key for key, _ in one.headers), sorted(key for key, _ in two.headers))
+
+
+@test('rfc9700/2.1.2 no token ever comes from the authorization endpoint')
+def _(s):
+    for response_type in ('token', 'code token', 'id_token token'):
+        answer = s.browser().open(s.authorization_url(response_type=response_type))
+        expect_redirect_error(s, answer, 'unsupported_response_type')
+        lacks(answer.location, 'access_token')
+
+
+@test('rfc9700/2.4 there is no password grant')
+def _(s):
+    answer = s.form('/token', {'grant_type': 'password', 'username': 'alice', 'password': s.users['alice'], 'scope': 'a'}, s.c1)
+    equal((answer.status, answer.json()['error']), (400, 'unsupported_grant_type'))
+    lacks(s.get('/.well-known/oauth-authorization-server').json()['grant_types_supported'], 'password')
+
+
+@test('B46 many wrong logins at once: each is answered, and tokens are given meanwhile')
+def _(s):
+    pages = []
+    for _ in range(48):
+        browser = s.new_browser()
+        browser.source = s.new_source()
+        page = browser.open(s.authorization_url())
+        pages.append((browser, page, page.page.form_with('password')))
+
+    def act(number):
+        if number < len(pages):
+            browser, page, form = pages[number]
+            return browser.submit_only(page, form, username='user%d' % number, password='wrong')
+        return s.client_credentials(s.c1)
+
+    answers = in_parallel(len(pages) + 4, act)
+    for answer in answers[:len(pages)]:
+        one_of(answer.status, (200, 303, 400, 401, 403, 503), repr(answer))
+        if answer.status == 503:
+            check(int(answer.header('Retry-After')) > 0, 'Retry-After')
+        lacks(' '.join(answer.all_headers('Set-Cookie')), 'tessera-session=ey')
+    equal([answer.status for answer in answers[len(pages):]], [200] * 4)
+    check('code' in s.approve(browser=s.new_browser()), 'nobody can sign in any more')
+
+
+@test('B46 a password beyond 1024 bytes never matches')
+def _(s):
+    browser = s.new_browser()
+    page = browser.open(s.authorization_url())
+    answer = browser.submit_only(page, page.page.form_with('password'), username='alice', password='x' * 5000)
+    check(answer.status != 303 or 'code=' not in answer.location, repr(answer))
+    check('code' in s.approve(browser=s.new_browser()), 'the right one')
+
+
+@test('rfc9700/4.14 tokens are of their client alone')
+def _(s):
+    tokens = s.tokens(s.p1, redirect_uri='http://127.0.0.1:1000/cb')
+    for client in (s.c1, s.spa):
+        answer = s.refresh(tokens['refresh_token'], client)
+        equal((answer.status, answer.json()['error']), (400, 'invalid_grant'))
+    equal(s.refresh(tokens['refresh_token'], s.p1).status, 200)
+
+
+if __name__ == '__main__':
+    main(Service)

@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  *
  * How access tokens are signed. A key carries exactly one algorithm.
  */
-typedef enum {
+typedef enum
+{
   TESSERA_ALGORITHM_ES256,
   TESSERA_ALGORITHM_EDDSA,
   TESSERA_ALGORITHM_RS256,

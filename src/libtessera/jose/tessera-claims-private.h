@@ -5,8 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* The claim set of a JWT (RFC 7519 §4), carried by libjwt; its .c is the only file that knows libjwt
- * (facts.md). Reference-counted; immutable once shared. */
+/* The claim set of a JWT (RFC 7519 §4), carried by libjwt; its .c is the only file that knows
+ * libjwt (facts.md). Reference-counted; immutable once shared. */
 typedef struct _TesseraClaims TesseraClaims;
 
 #define TESSERA_CLAIMS_MAX_LENGTH 8192
@@ -25,10 +25,13 @@ void tessera_claims_set_strings (TesseraClaims *self, const char *name, const ch
 void tessera_claims_set_array (TesseraClaims *self, const char *name, const char *const *values);
 /* Merges the members of a JSON object; FALSE when @json is no strict object or names a claim in
  * @protected_names. */
-gboolean tessera_claims_merge_json (TesseraClaims *self, const char *json, const char *const *protected_names);
+gboolean tessera_claims_merge_json (TesseraClaims *self,
+                                    const char *json,
+                                    const char *const *protected_names);
 
 gboolean tessera_claims_has (TesseraClaims *self, const char *name);
-const char *tessera_claims_get_string (TesseraClaims *self, const char *name); /* NULL unless a string */
+const char *tessera_claims_get_string (TesseraClaims *self,
+                                       const char *name); /* NULL unless a string */
 /* FALSE unless an integer (D09: no strings, no fractions, no overflow). */
 gboolean tessera_claims_get_int (TesseraClaims *self, const char *name, gint64 *out_value);
 /* A string or an array of strings; NULL for anything else. Owned. */

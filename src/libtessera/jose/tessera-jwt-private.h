@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 
 /* Compact JWS (RFC 7515 §3.1) with a JSON claim set: made and verified by OpenSSL with keys that
  * stay parsed. Only the compact form, only the four algorithms, only the key's own one. */
-typedef struct {
+typedef struct
+{
   char *typ; /* as it stands in the header; NULL when absent */
   char *kid; /* at most 128 characters; NULL when absent */
   TesseraAlgorithm algorithm;

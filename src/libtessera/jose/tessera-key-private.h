@@ -16,7 +16,10 @@ typedef struct _TesseraKey TesseraKey;
 
 TesseraKey *tessera_key_generate (TesseraAlgorithm algorithm, GError **error); /* slow for RSA */
 /* PKCS#8 private or SPKI public PEM. Error: TESSERA_SETUP_ERROR_KEY. */
-TesseraKey *tessera_key_new_from_pem (const char *pem, gssize length, TesseraAlgorithm algorithm, GError **error);
+TesseraKey *tessera_key_new_from_pem (const char *pem,
+                                      gssize length,
+                                      TesseraAlgorithm algorithm,
+                                      GError **error);
 /* A public JWK (RFC 7517) with `alg`; private members and `oct` are refused. */
 TesseraKey *tessera_key_new_from_jwk (const json_t *jwk, GError **error);
 TesseraKey *tessera_key_ref (TesseraKey *self);
@@ -24,7 +27,7 @@ void tessera_key_unref (TesseraKey *self);
 
 const char *tessera_key_get_id (TesseraKey *self); /* kid */
 TesseraAlgorithm tessera_key_get_algorithm (TesseraKey *self);
-gboolean tessera_key_is_private (TesseraKey *self); /* can it sign? */
+gboolean tessera_key_is_private (TesseraKey *self);   /* can it sign? */
 char *tessera_key_dup_private_pem (TesseraKey *self); /* release with tessera_secret_free() */
 char *tessera_key_dup_public_pem (TesseraKey *self);
 json_t *tessera_key_to_jwk (TesseraKey *self); /* public members, use, alg, kid */

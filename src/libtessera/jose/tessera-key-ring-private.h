@@ -13,14 +13,16 @@ G_BEGIN_DECLS
  * existing state. Safe in any thread. */
 typedef struct _TesseraKeyRing TesseraKeyRing;
 
-typedef enum {
+typedef enum
+{
   TESSERA_KEY_NEXT,
   TESSERA_KEY_ACTIVE,
   TESSERA_KEY_RETIRED,
   TESSERA_KEY_REVOKED
 } TesseraKeyState;
 
-typedef struct {
+typedef struct
+{
   TesseraKey *key;
   TesseraKeyState state;
   gint64 created_ms;
@@ -52,10 +54,10 @@ GPtrArray *tessera_key_ring_list (TesseraKeyRing *self); /* TesseraKeyEntry*, ow
 GBytes *tessera_key_ring_dup_jwks (TesseraKeyRing *self, char **out_etag);
 
 /* Blocking (generates a key, writes files). rotate: next becomes active, active becomes retired,
- * another next is made; TESSERA_SETUP_ERROR_TOO_EARLY with the seconds left while next was published
- * for less than @jwks_max_age seconds, unless @now. retire: only a next or retired key is dropped
- * from the JWKS; the active one is refused. revoke: out of the JWKS at once (an active key is
- * replaced by its next). prune: drops retired keys @lifetime_ms after they were retired. */
+ * another next is made; TESSERA_SETUP_ERROR_TOO_EARLY with the seconds left while next was
+ * published for less than @jwks_max_age seconds, unless @now. retire: only a next or retired key is
+ * dropped from the JWKS; the active one is refused. revoke: out of the JWKS at once (an active key
+ * is replaced by its next). prune: drops retired keys @lifetime_ms after they were retired. */
 gboolean tessera_key_ring_rotate (TesseraKeyRing *self,
                                   TesseraAlgorithm algorithm,
                                   gint64 jwks_max_age,

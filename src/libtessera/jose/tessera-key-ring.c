@@ -509,7 +509,7 @@ load (TesseraKeyRing *self, GError **error)
   g_autoptr (json_t) list = tessera_json_parse (text, length, FILE_MAX_SIZE, NULL);
   json_t *rows = json_object_get (list, "keys");
   if (json_integer_value (json_object_get (list, "version")) != RING_VERSION
-      || !json_is_array (rows))
+      || json_array_size (rows) == 0)
     return refuse_list (self, error);
   json_array_foreach (rows, i, row)
     {
@@ -539,19 +539,34 @@ check_directory (TesseraKeyRing *self, gboolean may_create, GError **error)
   return check_access (&status, self->directory, error);
 }
 
-/* Files of ours without the list that names them. */
-static gboolean
-has_leftovers (TesseraKeyRing *self)
+/* Files of ours without the list that names them; owned. */
+static GPtrArray *
+find_leftovers (TesseraKeyRing *self)
 {
+  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GDir) directory = g_dir_open (self->directory, 0, NULL);
   const char *name;
 
   while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
     {
       if (g_str_has_suffix (name, ".pem") || strcmp (name, ROTATION_FILE) == 0)
-        return TRUE;
+        g_ptr_array_add (names, g_strdup (name));
     }
-  return FALSE;
+  return names;
+}
+
+/* The list is gone, but keys are there. Only a first start that was cut off may begin anew: nothing
+ * was ever signed with what it left. */
+static gboolean
+clear_leftovers (TesseraKeyRing *self)
+{
+  g_autoptr (GPtrArray) names = find_leftovers (self);
+
+  if (names->len > 0 && !has_file (self, CREATING_FILE))
+    return FALSE;
+  for (guint i = 0; i < names->len; i++)
+    remove_file (self, g_ptr_array_index (names, i));
+  return TRUE;
 }
 
 static gboolean
@@ -587,7 +602,7 @@ load_or_create (TesseraKeyRing *self,
     return FALSE;
   if (has_file (self, RING_FILE))
     return load (self, error) && tessera_key_ring_ensure (self, algorithm, error);
-  if (!may_create || (has_leftovers (self) && !has_file (self, CREATING_FILE)))
+  if (!may_create || !clear_leftovers (self))
     return refuse (error, TESSERA_SETUP_ERROR_KEY,
                    "%s/%s is missing, but there is state that needs it.", self->directory,
                    RING_FILE);

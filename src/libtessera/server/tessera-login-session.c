@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Sessions of signed-in browsers: looked up, begun and ended through the committing thread. */
+
+#include "server/tessera-login-session-private.h"
+
+#include "grants/tessera-revoker-private.h"
+
+/* A session in use is written at most this often. */
+#define TOUCH_INTERVAL_MS 60000
+
+gboolean
+tessera_login_session_is_cut_off (TesseraEngine *engine,
+                                  const TesseraLogin *login,
+                                  const char *client_id,
+                                  gint64 began_ms)
+{
+  TesseraTokenIdentity identity = {
+    .jti = "",
+    .issued_ms = began_ms,
+    .expires_ms = G_MAXINT64,
+    .subject = login->subject,
+    .client_id = client_id != NULL ? client_id : "",
+    .grant_id = "", /* entries for a subject apply to what people allowed */
+    .session_id = login->session_id,
+    .kid = "",
+  };
+
+  return tessera_deny_list_check (engine->deny_list, &identity);
+}
+
+/* Looking up */
+
+typedef struct
+{
+  TesseraEngine *engine;
+  gint64 now_ms;
+  gint64 idle_ms;
+  TesseraDigest digest;
+  char *client_id;    /* whose consent is wanted, or NULL */
+  char *redirect_uri; /* of that consent */
+  TesseraSession *session;
+  TesseraConsent *consent;
+  TesseraLoginSessionFound found;
+  gpointer data;
+} Lookup;
+
+static void
+lookup_reset (Lookup *self)
+{
+  g_clear_pointer (&self->session, tessera_session_free);
+  g_clear_pointer (&self->consent, tessera_consent_free);
+}
+
+static void
+lookup_free (Lookup *self)
+{
+  lookup_reset (self);
+  g_free (self->client_id);
+  g_free (self->redirect_uri);
+  g_free (self);
+}
+
+static gboolean
+is_good (const Lookup *self)
+{
+  const TesseraSession *session = self->session;
+
+  return self->now_ms < session->expires_ms && self->now_ms - session->last_seen_ms < self->idle_ms
+         && !tessera_login_session_is_cut_off (self->engine, &session->login, NULL,
+                                               session->began_ms);
+}
+
+/* In the committing thread. */
+static gboolean
+run_lookup (gpointer data, TesseraStore *store, GError **error)
+{
+  Lookup *self = data;
+  GError *problem = NULL;
+
+  lookup_reset (self);
+  self->session = tessera_store_lookup_session (store, &self->digest, &problem);
+  if (problem != NULL)
+    {
+      g_propagate_error (error, problem);
+      return FALSE;
+    }
+  if (self->session == NULL)
+    return TRUE;
+  if (!is_good (self))
+    {
+      g_clear_pointer (&self->session, tessera_session_free);
+      return tessera_store_remove_session (store, &self->digest, error);
+    }
+
+  if (self->client_id != NULL)
+    self->consent = tessera_store_lookup_consent (store, self->session->login.subject,
+                                                  self->client_id, self->redirect_uri, &problem);
+  if (problem != NULL)
+    {
+      g_propagate_error (error, problem);
+      return FALSE;
+    }
+  if (self->now_ms - self->session->last_seen_ms >= MIN (TOUCH_INTERVAL_MS, self->idle_ms / 2))
+    return tessera_store_touch_session (store, &self->digest, self->now_ms, error);
+  return TRUE;
+}
+
+static void
+on_lookup_done (gpointer data, const GError *error)
+{
+  Lookup *self = data;
+
+  self->found (self->data, g_steal_pointer (&self->session), g_steal_pointer (&self->consent),
+               error);
+  lookup_free (self);
+}
+
+void
+tessera_login_session_lookup (TesseraEngine *engine,
+                              const char *cookie,
+                              TesseraAuthorizationRequest *consent_for,
+                              TesseraLoginSessionFound found,
+                              gpointer data)
+{
+  Lookup *self;
+
+  if (cookie == NULL)
+    {
+      found (data, NULL, NULL, NULL);
+      return;
+    }
+
+  self = g_new0 (Lookup, 1);
+  self->engine = engine;
+  self->now_ms = tessera_clock_get_ms (engine->clock);
+  self->idle_ms = engine->settings->session_idle * G_GINT64_CONSTANT (1000);
+  self->digest = tessera_digest (cookie, -1);
+  if (consent_for != NULL)
+    {
+      self->client_id = g_strdup (tessera_client_get_id (consent_for->client));
+      self->redirect_uri = g_strdup (consent_for->redirect_uri);
+    }
+  self->found = found;
+  self->data = data;
+  tessera_committer_submit (engine->committer, run_lookup, on_lookup_done, self);
+}
+
+/* Beginning */
+
+typedef struct
+{
+  TesseraSecret *cookie;
+  TesseraSession *session;
+  TesseraDigest replaced[2];
+  guint n_replaced;
+  TesseraLoginSessionBegun begun;
+  gpointer data;
+} Begin;
+
+static void
+begin_free (Begin *self)
+{
+  tessera_secret_free (self->cookie);
+  tessera_session_free (self->session);
+  g_free (self);
+}
+
+static gboolean
+run_begin (gpointer data, TesseraStore *store, GError **error)
+{
+  Begin *self = data;
+
+  for (guint i = 0; i < self->n_replaced; i++)
+    if (!tessera_store_remove_session (store, &self->replaced[i], error))
+      return FALSE;
+  return tessera_store_put_session (store, self->session, error);
+}
+
+static void
+on_begin_done (gpointer data, const GError *error)
+{
+  Begin *self = data;
+
+  self->begun (self->data, self->cookie, self->session, error);
+  begin_free (self);
+}
+
+static TesseraSession *
+session_new (TesseraEngine *engine,
+             const char *cookie,
+             const char *subject,
+             const char *acr,
+             const char *amr)
+{
+  TesseraSession *self = g_new0 (TesseraSession, 1);
+  gint64 now_ms = tessera_clock_get_ms (engine->clock);
+
+  self->digest = tessera_digest (cookie, -1);
+  self->login.subject = g_strdup (subject);
+  self->login.session_id = tessera_identifier_new ();
+  self->login.auth_time = now_ms / 1000;
+  self->login.acr = g_strdup (acr);
+  self->login.amr = g_strdup (amr);
+  self->began_ms = now_ms;
+  self->last_seen_ms = now_ms;
+  self->expires_ms = now_ms + engine->settings->session_lifetime * G_GINT64_CONSTANT (1000);
+  return self;
+}
+
+void
+tessera_login_session_begin (TesseraEngine *engine,
+                             const char *subject,
+                             const char *acr,
+                             const char *amr,
+                             const char *replaced_cookie,
+                             const TesseraDigest *replaced,
+                             TesseraLoginSessionBegun begun,
+                             gpointer data)
+{
+  Begin *self = g_new0 (Begin, 1);
+
+  self->cookie = tessera_secret_new ("");
+  self->session = session_new (engine, self->cookie, subject, acr, amr);
+  if (replaced_cookie != NULL)
+    self->replaced[self->n_replaced++] = tessera_digest (replaced_cookie, -1);
+  if (replaced != NULL)
+    self->replaced[self->n_replaced++] = *replaced;
+  self->begun = begun;
+  self->data = data;
+  tessera_committer_submit (engine->committer, run_begin, on_begin_done, self);
+}
+
+/* Ending */
+
+typedef struct
+{
+  TesseraEngine *engine;
+  TesseraSession *session;
+  TesseraLoginSessionEnded ended;
+  gpointer data;
+} End;
+
+static void
+end_finish (End *self, const GError *error)
+{
+  self->ended (self->data, error);
+  tessera_session_free (self->session);
+  g_free (self);
+}
+
+static void
+on_revoked (gpointer data, gboolean revoked, const GError *error)
+{
+  end_finish (data, error);
+}
+
+static gboolean
+run_end (gpointer data, TesseraStore *store, GError **error)
+{
+  End *self = data;
+
+  return tessera_store_remove_session (store, &self->session->digest, error);
+}
+
+static void
+on_end_done (gpointer data, const GError *error)
+{
+  End *self = data;
+  TesseraRevocationOrder order = {
+    .kind = TESSERA_REVOCATION_KIND_SESSION,
+    .value = self->session->login.session_id,
+    .cause = TESSERA_REVOCATION_CAUSE_LOGOUT,
+  };
+
+  if (error != NULL)
+    {
+      end_finish (self, error);
+      return;
+    }
+  tessera_revoker_revoke (self->engine, &order, on_revoked, self);
+}
+
+void
+tessera_login_session_end (TesseraEngine *engine,
+                           const TesseraSession *session,
+                           TesseraLoginSessionEnded ended,
+                           gpointer data)
+{
+  End *self = g_new0 (End, 1);
+
+  self->engine = engine;
+  self->session = tessera_session_copy (session);
+  self->ended = ended;
+  self->data = data;
+  tessera_committer_submit (engine->committer, run_end, on_end_done, self);
+}

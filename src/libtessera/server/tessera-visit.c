@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One request of a person's browser: which transaction it belongs to, who is signed in, and what is
+ * due next (RFC 9700 §4.7 for the bindings; OpenID Connect Core §3.1.2.1 for prompt and max_age).
+ */
+
+#include "server/tessera-visit-private.h"
+
+#include "base/tessera-uri-private.h"
+#include "model/tessera-client-private.h"
+#include "model/tessera-scope-private.h"
+
+#include <string.h>
+
+/* A button may be pressed twice within this time. */
+#define REPEAT_MS 60000
+
+TesseraVisit *
+tessera_visit_new (TesseraInteraction *interaction, TesseraExchange *exchange)
+{
+  TesseraVisit *self = g_new0 (TesseraVisit, 1);
+
+  self->server = g_object_ref (interaction->server);
+  self->interaction = interaction;
+  self->engine = tessera_server_get_engine (interaction->server);
+  self->exchange = tessera_exchange_ref (exchange);
+  self->browser = tessera_cookie_dup (TESSERA_COOKIE_BROWSER, exchange, self->engine->settings);
+  return self;
+}
+
+void
+tessera_visit_free (TesseraVisit *self)
+{
+  if (self == NULL)
+    return;
+
+  g_clear_pointer (&self->form, tessera_params_free);
+  g_clear_pointer (&self->request, tessera_authorization_request_unref);
+  g_clear_pointer (&self->transaction, tessera_transaction_unref);
+  g_clear_pointer (&self->session, tessera_session_free);
+  g_clear_pointer (&self->consent, tessera_consent_free);
+  tessera_secret_free (self->browser);
+  tessera_exchange_unref (self->exchange);
+  g_object_unref (self->server);
+  g_free (self);
+}
+
+/* Who is signed in */
+
+static void
+on_session_found (gpointer data,
+                  TesseraSession *session,
+                  TesseraConsent *consent,
+                  const GError *error)
+{
+  TesseraVisit *self = data;
+
+  g_clear_pointer (&self->session, tessera_session_free);
+  g_clear_pointer (&self->consent, tessera_consent_free);
+  self->session = session;
+  self->consent = consent;
+  if (error != NULL)
+    tessera_visit_respond_error (self, error);
+  else
+    self->next (self);
+}
+
+void
+tessera_visit_load_session (TesseraVisit *self, TesseraVisitStep next)
+{
+  g_autoptr (TesseraSecret) cookie
+      = tessera_cookie_dup (TESSERA_COOKIE_SESSION, self->exchange, self->engine->settings);
+
+  self->next = next;
+  tessera_login_session_lookup (self->engine, cookie, self->request, on_session_found, self);
+}
+
+/* Did the person sign in for this very transaction? */
+static gboolean
+has_just_logged_in (TesseraVisit *self)
+{
+  return self->transaction != NULL && self->session != NULL
+         && g_strcmp0 (self->transaction->session_id, self->session->login.session_id) == 0;
+}
+
+gboolean
+tessera_visit_needs_login (TesseraVisit *self)
+{
+  gint64 now = tessera_clock_get_seconds (self->engine->clock);
+
+  if (self->session == NULL)
+    return TRUE;
+  if (has_just_logged_in (self) || self->request == NULL)
+    return FALSE;
+  if (self->request->prompt & TESSERA_PROMPT_LOGIN)
+    return TRUE;
+  return self->request->max_age >= 0
+         && now - self->session->login.auth_time > self->request->max_age;
+}
+
+static gboolean
+was_allowed_before (TesseraVisit *self)
+{
+  return self->consent != NULL
+         && tessera_scope_is_subset (self->request->scope, self->consent->scope)
+         && tessera_scope_is_subset (self->request->resources, self->consent->resources);
+}
+
+gboolean
+tessera_visit_needs_consent (TesseraVisit *self)
+{
+  TesseraClient *client = self->request->client;
+
+  if (self->request->prompt & TESSERA_PROMPT_CONSENT)
+    return TRUE;
+  if ((self->request->prompt & TESSERA_PROMPT_SELECT_ACCOUNT) && !has_just_logged_in (self))
+    return TRUE;
+  /* Whoever cannot prove to be the client is asked for each time (RFC 8252 §8.6). */
+  if (!tessera_client_is_confidential (client))
+    return TRUE;
+  return !tessera_client_is_first_party (client) && !was_allowed_before (self);
+}
+
+gboolean
+tessera_visit_is_cut_off (TesseraVisit *self)
+{
+  return tessera_login_session_is_cut_off (self->engine, &self->session->login,
+                                           tessera_client_get_id (self->request->client),
+                                           self->request->began_ms);
+}
+
+/* Tokens of forms */
+
+static void
+append_part (GString *text, const char *part)
+{
+  g_string_append_printf (text, "%" G_GSIZE_FORMAT ":%s", part != NULL ? strlen (part) : 0,
+                          part != NULL ? part : "");
+}
+
+char *
+tessera_visit_dup_csrf (TesseraVisit *self, const char *purpose)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *fingerprint = NULL;
+  gboolean is_login = g_str_equal (purpose, "login");
+  gboolean is_logout = g_str_equal (purpose, "logout");
+  TesseraDigest digest;
+
+  if (self->request != NULL)
+    fingerprint = tessera_authorization_request_dup_fingerprint (self->request);
+  append_part (text, purpose);
+  append_part (text, is_logout ? NULL : self->browser);
+  append_part (text, self->transaction != NULL ? self->transaction->id : NULL);
+  append_part (text, fingerprint);
+  /* Who decides; at the login nobody does yet, and a second click must still fit. */
+  append_part (text, self->session != NULL && !is_login ? self->session->login.subject : NULL);
+  append_part (text, self->session != NULL && !is_login ? self->session->login.session_id : NULL);
+  digest
+      = tessera_hmac (self->interaction->key, sizeof self->interaction->key, text->str, text->len);
+  memset (text->str, 0, text->len);
+  return tessera_base64url_encode (digest.bytes, sizeof digest.bytes);
+}
+
+gboolean
+tessera_visit_check_csrf (TesseraVisit *self, const char *purpose)
+{
+  const char *presented = tessera_params_get (self->form, "csrf");
+  g_autofree char *expected = tessera_visit_dup_csrf (self, purpose);
+
+  return presented != NULL && tessera_secret_equal (presented, expected);
+}
+
+/* Answers */
+
+char *
+tessera_visit_dup_path (TesseraVisit *self, const char *path, const char *more)
+{
+  const char *base = self->engine->settings->issuer_path;
+
+  if (self->transaction == NULL)
+    return g_strconcat (base, path, more != NULL ? "?" : "", more, NULL);
+  return g_strconcat (base, path, "?t=", self->transaction->id, more != NULL ? "&" : "", more,
+                      NULL);
+}
+
+TesseraValues *
+tessera_visit_make_values (TesseraVisit *self)
+{
+  TesseraValues *values = tessera_values_new ();
+  g_autofree char *host = tessera_uri_dup_display (self->engine->settings->issuer);
+
+  tessera_values_set (values, "host", host);
+  tessera_values_set (values, "request_id", self->exchange->request_id);
+  if (self->request != NULL)
+    {
+      const char *name = tessera_client_get_name (self->request->client);
+
+      if (name == NULL || *name == '\0')
+        name = tessera_client_get_id (self->request->client);
+      tessera_values_set (values, "client", name);
+    }
+  if (self->session != NULL)
+    tessera_values_set (values, "subject", self->session->login.subject);
+  if (self->transaction != NULL)
+    tessera_values_set (values, "transaction", self->transaction->id);
+  return values;
+}
+
+void
+tessera_visit_respond_page (TesseraVisit *self,
+                            guint status,
+                            const char *page,
+                            TesseraValues *values)
+{
+  g_autoptr (TesseraVisit) visit = self;
+  g_autoptr (TesseraValues) all = values != NULL ? values : tessera_visit_make_values (self);
+  TesseraPages *pages = self->interaction->pages;
+  const char *ui_locales = self->request != NULL ? self->request->ui_locales : NULL;
+  char *html
+      = tessera_pages_render (pages, page, all, self->engine->settings->issuer_path,
+                              tessera_pages_choose_translation (pages, self->exchange, ui_locales));
+
+  tessera_server_render_page (self->server, page, self->exchange, &html);
+  tessera_pages_respond (self->exchange, status, html);
+}
+
+void
+tessera_visit_respond_redirect (TesseraVisit *self, const char *path)
+{
+  tessera_exchange_redirect (self->exchange, path);
+  tessera_visit_free (self);
+}
+
+static void
+log_refusal (TesseraVisit *self, const char *rule)
+{
+  g_autoptr (GError) error = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_ACCESS_DENIED,
+                                                  "The form does not belong to this browser.");
+  g_auto (TesseraExplanation) explanation = { 0 };
+
+  tessera_explanation_set (&explanation, rule, NULL, NULL);
+  tessera_exchange_log_refusal (self->exchange, error, &explanation);
+}
+
+void
+tessera_visit_respond_forbidden (TesseraVisit *self, const char *rule, const char *again)
+{
+  TesseraValues *values = tessera_visit_make_values (self);
+
+  log_refusal (self, rule);
+  tessera_values_set (values, "again", again);
+  tessera_visit_respond_page (self, 403, "forbidden", values);
+}
+
+static void
+respond_cookies (TesseraVisit *self)
+{
+  log_refusal (self, "cookie");
+  tessera_visit_respond_page (self, 403, "cookies", NULL);
+}
+
+static void
+respond_expired (TesseraVisit *self)
+{
+  gboolean is_post = self->form != NULL;
+
+  tessera_visit_respond_page (self, is_post ? 403 : 400, "expired", NULL);
+}
+
+void
+tessera_visit_respond_error (TesseraVisit *self, const GError *error)
+{
+  g_autoptr (TesseraVisit) visit = self;
+
+  tessera_exchange_log_refusal (self->exchange, error, NULL);
+  tessera_interaction_show_error (self->interaction, self->exchange, error);
+}
+
+/* Transactions */
+
+/* A browser that posts from another site sends no cookie (SameSite=Lax); a new one would take the
+ * place of the one it has. So that transaction is claimed by the request that follows. */
+void
+tessera_visit_make_browser_known (TesseraVisit *self)
+{
+  if (self->browser != NULL || g_str_equal (self->exchange->method, "POST"))
+    return;
+
+  self->browser = tessera_secret_new ("");
+  tessera_cookie_set (TESSERA_COOKIE_BROWSER, self->exchange, self->engine->settings,
+                      self->browser);
+}
+
+static void
+add_transaction (TesseraVisit *self)
+{
+  TesseraTransaction *transaction
+      = tessera_transaction_table_add (self->interaction->transactions, self->request,
+                                       self->browser, tessera_clock_get_ms (self->engine->clock));
+
+  g_clear_pointer (&self->transaction, tessera_transaction_unref);
+  self->transaction = tessera_transaction_ref (transaction);
+}
+
+void
+tessera_visit_begin_transaction (TesseraVisit *self)
+{
+  g_autofree char *path = NULL;
+
+  tessera_visit_make_browser_known (self);
+  add_transaction (self);
+  path = tessera_visit_dup_path (self,
+                                 tessera_visit_needs_login (self)
+                                     ? self->engine->settings->login_path
+                                     : self->engine->settings->consent_path,
+                                 NULL);
+  tessera_visit_respond_redirect (self, path);
+}
+
+static TesseraAuthorizationRequest *
+copy_request (TesseraAuthorizationRequest *request, gint64 now_ms)
+{
+  TesseraAuthorizationRequest *copy = tessera_authorization_request_new (request->client);
+
+  copy->redirect_uri = g_strdup (request->redirect_uri);
+  copy->redirect_uri_was_sent = request->redirect_uri_was_sent;
+  copy->state = g_strdup (request->state);
+  copy->scope = g_strdup (request->scope);
+  copy->resources = g_strdup (request->resources);
+  copy->code_challenge = g_strdup (request->code_challenge);
+  copy->prompt = request->prompt;
+  copy->max_age = request->max_age;
+  copy->login_hint = g_strdup (request->login_hint);
+  copy->ui_locales = g_strdup (request->ui_locales);
+  copy->began_ms = now_ms;
+  return copy;
+}
+
+/* What the application was registered as when the request was checked must still be so. */
+static gboolean
+client_is_unchanged (TesseraVisit *self)
+{
+  TesseraClient *client = self->request->client;
+  g_autoptr (TesseraClient) registered
+      = tessera_client_registry_lookup (self->engine->clients, tessera_client_get_id (client));
+  g_autofree char *before = NULL, *now = NULL;
+
+  if (registered == client)
+    return TRUE;
+  if (registered == NULL)
+    return FALSE;
+
+  before = tessera_client_dup_fingerprint (client);
+  now = tessera_client_dup_fingerprint (registered);
+  return g_str_equal (before, now);
+}
+
+void
+tessera_visit_restart (TesseraVisit *self)
+{
+  g_autoptr (TesseraAuthorizationRequest) request = NULL;
+  g_autofree char *path = NULL;
+
+  if (!client_is_unchanged (self))
+    {
+      respond_expired (self);
+      return;
+    }
+
+  request = copy_request (self->request, tessera_clock_get_ms (self->engine->clock));
+  tessera_authorization_request_unref (self->request);
+  self->request = g_steal_pointer (&request);
+  add_transaction (self);
+  self->transaction->was_restarted = TRUE;
+  path = tessera_visit_dup_path (self, self->engine->settings->login_path, NULL);
+  tessera_visit_respond_redirect (self, path);
+}
+
+/* Sets the cookie, and comes back to see whether it was kept. */
+static void
+ask_for_cookie (TesseraVisit *self)
+{
+  g_autofree char *path
+      = tessera_visit_dup_path (self, self->engine->settings->login_path, "cookie=1");
+
+  tessera_visit_make_browser_known (self);
+  tessera_visit_respond_redirect (self, path);
+}
+
+/* The first request after a POST from another site. FALSE when it ended in an answer. */
+static gboolean
+claim (TesseraVisit *self, gboolean was_asked_before)
+{
+  if (self->browser != NULL)
+    {
+      tessera_transaction_claim (self->transaction, self->browser);
+      return TRUE;
+    }
+
+  if (was_asked_before)
+    respond_cookies (self);
+  else
+    ask_for_cookie (self);
+  return FALSE;
+}
+
+static gboolean
+check_browser (TesseraVisit *self, gboolean was_asked_before)
+{
+  if (self->transaction != NULL && !self->transaction->is_claimed && self->form == NULL)
+    return claim (self, was_asked_before);
+  if (self->browser == NULL && (self->transaction != NULL || self->form != NULL))
+    {
+      respond_cookies (self);
+      return FALSE;
+    }
+  if (self->transaction != NULL
+      && !tessera_transaction_belongs_to (self->transaction, self->browser))
+    {
+      tessera_visit_respond_forbidden (self, "browser", NULL);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+find_transaction (TesseraVisit *self, const char *id, gboolean needs_transaction)
+{
+  TesseraTransaction *transaction = NULL;
+
+  if (id != NULL)
+    transaction = tessera_transaction_table_lookup (self->interaction->transactions, id);
+  if (transaction != NULL)
+    {
+      self->transaction = tessera_transaction_ref (transaction);
+      self->request = tessera_authorization_request_ref (transaction->request);
+      tessera_exchange_set_client_id (self->exchange,
+                                      tessera_client_get_id (self->request->client));
+    }
+  return transaction != NULL || (id == NULL && !needs_transaction);
+}
+
+gboolean
+tessera_visit_read_form (TesseraVisit *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!g_str_equal (self->exchange->method, "POST"))
+    return TRUE;
+
+  self->form = tessera_exchange_parse_form (self->exchange, &error);
+  if (self->form != NULL && tessera_params_check_repeats (self->form, &error))
+    return TRUE;
+  tessera_visit_respond_error (self, error);
+  return FALSE;
+}
+
+/* Is the transaction still waiting for a person? FALSE when that ended in an answer. */
+static gboolean
+check_waiting (TesseraVisit *self)
+{
+  if (self->transaction == NULL)
+    return TRUE;
+  if (tessera_answer_relay_has_begun (self->transaction->relay))
+    {
+      /* Pressing the same button again is seen to where the answer is given. */
+      if (self->form != NULL)
+        return TRUE;
+      tessera_visit_respond_page (self, 200, "finished", NULL);
+      return FALSE;
+    }
+  if (!tessera_transaction_is_expired (self->transaction,
+                                       tessera_clock_get_ms (self->engine->clock)))
+    return TRUE;
+
+  tessera_visit_restart (self);
+  return FALSE;
+}
+
+TesseraVisit *
+tessera_visit_open (TesseraInteraction *interaction,
+                    TesseraExchange *exchange,
+                    gboolean needs_transaction)
+{
+  TesseraVisit *self = tessera_visit_new (interaction, exchange);
+  g_autoptr (TesseraParams) query = tessera_exchange_parse_query (exchange, NULL);
+  const char *id = query != NULL ? tessera_params_get (query, "t") : NULL;
+  gboolean was_asked_before = query != NULL && tessera_params_get (query, "cookie") != NULL;
+  gboolean is_found;
+
+  /* Nothing else is taken from the address: whatever it carries is ignored (threats.md A22, A39).
+   */
+  self->wants_switch = query != NULL && tessera_params_get (query, "other") != NULL;
+  if (!tessera_visit_read_form (self))
+    return NULL;
+  if (id == NULL && self->form != NULL)
+    id = tessera_params_get (self->form, "t");
+
+  is_found = find_transaction (self, id, needs_transaction);
+  if (!check_browser (self, was_asked_before))
+    return NULL;
+  if (!is_found)
+    {
+      respond_expired (self);
+      return NULL;
+    }
+  return check_waiting (self) ? self : NULL;
+}
+
+/* The end */
+
+/* Somebody pressed a button again: the same answer again, or a page that says so. FALSE when this
+ * is the first time. */
+static gboolean
+join_answer (TesseraVisit *self, gboolean allowed)
+{
+  TesseraTransaction *transaction = self->transaction;
+  gint64 now_ms = tessera_clock_get_ms (self->engine->clock);
+
+  if (transaction == NULL || !tessera_answer_relay_has_begun (transaction->relay))
+    return FALSE;
+  if (transaction->was_allowed != allowed || now_ms - transaction->finished_ms >= REPEAT_MS)
+    {
+      tessera_visit_respond_page (self, 200, "finished", NULL);
+      return TRUE;
+    }
+
+  tessera_answer_relay_join (transaction->relay, self->exchange);
+  tessera_visit_free (self);
+  return TRUE;
+}
+
+/* The exchange to answer: the visit's own, or one that answers for everybody who asks the same. */
+static TesseraExchange *
+begin_answer (TesseraVisit *self, gboolean allowed)
+{
+  if (self->transaction == NULL)
+    return tessera_exchange_ref (self->exchange);
+
+  tessera_transaction_finish (self->transaction, allowed,
+                              tessera_clock_get_ms (self->engine->clock));
+  return tessera_answer_relay_begin (self->transaction->relay, self->exchange);
+}
+
+void
+tessera_visit_approve (TesseraVisit *self)
+{
+  g_autoptr (TesseraVisit) visit = NULL;
+  g_autoptr (TesseraExchange) exchange = NULL;
+
+  if (join_answer (self, TRUE))
+    return;
+
+  visit = self;
+  exchange = begin_answer (self, TRUE);
+  tessera_authorization_endpoint_approve (self->engine, exchange, self->request,
+                                          &self->session->login);
+}
+
+void
+tessera_visit_refuse (TesseraVisit *self, TesseraError code, const char *static_message)
+{
+  g_autoptr (GError) error = g_error_new_literal (TESSERA_ERROR, code, static_message);
+  g_autoptr (TesseraVisit) visit = NULL;
+  g_autoptr (TesseraExchange) exchange = NULL;
+
+  if (join_answer (self, FALSE))
+    return;
+
+  visit = self;
+  exchange = begin_answer (self, FALSE);
+  tessera_authorization_endpoint_refuse (self->engine, exchange, self->request, error, NULL);
+}

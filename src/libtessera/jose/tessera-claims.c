@@ -116,14 +116,17 @@ tessera_claims_set_int (TesseraClaims *self, const char *name, gint64 value)
 void
 tessera_claims_set_strings (TesseraClaims *self, const char *name, const char *const *values)
 {
-  json_t *array;
-
   if (values[0] != NULL && values[1] == NULL)
-    {
-      tessera_claims_set_string (self, name, values[0]);
-      return;
-    }
-  array = json_array ();
+    tessera_claims_set_string (self, name, values[0]);
+  else
+    tessera_claims_set_array (self, name, values);
+}
+
+void
+tessera_claims_set_array (TesseraClaims *self, const char *name, const char *const *values)
+{
+  json_t *array = json_array ();
+
   for (guint i = 0; values[i] != NULL; i++)
     json_array_append_new (array, json_string (values[i]));
   set_json (self, name, array);

@@ -9,7 +9,6 @@
 #include <glib/gstdio.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -333,14 +332,7 @@ tesserad_listener_has_waiting (TesseradListener *self)
 void
 tesserad_listener_shut (TesseradListener *self)
 {
-  int silent = eventfd (0, EFD_CLOEXEC);
-
   remove_own_file (self);
-  /* Not shutdown(2): that would end a socket which systemd keeps for the next start. Closing it
-   * under libsoup's source would leave that with a bad descriptor, so a silent one takes its
-   * number. */
-  if (silent < 0)
-    return;
-  dup3 (silent, g_socket_get_fd (self->socket), O_CLOEXEC);
-  close (silent);
+  if (!self->passed) /* closing systemd's would not close it, and shutting it down would end it */
+    g_socket_close (self->socket, NULL);
 }

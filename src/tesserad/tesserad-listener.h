@@ -24,7 +24,7 @@ gboolean tesserad_listener_is_exposed (TesseradListener *self);
 /* Are connections waiting to be accepted? Not asked of systemd's sockets: who waits there is served
  * by the next start. */
 gboolean tesserad_listener_has_waiting (TesseradListener *self);
-/* From now on nobody can connect; the main loop's source stays valid and silent. */
+/* From now on nobody can connect, or, with a socket of systemd, everybody waits. */
 void tesserad_listener_shut (TesseradListener *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseradListener, tesserad_listener_free)

@@ -25,6 +25,13 @@ clean_environment (void)
     g_unsetenv (unwanted[i]);
 }
 
+/* GnuTLS would go down to TLS 1.0, and glib-networking has no other way to say so. */
+static void
+forbid_old_tls (void)
+{
+  g_setenv ("G_TLS_GNUTLS_PRIORITY", "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", TRUE);
+}
+
 /* One descriptor a connection: as many as the administrator allows. */
 static void
 raise_descriptor_limit (void)
@@ -43,6 +50,7 @@ tesserad_process_harden (void)
   const struct rlimit none = { 0, 0 };
 
   clean_environment ();
+  forbid_old_tls ();
   umask (0077);
   /* Both signals kill by default; we want the error of the write instead. */
   signal (SIGPIPE, SIG_IGN);

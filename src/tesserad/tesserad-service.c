@@ -3,6 +3,7 @@
 
 #include "tesserad-service.h"
 
+#include "tesserad-acceptor.h"
 #include "tesserad-listener.h"
 #include "tesserad-notify.h"
 
@@ -27,6 +28,7 @@ struct _TesseradService
   TesseraServer *server;
   GPtrArray *fronts;    /* Front* */
   GPtrArray *listeners; /* TesseradListener* */
+  GPtrArray *acceptors; /* TesseradAcceptor*, one a listener */
   GHashTable *busy;     /* SoupServerMessage* whose head has come and whose answer has not gone */
   GMainLoop *loop;
   gboolean stopping;
@@ -50,6 +52,7 @@ tesserad_service_new (const char *configuration_file)
   self->file = g_strdup (configuration_file);
   self->fronts = g_ptr_array_new_with_free_func ((GDestroyNotify) front_free);
   self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) tesserad_listener_free);
+  self->acceptors = g_ptr_array_new_with_free_func ((GDestroyNotify) tesserad_acceptor_free);
   self->busy = g_hash_table_new (NULL, NULL);
   self->loop = g_main_loop_new (NULL, FALSE);
   return self;
@@ -58,6 +61,7 @@ tesserad_service_new (const char *configuration_file)
 void
 tesserad_service_free (TesseradService *self)
 {
+  g_clear_pointer (&self->acceptors, g_ptr_array_unref);
   g_clear_pointer (&self->fronts, g_ptr_array_unref);
   g_clear_object (&self->server);
   g_clear_pointer (&self->listeners, g_ptr_array_unref);
@@ -154,6 +158,8 @@ front_new (TesseradService *self, const TesseradListenerSettings *settings, GErr
   g_autoptr (SoupServer) soup = soup_server_new (NULL, NULL);
   Front *front = NULL;
 
+  if (!tesserad_acceptor_prepare (soup, error))
+    return NULL;
   if (settings->certificate != NULL
       && !tessera_set_tls_files (soup, settings->certificate, settings->private_key, NULL, error))
     return NULL;
@@ -184,24 +190,21 @@ get_front (TesseradService *self, const TesseradListenerSettings *settings, GErr
   return front_new (self, settings, error);
 }
 
-static gboolean
-listen_all (TesseradService *self, Front *front, GPtrArray *opened, GError **error)
+static void
+serve (TesseradService *self, Front *front, GPtrArray *opened)
 {
-  SoupServerListenOptions options = front->certificate != NULL ? SOUP_SERVER_LISTEN_HTTPS : 0;
-
   while (opened->len > 0)
     {
       TesseradListener *listener = g_ptr_array_steal_index (opened, 0);
 
       g_ptr_array_add (self->listeners, listener);
-      if (!soup_server_listen_socket (front->soup, tesserad_listener_get_socket (listener), options,
-                                      error))
-        return FALSE;
+      g_ptr_array_add (self->acceptors,
+                       tesserad_acceptor_new (tesserad_listener_get_socket (listener), front->soup,
+                                              front->certificate != NULL));
       if (tesserad_listener_is_exposed (listener) && front->certificate == NULL)
         g_warning ("%s is reachable from other machines without TLS: put a TLS proxy before it",
                    tesserad_listener_get_description (listener));
     }
-  return TRUE;
 }
 
 static gboolean
@@ -219,7 +222,10 @@ open_listener (TesseradService *self, const TesseradListenerSettings *settings, 
       return FALSE;
     }
   front = get_front (self, settings, error);
-  return front != NULL && listen_all (self, front, opened, error);
+  if (front == NULL)
+    return FALSE;
+  serve (self, front, opened);
+  return TRUE;
 }
 
 static gboolean
@@ -364,6 +370,25 @@ has_waiting (TesseradService *self)
   return FALSE;
 }
 
+static guint
+count_handshakes (TesseradService *self)
+{
+  guint count = 0;
+
+  for (guint i = 0; i < self->acceptors->len; i++)
+    count += tesserad_acceptor_count_handshakes (g_ptr_array_index (self->acceptors, i));
+  return count;
+}
+
+static void
+shut_listeners (TesseradService *self)
+{
+  for (guint i = 0; i < self->acceptors->len; i++)
+    tesserad_acceptor_stop (g_ptr_array_index (self->acceptors, i));
+  for (guint i = 0; i < self->listeners->len; i++)
+    tesserad_listener_shut (g_ptr_array_index (self->listeners, i));
+}
+
 /* Accepts who has connected already, then nobody any more, then finishes what was asked. */
 static void
 drain (TesseradService *self)
@@ -373,12 +398,11 @@ drain (TesseradService *self)
 
   while (has_waiting (self) && g_get_monotonic_time () < deadline)
     g_main_context_iteration (NULL, FALSE);
-  for (guint i = 0; i < self->listeners->len; i++)
-    tesserad_listener_shut (g_ptr_array_index (self->listeners, i));
-
+  shut_listeners (self);
   do
     g_main_context_iteration (NULL, TRUE);
-  while ((g_hash_table_size (self->busy) > 0 || g_main_context_pending (NULL))
+  while ((g_hash_table_size (self->busy) > 0 || count_handshakes (self) > 0
+          || g_main_context_pending (NULL))
          && g_get_monotonic_time () < deadline);
   g_source_remove (step);
 
@@ -387,28 +411,16 @@ drain (TesseradService *self)
                STOP_SECONDS);
 }
 
-/* soup_server_disconnect() while a TLS handshake is under way uses freed memory in the libsoup that
- * we support. So such a front is left to the end of the process, which closes its connections too.
- */
 static void
 close_fronts (TesseradService *self)
 {
-  static GPtrArray *left_to_the_end = NULL;
-
   for (guint i = 0; i < self->fronts->len; i++)
     {
       Front *front = g_ptr_array_index (self->fronts, i);
 
       g_signal_handlers_disconnect_by_data (front->soup, self);
-      if (front->certificate == NULL)
-        {
-          tessera_server_detach (self->server, front->soup);
-          soup_server_disconnect (front->soup);
-          continue;
-        }
-      if (left_to_the_end == NULL)
-        left_to_the_end = g_ptr_array_new ();
-      g_ptr_array_add (left_to_the_end, g_object_ref (front->soup));
+      tessera_server_detach (self->server, front->soup);
+      soup_server_disconnect (front->soup);
     }
 }
 

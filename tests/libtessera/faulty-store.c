@@ -66,6 +66,18 @@ faulty_put_high_water (TesseraStore *store, gint64 high_water_ms, GError **error
 }
 
 static gboolean
+faulty_put_longest_lifetime (TesseraStore *store, gint64 lifetime_ms, GError **error)
+{
+  return tessera_store_put_longest_lifetime (inner (store), lifetime_ms, error);
+}
+
+static gboolean
+faulty_end_session (TesseraStore *store, const char *session_id, GError **error)
+{
+  return tessera_store_end_session (inner (store), session_id, error);
+}
+
+static gboolean
 faulty_put_declared (TesseraStore *store, const char *name, const char *fingerprint, GError **error)
 {
   return tessera_store_put_declared (inner (store), name, fingerprint, error);
@@ -141,6 +153,8 @@ faulty_store_iface_init (TesseraStoreInterface *iface)
   iface->put_declared = faulty_put_declared;
   iface->dup_declared = faulty_dup_declared;
   iface->end_grant = faulty_end_grant;
+  iface->put_longest_lifetime = faulty_put_longest_lifetime;
+  iface->end_session = faulty_end_session;
   iface->end_all = faulty_end_all;
   iface->append_denial = faulty_append_denial;
   iface->foreach_denial = faulty_foreach_denial;

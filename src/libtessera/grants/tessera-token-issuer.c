@@ -36,7 +36,7 @@ check_not_denied (TesseraEngine *engine,
     .session_id = authorization->login.session_id,
   };
 
-  if (!tessera_deny_list_check (engine->deny_list, &identity))
+  if (!tessera_deny_list_check_authorization (engine->deny_list, &identity))
     return TRUE;
   g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_GRANT, "The grant was revoked");
   return FALSE;

@@ -218,6 +218,8 @@ static void
 denial_free (TesseraDenial *denial)
 {
   g_free ((char *) denial->value);
+  g_free ((char *) denial->grant_id);
+  g_free ((char *) denial->client_id);
   g_free (denial);
 }
 
@@ -323,6 +325,17 @@ tessera_memory_store_put_high_water (TesseraStore *store, gint64 high_water_ms, 
   if (high_water_ms <= self->state.high_water_ms)
     return TRUE;
   self->state.high_water_ms = high_water_ms;
+  self->writes++;
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_put_longest_lifetime (TesseraStore *store, gint64 lifetime_ms, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  if (lifetime_ms <= self->state.longest_lifetime_ms)
+    return TRUE;
+  self->state.longest_lifetime_ms = lifetime_ms;
   self->writes++;
   return TRUE;
 }
@@ -451,16 +464,18 @@ tessera_memory_store_end_grant (TesseraStore *store, const char *grant_id, GErro
 
 typedef struct
 {
-  const char *subject;   /* NULL: any */
-  const char *client_id; /* NULL: any */
+  const char *subject;    /* NULL: any */
+  const char *client_id;  /* NULL: any */
+  const char *session_id; /* NULL: any */
   gint64 began_ms;
 } Range;
 
 static gboolean
-range_has (const Range *range, const char *subject, const char *client_id, gint64 began_ms)
+range_has (const Range *range, const TesseraLogin *login, const char *client_id, gint64 began_ms)
 {
   return began_ms <= range->began_ms
-         && (range->subject == NULL || g_strcmp0 (range->subject, subject) == 0)
+         && (range->subject == NULL || g_strcmp0 (range->subject, login->subject) == 0)
+         && (range->session_id == NULL || g_strcmp0 (range->session_id, login->session_id) == 0)
          && (range->client_id == NULL || g_strcmp0 (range->client_id, client_id) == 0);
 }
 
@@ -468,22 +483,22 @@ static gboolean
 code_in_range (gconstpointer row, gconstpointer range)
 {
   const TesseraAuthorizationCode *code = row;
-  return code->redeemed_ms == 0
-         && range_has (range, code->login.subject, code->client_id, code->began_ms);
+  return code->redeemed_ms == 0 && range_has (range, &code->login, code->client_id, code->began_ms);
 }
 
 static gboolean
 session_in_range (gconstpointer row, gconstpointer range)
 {
   const TesseraSession *session = row;
-  return range_has (range, session->login.subject, NULL, session->began_ms);
+  return range_has (range, &session->login, NULL, session->began_ms);
 }
 
 static gboolean
 consent_in_range (gconstpointer row, gconstpointer range)
 {
   const TesseraConsent *consent = row;
-  return range_has (range, consent->subject, consent->client_id, consent->given_ms);
+  const TesseraLogin login = { .subject = consent->subject };
+  return range_has (range, &login, consent->client_id, consent->given_ms);
 }
 
 static void
@@ -496,11 +511,22 @@ end_grants_in_range (TesseraMemoryStore *self, const Range *range)
   while (g_hash_table_iter_next (&iter, NULL, &row))
     {
       const TesseraGrant *grant = row;
-      if (range_has (range, grant->login.subject, grant->client_id, grant->began_ms))
+      if (range_has (range, &grant->login, grant->client_id, grant->began_ms))
         g_ptr_array_add (ids, g_strdup (grant->grant_id));
     }
   for (guint i = 0; i < ids->len; i++)
     tessera_memory_store_end_grant (TESSERA_STORE (self), ids->pdata[i], NULL);
+}
+
+static gboolean
+tessera_memory_store_end_session (TesseraStore *store, const char *session_id, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  Range range = { NULL, NULL, session_id, G_MAXINT64 };
+  end_grants_in_range (self, &range);
+  remove_rows (self, &self->codes, code_in_range, &range);
+  remove_rows (self, &self->sessions, session_in_range, &range);
+  return TRUE;
 }
 
 static gboolean
@@ -511,7 +537,7 @@ tessera_memory_store_end_all (TesseraStore *store,
                               GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  Range range = { subject, client_id, began_ms };
+  Range range = { subject, client_id, NULL, began_ms };
   end_grants_in_range (self, &range);
   remove_rows (self, &self->codes, code_in_range, &range);
   remove_rows (self, &self->consents, consent_in_range, &range);
@@ -746,6 +772,8 @@ tessera_memory_store_append_denial (TesseraStore *store,
   TesseraDenial *copy = g_new (TesseraDenial, 1);
   *copy = *denial;
   copy->value = g_strdup (denial->value);
+  copy->grant_id = g_strdup (denial->grant_id);
+  copy->client_id = g_strdup (denial->client_id);
   copy->generation = ++self->state.generation;
 
   GenerationKey key;
@@ -895,6 +923,7 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->get_counts = tessera_memory_store_get_counts;
   iface->get_state = tessera_memory_store_get_state;
   iface->put_high_water = tessera_memory_store_put_high_water;
+  iface->put_longest_lifetime = tessera_memory_store_put_longest_lifetime;
   iface->put_code = tessera_memory_store_put_code;
   iface->lookup_code = tessera_memory_store_lookup_code;
   iface->redeem_code = tessera_memory_store_redeem_code;
@@ -903,6 +932,7 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->lookup_grant = tessera_memory_store_lookup_grant;
   iface->touch_grant = tessera_memory_store_touch_grant;
   iface->end_grant = tessera_memory_store_end_grant;
+  iface->end_session = tessera_memory_store_end_session;
   iface->end_all = tessera_memory_store_end_all;
   iface->put_refresh_token = tessera_memory_store_put_refresh_token;
   iface->lookup_refresh_token = tessera_memory_store_lookup_refresh_token;

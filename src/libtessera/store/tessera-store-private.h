@@ -28,7 +28,8 @@ typedef enum {
   TESSERA_DENIAL_SUBJECT, /* value: subject, with an instant */
   TESSERA_DENIAL_CLIENT,  /* value: client_id, with an instant */
   TESSERA_DENIAL_ALL,     /* value: "", with an instant */
-  TESSERA_DENIAL_KEY      /* value: kid; for ever */
+  TESSERA_DENIAL_KEY,     /* value: kid; for ever */
+  TESSERA_DENIAL_CLIENT_TOKENS /* value: client_id, with an instant: its tokens without a grant (coalesced) */
 } TesseraDenialKind;
 
 typedef struct {
@@ -37,6 +38,9 @@ typedef struct {
   const char *value;
   gint64 instant_ms;
   gint64 expires_ms; /* when it may be forgotten; G_MAXINT64: never */
+  /* Of a TOKEN, for its share of the limit; else NULL: */
+  const char *grant_id;
+  const char *client_id;
 } TesseraDenial;
 
 typedef void (*TesseraDenialFunc) (const TesseraDenial *denial, gpointer data);
@@ -47,6 +51,7 @@ typedef struct {
   char id[64];          /* random, made with the database */
   guint64 generation;   /* highest so far */
   gint64 high_water_ms; /* highest time seen */
+  gint64 longest_lifetime_ms; /* any access token ever had; not mirrored */
 } TesseraStoreState;
 
 #define TESSERA_TYPE_STORE (tessera_store_get_type ())
@@ -65,7 +70,9 @@ struct _TesseraStoreInterface {
   void (*get_counts) (TesseraStore *self, guint64 *out_writes, guint64 *out_syncs);
 
   gboolean (*get_state) (TesseraStore *self, TesseraStoreState *out_state, GError **error);
+  /* Both only grow. */
   gboolean (*put_high_water) (TesseraStore *self, gint64 high_water_ms, GError **error);
+  gboolean (*put_longest_lifetime) (TesseraStore *self, gint64 lifetime_ms, GError **error);
 
   gboolean (*put_code) (TesseraStore *self, const TesseraAuthorizationCode *code, GError **error);
   TesseraAuthorizationCode *(*lookup_code) (TesseraStore *self, const TesseraDigest *digest, GError **error);
@@ -79,6 +86,8 @@ struct _TesseraStoreInterface {
   gboolean (*touch_grant) (TesseraStore *self, const char *grant_id, gint64 last_used_ms, GError **error);
   /* Ends it with its refresh tokens and codes. Ending what is not there is no error. */
   gboolean (*end_grant) (TesseraStore *self, const char *grant_id, GError **error);
+  /* Ends every grant and unredeemed code of the login @session_id, and the session. */
+  gboolean (*end_session) (TesseraStore *self, const char *session_id, GError **error);
   /* Ends every grant, unredeemed code, session and consent of @subject and of @client_id (NULL: of
    * any) that began at or before @began_ms. Sessions only when @client_id is NULL. */
   gboolean (*end_all) (TesseraStore *self, const char *subject, const char *client_id, gint64 began_ms, GError **error);
@@ -121,6 +130,7 @@ gboolean tessera_store_prune (TesseraStore *self, gint64 now_ms, GError **error)
 void tessera_store_get_counts (TesseraStore *self, guint64 *out_writes, guint64 *out_syncs);
 gboolean tessera_store_get_state (TesseraStore *self, TesseraStoreState *out_state, GError **error);
 gboolean tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError **error);
+gboolean tessera_store_put_longest_lifetime (TesseraStore *self, gint64 lifetime_ms, GError **error);
 gboolean tessera_store_put_code (TesseraStore *self, const TesseraAuthorizationCode *code, GError **error);
 TesseraAuthorizationCode *tessera_store_lookup_code (TesseraStore *self, const TesseraDigest *digest, GError **error);
 gboolean tessera_store_redeem_code (TesseraStore *self, const TesseraDigest *digest, const char *grant_id, gint64 now_ms, GError **error);
@@ -129,6 +139,7 @@ gboolean tessera_store_put_grant (TesseraStore *self, const TesseraGrant *grant,
 TesseraGrant *tessera_store_lookup_grant (TesseraStore *self, const char *grant_id, GError **error);
 gboolean tessera_store_touch_grant (TesseraStore *self, const char *grant_id, gint64 last_used_ms, GError **error);
 gboolean tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **error);
+gboolean tessera_store_end_session (TesseraStore *self, const char *session_id, GError **error);
 gboolean tessera_store_end_all (TesseraStore *self, const char *subject, const char *client_id, gint64 began_ms, GError **error);
 gboolean tessera_store_put_refresh_token (TesseraStore *self, const TesseraRefreshToken *token, GError **error);
 TesseraRefreshToken *tessera_store_lookup_refresh_token (TesseraStore *self, const TesseraDigest *digest, GError **error);

@@ -59,6 +59,12 @@ tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError *
 }
 
 gboolean
+tessera_store_put_longest_lifetime (TesseraStore *self, gint64 lifetime_ms, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_longest_lifetime (self, lifetime_ms, error);
+}
+
+gboolean
 tessera_store_put_code (TesseraStore *self, const TesseraAuthorizationCode *code, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->put_code (self, code, error);
@@ -116,6 +122,12 @@ gboolean
 tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->end_grant (self, grant_id, error);
+}
+
+gboolean
+tessera_store_end_session (TesseraStore *self, const char *session_id, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->end_session (self, session_id, error);
 }
 
 gboolean

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The mirror of the deny-list's state outside the database (design.md §5, threats.md §2). */
+
+#include "store/tessera-mirror-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One line of fixed length, so that it is overwritten in place and within one sector. */
+#define LINE_FORMAT "tessera-mirror 1 %-63s %020" G_GUINT64_FORMAT " %020" G_GINT64_FORMAT "\n"
+#define LINE_LENGTH (17 + 63 + 1 + 20 + 1 + 20 + 1)
+#define SYNC_INTERVAL_US G_USEC_PER_SEC
+
+struct _TesseraMirror
+{
+  char *path;
+  int fd; /* -1: not open */
+  gint64 synced_us;
+  gboolean dirty;
+  gboolean failed; /* said once */
+};
+
+TesseraMirror *
+tessera_mirror_new (const char *path)
+{
+  TesseraMirror *self = g_new0 (TesseraMirror, 1);
+  self->path = g_strdup (path);
+  self->fd = -1;
+  return self;
+}
+
+static void
+sync_now (TesseraMirror *self)
+{
+  self->synced_us = g_get_monotonic_time ();
+  self->dirty = FALSE;
+  if (fdatasync (self->fd) != 0)
+    g_warning ("Cannot sync %s: %s", self->path, g_strerror (errno));
+}
+
+void
+tessera_mirror_free (TesseraMirror *self)
+{
+  if (self == NULL)
+    return;
+  if (self->fd >= 0)
+    {
+      if (self->dirty)
+        sync_now (self);
+      close (self->fd);
+    }
+  g_free (self->path);
+  g_free (self);
+}
+
+static gboolean
+parse_line (const char *line, TesseraStoreState *out_state)
+{
+  g_auto (GStrv) words = g_strsplit_set (line, " \n", -1);
+  g_autoptr (GPtrArray) filled = g_ptr_array_new ();
+  for (char **word = words; *word != NULL; word++)
+    if (**word != '\0')
+      g_ptr_array_add (filled, *word);
+  if (filled->len != 5 || strcmp (filled->pdata[0], "tessera-mirror") != 0
+      || strcmp (filled->pdata[1], "1") != 0)
+    return FALSE;
+
+  g_strlcpy (out_state->id, filled->pdata[2], sizeof out_state->id);
+  return g_ascii_string_to_unsigned (filled->pdata[3], 10, 0, G_MAXUINT64, &out_state->generation,
+                                     NULL)
+         && g_ascii_string_to_signed (filled->pdata[4], 10, 0, G_MAXINT64,
+                                      &out_state->high_water_ms, NULL);
+}
+
+gboolean
+tessera_mirror_load (TesseraMirror *self, TesseraStoreState *out_state, GError **error)
+{
+  g_autofree char *line = NULL;
+  g_autoptr (GError) problem = NULL;
+  gsize length;
+
+  memset (out_state, 0, sizeof *out_state);
+  if (!g_file_get_contents (self->path, &line, &length, &problem))
+    {
+      if (!g_error_matches (problem, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        g_propagate_error (error, g_steal_pointer (&problem));
+      return FALSE;
+    }
+  return length == LINE_LENGTH && strlen (line) == length && parse_line (line, out_state);
+}
+
+static gboolean
+write_line (int fd, const TesseraStoreState *state)
+{
+  char line[LINE_LENGTH + 64];
+  int length = g_snprintf (line, sizeof line, LINE_FORMAT, state->id, state->generation,
+                           state->high_water_ms);
+  return length == LINE_LENGTH && pwrite (fd, line, LINE_LENGTH, 0) == LINE_LENGTH;
+}
+
+static gboolean
+sync_directory (const char *path)
+{
+  g_autofree char *directory = g_path_get_dirname (path);
+  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return FALSE;
+  gboolean synced = fsync (fd) == 0;
+  close (fd);
+  return synced;
+}
+
+gboolean
+tessera_mirror_create (TesseraMirror *self, const TesseraStoreState *state, GError **error)
+{
+  g_autofree char *temporary = g_strconcat (self->path, ".new", NULL);
+
+  if (self->fd >= 0)
+    close (self->fd);
+  self->fd = open (temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (self->fd >= 0 && write_line (self->fd, state) && fsync (self->fd) == 0
+      && g_rename (temporary, self->path) == 0 && sync_directory (self->path))
+    return TRUE;
+
+  int code = errno;
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), "Cannot write %s: %s",
+               self->path, g_strerror (code));
+  return FALSE;
+}
+
+void
+tessera_mirror_save (TesseraMirror *self, const TesseraStoreState *state)
+{
+  if (self->fd < 0)
+    return;
+  if (!write_line (self->fd, state))
+    {
+      if (!self->failed)
+        g_warning ("Cannot write %s: %s", self->path, g_strerror (errno));
+      self->failed = TRUE;
+      return;
+    }
+  self->failed = FALSE;
+  self->dirty = TRUE;
+  if (g_get_monotonic_time () - self->synced_us >= SYNC_INTERVAL_US)
+    sync_now (self);
+}

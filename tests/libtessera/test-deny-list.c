@@ -1,0 +1,825 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The deny-list: every kind of entry, what is durable, what is taken back, and what is forgotten
+ * when. */
+
+#include "base/tessera-error.h"
+#include "base/tessera-secret-private.h"
+#include "faulty-store.h"
+#include "store/tessera-deny-list-private.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define LIFETIME_MS (600 * 1000)
+
+static gint64 offset; /* of the clock */
+static gint warnings;
+
+static GLogWriterOutput
+count_warnings (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+{
+  if ((level & G_LOG_LEVEL_WARNING) == 0)
+    return g_log_writer_default (level, fields, n_fields, NULL);
+  g_atomic_int_inc (&warnings);
+  return G_LOG_WRITER_HANDLED;
+}
+
+/* One server's list, which can be closed and opened again. */
+typedef struct
+{
+  FaultyStore *store;
+  TesseraClock *clock;
+  TesseraDenyList *list;
+  TesseraCommitter *committer;
+  char *directory;
+  char *mirror;
+  guint max_tokens;
+  gboolean rolled_back;
+} Fixture;
+
+static void
+open_list (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  f->clock = tessera_clock_new ();
+  f->list = tessera_deny_list_new (f->clock, f->max_tokens, f->mirror);
+  tessera_deny_list_load (f->list, TESSERA_STORE (f->store), LIFETIME_MS, &f->rolled_back, &error);
+  g_assert_no_error (error);
+  f->committer = tessera_committer_new (TESSERA_STORE (f->store), NULL);
+  tessera_deny_list_attach (f->list, f->committer);
+}
+
+static void
+close_list (Fixture *f)
+{
+  g_clear_pointer (&f->committer, tessera_committer_free);
+  g_clear_pointer (&f->list, tessera_deny_list_free);
+  g_clear_pointer (&f->clock, tessera_clock_unref);
+}
+
+static void
+reopen_list (Fixture *f)
+{
+  close_list (f);
+  open_list (f);
+}
+
+static void
+fixture_set_up (Fixture *f, gconstpointer max_tokens)
+{
+  offset = 0;
+  g_atomic_int_set (&warnings, 0);
+  f->directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
+  f->mirror = g_build_filename (f->directory, "mirror", NULL);
+  f->store = faulty_store_new ();
+  f->max_tokens = GPOINTER_TO_UINT (max_tokens);
+  open_list (f);
+}
+
+static void
+fixture_tear_down (Fixture *f, gconstpointer data)
+{
+  close_list (f);
+  g_object_unref (f->store);
+  g_unlink (f->mirror);
+  g_rmdir (f->directory);
+  g_free (f->mirror);
+  g_free (f->directory);
+}
+
+/* A token issued now. */
+typedef struct
+{
+  char *jti;
+  TesseraTokenIdentity identity;
+} Token;
+
+static Token
+issue (Fixture *f, const char *client_id, const char *subject, const char *grant_id)
+{
+  Token token = { 0 };
+  gint64 now = tessera_clock_get_ms (f->clock);
+  token.jti = tessera_uuid_new (now);
+  token.identity = (TesseraTokenIdentity){ .jti = token.jti,
+                                           .issued_ms = now,
+                                           .expires_ms = now + LIFETIME_MS,
+                                           .subject = subject,
+                                           .client_id = client_id,
+                                           .grant_id = grant_id,
+                                           .session_id = grant_id != NULL ? "sid" : NULL,
+                                           .kid = "kid" };
+  return token;
+}
+
+static void
+token_clear (Token *token)
+{
+  g_clear_pointer (&token->jti, g_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Token, token_clear)
+
+static gboolean
+is_denied (Fixture *f, const Token *token)
+{
+  return tessera_deny_list_check (f->list, &token->identity);
+}
+
+typedef gboolean (*DenyValue) (
+    TesseraDenyList *, TesseraStore *, const char *, guint64 *, GError **);
+
+typedef struct
+{
+  TesseraDenyList *list;
+  const TesseraTokenIdentity *token;
+  DenyValue deny;
+  const char *value;
+  guint64 generation;
+} Denying;
+
+static gboolean
+run_deny (gpointer data, TesseraStore *store, GError **error)
+{
+  Denying *op = data;
+  if (op->token != NULL)
+    return tessera_deny_list_deny_token (op->list, store, op->token, &op->generation, error);
+  if (op->deny != NULL)
+    return op->deny (op->list, store, op->value, &op->generation, error);
+  return tessera_deny_list_deny_all (op->list, store, &op->generation, error);
+}
+
+static guint64
+deny_token (Fixture *f, const Token *token)
+{
+  Denying op = { .list = f->list, .token = &token->identity };
+  g_assert_true (tessera_committer_submit_and_wait (f->committer, run_deny, &op, NULL));
+  return op.generation;
+}
+
+static guint64
+deny (Fixture *f, DenyValue func, const char *value)
+{
+  Denying op = { .list = f->list, .deny = func, .value = value };
+  g_assert_true (tessera_committer_submit_and_wait (f->committer, run_deny, &op, NULL));
+  return op.generation;
+}
+
+static gboolean
+run_nothing (gpointer data, TesseraStore *store, GError **error)
+{
+  return TRUE;
+}
+
+/* Lets the list see that time has passed: it prunes after a batch. */
+static void
+let_prune (Fixture *f)
+{
+  for (guint i = 0; i < 2; i++)
+    g_assert_true (tessera_committer_submit_and_wait (f->committer, run_nothing, NULL, NULL));
+}
+
+static void
+count_row (const TesseraDenial *denial, gpointer data)
+{
+  (*(guint *) data)++;
+}
+
+static guint
+count_rows (Fixture *f)
+{
+  guint rows = 0;
+  g_assert_true (tessera_deny_list_foreach (f->list, 0, count_row, &rows, NULL));
+  return rows;
+}
+
+static void
+test_token (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) denied = issue (f, "c1", "alice", "g1");
+  g_auto (Token) other = issue (f, "c1", "alice", "g1");
+  g_auto (Token) own = issue (f, "c1", "c1", NULL);
+
+  g_assert_false (is_denied (f, &denied));
+  g_assert_cmpuint (deny_token (f, &denied), ==, 1);
+  g_assert_cmpuint (deny_token (f, &own), ==, 2);
+  g_assert_true (is_denied (f, &denied));
+  g_assert_true (is_denied (f, &own));
+  g_assert_false (is_denied (f, &other));
+  g_assert_cmpuint (tessera_deny_list_get_generation (f->list), ==, 2);
+
+  reopen_list (f);
+  g_assert_true (is_denied (f, &denied));
+  g_assert_true (is_denied (f, &own));
+  g_assert_false (is_denied (f, &other));
+  g_assert_false (f->rolled_back);
+}
+
+static void
+test_token_again_does_not_grow (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+
+  deny_token (f, &token);
+  g_assert_cmpuint (deny_token (f, &token), ==, 0);
+  g_assert_cmpuint (count_rows (f), ==, 1);
+  offset += LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS + 2000;
+  let_prune (f);
+  g_assert_cmpuint (deny_token (f, &token), ==, 0);
+  g_assert_cmpuint (count_rows (f), ==, 0);
+}
+
+static void
+test_grant (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_auto (Token) other = issue (f, "c1", "alice", "g2");
+
+  g_assert_cmpuint (deny (f, tessera_deny_list_deny_grant, "g1"), ==, 1);
+  g_assert_cmpuint (deny (f, tessera_deny_list_deny_grant, "g1"), ==, 0);
+  offset += 5;
+  g_auto (Token) later = issue (f, "c1", "alice", "g1");
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (is_denied (f, &token));
+      g_assert_true (is_denied (f, &later));
+      g_assert_true (tessera_deny_list_check_authorization (f->list, &later.identity));
+      g_assert_false (is_denied (f, &other));
+      reopen_list (f);
+    }
+}
+
+static void
+test_session (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_auto (Token) own = issue (f, "c1", "c1", NULL);
+
+  deny (f, tessera_deny_list_deny_session, "sid");
+  g_auto (Token) later = issue (f, "c1", "alice", "g9");
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (is_denied (f, &token));
+      g_assert_true (is_denied (f, &later));
+      g_assert_false (is_denied (f, &own));
+      reopen_list (f);
+    }
+}
+
+static void
+test_subject (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_auto (Token) bob = issue (f, "c1", "bob", "g2");
+  g_auto (Token) namesake = issue (f, "alice", "alice", NULL);
+
+  deny (f, tessera_deny_list_deny_subject, "alice");
+  g_auto (Token) later = issue (f, "c1", "alice", "g3");
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (is_denied (f, &token));
+      g_assert_false (is_denied (f, &later)); /* without a pause: the clock went on */
+      g_assert_false (is_denied (f, &bob));
+      g_assert_false (is_denied (f, &namesake));
+      reopen_list (f);
+    }
+}
+
+static void
+test_client (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_auto (Token) own = issue (f, "c1", "c1", NULL);
+  g_auto (Token) other = issue (f, "c2", "alice", "g2");
+
+  deny (f, tessera_deny_list_deny_client, "c1");
+  g_auto (Token) later = issue (f, "c1", "c1", NULL);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (is_denied (f, &token));
+      g_assert_true (is_denied (f, &own));
+      g_assert_false (is_denied (f, &later));
+      g_assert_false (is_denied (f, &other));
+      reopen_list (f);
+    }
+}
+
+static void
+test_all (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_auto (Token) own = issue (f, "c1", "c1", NULL);
+
+  deny (f, NULL, NULL);
+  g_auto (Token) later = issue (f, "c1", "alice", "g1");
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (is_denied (f, &token));
+      g_assert_true (is_denied (f, &own));
+      g_assert_false (is_denied (f, &later));
+      reopen_list (f);
+    }
+}
+
+static void
+test_key_for_ever (Fixture *f, gconstpointer data)
+{
+  deny (f, tessera_deny_list_deny_key, "kid");
+  for (guint i = 0; i < 2; i++)
+    {
+      g_auto (Token) token = issue (f, "c1", "alice", "g1");
+      g_assert_true (is_denied (f, &token));
+      /* What is issued next is signed by another key. */
+      g_assert_false (tessera_deny_list_check_authorization (f->list, &token.identity));
+      token.identity.kid = "other";
+      g_assert_false (is_denied (f, &token));
+      offset += 1000 * (gint64) LIFETIME_MS;
+      let_prune (f);
+      reopen_list (f);
+    }
+}
+
+static void
+test_cut_off_is_the_latest_of_all (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) first = issue (f, "c1", "alice", "g1");
+  deny (f, tessera_deny_list_deny_subject, "alice");
+  offset += 10;
+  g_auto (Token) second = issue (f, "c1", "alice", "g1");
+  deny (f, tessera_deny_list_deny_client, "c1");
+  offset += 10;
+  g_auto (Token) third = issue (f, "c1", "alice", "g1");
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (is_denied (f, &first));
+      g_assert_true (is_denied (f, &second));
+      g_assert_false (is_denied (f, &third));
+      reopen_list (f);
+    }
+}
+
+static void
+test_failed_commit_is_taken_back (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  Denying ops[] = { { .list = f->list, .token = &token.identity },
+                    { .list = f->list, .deny = tessera_deny_list_deny_subject, .value = "alice" },
+                    { .list = f->list, .deny = tessera_deny_list_deny_grant, .value = "g1" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ops); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      f->store->fail_commits = 1;
+      g_assert_false (tessera_committer_submit_and_wait (f->committer, run_deny, &ops[i], &error));
+      g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+      g_assert_false (is_denied (f, &token));
+      g_assert_cmpuint (tessera_deny_list_get_generation (f->list), ==, 0);
+      g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 0);
+    }
+  g_assert_cmpuint (deny_token (f, &token), ==, 1);
+  g_assert_true (is_denied (f, &token));
+}
+
+static void
+test_taking_back_keeps_the_earlier_cut_off (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) first = issue (f, "c1", "alice", "g1");
+  deny (f, tessera_deny_list_deny_subject, "alice");
+  g_auto (Token) second = issue (f, "c1", "alice", "g1");
+
+  Denying op = { .list = f->list, .deny = tessera_deny_list_deny_subject, .value = "alice" };
+  f->store->fail_commits = 1;
+  g_assert_false (tessera_committer_submit_and_wait (f->committer, run_deny, &op, NULL));
+  g_assert_true (is_denied (f, &first));
+  g_assert_false (is_denied (f, &second));
+}
+
+static void
+test_many_tokens_of_a_grant_become_one (Fixture *f, gconstpointer data)
+{
+  Token tokens[TESSERA_DENY_LIST_TOKENS_PER_GRANT + 1];
+  g_auto (Token) alive = issue (f, "c1", "alice", "g1");
+  g_auto (Token) other = issue (f, "c1", "alice", "g2");
+
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      tokens[i] = issue (f, "c1", "alice", "g1");
+      g_assert_false (is_denied (f, &alive));
+      deny_token (f, &tokens[i]);
+    }
+  g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 1);
+  g_auto (Token) later = issue (f, "c1", "alice", "g1");
+  for (guint round = 0; round < 2; round++)
+    {
+      for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+        g_assert_true (is_denied (f, &tokens[i]));
+      g_assert_true (is_denied (f, &alive)); /* over-revoked */
+      g_assert_false (is_denied (f, &later));
+      g_assert_false (is_denied (f, &other));
+      /* The grant itself lives on. */
+      g_assert_false (tessera_deny_list_check_authorization (f->list, &alive.identity));
+      reopen_list (f);
+      g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 1);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    token_clear (&tokens[i]);
+}
+
+static void
+test_taking_back_a_coalesced_grant (Fixture *f, gconstpointer data)
+{
+  Token tokens[TESSERA_DENY_LIST_TOKENS_PER_GRANT + 1];
+  g_auto (Token) alive = issue (f, "c1", "alice", "g1");
+
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    tokens[i] = issue (f, "c1", "alice", "g1");
+  for (guint i = 0; i < TESSERA_DENY_LIST_TOKENS_PER_GRANT; i++)
+    deny_token (f, &tokens[i]);
+  Denying op = { .list = f->list, .token = &tokens[TESSERA_DENY_LIST_TOKENS_PER_GRANT].identity };
+  f->store->fail_commits = 1;
+  g_assert_false (tessera_committer_submit_and_wait (f->committer, run_deny, &op, NULL));
+
+  for (guint i = 0; i < TESSERA_DENY_LIST_TOKENS_PER_GRANT; i++)
+    g_assert_true (is_denied (f, &tokens[i]));
+  g_assert_false (is_denied (f, &alive));
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    token_clear (&tokens[i]);
+}
+
+/* With room for 100 tokens. */
+static void
+test_a_full_list_costs_the_flooder_only (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) mine = issue (f, "c2", "c2", NULL);
+  g_auto (Token) mine_alive = issue (f, "c2", "c2", NULL);
+  g_auto (Token) flooders_user = issue (f, "c1", "alice", "g1");
+  Token tokens[150];
+
+  deny_token (f, &mine);
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      tokens[i] = issue (f, "c1", "c1", NULL);
+      deny_token (f, &tokens[i]);
+      g_assert_cmpuint (tessera_deny_list_get_count (f->list), <=, 101);
+    }
+  for (guint round = 0; round < 2; round++)
+    {
+      for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+        g_assert_true (is_denied (f, &tokens[i]));
+      g_assert_true (is_denied (f, &mine));
+      g_assert_false (is_denied (f, &mine_alive));
+      g_assert_false (is_denied (f, &flooders_user));
+      reopen_list (f);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    token_clear (&tokens[i]);
+}
+
+static void
+test_nothing_is_forgotten_early (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "bob", "g5");
+  deny_token (f, &token);
+  deny (f, tessera_deny_list_deny_grant, "g1");
+  deny (f, tessera_deny_list_deny_subject, "alice");
+
+  offset += LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 1000;
+  let_prune (f);
+  g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 3);
+  g_assert_cmpuint (count_rows (f), ==, 3);
+  reopen_list (f);
+  g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 3);
+
+  offset += 5000 + 2000;
+  let_prune (f);
+  g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 0);
+  g_assert_cmpuint (count_rows (f), ==, 0);
+}
+
+static void
+test_a_longer_lifetime_of_before_counts (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  token.identity.expires_ms = token.identity.issued_ms + 6 * LIFETIME_MS;
+  tessera_deny_list_set_longest_lifetime (f->list, 6 * LIFETIME_MS);
+  g_assert_true (tessera_committer_submit_and_wait (f->committer, run_nothing, NULL, NULL));
+  reopen_list (f); /* with a shorter one */
+  deny (f, tessera_deny_list_deny_subject, "alice");
+
+  offset += 5 * LIFETIME_MS;
+  let_prune (f);
+  g_assert_true (is_denied (f, &token));
+}
+
+static void
+test_clock_going_back_changes_nothing (Fixture *f, gconstpointer data)
+{
+  offset = 24 * 3600 * 1000;
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  deny (f, tessera_deny_list_deny_subject, "alice");
+  offset = 0;
+  reopen_list (f);
+  g_assert_true (is_denied (f, &token));
+  g_assert_cmpint (tessera_clock_get_ms (f->clock), >, token.identity.issued_ms);
+  g_auto (Token) later = issue (f, "c1", "alice", "g2");
+  g_assert_false (is_denied (f, &later));
+}
+
+static void
+assert_rolled_back (Fixture *f, const Token *before)
+{
+  g_assert_true (f->rolled_back);
+  g_assert_cmpint (g_atomic_int_get (&warnings), ==, 1);
+  g_assert_true (is_denied (f, before));
+  g_auto (Token) later = issue (f, "c1", "alice", "g9");
+  g_assert_false (is_denied (f, &later));
+  reopen_list (f);
+  g_assert_false (f->rolled_back);
+  g_assert_true (is_denied (f, before));
+  g_assert_false (is_denied (f, &later));
+}
+
+static void
+test_deleted_database_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  deny_token (f, &token);
+  close_list (f);
+  g_object_unref (f->store);
+  f->store = faulty_store_new ();
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+static void
+test_database_behind_the_mirror_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_autofree char *ahead = NULL;
+  g_autofree char *text = NULL;
+
+  deny_token (f, &token);
+  close_list (f);
+  g_assert_true (g_file_get_contents (f->mirror, &text, NULL, NULL));
+  char *generation = strstr (text, "00000000000000000001 ");
+  g_assert_nonnull (generation);
+  generation[19] = '2';
+  g_assert_true (g_file_set_contents (f->mirror, text, -1, NULL));
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+static void
+test_missing_mirror_is_noticed (Fixture *f, gconstpointer damage)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  deny_token (f, &token);
+  close_list (f);
+  if (damage != NULL)
+    g_assert_true (g_file_set_contents (f->mirror, damage, -1, NULL));
+  else
+    g_unlink (f->mirror);
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+static void
+test_database_ahead_of_the_mirror_is_normal (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_auto (Token) alive = issue (f, "c1", "alice", "g1");
+  g_autofree char *text = NULL;
+
+  g_assert_true (g_file_get_contents (f->mirror, &text, NULL, NULL));
+  deny_token (f, &token);
+  close_list (f);
+  g_assert_true (g_file_set_contents (f->mirror, text, -1, NULL));
+  open_list (f);
+  g_assert_false (f->rolled_back);
+  g_assert_false (is_denied (f, &alive));
+}
+
+static void
+test_mirror_is_private_and_small (Fixture *f, gconstpointer data)
+{
+  GStatBuf info;
+  g_assert_cmpint (g_stat (f->mirror, &info), ==, 0);
+  g_assert_cmpint (info.st_mode & 0777, ==, 0600);
+  g_assert_cmpint (info.st_size, <, 512);
+}
+
+static void
+note_row (const TesseraDenial *denial, gpointer data)
+{
+  GString *text = data;
+  g_string_append_printf (text, "%" G_GUINT64_FORMAT ":%d:%s ", denial->generation, denial->kind,
+                          denial->kind == TESSERA_DENIAL_TOKEN ? "jti" : denial->value);
+}
+
+static void
+test_changes_since_a_cursor (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_autoptr (GString) rows = g_string_new (NULL);
+
+  deny (f, tessera_deny_list_deny_grant, "g7");
+  deny_token (f, &token);
+  deny (f, tessera_deny_list_deny_client, "c3");
+  g_assert_true (tessera_deny_list_foreach (f->list, 1, note_row, rows, NULL));
+  g_assert_cmpstr (rows->str, ==, "2:0:jti 3:4:c3 ");
+}
+
+/* Against a list that is kept the slow and simple way. */
+typedef struct
+{
+  TesseraDenialKind kind;
+  char value[40];
+  gint64 instant_ms;
+} Rule;
+
+static gboolean
+rule_applies (const Rule *rule, const TesseraTokenIdentity *token)
+{
+  switch (rule->kind)
+    {
+    case TESSERA_DENIAL_TOKEN:
+      return strcmp (rule->value, token->jti) == 0;
+    case TESSERA_DENIAL_GRANT:
+      return g_strcmp0 (rule->value, token->grant_id) == 0;
+    case TESSERA_DENIAL_SUBJECT:
+      return token->grant_id != NULL && strcmp (rule->value, token->subject) == 0
+             && token->issued_ms <= rule->instant_ms;
+    case TESSERA_DENIAL_CLIENT:
+      return strcmp (rule->value, token->client_id) == 0 && token->issued_ms <= rule->instant_ms;
+    case TESSERA_DENIAL_ALL:
+      return token->issued_ms <= rule->instant_ms;
+    default:
+      return FALSE;
+    }
+}
+
+#define ROUNDS 2000
+
+typedef struct
+{
+  GArray *rules;  /* Rule */
+  GArray *tokens; /* Token, with texts that live on */
+  GPtrArray *texts;
+} Oracle;
+
+static const char *
+random_text (Oracle *o, const char *prefix, guint count)
+{
+  char *text = g_strdup_printf ("%s%d", prefix, g_test_rand_int_range (0, (gint32) count));
+  g_ptr_array_add (o->texts, text);
+  return text;
+}
+
+static void
+oracle_issue (Fixture *f, Oracle *o)
+{
+  gboolean own = g_test_rand_int_range (0, 4) == 0;
+  const char *client_id = random_text (o, "c", 5);
+  Token token = issue (f, client_id, own ? client_id : random_text (o, "s", 10),
+                       own ? NULL : random_text (o, "g", 200));
+  token.identity.session_id = NULL;
+  g_array_append_val (o->tokens, token);
+}
+
+static void
+oracle_deny (Fixture *f, Oracle *o)
+{
+  static const DenyValue funcs[] = { tessera_deny_list_deny_grant, tessera_deny_list_deny_subject,
+                                     tessera_deny_list_deny_client };
+  static const TesseraDenialKind rule_kinds[]
+      = { TESSERA_DENIAL_GRANT, TESSERA_DENIAL_SUBJECT, TESSERA_DENIAL_CLIENT };
+  static const char *const prefixes[] = { "g", "s", "c" };
+  static const guint counts[] = { 200, 10, 5 };
+  Rule rule = { 0 };
+  gint pick = g_test_rand_int_range (0, 100);
+
+  if (pick < 80)
+    {
+      Token *token
+          = &g_array_index (o->tokens, Token, g_test_rand_int_range (0, (gint32) o->tokens->len));
+      rule.kind = TESSERA_DENIAL_TOKEN;
+      g_strlcpy (rule.value, token->jti, sizeof rule.value);
+      deny_token (f, token);
+    }
+  else if (pick < 99)
+    {
+      guint i = (guint) pick % 3;
+      rule.kind = rule_kinds[i];
+      g_strlcpy (rule.value, random_text (o, prefixes[i], counts[i]), sizeof rule.value);
+      deny (f, funcs[i], rule.value);
+    }
+  else
+    {
+      rule.kind = TESSERA_DENIAL_ALL;
+      deny (f, NULL, NULL);
+    }
+  /* The list has moved the clock behind its instant. */
+  rule.instant_ms = tessera_clock_get_ms (f->clock) - 1;
+  g_array_append_val (o->rules, rule);
+}
+
+static void
+oracle_compare (Fixture *f, Oracle *o)
+{
+  for (guint i = 0; i < o->tokens->len; i++)
+    {
+      Token *token = &g_array_index (o->tokens, Token, i);
+      gboolean expected = FALSE;
+      for (guint r = 0; r < o->rules->len && !expected; r++)
+        expected = rule_applies (&g_array_index (o->rules, Rule, r), &token->identity);
+      g_assert_cmpint (is_denied (f, token), ==, expected);
+    }
+}
+
+static void
+test_agrees_with_a_naive_list (Fixture *f, gconstpointer data)
+{
+  Oracle o
+      = { g_array_new (FALSE, FALSE, sizeof (Rule)), g_array_new (FALSE, FALSE, sizeof (Token)),
+          g_ptr_array_new_with_free_func (g_free) };
+  g_array_set_clear_func (o.tokens, (GDestroyNotify) token_clear);
+
+  for (guint round = 0; round < ROUNDS; round++)
+    {
+      offset += g_test_rand_int_range (2, 5);
+      oracle_issue (f, &o);
+      if (g_test_rand_int_range (0, 3) == 0)
+        {
+          /* Times of tokens and of cut-offs stay apart, so that the rules' guess of the instant,
+           * which may be late by as long as a commit takes, does not matter. */
+          offset += 1;
+          oracle_deny (f, &o);
+          offset += 60;
+        }
+      if (round % 500 == 499)
+        {
+          oracle_compare (f, &o);
+          reopen_list (f);
+          oracle_compare (f, &o);
+        }
+    }
+  g_array_unref (o.rules);
+  g_array_unref (o.tokens);
+  g_ptr_array_unref (o.texts);
+}
+
+/* Not judged: what an entry costs. */
+static void
+test_size (Fixture *f, gconstpointer data)
+{
+  guint count = g_test_perf () ? 1000000 : 5000;
+  for (guint i = 0; i < count; i++)
+    {
+      g_auto (Token) token = issue (f, "c1", "c1", NULL);
+      Denying op = { .list = f->list, .token = &token.identity };
+      g_assert_true (run_deny (&op, f->store->inner, NULL));
+    }
+  g_assert_cmpuint (tessera_deny_list_get_memory (f->list) / count, <=, 48);
+}
+
+#define ADD(name, max, func)                                                                       \
+  g_test_add ("/deny-list/" name, Fixture, GUINT_TO_POINTER (max), fixture_set_up, func,           \
+              fixture_tear_down)
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  g_log_set_writer_func (count_warnings, NULL, NULL);
+  tessera_clock_follow_offset (&offset);
+
+  ADD ("refuses-a-token", 0, test_token);
+  ADD ("denying-again-does-not-grow-it", 0, test_token_again_does_not_grow);
+  ADD ("refuses-all-of-an-ended-grant", 0, test_grant);
+  ADD ("refuses-all-of-an-ended-session", 0, test_session);
+  ADD ("refuses-a-subject-until-the-instant", 0, test_subject);
+  ADD ("refuses-a-client-until-the-instant", 0, test_client);
+  ADD ("refuses-everything-until-the-instant", 0, test_all);
+  ADD ("refuses-a-key-for-ever", 0, test_key_for_ever);
+  ADD ("cut-off-is-the-latest-of-all", 0, test_cut_off_is_the_latest_of_all);
+  ADD ("failed-commit-is-taken-back", 0, test_failed_commit_is_taken_back);
+  ADD ("taking-back-keeps-the-earlier-cut-off", 0, test_taking_back_keeps_the_earlier_cut_off);
+  ADD ("many-tokens-of-a-grant-become-one-entry", 0, test_many_tokens_of_a_grant_become_one);
+  ADD ("taking-back-restores-what-was-coalesced", 0, test_taking_back_a_coalesced_grant);
+  ADD ("a-full-list-costs-the-flooder-only", 100, test_a_full_list_costs_the_flooder_only);
+  ADD ("nothing-is-forgotten-early", 0, test_nothing_is_forgotten_early);
+  ADD ("a-longer-lifetime-of-before-counts", 0, test_a_longer_lifetime_of_before_counts);
+  ADD ("clock-going-back-changes-nothing", 0, test_clock_going_back_changes_nothing);
+  ADD ("deleted-database-is-noticed", 0, test_deleted_database_is_noticed);
+  ADD ("database-behind-the-mirror-is-noticed", 0, test_database_behind_the_mirror_is_noticed);
+  ADD ("missing-mirror-is-noticed", 0, test_missing_mirror_is_noticed);
+  g_test_add ("/deny-list/damaged-mirror-is-noticed", Fixture, "tessera-mirror 1 nonsense\n",
+              fixture_set_up, (void (*) (Fixture *, gconstpointer)) test_missing_mirror_is_noticed,
+              fixture_tear_down);
+  ADD ("database-ahead-of-the-mirror-is-normal", 0, test_database_ahead_of_the_mirror_is_normal);
+  ADD ("mirror-is-private-and-small", 0, test_mirror_is_private_and_small);
+  ADD ("changes-since-a-cursor", 0, test_changes_since_a_cursor);
+  ADD ("agrees-with-a-naive-list", 0, test_agrees_with_a_naive_list);
+  ADD ("an-entry-takes-48-bytes-at-most", 0, test_size);
+
+  return g_test_run ();
+}

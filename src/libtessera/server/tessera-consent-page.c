@@ -140,9 +140,7 @@ remember (TesseraVisit *visit)
 static void
 allow (TesseraVisit *visit)
 {
-  gboolean is_repeated = tessera_answer_relay_has_begun (visit->transaction->relay);
-
-  if (tessera_client_is_confidential (visit->request->client) && !is_repeated)
+  if (tessera_client_is_confidential (visit->request->client))
     remember (visit);
   else
     tessera_visit_approve (visit);

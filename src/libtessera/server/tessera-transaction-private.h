@@ -3,7 +3,6 @@
 
 #include "base/tessera-secret-private.h"
 #include "model/tessera-authorization-request-private.h"
-#include "server/tessera-answer-relay-private.h"
 
 G_BEGIN_DECLS
 
@@ -26,9 +25,7 @@ typedef struct {
   char *session_id; /* of the login that took place here, or NULL */
   TesseraDigest session;
 
-  TesseraAnswerRelay *relay;
-  gboolean was_allowed;
-  gint64 finished_ms;
+  gboolean is_finished; /* a code was made, or a refusal sent: there is no second one */
 } TesseraTransaction;
 
 TesseraTransaction *tessera_transaction_ref (TesseraTransaction *self);
@@ -37,7 +34,6 @@ gboolean tessera_transaction_is_expired (const TesseraTransaction *self, gint64 
 void tessera_transaction_claim (TesseraTransaction *self, const char *browser_cookie);
 gboolean tessera_transaction_belongs_to (const TesseraTransaction *self, const char *browser_cookie);
 void tessera_transaction_set_session (TesseraTransaction *self, const char *session_id, const TesseraDigest *session);
-void tessera_transaction_finish (TesseraTransaction *self, gboolean allowed, gint64 now_ms);
 
 /* All of them, in memory and bounded: when it is full the oldest goes, one in which nobody has signed
  * in before one in which somebody has. Main loop only. */

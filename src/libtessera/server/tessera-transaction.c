@@ -22,7 +22,6 @@ transaction_new (TesseraAuthorizationRequest *request, gint64 now_ms)
   self->id = tessera_identifier_new ();
   self->request = tessera_authorization_request_ref (request);
   self->began_ms = now_ms;
-  self->relay = tessera_answer_relay_new ();
   return self;
 }
 
@@ -42,7 +41,6 @@ tessera_transaction_unref (TesseraTransaction *self)
   g_free (self->id);
   g_free (self->session_id);
   tessera_authorization_request_unref (self->request);
-  tessera_answer_relay_unref (self->relay);
   g_free (self);
 }
 
@@ -75,13 +73,6 @@ tessera_transaction_set_session (TesseraTransaction *self,
   g_free (self->session_id);
   self->session_id = g_strdup (session_id);
   self->session = *session;
-}
-
-void
-tessera_transaction_finish (TesseraTransaction *self, gboolean allowed, gint64 now_ms)
-{
-  self->was_allowed = allowed;
-  self->finished_ms = now_ms;
 }
 
 /* The table */

@@ -8,11 +8,9 @@
 #include "base/tessera-uri-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-scope-private.h"
+#include "server/tessera-answer-watch-private.h"
 
 #include <string.h>
-
-/* A button may be pressed twice within this time. */
-#define REPEAT_MS 60000
 
 TesseraVisit *
 tessera_visit_new (TesseraInteraction *interaction, TesseraExchange *exchange)
@@ -455,17 +453,23 @@ tessera_visit_read_form (TesseraVisit *self)
   return FALSE;
 }
 
+/* Address and form must not name two different ones. */
+static gboolean
+names_one_transaction (TesseraVisit *self, const char *id)
+{
+  const char *other = self->form != NULL ? tessera_params_get (self->form, "t") : NULL;
+
+  return id == NULL || other == NULL || g_str_equal (id, other);
+}
+
 /* Is the transaction still waiting for a person? FALSE when that ended in an answer. */
 static gboolean
 check_waiting (TesseraVisit *self)
 {
   if (self->transaction == NULL)
     return TRUE;
-  if (tessera_answer_relay_has_begun (self->transaction->relay))
+  if (self->transaction->is_finished)
     {
-      /* Pressing the same button again is seen to where the answer is given. */
-      if (self->form != NULL)
-        return TRUE;
       tessera_visit_respond_page (self, 200, "finished", NULL);
       return FALSE;
     }
@@ -493,6 +497,11 @@ tessera_visit_open (TesseraInteraction *interaction,
   self->wants_switch = query != NULL && tessera_params_get (query, "other") != NULL;
   if (!tessera_visit_read_form (self))
     return NULL;
+  if (!names_one_transaction (self, id))
+    {
+      tessera_visit_respond_forbidden (self, "t", NULL);
+      return NULL;
+    }
   if (id == NULL && self->form != NULL)
     id = tessera_params_get (self->form, "t");
 
@@ -509,65 +518,66 @@ tessera_visit_open (TesseraInteraction *interaction,
 
 /* The end */
 
-/* Somebody pressed a button again: the same answer again, or a page that says so. FALSE when this
- * is the first time. */
-static gboolean
-join_answer (TesseraVisit *self, gboolean allowed)
+/* Where we failed, the same button may be pressed again. */
+static void
+on_answered (gpointer data, guint status)
 {
-  TesseraTransaction *transaction = self->transaction;
-  gint64 now_ms = tessera_clock_get_ms (self->engine->clock);
+  TesseraTransaction *transaction = data;
 
-  if (transaction == NULL || !tessera_answer_relay_has_begun (transaction->relay))
-    return FALSE;
-  if (transaction->was_allowed != allowed || now_ms - transaction->finished_ms >= REPEAT_MS)
-    {
-      tessera_visit_respond_page (self, 200, "finished", NULL);
-      return TRUE;
-    }
-
-  tessera_answer_relay_join (transaction->relay, self->exchange);
-  tessera_visit_free (self);
-  return TRUE;
+  transaction->is_finished = status < 400;
 }
 
-/* The exchange to answer: the visit's own, or one that answers for everybody who asks the same. */
+/* The exchange to answer. From here on nobody else gets an answer for this transaction, so that two
+ * clicks make one code. */
 static TesseraExchange *
-begin_answer (TesseraVisit *self, gboolean allowed)
+begin_answer (TesseraVisit *self)
 {
   if (self->transaction == NULL)
     return tessera_exchange_ref (self->exchange);
 
-  tessera_transaction_finish (self->transaction, allowed,
-                              tessera_clock_get_ms (self->engine->clock));
-  return tessera_answer_relay_begin (self->transaction->relay, self->exchange);
+  self->transaction->is_finished = TRUE;
+  return tessera_answer_watch_new (self->exchange, on_answered,
+                                   tessera_transaction_ref (self->transaction),
+                                   (GDestroyNotify) tessera_transaction_unref);
+}
+
+/* Somebody else was first while this request waited for the store. */
+static gboolean
+is_too_late (TesseraVisit *self)
+{
+  return self->transaction != NULL && self->transaction->is_finished;
 }
 
 void
 tessera_visit_approve (TesseraVisit *self)
 {
-  g_autoptr (TesseraVisit) visit = NULL;
   g_autoptr (TesseraExchange) exchange = NULL;
 
-  if (join_answer (self, TRUE))
-    return;
+  if (is_too_late (self))
+    {
+      tessera_visit_respond_page (self, 200, "finished", NULL);
+      return;
+    }
 
-  visit = self;
-  exchange = begin_answer (self, TRUE);
+  exchange = begin_answer (self);
   tessera_authorization_endpoint_approve (self->engine, exchange, self->request,
                                           &self->session->login);
+  tessera_visit_free (self);
 }
 
 void
 tessera_visit_refuse (TesseraVisit *self, TesseraError code, const char *static_message)
 {
   g_autoptr (GError) error = g_error_new_literal (TESSERA_ERROR, code, static_message);
-  g_autoptr (TesseraVisit) visit = NULL;
   g_autoptr (TesseraExchange) exchange = NULL;
 
-  if (join_answer (self, FALSE))
-    return;
+  if (is_too_late (self))
+    {
+      tessera_visit_respond_page (self, 200, "finished", NULL);
+      return;
+    }
 
-  visit = self;
-  exchange = begin_answer (self, FALSE);
+  exchange = begin_answer (self);
   tessera_authorization_endpoint_refuse (self->engine, exchange, self->request, error, NULL);
+  tessera_visit_free (self);
 }

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "endpoints/tessera-exchange-private.h"
+
+G_BEGIN_DECLS
+
+/* An exchange that stands in for another: what it is answered with goes to the other one, and
+ * @answered hears the status first. Owned by the caller. */
+typedef void (*TesseraAnswered) (gpointer data, guint status);
+
+TesseraExchange *tessera_answer_watch_new (TesseraExchange *original, TesseraAnswered answered, gpointer data, GDestroyNotify data_free);
+
+G_END_DECLS

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An exchange that stands in for another and tells what it was answered with. */
+
+#include "server/tessera-answer-watch-private.h"
+
+#include <string.h>
+
+typedef struct
+{
+  TesseraExchange *original;
+  TesseraAnswered answered;
+  gpointer data;
+  GDestroyNotify data_free;
+} Watch;
+
+static void
+watch_free (gpointer data)
+{
+  Watch *self = data;
+
+  self->data_free (self->data);
+  tessera_exchange_unref (self->original);
+  g_free (self);
+}
+
+static const char *
+on_get_header (TesseraExchange *exchange, const char *name)
+{
+  Watch *self = exchange->front_data;
+
+  return tessera_exchange_get_header (self->original, name);
+}
+
+/* All of it but the header that every answer gets anyway. */
+static void
+on_send (TesseraExchange *exchange)
+{
+  Watch *self = exchange->front_data;
+
+  self->answered (self->data, exchange->status);
+  for (guint i = 0; exchange->headers != NULL && i < exchange->headers->len; i++)
+    {
+      const TesseraHeader *header = &g_array_index (exchange->headers, TesseraHeader, i);
+
+      if (g_ascii_strcasecmp (header->name, "X-Content-Type-Options") != 0)
+        tessera_exchange_add_header (self->original, header->name, header->value);
+    }
+  tessera_exchange_respond (self->original, exchange->status, exchange->content_type,
+                            exchange->response != NULL ? g_bytes_ref (exchange->response) : NULL);
+}
+
+static void
+on_refused (TesseraExchange *exchange, const char *static_error, gpointer data)
+{
+  TesseraExchange *original = ((Watch *) data)->original;
+
+  if (original->refused != NULL)
+    original->refused (original, static_error, original->refused_data);
+}
+
+TesseraExchange *
+tessera_answer_watch_new (TesseraExchange *original,
+                          TesseraAnswered answered,
+                          gpointer data,
+                          GDestroyNotify data_free)
+{
+  static const TesseraExchangeFront front = { on_get_header, on_send };
+  Watch *self = g_new0 (Watch, 1);
+  TesseraExchange *exchange = tessera_exchange_new (&front, self, watch_free);
+
+  self->original = tessera_exchange_ref (original);
+  self->answered = answered;
+  self->data = data;
+  self->data_free = data_free;
+  exchange->method = original->method;
+  exchange->path = original->path;
+  exchange->query = original->query;
+  exchange->body = original->body;
+  exchange->body_length = original->body_length;
+  exchange->remote_address = original->remote_address;
+  exchange->secure = original->secure;
+  memcpy (exchange->request_id, original->request_id, sizeof exchange->request_id);
+  tessera_exchange_set_client_id (exchange, original->client_id);
+  exchange->refused = on_refused;
+  exchange->refused_data = self;
+  return exchange;
+}

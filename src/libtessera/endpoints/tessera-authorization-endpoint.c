@@ -377,7 +377,7 @@ run_approval (gpointer data, TesseraStore *store, GError **error)
     .session_id = record->login.session_id,
   };
 
-  if (tessera_deny_list_check (self->engine->deny_list, &identity))
+  if (tessera_deny_list_check_authorization (self->engine->deny_list, &identity))
     return refuse (error, TESSERA_ERROR_ACCESS_DENIED, "The authorization was revoked meanwhile");
   return tessera_store_put_code (store, record, error);
 }

@@ -21,13 +21,9 @@ tessera_issued_token_clear (TesseraIssuedToken *self)
  * list is asked, then it is signed (design.md §5). What a resource owner allowed is as old as their
  * decision, so that a cut-off in between refuses it here. */
 static gboolean
-check_not_denied (TesseraEngine *engine,
-                  const TesseraAuthorization *authorization,
-                  const char *jti,
-                  GError **error)
+check_not_denied (TesseraEngine *engine, const TesseraAuthorization *authorization, GError **error)
 {
   TesseraTokenIdentity identity = {
-    .jti = jti,
     .issued_ms = authorization->began_ms,
     .expires_ms = G_MAXINT64,
     .subject = authorization->login.subject,
@@ -148,7 +144,7 @@ tessera_token_issuer_issue (TesseraEngine *engine,
   const char *scope = authorization->scope;
 
   *out_token = (TesseraIssuedToken){ 0 };
-  if (!check_not_denied (engine, authorization, jti, error))
+  if (!check_not_denied (engine, authorization, error))
     return FALSE;
   if (engine->hooks.issue_token != NULL)
     {

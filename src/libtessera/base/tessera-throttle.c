@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Failures counted in a table of fixed size (threats.md §3, A37, B19). */
+#include "base/tessera-throttle-private.h"
+
+#include "base/tessera-secret-private.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#define N_SETS 1024
+#define WAYS 4 /* entries that share an index */
+#define MINUTE_MS (60 * 1000)
+#define LONGEST_DELAY_MS (15 * MINUTE_MS)
+#define FORGET_MS (60 * MINUTE_MS) /* after so long without a failure a key is as good as new */
+
+typedef struct
+{
+  guint64 key[2];  /* zero: free */
+  double tokens;   /* failures that are free, at @since_ms */
+  gint64 since_ms; /* the end of the delay, while there is one */
+  guint strikes;   /* how often the bucket ran dry */
+} Bucket;
+
+struct _TesseraThrottle
+{
+  guint failures;
+  guint n_used;
+  guint8 secret[16]; /* so that nobody can choose keys that share an index */
+  Bucket buckets[N_SETS * WAYS];
+};
+
+TesseraThrottle *
+tessera_throttle_new (guint failures)
+{
+  TesseraThrottle *self = g_new0 (TesseraThrottle, 1);
+
+  self->failures = MAX (failures, 1);
+  tessera_random_bytes (self->secret, sizeof self->secret);
+  return self;
+}
+
+void
+tessera_throttle_free (TesseraThrottle *self)
+{
+  g_free (self);
+}
+
+/* Whoever has one IPv6 address has the 2⁶⁴ of its network too. Writes at most 16 bytes. */
+static gsize
+put_network (const char *address, guint8 *out)
+{
+  static const guint8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+  if (inet_pton (AF_INET, address, out) == 1)
+    return 4;
+  if (inet_pton (AF_INET6, address, out) == 1)
+    return memcmp (out, mapped, sizeof mapped) == 0 ? 16 : 8;
+  memset (out, 0, 16);
+  strncpy ((char *) out, address, 15);
+  return 16;
+}
+
+static void
+make_key (TesseraThrottle *self, const char *what, const char *address, guint64 out_key[2])
+{
+  guint8 text[16 + TESSERA_DIGEST_SIZE + 16];
+  TesseraDigest name = tessera_digest (what != NULL ? what : "", -1);
+
+  memcpy (text, self->secret, 16);
+  memcpy (text + 16, name.bytes, TESSERA_DIGEST_SIZE);
+  gsize length = 16 + TESSERA_DIGEST_SIZE;
+  length += put_network (address != NULL ? address : "", text + length);
+  TesseraDigest digest = tessera_digest (text, length);
+  memcpy (out_key, digest.bytes, 2 * sizeof *out_key);
+}
+
+static Bucket *
+find_set (TesseraThrottle *self, const guint64 key[2])
+{
+  return self->buckets + key[0] % N_SETS * WAYS;
+}
+
+static Bucket *
+lookup (TesseraThrottle *self, const guint64 key[2])
+{
+  Bucket *set = find_set (self, key);
+
+  for (guint i = 0; i < WAYS; i++)
+    {
+      if (set[i].key[0] == key[0] && set[i].key[1] == key[1])
+        return &set[i];
+    }
+  return NULL;
+}
+
+static gboolean
+is_free (const Bucket *bucket)
+{
+  return bucket->key[0] == 0 && bucket->key[1] == 0;
+}
+
+/* A free one, else the one that was quiet for the longest. */
+static Bucket *
+take_bucket (TesseraThrottle *self, const guint64 key[2], gint64 now_ms)
+{
+  Bucket *set = find_set (self, key);
+  Bucket *bucket = &set[0];
+
+  for (guint i = 0; i < WAYS; i++)
+    {
+      if (is_free (&set[i]))
+        {
+          bucket = &set[i];
+          self->n_used++;
+          break;
+        }
+      if (set[i].since_ms < bucket->since_ms)
+        bucket = &set[i];
+    }
+  memcpy (bucket->key, key, sizeof bucket->key);
+  bucket->tokens = self->failures;
+  bucket->since_ms = now_ms;
+  bucket->strikes = 0;
+  return bucket;
+}
+
+static void
+refill (TesseraThrottle *self, Bucket *bucket, gint64 now_ms)
+{
+  gint64 passed_ms = now_ms - bucket->since_ms;
+  if (passed_ms <= 0)
+    return;
+
+  if (passed_ms >= FORGET_MS)
+    bucket->strikes = 0;
+  bucket->tokens += (double) passed_ms * self->failures / MINUTE_MS;
+  bucket->tokens = MIN (bucket->tokens, self->failures);
+  bucket->since_ms = now_ms;
+}
+
+guint
+tessera_throttle_check (TesseraThrottle *self, const char *what, const char *address, gint64 now_ms)
+{
+  guint64 key[2];
+
+  if (self->n_used == 0)
+    return 0;
+  make_key (self, what, address, key);
+  Bucket *bucket = lookup (self, key);
+  if (bucket == NULL || bucket->since_ms <= now_ms)
+    return 0;
+  return (bucket->since_ms - now_ms + 999) / 1000;
+}
+
+/* Each time the bucket runs dry the delay doubles; behind the delay one attempt is free. */
+static void
+strike (TesseraThrottle *self, Bucket *bucket, gint64 now_ms)
+{
+  gint64 delay_ms = (gint64) MINUTE_MS / self->failures << MIN (bucket->strikes, 20);
+
+  bucket->strikes++;
+  bucket->since_ms = now_ms + CLAMP (delay_ms, 1000, LONGEST_DELAY_MS);
+  bucket->tokens = 1;
+}
+
+void
+tessera_throttle_fail (TesseraThrottle *self, const char *what, const char *address, gint64 now_ms)
+{
+  guint64 key[2];
+  make_key (self, what, address, key);
+
+  Bucket *bucket = lookup (self, key);
+  if (bucket == NULL)
+    bucket = take_bucket (self, key, now_ms);
+  refill (self, bucket, now_ms);
+  bucket->tokens -= 1;
+  if (bucket->tokens < 1)
+    strike (self, bucket, now_ms);
+}
+
+void
+tessera_throttle_succeed (TesseraThrottle *self, const char *what, const char *address)
+{
+  guint64 key[2];
+
+  if (self->n_used == 0)
+    return;
+  make_key (self, what, address, key);
+  Bucket *bucket = lookup (self, key);
+  if (bucket == NULL)
+    return;
+  memset (bucket, 0, sizeof *bucket);
+  self->n_used--;
+}

@@ -15,17 +15,14 @@ tessera_login_session_is_cut_off (TesseraEngine *engine,
                                   gint64 began_ms)
 {
   TesseraTokenIdentity identity = {
-    .jti = "",
     .issued_ms = began_ms,
-    .expires_ms = G_MAXINT64,
     .subject = login->subject,
     .client_id = client_id != NULL ? client_id : "",
     .grant_id = "", /* entries for a subject apply to what people allowed */
     .session_id = login->session_id,
-    .kid = "",
   };
 
-  return tessera_deny_list_check (engine->deny_list, &identity);
+  return tessera_deny_list_check_authorization (engine->deny_list, &identity);
 }
 
 /* Looking up */

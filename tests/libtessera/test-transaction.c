@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Logins under way: whose they are, how long they live, how many there can be. */
+
+#include "server/tessera-transaction-private.h"
+
+#define MINUTE G_GINT64_CONSTANT (60000)
+
+static TesseraAuthorizationRequest *
+make_request (void)
+{
+  g_autoptr (TesseraClient) client = tessera_client_new ("app", "App");
+
+  return tessera_authorization_request_new (client);
+}
+
+static void
+test_belongs_to_one_browser (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (10);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  TesseraTransaction *mine = tessera_transaction_table_add (table, request, "mine", 0);
+  TesseraTransaction *nobodys = tessera_transaction_table_add (table, request, NULL, 0);
+
+  g_assert_true (tessera_transaction_belongs_to (mine, "mine"));
+  g_assert_false (tessera_transaction_belongs_to (mine, "yours"));
+  g_assert_false (tessera_transaction_belongs_to (nobodys, "mine"));
+  tessera_transaction_claim (nobodys, "mine");
+  g_assert_true (tessera_transaction_belongs_to (nobodys, "mine"));
+  g_assert_false (tessera_transaction_belongs_to (nobodys, "yours"));
+}
+
+static void
+test_expires_but_is_remembered (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (10);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  TesseraTransaction *transaction = tessera_transaction_table_add (table, request, "mine", MINUTE);
+  g_autofree char *id = g_strdup (transaction->id);
+
+  g_assert_false (tessera_transaction_is_expired (transaction, 20 * MINUTE));
+  g_assert_true (tessera_transaction_is_expired (transaction, 21 * MINUTE));
+
+  tessera_transaction_table_add (table, request, "mine", 60 * MINUTE);
+  g_assert_true (tessera_transaction_table_lookup (table, id) == transaction);
+  tessera_transaction_table_add (table, request, "mine", 24 * 60 * MINUTE);
+  g_assert_null (tessera_transaction_table_lookup (table, id));
+  g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 1);
+}
+
+static void
+test_their_number_is_bounded (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (100);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  TesseraTransaction *busy = tessera_transaction_table_add (table, request, "mine", 0);
+  TesseraTransaction *idle = tessera_transaction_table_add (table, request, "mine", 0);
+  g_autofree char *busy_id = g_strdup (busy->id), *idle_id = g_strdup (idle->id);
+  TesseraDigest session = tessera_digest ("session", -1);
+
+  tessera_transaction_set_session (busy, "sid", &session);
+  for (guint i = 0; i < 10000; i++)
+    tessera_transaction_table_add (table, request, "flood", i);
+
+  g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 100);
+  g_assert_nonnull (tessera_transaction_table_lookup (table, busy_id));
+  g_assert_null (tessera_transaction_table_lookup (table, idle_id));
+}
+
+static void
+test_a_full_table_of_logins_makes_room (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (3);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  TesseraDigest session = tessera_digest ("session", -1);
+
+  for (guint i = 0; i < 10; i++)
+    tessera_transaction_set_session (tessera_transaction_table_add (table, request, "mine", i),
+                                     "sid", &session);
+  g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 3);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/transaction/belongs-to-one-browser", test_belongs_to_one_browser);
+  g_test_add_func ("/transaction/expires-but-is-remembered", test_expires_but_is_remembered);
+  g_test_add_func ("/transaction/their-number-is-bounded", test_their_number_is_bounded);
+  g_test_add_func ("/transaction/a-full-table-of-logins-makes-room",
+                   test_a_full_table_of_logins_makes_room);
+
+  return g_test_run ();
+}

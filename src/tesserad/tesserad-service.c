@@ -125,12 +125,22 @@ on_failed (TesseraServer *server, const GError *error, gpointer data)
 
 /* Which requests are in flight */
 
+/* libsoup says nothing of a message whose connection was taken over. */
+static void
+on_message_gone (gpointer data, GObject *message)
+{
+  TesseradService *self = data;
+
+  g_hash_table_remove (self->busy, message);
+}
+
 static void
 on_got_headers (SoupServerMessage *message, gpointer data)
 {
   TesseradService *self = data;
 
-  g_hash_table_add (self->busy, message);
+  if (g_hash_table_add (self->busy, message))
+    g_object_weak_ref (G_OBJECT (message), on_message_gone, self);
   if (self->stopping)
     soup_message_headers_replace (soup_server_message_get_response_headers (message), "Connection",
                                   "close");
@@ -147,7 +157,20 @@ on_request_over (SoupServer *soup, SoupServerMessage *message, gpointer data)
 {
   TesseradService *self = data;
 
-  g_hash_table_remove (self->busy, message);
+  if (g_hash_table_remove (self->busy, message))
+    g_object_weak_unref (G_OBJECT (message), on_message_gone, self);
+}
+
+static void
+forget_requests (TesseradService *self)
+{
+  GHashTableIter iter;
+  gpointer message = NULL;
+
+  g_hash_table_iter_init (&iter, self->busy);
+  while (g_hash_table_iter_next (&iter, &message, NULL))
+    g_object_weak_unref (message, on_message_gone, self);
+  g_hash_table_remove_all (self->busy);
 }
 
 /* Start */
@@ -397,7 +420,7 @@ drain (TesseradService *self)
   guint step = g_timeout_add (STOP_STEP_MS, on_step, NULL);
 
   while (has_waiting (self) && g_get_monotonic_time () < deadline)
-    g_main_context_iteration (NULL, FALSE);
+    g_main_context_iteration (NULL, TRUE);
   shut_listeners (self);
   do
     g_main_context_iteration (NULL, TRUE);
@@ -422,6 +445,7 @@ close_fronts (TesseradService *self)
       tessera_server_detach (self->server, front->soup);
       soup_server_disconnect (front->soup);
     }
+  forget_requests (self);
 }
 
 static void

@@ -41,6 +41,9 @@ struct _TesseraAuthentication
   GSource *deadline;                    /* or NULL */
   TesseraAuthenticationDecided decided; /* NULL when told already */
   gpointer decided_data;
+  TesseraAuthenticationSettled settled;
+  gpointer settled_data;
+  gboolean busy;
 };
 
 G_DEFINE_FINAL_TYPE (TesseraAuthentication, tessera_authentication, G_TYPE_OBJECT)
@@ -88,6 +91,17 @@ tell_on_context (TesseraAuthentication *self)
   g_source_attach (source, self->context);
 }
 
+static void
+tell_settled (TesseraAuthentication *self)
+{
+  g_mutex_lock (&self->lock);
+  TesseraAuthenticationSettled settled = self->settled;
+  gpointer data = self->settled_data;
+  g_mutex_unlock (&self->lock);
+  if (settled != NULL)
+    settled (self, data);
+}
+
 /* FALSE when there is a verdict already; the first one stands. */
 static gboolean
 decide (TesseraAuthentication *self, TesseraVerdict verdict)
@@ -97,9 +111,11 @@ decide (TesseraAuthentication *self, TesseraVerdict verdict)
   if (open)
     self->verdict = verdict;
   g_mutex_unlock (&self->lock);
-  if (open)
-    tell_on_context (self);
-  return open;
+  if (!open)
+    return FALSE;
+  tell_settled (self);
+  tell_on_context (self);
+  return TRUE;
 }
 
 /* The last reference went while the verdict was still owed: nobody is left who could give it. */
@@ -169,6 +185,17 @@ tessera_authentication_on_decided (TesseraAuthentication *self,
   self->decided_data = data;
 }
 
+void
+tessera_authentication_on_settled (TesseraAuthentication *self,
+                                   TesseraAuthenticationSettled settled,
+                                   gpointer data)
+{
+  g_mutex_lock (&self->lock);
+  self->settled = settled;
+  self->settled_data = data;
+  g_mutex_unlock (&self->lock);
+}
+
 TesseraVerdict
 tessera_authentication_get_verdict (TesseraAuthentication *self)
 {
@@ -184,6 +211,18 @@ tessera_authentication_overrule (TesseraAuthentication *self)
   g_mutex_lock (&self->lock);
   self->verdict = TESSERA_VERDICT_DENIED;
   g_mutex_unlock (&self->lock);
+}
+
+void
+tessera_authentication_set_busy (TesseraAuthentication *self)
+{
+  self->busy = TRUE;
+}
+
+gboolean
+tessera_authentication_is_busy (TesseraAuthentication *self)
+{
+  return self->busy;
 }
 
 static gboolean
@@ -424,7 +463,10 @@ tessera_authentication_hold (TesseraAuthentication *self)
 {
   g_return_if_fail (TESSERA_IS_AUTHENTICATION (self));
   g_mutex_lock (&self->lock);
-  if (self->verdict == TESSERA_VERDICT_NONE)
+  gboolean first = self->verdict == TESSERA_VERDICT_NONE;
+  if (first)
     self->verdict = TESSERA_VERDICT_HELD;
   g_mutex_unlock (&self->lock);
+  if (first)
+    tell_settled (self);
 }

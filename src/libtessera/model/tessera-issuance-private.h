@@ -6,7 +6,10 @@
 
 G_BEGIN_DECLS
 
-TesseraIssuance *tessera_issuance_new (TesseraClient *client, const char *subject, const char *scope, const char *grant_type);
+TesseraIssuance *tessera_issuance_new (TesseraClient *client,
+                                       const char *subject,
+                                       const char *scope,
+                                       const char *grant_type);
 gboolean tessera_issuance_is_refused (TesseraIssuance *self);
 /* Merges what handlers added into @claims. */
 void tessera_issuance_apply (TesseraIssuance *self, TesseraClaims *claims);

@@ -10,6 +10,9 @@ TesseraRevocation *tessera_revocation_new (const char *token,
                                            const char *client_id,
                                            TesseraRevocationCause cause);
 /* What became of it; before the signal. @kind NONE: not revoked. */
-void tessera_revocation_set_outcome (TesseraRevocation *self, TesseraRevocationKind kind, const char *token_id, guint64 generation);
+void tessera_revocation_set_outcome (TesseraRevocation *self,
+                                     TesseraRevocationKind kind,
+                                     const char *token_id,
+                                     guint64 generation);
 
 G_END_DECLS

@@ -3,21 +3,30 @@
 
 #include "endpoints/tessera-exchange-private.h"
 #include "grants/tessera-engine-private.h"
+#include "model/tessera-authentication-private.h"
 #include "server/tessera-server.h"
 
 G_BEGIN_DECLS
 
 TesseraEngine *tessera_server_get_engine (TesseraServer *self);
 /* Routes by exact path and method, waits until the server is ready, answers. The one table of
- * endpoints; every front calls it. 404, 405 with Allow, 415 for a wrong media type come from here. */
+ * endpoints; every front calls it. 404, 405 with Allow, 415 for a wrong media type come from here.
+ */
 void tessera_server_handle (TesseraServer *self, TesseraExchange *exchange);
 
-/* Emits `authenticate` (and asks the user registry when no handler decides); @decided is called once. */
+/* Emits `authenticate` (and asks the user registry when no handler decides); @decided is called
+ * once. The caller drops its own reference: a held attempt that the application forgot is then
+ * denied. */
 void tessera_server_authenticate (TesseraServer *self,
                                   TesseraAuthentication *authentication,
                                   TesseraAuthenticationDecided decided,
                                   gpointer data);
+/* May the one at @peer (an address, or "unix") say in X-Forwarded-For for whom it speaks? */
+gboolean tessera_server_trusts_proxy (TesseraServer *self, const char *peer);
 /* Emits `render-page` when somebody listens; may replace *html. */
-void tessera_server_render_page (TesseraServer *self, const char *page, TesseraExchange *exchange, char **html);
+void tessera_server_render_page (TesseraServer *self,
+                                 const char *page,
+                                 TesseraExchange *exchange,
+                                 char **html);
 
 G_END_DECLS

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one table of endpoints: which path, which methods, which media type, which origins
+ * (RFC 9110 §15.5, RFC 8414 §3.1, the Fetch standard §3.2 for CORS). */
+
+#include "server/tessera-server-object-private.h"
+
+#include "endpoints/tessera-authorization-endpoint-private.h"
+#include "endpoints/tessera-introspection-endpoint-private.h"
+#include "endpoints/tessera-jwks-endpoint-private.h"
+#include "endpoints/tessera-metadata-endpoint-private.h"
+#include "endpoints/tessera-revocation-endpoint-private.h"
+#include "endpoints/tessera-token-endpoint-private.h"
+#include "server/tessera-page-private.h"
+
+#include <string.h>
+
+#define WELL_KNOWN_PATH "/.well-known/oauth-authorization-server"
+#define STYLESHEET_PATH "/tessera.css"
+#define WAITING_MAX 1024 /* requests that may wait for the setup */
+
+typedef enum
+{
+  METHOD_GET = 1 << 0, /* HEAD too */
+  METHOD_POST = 1 << 1,
+} Methods;
+
+typedef enum
+{
+  ORIGINS_NONE,    /* no CORS: a person's browser goes there, not a script */
+  ORIGINS_CLIENTS, /* of registered public clients */
+  ORIGINS_ANY,     /* public documents, without credentials */
+} Origins;
+
+typedef struct
+{
+  gsize path_offset; /* of the path in TesseraSettings; 0: @path */
+  const char *path;
+  gsize enabled_offset; /* of the switch in TesseraSettings; 0: always */
+  Methods methods;
+  Origins origins;
+  void (*endpoint) (TesseraEngine *engine, TesseraExchange *exchange);
+  void (*page) (TesseraInteraction *interaction, TesseraExchange *exchange);
+} TesseraRoute;
+
+#define SETTING(member) G_STRUCT_OFFSET (TesseraSettings, member)
+
+static const TesseraRoute route_table[] = {
+  { SETTING (authorization_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE,
+    tessera_authorization_endpoint_handle, NULL },
+  { SETTING (token_path), NULL, 0, METHOD_POST, ORIGINS_CLIENTS, tessera_token_endpoint_handle,
+    NULL },
+  { SETTING (revocation_path), NULL, SETTING (revocation_enabled), METHOD_POST, ORIGINS_CLIENTS,
+    tessera_revocation_endpoint_handle, NULL },
+  { SETTING (introspection_path), NULL, SETTING (introspection_enabled), METHOD_POST, ORIGINS_NONE,
+    tessera_introspection_endpoint_handle, NULL },
+  { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, tessera_jwks_endpoint_handle, NULL },
+  { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, NULL,
+    tessera_interaction_handle_login },
+  { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, NULL,
+    tessera_interaction_handle_consent },
+  { SETTING (logout_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, NULL,
+    tessera_interaction_handle_logout },
+  { 0, STYLESHEET_PATH, 0, METHOD_GET, ORIGINS_NONE, NULL, tessera_interaction_handle_stylesheet },
+};
+
+static const TesseraRoute metadata_route
+    = { 0, WELL_KNOWN_PATH, 0, METHOD_GET, ORIGINS_ANY, tessera_metadata_endpoint_handle, NULL };
+
+static const char *
+get_path (const TesseraRoute *route, const TesseraSettings *settings)
+{
+  return route->path_offset == 0 ? route->path
+                                 : G_STRUCT_MEMBER (char *, settings, route->path_offset);
+}
+
+static void
+add_route (GHashTable *routes, char *path, const TesseraRoute *route)
+{
+  if (g_hash_table_contains (routes, path))
+    g_warning ("Two endpoints have the path %s: only one of them can be reached", path);
+  g_hash_table_insert (routes, path, (gpointer) route);
+}
+
+static GHashTable *
+make_routes (const TesseraSettings *settings)
+{
+  GHashTable *routes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (route_table); i++)
+    add_route (routes,
+               g_strconcat (settings->issuer_path, get_path (&route_table[i], settings), NULL),
+               &route_table[i]);
+  /* RFC 8414 §3.1: the well-known part goes before the issuer's path. */
+  add_route (routes, g_strconcat (WELL_KNOWN_PATH, settings->issuer_path, NULL), &metadata_route);
+  return routes;
+}
+
+/* JWKS-PATH/KID.pem: a key set's single keys lie below it. */
+static gboolean
+is_below_jwks (const TesseraSettings *settings, const char *path)
+{
+  gsize prefix = strlen (settings->issuer_path);
+  if (strncmp (path, settings->issuer_path, prefix) != 0)
+    return FALSE;
+  gsize length = strlen (settings->jwks_path);
+  path += prefix;
+  return strncmp (path, settings->jwks_path, length) == 0 && path[length] == '/'
+         && strchr (path + length + 1, '/') == NULL && g_str_has_suffix (path, ".pem");
+}
+
+static const TesseraRoute *
+lookup_route (TesseraServer *self, const char *path)
+{
+  TesseraSettings *settings = self->engine.settings;
+
+  if (self->routes == NULL)
+    self->routes = make_routes (settings);
+  const TesseraRoute *route = g_hash_table_lookup (self->routes, path);
+  if (route == NULL && is_below_jwks (settings, path))
+    route = &route_table[4];
+  return route;
+}
+
+static gboolean
+is_enabled (const TesseraRoute *route, const TesseraSettings *settings)
+{
+  return route->enabled_offset == 0 || G_STRUCT_MEMBER (gboolean, settings, route->enabled_offset);
+}
+
+/**
+ * tessera_server_owns_path:
+ * @self: a server
+ * @path: the raw path of a request, without its query
+ *
+ * Whether @path is exactly one of the server's endpoints, its pages or its metadata: what an
+ * attached server takes from the application, and what a guard leaves out.
+ *
+ * Returns: %TRUE if requests for @path are the server's
+ */
+gboolean
+tessera_server_owns_path (TesseraServer *self, const char *path)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (path != NULL, FALSE);
+  return lookup_route (self, path) != NULL;
+}
+
+static const char *
+get_allowed_methods (Methods methods)
+{
+  if (methods == METHOD_GET)
+    return "GET, HEAD";
+  if (methods == METHOD_POST)
+    return "POST";
+  return "GET, HEAD, POST";
+}
+
+/* CORS: says so when a script of the request's origin may read the answer. */
+static gboolean
+allow_origin (TesseraServer *self, const TesseraRoute *route, TesseraExchange *exchange)
+{
+  if (route->origins == ORIGINS_NONE)
+    return FALSE;
+  if (route->origins == ORIGINS_ANY)
+    {
+      tessera_exchange_add_header (exchange, "Access-Control-Allow-Origin", "*");
+      return TRUE;
+    }
+  const char *origin = tessera_exchange_get_header (exchange, "Origin");
+  if (origin == NULL)
+    return FALSE;
+  tessera_exchange_add_header (exchange, "Vary", "Origin");
+  if (!tessera_client_registry_allows_origin (self->engine.clients, origin))
+    return FALSE;
+  tessera_exchange_add_header (exchange, "Access-Control-Allow-Origin", origin);
+  return TRUE;
+}
+
+static void
+respond_preflight (TesseraServer *self, const TesseraRoute *route, TesseraExchange *exchange)
+{
+  if (allow_origin (self, route, exchange))
+    {
+      tessera_exchange_add_header (exchange, "Access-Control-Allow-Methods",
+                                   get_allowed_methods (route->methods));
+      tessera_exchange_add_header (exchange, "Access-Control-Allow-Headers",
+                                   "Authorization, Content-Type");
+      tessera_exchange_add_header (exchange, "Access-Control-Max-Age", "600");
+    }
+  tessera_exchange_respond (exchange, 204, NULL, NULL);
+}
+
+/* application/x-www-form-urlencoded, with no parameter but charset=utf-8 (threats.md B03). */
+static gboolean
+is_form (const char *content_type)
+{
+  static const char form[] = "application/x-www-form-urlencoded";
+  if (content_type == NULL || g_ascii_strncasecmp (content_type, form, strlen (form)) != 0)
+    return FALSE;
+  const char *rest = content_type + strlen (form);
+  rest += strspn (rest, " \t");
+  if (*rest == '\0')
+    return TRUE;
+  if (*rest++ != ';')
+    return FALSE;
+  rest += strspn (rest, " \t");
+  return *rest == '\0' || g_ascii_strcasecmp (rest, "charset=utf-8") == 0
+         || g_ascii_strcasecmp (rest, "charset=\"utf-8\"") == 0;
+}
+
+/* FALSE when it was answered. HEAD is GET to the endpoints: the front leaves the body out. */
+static gboolean
+check_method (TesseraServer *self, const TesseraRoute *route, TesseraExchange *exchange)
+{
+  if (strcmp (exchange->method, "HEAD") == 0)
+    exchange->method = "GET";
+  if (strcmp (exchange->method, "GET") == 0 && (route->methods & METHOD_GET))
+    return TRUE;
+  if (strcmp (exchange->method, "POST") == 0 && (route->methods & METHOD_POST))
+    return TRUE;
+  if (strcmp (exchange->method, "OPTIONS") == 0 && route->origins != ORIGINS_NONE)
+    {
+      respond_preflight (self, route, exchange);
+      return FALSE;
+    }
+  tessera_exchange_add_header (exchange, "Allow", get_allowed_methods (route->methods));
+  tessera_exchange_respond_http_error (exchange, 405, "The method is not allowed here.");
+  return FALSE;
+}
+
+static gboolean
+check_media_type (TesseraExchange *exchange)
+{
+  if (strcmp (exchange->method, "POST") != 0)
+    return TRUE;
+  if (is_form (tessera_exchange_get_header (exchange, "Content-Type"))
+      && tessera_exchange_get_header (exchange, "Content-Encoding") == NULL)
+    return TRUE;
+  tessera_exchange_respond_http_error (exchange, 415,
+                                       "The body must be application/x-www-form-urlencoded.");
+  return FALSE;
+}
+
+/* FALSE when a handler of before-request answered. */
+static gboolean
+ask_application (TesseraServer *self, TesseraExchange *exchange)
+{
+  if (!tessera_server_has_handler (self, TESSERA_SIGNAL_BEFORE_REQUEST))
+    return TRUE;
+  g_autoptr (TesseraRequest) request = tessera_request_new (exchange);
+  tessera_server_emit (self, TESSERA_SIGNAL_BEFORE_REQUEST, request);
+  tessera_request_close (request);
+  return !exchange->answered;
+}
+
+static void
+on_refused (TesseraExchange *exchange, const char *error, gpointer data)
+{
+  tessera_server_emit (data, TESSERA_SIGNAL_RESPONSE_ERROR, exchange->path, error);
+}
+
+static void
+watch_refusals (TesseraServer *self, TesseraExchange *exchange)
+{
+  if (exchange->refused != NULL
+      || !tessera_server_has_handler (self, TESSERA_SIGNAL_RESPONSE_ERROR))
+    return;
+  exchange->refused = on_refused;
+  exchange->refused_data = g_object_ref (self);
+  exchange->refused_data_free = g_object_unref;
+}
+
+/* FALSE while the setup is under way (the exchange waits) or when it failed (answered). */
+static gboolean
+check_state (TesseraServer *self, TesseraExchange *exchange)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (G_LIKELY (self->state == TESSERA_SERVER_READY))
+    {
+      if (tessera_server_settle (self, &error))
+        return TRUE;
+      tessera_exchange_respond_error (exchange, error, NULL);
+      return FALSE;
+    }
+  gboolean may_wait = self->state == TESSERA_SERVER_IDLE || self->state == TESSERA_SERVER_SETUP;
+  if (may_wait && self->waiting.length < WAITING_MAX)
+    g_queue_push_tail (&self->waiting, tessera_exchange_ref (exchange));
+  else
+    tessera_exchange_respond_http_error (exchange, 503, "The server is not ready.");
+  return FALSE;
+}
+
+static void
+serve (TesseraServer *self, const TesseraRoute *route, TesseraExchange *exchange)
+{
+  if (!check_method (self, route, exchange) || !check_media_type (exchange))
+    return;
+  allow_origin (self, route, exchange);
+  tessera_server_refresh_hooks (self);
+  if (route->endpoint != NULL)
+    route->endpoint (&self->engine, exchange);
+  else
+    route->page (self->interaction, exchange);
+}
+
+void
+tessera_server_handle (TesseraServer *self, TesseraExchange *exchange)
+{
+  watch_refusals (self, exchange);
+  const TesseraRoute *route = lookup_route (self, exchange->path);
+  if (route == NULL || !is_enabled (route, self->engine.settings))
+    {
+      tessera_exchange_respond_http_error (exchange, 404, "There is nothing here.");
+      return;
+    }
+  if (!check_state (self, exchange) || !ask_application (self, exchange))
+    return;
+  serve (self, route, exchange);
+}
+
+void
+tessera_server_drain_waiting (TesseraServer *self)
+{
+  /* A queue of its own, for handlers may let others wait again. */
+  GQueue waiting = self->waiting;
+  g_queue_init (&self->waiting);
+
+  TesseraExchange *exchange;
+  while ((exchange = g_queue_pop_head (&waiting)) != NULL)
+    {
+      tessera_server_handle (self, exchange);
+      tessera_exchange_unref (exchange);
+    }
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an application can revoke: tokens, grants, people, clients and keys (RFC 7009, design.md
+ * §5). */
+
+#include "server/tessera-server-object-private.h"
+
+#include "grants/tessera-revoker-private.h"
+
+/* An order that waits for the server to be ready, and then for its outcome. */
+typedef struct
+{
+  TesseraRevocationKind kind;
+  char *value;
+  char *token;
+  char *token_type_hint;
+  gboolean revoked;
+} Order;
+
+static void
+order_free (Order *self)
+{
+  g_free (self->value);
+  tessera_secret_free (self->token);
+  g_free (self->token_type_hint);
+  g_free (self);
+}
+
+static Order *
+order_new (TesseraRevocationKind kind, const char *value)
+{
+  Order *self = g_new0 (Order, 1);
+  self->kind = kind;
+  self->value = g_strdup (value);
+  return self;
+}
+
+static void
+order_fill_in (const Order *self, TesseraRevocationOrder *out_order)
+{
+  *out_order = (TesseraRevocationOrder){
+    .token = self->token,
+    .token_type_hint = self->token_type_hint,
+    .kind = self->kind,
+    .value = self->value,
+    .cause = TESSERA_REVOCATION_CAUSE_API,
+  };
+}
+
+static void
+on_revoked (gpointer data, gboolean revoked, const GError *error)
+{
+  g_autoptr (GTask) task = data;
+  Order *order = g_task_get_task_data (task);
+
+  order->revoked = revoked;
+  if (error != NULL)
+    g_task_return_error (task, g_error_copy (error));
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+static void
+revoke_when_ready (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  TesseraServer *self = TESSERA_SERVER (source);
+  TesseraRevocationOrder order;
+  GError *error = NULL;
+
+  if (!tessera_server_wait_ready_finish (self, result, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  order_fill_in (g_task_get_task_data (task), &order);
+  tessera_revoker_revoke (&self->engine, &order, on_revoked, g_steal_pointer (&task));
+}
+
+static void
+revoke_async (TesseraServer *self,
+              Order *order,
+              gpointer tag,
+              GCancellable *cancellable,
+              GAsyncReadyCallback callback,
+              gpointer user_data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, tag);
+  /* Nobody may be left in doubt whether something was revoked: the outcome is told, cancelled or
+   * not. */
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_set_task_data (task, order, (GDestroyNotify) order_free);
+  tessera_server_wait_ready_async (self, NULL, revoke_when_ready, task);
+}
+
+static gboolean
+revoke_and_wait (TesseraServer *self, TesseraRevocationKind kind, const char *value, GError **error)
+{
+  TesseraRevocationOrder order
+      = { .kind = kind, .value = value, .cause = TESSERA_REVOCATION_CAUSE_API };
+  return tessera_server_wait_ready (self, error)
+         && tessera_revoker_revoke_and_wait (&self->engine, &order, NULL, error);
+}
+
+/**
+ * tessera_server_revoke_token:
+ * @self: a server
+ * @token: an access token or refresh token
+ * @token_type_hint: (nullable): `access_token`, `refresh_token` or %NULL; only a hint
+ * @out_revoked: (out) (optional): %FALSE when there was nothing to revoke
+ * @error: return location for an error
+ *
+ * Revokes a token as the revocation endpoint does (RFC 7009 §2.1), whosever it is: an access token
+ * alone, a refresh token with its grant. Blocks until that is durable.
+ *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
+ *
+ * Returns: %TRUE, also for an unknown token
+ */
+gboolean
+tessera_server_revoke_token (TesseraServer *self,
+                             const char *token,
+                             const char *token_type_hint,
+                             gboolean *out_revoked,
+                             GError **error)
+{
+  TesseraRevocationOrder order = { .token = token,
+                                   .token_type_hint = token_type_hint,
+                                   .cause = TESSERA_REVOCATION_CAUSE_API };
+
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (token != NULL, FALSE);
+  return tessera_server_wait_ready (self, error)
+         && tessera_revoker_revoke_and_wait (&self->engine, &order, out_revoked, error);
+}
+
+/**
+ * tessera_server_revoke_token_async:
+ * @self: a server
+ * @token: an access token or refresh token
+ * @token_type_hint: (nullable): `access_token`, `refresh_token` or %NULL; only a hint
+ * @cancellable: (nullable): ignored: a revocation is not called back
+ * @callback: (scope async): called when the outcome is durable
+ * @user_data: (closure): for @callback
+ *
+ * Revokes a token as [method@Server.revoke_token] does, without blocking.
+ */
+void
+tessera_server_revoke_token_async (TesseraServer *self,
+                                   const char *token,
+                                   const char *token_type_hint,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (token != NULL);
+
+  Order *order = order_new (TESSERA_REVOCATION_KIND_NONE, NULL);
+  order->token = g_strdup (token);
+  order->token_type_hint = g_strdup (token_type_hint);
+  revoke_async (self, order, tessera_server_revoke_token_async, cancellable, callback, user_data);
+}
+
+/**
+ * tessera_server_revoke_token_finish:
+ * @self: a server
+ * @result: the result given to the callback
+ * @out_revoked: (out) (optional): %FALSE when there was nothing to revoke
+ * @error: return location for an error
+ *
+ * Finishes [method@Server.revoke_token_async].
+ *
+ * Returns: %TRUE, also for an unknown token
+ */
+gboolean
+tessera_server_revoke_token_finish (TesseraServer *self,
+                                    GAsyncResult *result,
+                                    gboolean *out_revoked,
+                                    GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  Order *order = g_task_get_task_data (G_TASK (result));
+  if (out_revoked != NULL)
+    *out_revoked = order->revoked;
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * tessera_server_revoke_grant:
+ * @self: a server
+ * @grant_id: a grant, as the claim `grant_id` names it
+ * @error: return location for an error
+ *
+ * Ends a grant: its refresh token and all its access tokens. Blocks until that is durable.
+ *
+ * Returns: %TRUE when it is over, also if there was none
+ */
+gboolean
+tessera_server_revoke_grant (TesseraServer *self, const char *grant_id, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (grant_id != NULL, FALSE);
+  return revoke_and_wait (self, TESSERA_REVOCATION_KIND_GRANT, grant_id, error);
+}
+
+/**
+ * tessera_server_revoke_grant_async:
+ * @self: a server
+ * @grant_id: a grant, as the claim `grant_id` names it
+ * @cancellable: (nullable): ignored: a revocation is not called back
+ * @callback: (scope async): called when the outcome is durable
+ * @user_data: (closure): for @callback
+ *
+ * Ends a grant as [method@Server.revoke_grant] does, without blocking.
+ * [method@Server.revoke_finish] tells the outcome.
+ */
+void
+tessera_server_revoke_grant_async (TesseraServer *self,
+                                   const char *grant_id,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (grant_id != NULL);
+  revoke_async (self, order_new (TESSERA_REVOCATION_KIND_GRANT, grant_id),
+                tessera_server_revoke_grant_async, cancellable, callback, user_data);
+}
+
+/**
+ * tessera_server_revoke_subject:
+ * @self: a server
+ * @subject: a resource owner, as the claim `sub` names them
+ * @error: return location for an error
+ *
+ * Revokes everything one person allowed, and ends their sessions. They can log in again; what is
+ * issued after this returned is good. Blocks until it is durable.
+ *
+ * Returns: %TRUE when it is over
+ */
+gboolean
+tessera_server_revoke_subject (TesseraServer *self, const char *subject, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (subject != NULL, FALSE);
+  return revoke_and_wait (self, TESSERA_REVOCATION_KIND_SUBJECT, subject, error);
+}
+
+/**
+ * tessera_server_revoke_subject_async:
+ * @self: a server
+ * @subject: a resource owner, as the claim `sub` names them
+ * @cancellable: (nullable): ignored: a revocation is not called back
+ * @callback: (scope async): called when the outcome is durable
+ * @user_data: (closure): for @callback
+ *
+ * Revokes as [method@Server.revoke_subject] does, without blocking.
+ * [method@Server.revoke_finish] tells the outcome.
+ */
+void
+tessera_server_revoke_subject_async (TesseraServer *self,
+                                     const char *subject,
+                                     GCancellable *cancellable,
+                                     GAsyncReadyCallback callback,
+                                     gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (subject != NULL);
+  revoke_async (self, order_new (TESSERA_REVOCATION_KIND_SUBJECT, subject),
+                tessera_server_revoke_subject_async, cancellable, callback, user_data);
+}
+
+/**
+ * tessera_server_revoke_client:
+ * @self: a server
+ * @client_id: a client
+ * @error: return location for an error
+ *
+ * Revokes everything that was issued to a client. The client stays, and what is issued after this
+ * returned is good. Blocks until it is durable.
+ *
+ * Returns: %TRUE when it is over
+ */
+gboolean
+tessera_server_revoke_client (TesseraServer *self, const char *client_id, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (client_id != NULL, FALSE);
+  return revoke_and_wait (self, TESSERA_REVOCATION_KIND_CLIENT, client_id, error);
+}
+
+/**
+ * tessera_server_revoke_client_async:
+ * @self: a server
+ * @client_id: a client
+ * @cancellable: (nullable): ignored: a revocation is not called back
+ * @callback: (scope async): called when the outcome is durable
+ * @user_data: (closure): for @callback
+ *
+ * Revokes as [method@Server.revoke_client] does, without blocking.
+ * [method@Server.revoke_finish] tells the outcome.
+ */
+void
+tessera_server_revoke_client_async (TesseraServer *self,
+                                    const char *client_id,
+                                    GCancellable *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (client_id != NULL);
+  revoke_async (self, order_new (TESSERA_REVOCATION_KIND_CLIENT, client_id),
+                tessera_server_revoke_client_async, cancellable, callback, user_data);
+}
+
+/**
+ * tessera_server_revoke_finish:
+ * @self: a server
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Finishes [method@Server.revoke_grant_async], [method@Server.revoke_subject_async] and
+ * [method@Server.revoke_client_async].
+ *
+ * Returns: %TRUE when the revocation is durable
+ */
+gboolean
+tessera_server_revoke_finish (TesseraServer *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* Keys. */
+
+/**
+ * tessera_server_rotate_key:
+ * @self: a server
+ * @now: whether not to wait until others can know the next key
+ * @error: return location for an error
+ *
+ * Lets the next key sign, and makes another next one. What the old key signed stays good. Blocks
+ * while a key is made.
+ *
+ * Errors: %TESSERA_SETUP_ERROR_TOO_EARLY with the seconds left, while the next key was published
+ * for less than [property@Server:jwks-max-age], unless @now.
+ *
+ * Returns: %TRUE when rotated
+ */
+gboolean
+tessera_server_rotate_key (TesseraServer *self, gboolean now, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  TesseraSettings *settings = self->engine.settings;
+  return tessera_server_wait_ready (self, error)
+         && tessera_key_ring_rotate (self->engine.keys, settings->signing_algorithm,
+                                     settings->jwks_max_age, now, error);
+}
+
+/**
+ * tessera_server_retire_key:
+ * @self: a server
+ * @kid: a key that does not sign any more
+ * @error: return location for an error
+ *
+ * Takes a key out of the key set before its time. What it signed is not good any more wherever the
+ * key set is read.
+ *
+ * Errors: %TESSERA_SETUP_ERROR_NOT_FOUND; %TESSERA_SETUP_ERROR_KEY for the active key.
+ *
+ * Returns: %TRUE when it is out
+ */
+gboolean
+tessera_server_retire_key (TesseraServer *self, const char *kid, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (kid != NULL, FALSE);
+  if (!tessera_server_wait_ready (self, error)
+      || !tessera_key_ring_retire (self->engine.keys, kid, error))
+    return FALSE;
+  tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));
+  return TRUE;
+}
+
+/**
+ * tessera_server_revoke_key:
+ * @self: a server
+ * @kid: a key, such as one that was stolen
+ * @error: return location for an error
+ *
+ * Takes a key out of the key set, and refuses every token of it for ever. If it was the active key,
+ * the next one signs at once. Blocks until that is durable.
+ *
+ * Errors: %TESSERA_SETUP_ERROR_NOT_FOUND, %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE.
+ *
+ * Returns: %TRUE when it is revoked
+ */
+gboolean
+tessera_server_revoke_key (TesseraServer *self, const char *kid, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (kid != NULL, FALSE);
+  if (!tessera_server_wait_ready (self, error)
+      || !tessera_key_ring_revoke (self->engine.keys, kid, error))
+    return FALSE;
+  tessera_signature_cache_clear (self->engine.signatures);
+  return revoke_and_wait (self, TESSERA_REVOCATION_KIND_KEY, kid, error);
+}
+
+static const char *
+get_state_name (TesseraKeyState state)
+{
+  static const char *const names[] = {
+    [TESSERA_KEY_NEXT] = "next",
+    [TESSERA_KEY_ACTIVE] = "active",
+    [TESSERA_KEY_RETIRED] = "retired",
+    [TESSERA_KEY_REVOKED] = "revoked",
+  };
+  return names[state];
+}
+
+/**
+ * tessera_server_list_keys:
+ * @self: a server
+ *
+ * Lists the keys, each as `KID ALGORITHM STATE`, where the state is `next`, `active`, `retired` or
+ * `revoked`.
+ *
+ * Returns: (transfer full) (array zero-terminated=1): the keys; none while the server is not ready
+ */
+char **
+tessera_server_list_keys (TesseraServer *self)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), NULL);
+
+  g_autoptr (GStrvBuilder) lines = g_strv_builder_new ();
+  g_autoptr (GPtrArray) entries
+      = self->engine.ready ? tessera_key_ring_list (self->engine.keys) : NULL;
+  for (guint i = 0; entries != NULL && i < entries->len; i++)
+    {
+      TesseraKeyEntry *entry = entries->pdata[i];
+      g_autofree char *line
+          = g_strdup_printf ("%s %s %s", tessera_key_get_id (entry->key),
+                             tessera_algorithm_get_name (tessera_key_get_algorithm (entry->key)),
+                             get_state_name (entry->state));
+      g_strv_builder_add (lines, line);
+    }
+  return g_strv_builder_end (lines);
+}
+
+/* Figures. */
+
+/**
+ * tessera_server_get_store_counts:
+ * @self: a server
+ * @out_writes: (out) (optional): rows written since the start
+ * @out_syncs: (out) (optional): commits that were made durable since the start
+ *
+ * Tells what the store did: tokens for client credentials, for one, write nothing.
+ */
+void
+tessera_server_get_store_counts (TesseraServer *self, guint64 *out_writes, guint64 *out_syncs)
+{
+  guint64 writes = 0, syncs = 0;
+
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  if (self->engine.ready)
+    tessera_committer_get_counts (self->engine.committer, &writes, &syncs);
+  if (out_writes != NULL)
+    *out_writes = writes;
+  if (out_syncs != NULL)
+    *out_syncs = syncs;
+}
+
+/**
+ * tessera_server_get_generation:
+ * @self: a server
+ *
+ * The place of the last durable entry in the deny-list: a cursor that only grows.
+ *
+ * Returns: the generation, 0 while the server is not ready
+ */
+guint64
+tessera_server_get_generation (TesseraServer *self)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), 0);
+  return self->engine.ready ? tessera_deny_list_get_generation (self->engine.deny_list) : 0;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Makes keys and store ready in a thread, while requests wait (design.md §6, §7). */
+
+#include "server/tessera-server-object-private.h"
+
+#include "base/tessera-uri-private.h"
+#include "store/tessera-memory-store-private.h"
+#include "store/tessera-sqlite-store-private.h"
+
+#define SIGNATURES 16384        /* digests of verified tokens kept */
+#define PRUNE_SECONDS (60 * 60) /* between looks at retired keys */
+
+/* What goes into the thread, and what comes out of it. */
+struct _TesseraSetup
+{
+  char *issuer;
+  char *directory;    /* NULL: memory only */
+  GArray *algorithms; /* TesseraAlgorithm */
+  TesseraClock *clock;
+  gint64 longest_lifetime_ms;
+  GMainContext *context;
+  GSource *over; /* attached by the thread when it is done */
+  GThread *thread;
+
+  GError *error;
+  TesseraStore *store; /* until the committer has it */
+  TesseraKeyRing *keys;
+  TesseraDenyList *deny_list;
+  TesseraCommitter *committer;
+  GPtrArray *clients; /* TesseraClient*, registered ones */
+  gboolean rolled_back;
+};
+
+static void
+setup_free (TesseraSetup *self)
+{
+  g_clear_pointer (&self->committer, tessera_committer_free);
+  g_clear_pointer (&self->deny_list, tessera_deny_list_free);
+  g_clear_pointer (&self->keys, tessera_key_ring_free);
+  g_clear_object (&self->store);
+  g_clear_pointer (&self->clients, g_ptr_array_unref);
+  g_clear_error (&self->error);
+  g_clear_pointer (&self->algorithms, g_array_unref);
+  g_source_destroy (self->over);
+  g_source_unref (self->over);
+  tessera_clock_unref (self->clock);
+  g_main_context_unref (self->context);
+  g_free (self->issuer);
+  g_free (self->directory);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraSetup, setup_free)
+
+/* Nothing was ever issued from this state: keys may be made for it. */
+static gboolean
+is_unused (TesseraStore *store, gboolean *out_unused, GError **error)
+{
+  TesseraStoreState state = { 0 };
+  if (!tessera_store_get_state (store, &state, error))
+    return FALSE;
+  *out_unused = state.generation == 0 && state.high_water_ms == 0;
+  return TRUE;
+}
+
+static gboolean
+open_store (TesseraSetup *self, gboolean *out_may_create_keys, GError **error)
+{
+  gboolean is_new = TRUE;
+
+  self->store = self->directory != NULL
+                    ? tessera_sqlite_store_open (self->directory, &is_new, error)
+                    : tessera_memory_store_new ();
+  if (self->store == NULL)
+    return FALSE;
+  *out_may_create_keys = is_new;
+  /* The first start may have been cut short between the database and the keys. */
+  return is_new || is_unused (self->store, out_may_create_keys, error);
+}
+
+static gboolean
+open_keys (TesseraSetup *self, gboolean may_create, GError **error)
+{
+  g_autofree char *directory
+      = self->directory != NULL ? g_build_filename (self->directory, "keys", NULL) : NULL;
+
+  self->keys
+      = tessera_key_ring_open (directory, g_array_index (self->algorithms, TesseraAlgorithm, 0),
+                               may_create, self->clock, error);
+  if (self->keys == NULL)
+    return FALSE;
+  for (guint i = 0; i < self->algorithms->len; i++)
+    if (!tessera_key_ring_ensure (self->keys, g_array_index (self->algorithms, TesseraAlgorithm, i),
+                                  error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+load_deny_list (TesseraSetup *self, GError **error)
+{
+  g_autofree char *mirror
+      = self->directory != NULL ? g_build_filename (self->directory, "generation", NULL) : NULL;
+
+  self->deny_list = tessera_deny_list_new (self->clock, 0, mirror);
+  return tessera_deny_list_load (self->deny_list, self->store, self->longest_lifetime_ms,
+                                 &self->rolled_back, error);
+}
+
+static void
+collect_client (TesseraClient *client, gpointer data)
+{
+  g_ptr_array_add (data, g_object_ref (client));
+}
+
+static gboolean
+setup_run (TesseraSetup *self, GError **error)
+{
+  gboolean may_create_keys;
+
+  if (!tessera_uri_check_issuer (self->issuer, error) || !open_store (self, &may_create_keys, error)
+      || !open_keys (self, may_create_keys, error) || !load_deny_list (self, error))
+    return FALSE;
+  self->clients = g_ptr_array_new_with_free_func (g_object_unref);
+  if (!tessera_store_foreach_client (self->store, collect_client, self->clients, error))
+    return FALSE;
+  self->committer = tessera_committer_new (self->store, self->context);
+  g_clear_object (&self->store);
+  tessera_deny_list_attach (self->deny_list, self->committer);
+  return TRUE;
+}
+
+static gpointer
+setup_thread (gpointer data)
+{
+  TesseraSetup *self = data;
+  setup_run (self, &self->error);
+  g_source_attach (self->over, self->context);
+  return NULL;
+}
+
+static char *
+dup_state_directory (TesseraServer *self)
+{
+  if (self->in_memory)
+    return NULL;
+  if (self->state_directory != NULL)
+    return g_strdup (self->state_directory);
+  const char *program = g_get_prgname ();
+  return g_build_filename (g_get_user_data_dir (), program != NULL ? program : "unnamed", "tessera",
+                           NULL);
+}
+
+/* The server's own first, then those of its resources. */
+static GArray *
+list_algorithms (TesseraEngine *engine)
+{
+  GArray *algorithms = g_array_new (FALSE, FALSE, sizeof (TesseraAlgorithm));
+  g_array_append_val (algorithms, engine->settings->signing_algorithm);
+  for (guint i = 0; i < engine->resources->len; i++)
+    {
+      TesseraResource *resource = engine->resources->pdata[i];
+      if (resource->has_signing_algorithm)
+        g_array_append_val (algorithms, resource->signing_algorithm);
+    }
+  return algorithms;
+}
+
+static void
+fail (TesseraServer *self, const GError *error)
+{
+  self->state = TESSERA_SERVER_FAILED;
+  self->failure = g_error_copy (error);
+}
+
+/* What is kept in the store may not contradict what was declared: the same id twice is refused. */
+static gboolean
+add_registered_clients (TesseraServer *self, GPtrArray *clients, GError **error)
+{
+  for (guint i = 0; i < clients->len; i++)
+    if (!tessera_client_registry_add (self->engine.clients, clients->pdata[i], FALSE, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+on_prune (gpointer data)
+{
+  TesseraServer *self = data;
+  g_autoptr (GError) error = NULL;
+
+  if (!tessera_key_ring_prune (self->engine.keys,
+                               tessera_engine_get_longest_lifetime_ms (&self->engine), &error))
+    g_warning ("Retired keys could not be removed: %s", error->message);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+become_ready (TesseraServer *self, TesseraSetup *setup)
+{
+  TesseraEngine *engine = &self->engine;
+
+  engine->keys = g_steal_pointer (&setup->keys);
+  engine->deny_list = g_steal_pointer (&setup->deny_list);
+  engine->committer = g_steal_pointer (&setup->committer);
+  engine->signatures = tessera_signature_cache_new (SIGNATURES);
+  engine->ready = TRUE;
+  self->state = TESSERA_SERVER_READY;
+  tessera_server_settings_changed (self);
+  if (setup->rolled_back)
+    g_warning ("The database is older than what was seen of it before: everything issued up to now "
+               "is refused, and everybody has to log in again");
+  self->prune_source = g_timeout_source_new_seconds (PRUNE_SECONDS);
+  g_source_set_callback (self->prune_source, on_prune, self, NULL);
+  g_source_attach (self->prune_source, self->context);
+  tessera_server_unsettle (self, TESSERA_DECLARED_CLIENTS | TESSERA_DECLARED_USERS);
+}
+
+static void
+tell_tasks (TesseraServer *self)
+{
+  GTask *task;
+  while ((task = g_queue_pop_head (&self->tasks)) != NULL)
+    {
+      if (self->state == TESSERA_SERVER_READY)
+        g_task_return_boolean (task, TRUE);
+      else
+        g_task_return_error (task, g_error_copy (self->failure));
+      g_object_unref (task);
+    }
+}
+
+static void
+announce (TesseraServer *self)
+{
+  if (self->state == TESSERA_SERVER_READY)
+    {
+      tessera_server_emit (self, TESSERA_SIGNAL_READY);
+      tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));
+    }
+  else
+    tessera_server_emit (self, TESSERA_SIGNAL_FAILED, self->failure);
+}
+
+/* On the context, or in wait_ready. */
+static void
+finish_setup (TesseraServer *self)
+{
+  g_autoptr (TesseraSetup) setup = g_steal_pointer (&self->setup);
+  g_autoptr (GError) error = NULL;
+
+  g_object_ref (self);
+  g_thread_join (setup->thread);
+  if (setup->error != NULL)
+    fail (self, setup->error);
+  else if (!add_registered_clients (self, setup->clients, &error))
+    fail (self, error);
+  else
+    become_ready (self, setup);
+  announce (self);
+  tell_tasks (self);
+  /* When ready, those who wait are served once what is declared now is known. */
+  if (self->state != TESSERA_SERVER_READY)
+    tessera_server_drain_waiting (self);
+  g_object_unref (self);
+}
+
+static gboolean
+on_setup_over (gpointer data)
+{
+  TesseraServer *self = data;
+  gboolean heard
+      = self->tasks.length > 0 || tessera_server_has_handler (self, TESSERA_SIGNAL_FAILED);
+
+  g_object_ref (self);
+  finish_setup (self);
+  if (self->state == TESSERA_SERVER_FAILED && !heard)
+    g_warning ("The server cannot be set up: %s", self->failure->message);
+  g_object_unref (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+clear_setup_source (TesseraServer *self)
+{
+  if (self->setup_source != NULL)
+    g_source_destroy (self->setup_source);
+  g_clear_pointer (&self->setup_source, g_source_unref);
+}
+
+static void
+begin_setup (TesseraServer *self)
+{
+  TesseraSetup *setup = g_new0 (TesseraSetup, 1);
+  TesseraEngine *engine = &self->engine;
+
+  clear_setup_source (self);
+  setup->issuer = g_strdup (engine->settings->issuer);
+  setup->directory = dup_state_directory (self);
+  setup->algorithms = list_algorithms (engine);
+  setup->clock = tessera_clock_ref (engine->clock);
+  setup->longest_lifetime_ms = tessera_engine_get_longest_lifetime_ms (engine);
+  setup->context = g_main_context_ref (self->context);
+  setup->over = g_idle_source_new ();
+  g_source_set_priority (setup->over, G_PRIORITY_DEFAULT);
+  g_source_set_callback (setup->over, on_setup_over, self, NULL);
+  self->setup = setup;
+  self->state = TESSERA_SERVER_SETUP;
+  setup->thread = g_thread_new ("tessera-setup", setup_thread, setup);
+}
+
+static gboolean
+on_begin (gpointer data)
+{
+  begin_setup (data);
+  return G_SOURCE_REMOVE;
+}
+
+/* At the next turn of the main context, so that everything can be set before. */
+void
+tessera_server_schedule_setup (TesseraServer *self)
+{
+  self->setup_source = g_idle_source_new ();
+  g_source_set_priority (self->setup_source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (self->setup_source, on_begin, self, NULL);
+  g_source_attach (self->setup_source, self->context);
+}
+
+void
+tessera_server_cancel_setup (TesseraServer *self)
+{
+  clear_setup_source (self);
+  if (self->prune_source != NULL)
+    g_source_destroy (self->prune_source);
+  g_clear_pointer (&self->prune_source, g_source_unref);
+  if (self->setup != NULL)
+    {
+      g_thread_join (self->setup->thread);
+      g_clear_pointer (&self->setup, setup_free);
+    }
+  if (self->failure == NULL)
+    self->failure = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                                         "The server was closed.");
+  self->state = self->state == TESSERA_SERVER_READY ? self->state : TESSERA_SERVER_FAILED;
+  if (self->state == TESSERA_SERVER_FAILED)
+    tell_tasks (self);
+}
+
+gboolean
+tessera_server_check_ready (TesseraServer *self, GError **error)
+{
+  if (G_LIKELY (self->state == TESSERA_SERVER_READY))
+    return TRUE;
+  if (self->failure != NULL)
+    g_propagate_error (error, g_error_copy (self->failure));
+  else
+    g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                         "The server is not ready yet.");
+  return FALSE;
+}
+
+void
+tessera_server_await_ready (TesseraServer *self, GTask *task)
+{
+  if (self->state == TESSERA_SERVER_IDLE || self->state == TESSERA_SERVER_SETUP)
+    {
+      g_queue_push_tail (&self->tasks, task);
+      return;
+    }
+  g_autoptr (GError) error = NULL;
+  if (tessera_server_check_ready (self, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, g_steal_pointer (&error));
+  g_object_unref (task);
+}
+
+/**
+ * tessera_server_is_ready:
+ * @self: a server
+ *
+ * Whether keys and store are ready. [signal@Server::ready] tells when.
+ *
+ * Returns: %FALSE while the setup is under way, after it failed, and once the server is closed
+ */
+gboolean
+tessera_server_is_ready (TesseraServer *self)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  return self->state == TESSERA_SERVER_READY;
+}
+
+/**
+ * tessera_server_wait_ready_async:
+ * @self: a server
+ * @cancellable: (nullable): a cancellable; the setup goes on all the same
+ * @callback: (scope async): called when the server is ready or cannot be
+ * @user_data: (closure): for @callback
+ *
+ * Waits until keys and store are ready.
+ */
+void
+tessera_server_wait_ready_async (TesseraServer *self,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, tessera_server_wait_ready_async);
+  tessera_server_await_ready (self, task);
+}
+
+/**
+ * tessera_server_wait_ready_finish:
+ * @self: a server
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Finishes [method@Server.wait_ready_async].
+ *
+ * Errors: of %TESSERA_SETUP_ERROR, or of whatever part failed.
+ *
+ * Returns: %TRUE when ready
+ */
+gboolean
+tessera_server_wait_ready_finish (TesseraServer *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * tessera_server_wait_ready:
+ * @self: a server
+ * @error: return location for an error
+ *
+ * Waits until keys and store are ready. Blocks, without running a main loop: for programs that have
+ * none yet.
+ *
+ * Errors: of %TESSERA_SETUP_ERROR, or of whatever part failed.
+ *
+ * Returns: %TRUE when ready
+ */
+gboolean
+tessera_server_wait_ready (TesseraServer *self, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  if (self->state == TESSERA_SERVER_IDLE)
+    begin_setup (self);
+  if (self->state == TESSERA_SERVER_SETUP)
+    finish_setup (self);
+  return tessera_server_check_ready (self, error);
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Lets a SoupServer serve our endpoints and nothing else of it: exact paths, strict heads, small
+ * bodies (RFC 9110 §15.5, RFC 9112 §6.3; facts.md "libsoup as a server"). */
+
+#include "server/tessera-soup-adapter-private.h"
+
+#include "endpoints/tessera-error-responder-private.h"
+#include "server/tessera-server-private.h"
+#include "server/tessera-soup-connections-private.h"
+#include "server/tessera-soup-farewell-private.h"
+
+#include <arpa/inet.h>
+#include <gio/gunixsocketaddress.h>
+#include <string.h>
+
+#define URI_MAX 8192
+#define HEAD_MAX 16384
+#define FIELDS_MAX 64
+#define BODY_MAX 65536
+#define LENGTH_DIGITS_MAX 7
+
+struct _TesseraSoupAdapter
+{
+  guint ref_count;       /* messages under way hold it too */
+  TesseraServer *server; /* NULL when detached */
+  GWeakRef soup;
+  gulong request_started;
+};
+
+/* What a message is to us, between its head and its body. */
+typedef enum
+{
+  MESSAGE_OURS = 1 << 0,
+  MESSAGE_EXPECTED_CONTINUE = 1 << 1,
+} MessageFlags;
+
+/* The front data of an exchange. */
+typedef struct
+{
+  SoupServerMessage *message;
+  GBytes *body;
+  MessageFlags flags;
+  gboolean closing; /* the answer ends the connection, whatever of the request is still to come */
+  gboolean paused;
+  gboolean gone; /* the client */
+  gulong disconnected;
+  char address[INET6_ADDRSTRLEN];
+} Inlet;
+
+/* Emission hooks come before every handler: before libsoup decodes the path (after which %2F is a
+ * slash), asks auth domains and looks for handlers. They are set for the whole process, and touch
+ * only messages of attached servers. */
+static GMutex hooks_lock;
+static guint hooks_users;
+static guint got_headers_signal, got_body_signal;
+static gulong got_headers_hook, got_body_hook;
+
+static GQuark
+adapter_quark (void)
+{
+  return g_quark_from_static_string ("tessera-soup-adapter");
+}
+
+static GQuark
+flags_quark (void)
+{
+  return g_quark_from_static_string ("tessera-soup-message-flags");
+}
+
+static TesseraSoupAdapter *
+adapter_ref (TesseraSoupAdapter *self)
+{
+  self->ref_count++;
+  return self;
+}
+
+static void
+adapter_unref (gpointer data)
+{
+  TesseraSoupAdapter *self = data;
+  if (--self->ref_count > 0)
+    return;
+  g_weak_ref_clear (&self->soup);
+  g_free (self);
+}
+
+static void
+inlet_free (gpointer data)
+{
+  Inlet *self = data;
+  g_clear_signal_handler (&self->disconnected, self->message);
+  g_clear_object (&self->message);
+  g_clear_pointer (&self->body, g_bytes_unref);
+  g_free (self);
+}
+
+static const char *
+inlet_get_header (TesseraExchange *exchange, const char *name)
+{
+  Inlet *self = exchange->front_data;
+  return soup_message_headers_get_one (soup_server_message_get_request_headers (self->message),
+                                       name);
+}
+
+static void
+fill_in_response (SoupServerMessage *message, TesseraExchange *exchange)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
+
+  soup_server_message_set_status (message, exchange->status, NULL);
+  if (exchange->content_type != NULL)
+    soup_message_headers_append (headers, "Content-Type", exchange->content_type);
+  for (guint i = 0; exchange->headers != NULL && i < exchange->headers->len; i++)
+    {
+      TesseraHeader *header = &g_array_index (exchange->headers, TesseraHeader, i);
+      soup_message_headers_append (headers, header->name, header->value);
+    }
+  if (exchange->response != NULL)
+    soup_message_body_append_bytes (soup_server_message_get_response_body (message),
+                                    exchange->response);
+}
+
+/* libsoup drops its Date with the interim answer (RFC 9110 §6.6.1 wants one). */
+static void
+add_date (SoupServerMessage *message)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+  g_autofree char *date = soup_date_time_to_string (now, SOUP_DATE_HTTP);
+  soup_message_headers_replace (soup_server_message_get_response_headers (message), "Date", date);
+}
+
+static void
+inlet_send (TesseraExchange *exchange)
+{
+  Inlet *self = exchange->front_data;
+
+  if (self->gone)
+    return;
+  if (self->closing)
+    {
+      tessera_soup_farewell (self->message, exchange);
+      return;
+    }
+  fill_in_response (self->message, exchange);
+  if (self->flags & MESSAGE_EXPECTED_CONTINUE)
+    add_date (self->message);
+  if (self->paused)
+    soup_server_message_unpause (self->message);
+}
+
+static const TesseraExchangeFront soup_front = { inlet_get_header, inlet_send };
+
+static void
+on_disconnected (SoupServerMessage *message, Inlet *inlet)
+{
+  inlet->gone = TRUE;
+}
+
+/* The address before ours in X-Forwarded-For, if whoever connected may speak for others. */
+static const char *
+get_forwarded_for (TesseraServer *server, SoupServerMessage *message, const char *peer)
+{
+  if (!tessera_server_trusts_proxy (server, peer))
+    return NULL;
+  const char *list
+      = soup_message_headers_get_list (soup_server_message_get_request_headers (message),
+                                       "X-Forwarded-For");
+  if (list == NULL)
+    return NULL;
+  const char *comma = strrchr (list, ',');
+  const char *last = comma != NULL ? comma + 1 : list;
+  return last + strspn (last, " \t");
+}
+
+static void
+set_address (Inlet *self, TesseraServer *server)
+{
+  GSocketAddress *peer = soup_server_message_get_remote_address (self->message);
+
+  if (G_IS_INET_SOCKET_ADDRESS (peer))
+    {
+      GInetAddress *inet = g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (peer));
+      inet_ntop (g_inet_address_get_family (inet), g_inet_address_to_bytes (inet), self->address,
+                 sizeof self->address);
+    }
+  else
+    g_strlcpy (self->address, "unix", sizeof self->address);
+
+  const char *forwarded = get_forwarded_for (server, self->message, self->address);
+  if (forwarded != NULL && g_hostname_is_ip_address (forwarded))
+    g_strlcpy (self->address, forwarded, sizeof self->address);
+}
+
+static TesseraExchange *
+exchange_new (TesseraServer *server, SoupServerMessage *message, MessageFlags flags)
+{
+  Inlet *inlet = g_new0 (Inlet, 1);
+  TesseraExchange *exchange = tessera_exchange_new (&soup_front, inlet, inlet_free);
+  GUri *uri = soup_server_message_get_uri (message);
+
+  inlet->message = g_object_ref (message);
+  inlet->flags = flags;
+  set_address (inlet, server);
+  exchange->method = soup_server_message_get_method (message);
+  exchange->path = g_uri_get_path (uri);
+  exchange->query = g_uri_get_query (uri);
+  exchange->remote_address = inlet->address;
+  exchange->secure = strcmp (g_uri_get_scheme (uri), "https") == 0;
+  return exchange;
+}
+
+/* Answers now and closes: a refusal in the middle of a request cannot wait for its end, and what
+ * follows on the connection cannot be trusted to be a request. */
+static void
+refuse (TesseraServer *server, SoupServerMessage *message, guint status, const char *description)
+{
+  g_autoptr (TesseraExchange) exchange = exchange_new (server, message, 0);
+  Inlet *inlet = exchange->front_data;
+  inlet->closing = TRUE;
+  tessera_exchange_respond_http_error (exchange, status, description);
+}
+
+typedef struct
+{
+  guint fields;
+  gsize size;
+  guint authorization, host, content_type, content_length, content_encoding, cookie, origin;
+  gboolean transfer_encoding, range, expect;
+  const char *length;
+} Head;
+
+static void
+count_field (Head *head, const char *name, const char *value)
+{
+  head->fields++;
+  head->size += strlen (name) + strlen (value) + 4;
+  switch (g_ascii_tolower (*name))
+    {
+    case 'a':
+      head->authorization += g_ascii_strcasecmp (name, "Authorization") == 0;
+      break;
+    case 'c':
+      head->content_type += g_ascii_strcasecmp (name, "Content-Type") == 0;
+      head->content_encoding += g_ascii_strcasecmp (name, "Content-Encoding") == 0;
+      head->cookie += g_ascii_strcasecmp (name, "Cookie") == 0;
+      if (g_ascii_strcasecmp (name, "Content-Length") == 0)
+        head->content_length++, head->length = value;
+      break;
+    case 'e':
+      head->expect |= g_ascii_strcasecmp (name, "Expect") == 0;
+      break;
+    case 'h':
+      head->host += g_ascii_strcasecmp (name, "Host") == 0;
+      break;
+    case 'o':
+      head->origin += g_ascii_strcasecmp (name, "Origin") == 0;
+      break;
+    case 'r':
+      head->range |= g_ascii_strcasecmp (name, "Range") == 0;
+      break;
+    case 't':
+      head->transfer_encoding |= g_ascii_strcasecmp (name, "Transfer-Encoding") == 0;
+      break;
+    default:
+      break;
+    }
+}
+
+static void
+read_head (SoupMessageHeaders *headers, Head *head)
+{
+  SoupMessageHeadersIter iter;
+  const char *name, *value;
+
+  soup_message_headers_iter_init (&iter, headers);
+  while (soup_message_headers_iter_next (&iter, &name, &value))
+    count_field (head, name, value);
+}
+
+static gboolean
+has_repeats (const Head *head)
+{
+  return head->authorization > 1 || head->host > 1 || head->content_type > 1
+         || head->content_length > 1 || head->content_encoding > 1 || head->cookie > 1
+         || head->origin > 1;
+}
+
+static gboolean
+is_length (const char *text)
+{
+  gsize digits = strspn (text, "0123456789");
+  return digits > 0 && digits <= LENGTH_DIGITS_MAX && text[digits] == '\0';
+}
+
+/* NULL: the head is good. */
+static const char *
+check_head (const Head *head, GUri *uri, guint *out_status)
+{
+  const char *query = g_uri_get_query (uri);
+
+  *out_status = 414;
+  if (strlen (g_uri_get_path (uri)) + (query != NULL ? strlen (query) : 0) > URI_MAX)
+    return "The address is too long.";
+  *out_status = 431;
+  if (head->fields > FIELDS_MAX || head->size > HEAD_MAX)
+    return "The head of the request is too large.";
+  *out_status = 400;
+  if (g_uri_get_fragment (uri) != NULL)
+    return "The address has a fragment.";
+  if (has_repeats (head))
+    return "A header that must be single is repeated.";
+  /* RFC 9112 §6.1: with Content-Length beside it, nobody knows where the request ends. */
+  *out_status = 411;
+  if (head->transfer_encoding)
+    return "The body must come with a Content-Length.";
+  *out_status = 400;
+  if (head->length != NULL && !is_length (head->length))
+    return "The Content-Length is not a number of bytes.";
+  *out_status = 413;
+  if (head->length != NULL && atoi (head->length) > BODY_MAX)
+    return "The body is too large.";
+  return NULL;
+}
+
+/* Keeps libsoup from doing anything with the message but reading its body: it passes over messages
+ * that have a status. While 100 Continue is owed there may be none, so its handler is kept out. */
+static void
+take_over (SoupServerMessage *message, SoupServer *soup, const Head *head)
+{
+  MessageFlags flags = MESSAGE_OURS;
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
+
+  if (head->range)
+    soup_message_headers_remove (headers, "Range");
+  if (head->expect)
+    {
+      flags |= MESSAGE_EXPECTED_CONTINUE;
+      g_signal_handlers_block_matched (message, G_SIGNAL_MATCH_ID | G_SIGNAL_MATCH_DATA,
+                                       got_headers_signal, 0, NULL, NULL, soup);
+    }
+  else
+    soup_server_message_set_status (message, SOUP_STATUS_INTERNAL_SERVER_ERROR, NULL);
+  soup_message_body_set_accumulate (soup_server_message_get_request_body (message), TRUE);
+  g_object_set_qdata (G_OBJECT (message), flags_quark (), GINT_TO_POINTER (flags));
+}
+
+/* An endpoint's path in disguise, which the application would get to see decoded, and a guard would
+ * take for the endpoint. */
+static gboolean
+is_disguised (TesseraServer *server, const char *path)
+{
+  if (strchr (path, '%') == NULL)
+    return FALSE;
+  g_autofree char *decoded = g_uri_unescape_string (path, NULL);
+  return decoded != NULL && tessera_server_owns_path (server, decoded);
+}
+
+static void
+got_headers (TesseraSoupAdapter *self, SoupServerMessage *message)
+{
+  GUri *uri = soup_server_message_get_uri (message);
+  if (uri == NULL)
+    return;
+  const char *path = g_uri_get_path (uri);
+  if (!tessera_server_owns_path (self->server, path))
+    {
+      if (G_UNLIKELY (is_disguised (self->server, path)))
+        refuse (self->server, message, 404, "There is nothing here.");
+      return;
+    }
+
+  Head head = { 0 };
+  guint status;
+  read_head (soup_server_message_get_request_headers (message), &head);
+  const char *description = check_head (&head, uri, &status);
+  if (description != NULL)
+    {
+      refuse (self->server, message, status, description);
+      return;
+    }
+  g_autoptr (SoupServer) soup = g_weak_ref_get (&self->soup);
+  take_over (message, soup, &head);
+}
+
+static void
+got_body (TesseraSoupAdapter *self, SoupServerMessage *message, MessageFlags flags)
+{
+  g_autoptr (TesseraExchange) exchange = exchange_new (self->server, message, flags);
+  Inlet *inlet = exchange->front_data;
+
+  soup_server_message_set_status (message, SOUP_STATUS_INTERNAL_SERVER_ERROR, NULL);
+  inlet->body = soup_message_body_flatten (soup_server_message_get_request_body (message));
+  if (inlet->body != NULL)
+    exchange->body = g_bytes_get_data (inlet->body, &exchange->body_length);
+
+  tessera_server_handle (self->server, exchange);
+  if (exchange->answered)
+    return;
+  inlet->paused = TRUE;
+  inlet->disconnected
+      = g_signal_connect (message, "disconnected", G_CALLBACK (on_disconnected), inlet);
+  soup_server_message_pause (message);
+}
+
+static gboolean
+on_got_headers (GSignalInvocationHint *hint, guint n_params, const GValue *params, gpointer data)
+{
+  SoupServerMessage *message = g_value_get_object (&params[0]);
+  TesseraSoupAdapter *adapter = g_object_get_qdata (G_OBJECT (message), adapter_quark ());
+  if (adapter != NULL && adapter->server != NULL)
+    got_headers (adapter, message);
+  return TRUE;
+}
+
+static gboolean
+on_got_body (GSignalInvocationHint *hint, guint n_params, const GValue *params, gpointer data)
+{
+  SoupServerMessage *message = g_value_get_object (&params[0]);
+  MessageFlags flags = GPOINTER_TO_INT (g_object_get_qdata (G_OBJECT (message), flags_quark ()));
+  if (flags == 0)
+    return TRUE;
+  TesseraSoupAdapter *adapter = g_object_get_qdata (G_OBJECT (message), adapter_quark ());
+  if (adapter->server != NULL)
+    got_body (adapter, message, flags);
+  else
+    soup_server_message_set_status (message, SOUP_STATUS_SERVICE_UNAVAILABLE, NULL);
+  return TRUE;
+}
+
+static void
+on_request_started (SoupServer *soup, SoupServerMessage *message, TesseraSoupAdapter *self)
+{
+  tessera_soup_connections_note (soup);
+  g_object_set_qdata_full (G_OBJECT (message), adapter_quark (), adapter_ref (self), adapter_unref);
+}
+
+static void
+add_hooks (void)
+{
+  g_mutex_lock (&hooks_lock);
+  if (hooks_users++ == 0)
+    {
+      g_type_class_unref (g_type_class_ref (SOUP_TYPE_SERVER_MESSAGE));
+      got_headers_signal = g_signal_lookup ("got-headers", SOUP_TYPE_SERVER_MESSAGE);
+      got_body_signal = g_signal_lookup ("got-body", SOUP_TYPE_SERVER_MESSAGE);
+      got_headers_hook
+          = g_signal_add_emission_hook (got_headers_signal, 0, on_got_headers, NULL, NULL);
+      got_body_hook = g_signal_add_emission_hook (got_body_signal, 0, on_got_body, NULL, NULL);
+    }
+  g_mutex_unlock (&hooks_lock);
+}
+
+static void
+remove_hooks (void)
+{
+  g_mutex_lock (&hooks_lock);
+  if (--hooks_users == 0)
+    {
+      g_signal_remove_emission_hook (got_headers_signal, got_headers_hook);
+      g_signal_remove_emission_hook (got_body_signal, got_body_hook);
+    }
+  g_mutex_unlock (&hooks_lock);
+}
+
+TesseraSoupAdapter *
+tessera_soup_adapter_new (TesseraServer *server, SoupServer *soup)
+{
+  TesseraSoupAdapter *self = g_new0 (TesseraSoupAdapter, 1);
+  self->ref_count = 1;
+  self->server = server;
+  g_weak_ref_init (&self->soup, soup);
+  add_hooks ();
+  self->request_started
+      = g_signal_connect_data (soup, "request-started", G_CALLBACK (on_request_started),
+                               adapter_ref (self), (GClosureNotify) (void (*) (void)) adapter_unref,
+                               0);
+  tessera_soup_connections_watch (soup);
+  return self;
+}
+
+void
+tessera_soup_adapter_free (TesseraSoupAdapter *self)
+{
+  g_autoptr (SoupServer) soup = g_weak_ref_get (&self->soup);
+  self->server = NULL;
+  if (soup != NULL)
+    {
+      tessera_soup_connections_unwatch (soup);
+      g_signal_handler_disconnect (soup, self->request_started);
+    }
+  remove_hooks ();
+  adapter_unref (self);
+}
+
+SoupServer *
+tessera_soup_adapter_get_soup (TesseraSoupAdapter *self)
+{
+  /* Borrowed: for comparison only. */
+  g_autoptr (SoupServer) soup = g_weak_ref_get (&self->soup);
+  return soup;
+}

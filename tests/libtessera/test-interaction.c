@@ -1,0 +1,860 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a person goes through between an authorization request and its code, without a network: a
+ * browser that keeps cookies and follows forms, in front of a server in memory. */
+
+#include "base/tessera-clock-private.h"
+#include "endpoints/tessera-exchange-private.h"
+#include "server/tessera-page.h"
+#include "server/tessera-server-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ISSUER "http://127.0.0.1:8417"
+#define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+static gint64 offset_ms;
+
+/* A browser */
+
+typedef struct
+{
+  TesseraServer *server;
+  GHashTable *cookies; /* char *name -> char *value */
+  gboolean refuses_cookies;
+  const char *language;
+  const char *address;
+
+  guint status;
+  char *location;
+  char *html;
+  char *retry_after;
+} Browser;
+
+static Browser *
+browser_new (TesseraServer *server)
+{
+  Browser *self = g_new0 (Browser, 1);
+
+  self->server = server;
+  self->cookies = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->address = "192.0.2.1";
+  return self;
+}
+
+static void
+browser_free (Browser *self)
+{
+  g_hash_table_unref (self->cookies);
+  g_free (self->location);
+  g_free (self->html);
+  g_free (self->retry_after);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Browser, browser_free)
+
+typedef struct
+{
+  Browser *browser;
+  char *cookies;
+  gboolean is_answered;
+} Request;
+
+static const char *
+on_get_header (TesseraExchange *exchange, const char *name)
+{
+  Request *request = exchange->front_data;
+
+  if (g_ascii_strcasecmp (name, "Cookie") == 0)
+    return request->cookies;
+  if (g_ascii_strcasecmp (name, "Accept-Language") == 0)
+    return request->browser->language;
+  if (g_ascii_strcasecmp (name, "Content-Type") == 0)
+    return "application/x-www-form-urlencoded";
+  if (g_ascii_strcasecmp (name, "Host") == 0)
+    return "127.0.0.1:8417";
+  return NULL;
+}
+
+static void
+keep_cookie (Browser *self, const char *text)
+{
+  g_auto (GStrv) parts = g_strsplit_set (text, "=;", 3);
+
+  if (self->refuses_cookies)
+    return;
+  if (strstr (text, "Max-Age=0") != NULL)
+    g_hash_table_remove (self->cookies, parts[0]);
+  else
+    g_hash_table_insert (self->cookies, g_strdup (parts[0]), g_strdup (parts[1]));
+}
+
+static void
+on_send (TesseraExchange *exchange)
+{
+  Request *request = exchange->front_data;
+  Browser *browser = request->browser;
+
+  g_clear_pointer (&browser->location, g_free);
+  g_clear_pointer (&browser->html, g_free);
+  g_clear_pointer (&browser->retry_after, g_free);
+  browser->status = exchange->status;
+  for (guint i = 0; i < exchange->headers->len; i++)
+    {
+      TesseraHeader *header = &g_array_index (exchange->headers, TesseraHeader, i);
+
+      if (g_str_equal (header->name, "Set-Cookie"))
+        keep_cookie (browser, header->value);
+      else if (g_str_equal (header->name, "Location"))
+        browser->location = g_strdup (header->value);
+      else if (g_str_equal (header->name, "Retry-After"))
+        browser->retry_after = g_strdup (header->value);
+    }
+  if (exchange->response != NULL)
+    browser->html = g_strndup (g_bytes_get_data (exchange->response, NULL),
+                               g_bytes_get_size (exchange->response));
+  request->is_answered = TRUE;
+}
+
+static char *
+join_cookies (Browser *self)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  GHashTableIter iter;
+  gpointer name, value;
+
+  g_hash_table_iter_init (&iter, self->cookies);
+  while (g_hash_table_iter_next (&iter, &name, &value))
+    g_string_append_printf (text, "%s%s=%s", text->len > 0 ? "; " : "", (char *) name,
+                            (char *) value);
+  return text->len > 0 ? g_strdup (text->str) : NULL;
+}
+
+/* Nothing is followed. */
+static void
+send_request (Browser *self, const char *method, const char *url, const char *body)
+{
+  static const TesseraExchangeFront front = { on_get_header, on_send };
+  g_autofree char *cookies = join_cookies (self);
+  Request request = { self, cookies, FALSE };
+  g_autofree char *path = g_strndup (url, strcspn (url, "?"));
+  TesseraExchange *exchange = tessera_exchange_new (&front, &request, NULL);
+
+  exchange->method = method;
+  exchange->path = path;
+  exchange->query = strchr (url, '?') != NULL ? strchr (url, '?') + 1 : NULL;
+  exchange->body = body != NULL ? body : "";
+  exchange->body_length = strlen (exchange->body);
+  exchange->remote_address = self->address;
+  tessera_server_handle (self->server, exchange);
+  while (!request.is_answered)
+    g_main_context_iteration (NULL, TRUE);
+  tessera_exchange_unref (exchange);
+}
+
+static void
+follow (Browser *self)
+{
+  for (guint i = 0; i < 5 && self->status == 303 && self->location[0] == '/'; i++)
+    {
+      g_autofree char *url = g_strdup (self->location);
+
+      send_request (self, "GET", url, NULL);
+    }
+}
+
+static void
+open_page (Browser *self, const char *url)
+{
+  send_request (self, "GET", url, NULL);
+  follow (self);
+}
+
+/* The value of attribute @name in the first element that has @marker. */
+static char *
+find_attribute (const char *html, const char *marker, const char *name)
+{
+  const char *element = strstr (html, marker);
+  g_autofree char *start = g_strdup_printf (" %s=\"", name);
+  const char *value;
+
+  if (element == NULL)
+    return NULL;
+  while (element > html && *element != '<')
+    element--;
+  value = strstr (element, start);
+  if (value == NULL)
+    return NULL;
+  value += strlen (start);
+  {
+    g_autofree char *raw = g_strndup (value, strcspn (value, "\""));
+    g_auto (GStrv) parts = g_strsplit (raw, "&amp;", -1);
+
+    return g_strjoinv ("&", parts);
+  }
+}
+
+static void
+submit_only (Browser *self, const char *fields)
+{
+  g_autofree char *action = find_attribute (self->html, "<form", "action");
+  g_autofree char *csrf = find_attribute (self->html, "name=\"csrf\"", "value");
+  g_autofree char *body = g_strdup_printf ("csrf=%s&%s", csrf, fields);
+
+  g_assert_nonnull (action);
+  g_assert_nonnull (csrf);
+  send_request (self, "POST", action, body);
+}
+
+static void
+submit (Browser *self, const char *fields)
+{
+  submit_only (self, fields);
+  follow (self);
+}
+
+static void
+log_in (Browser *self, const char *username)
+{
+  g_autofree char *fields = g_strdup_printf ("username=%s&password=secret", username);
+
+  submit (self, fields);
+}
+
+#define assert_page(browser, marker)                                                               \
+  G_STMT_START                                                                                     \
+  {                                                                                                \
+    if ((browser)->html == NULL || strstr ((browser)->html, marker) == NULL)                       \
+      g_test_message ("%u %s %s", (browser)->status, (browser)->location, (browser)->html);        \
+    g_assert_nonnull ((browser)->html);                                                            \
+    g_assert_nonnull (strstr ((browser)->html, marker));                                           \
+  }                                                                                                \
+  G_STMT_END
+
+#define LOGIN_PAGE "id=\"password\""
+#define CONSENT_PAGE "id=\"allow\""
+
+static void
+assert_code (Browser *self)
+{
+  g_assert_cmpuint (self->status, ==, 303);
+  g_assert_nonnull (strstr (self->location, "code="));
+}
+
+static void
+assert_refused (Browser *self, const char *error)
+{
+  g_autofree char *wanted = g_strdup_printf ("error=%s", error);
+
+  g_assert_cmpuint (self->status, ==, 303);
+  g_assert_nonnull (strstr (self->location, wanted));
+  g_assert_null (strstr (self->location, "code="));
+}
+
+/* A server */
+
+static void
+on_authenticate (TesseraServer *server, TesseraAuthentication *authentication, gpointer data)
+{
+  if (g_str_equal (tessera_authentication_get_password (authentication), "secret"))
+    tessera_authentication_accept (authentication, NULL);
+  else
+    tessera_authentication_deny (authentication);
+}
+
+static void
+add_client (TesseraServer *server,
+            const char *id,
+            const char *redirect_uri,
+            const char *secret,
+            gboolean first_party)
+{
+  const char *uris[] = { redirect_uri, NULL };
+  const char *grant_types[] = { "authorization_code", NULL };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", id, "name", "Some <App>", "redirect-uris", uris,
+                      "grant-types", grant_types, "scope", "a b", "secret", secret, "first-party",
+                      first_party, NULL);
+
+  tessera_server_add_client_object (server, client, &error);
+  g_assert_no_error (error);
+}
+
+static TesseraServer *
+make_server (void)
+{
+  TesseraServer *server = tessera_server_new_in_memory (ISSUER);
+  g_autoptr (GError) error = NULL;
+
+  add_client (server, "web", "https://web.test/cb", "a-secret-of-many-characters-0123456", FALSE);
+  add_client (server, "own", "https://own.test/cb", "a-secret-of-many-characters-0123456", TRUE);
+  add_client (server, "app", "http://127.0.0.1/cb", NULL, FALSE);
+  add_client (server, "scheme", "com.example.app:/cb", NULL, FALSE);
+  g_signal_connect (server, "authenticate", G_CALLBACK (on_authenticate), NULL);
+  tessera_server_wait_ready (server, &error);
+  g_assert_no_error (error);
+  return server;
+}
+
+static void
+destroy_server (TesseraServer *server)
+{
+  tessera_server_close (server);
+  g_object_unref (server);
+}
+
+#define QUERY(client, uri, more)                                                                   \
+  "/authorize?response_type=code&client_id=" client "&redirect_uri=" uri                           \
+  "&scope=a&state=S&code_challenge=" CHALLENGE "&code_challenge_method=S256" more
+#define WEB(more) QUERY ("web", "https%3A%2F%2Fweb.test%2Fcb", more)
+#define OWN(more) QUERY ("own", "https%3A%2F%2Fown.test%2Fcb", more)
+#define APP(more) QUERY ("app", "http%3A%2F%2F127.0.0.1%3A5000%2Fcb", more)
+#define SCHEME(more) QUERY ("scheme", "com.example.app%3A%2Fcb", more)
+
+typedef struct
+{
+  TesseraServer *server;
+  Browser *browser;
+} Fixture;
+
+static void
+set_up (Fixture *self, gconstpointer data)
+{
+  self->server = make_server ();
+  self->browser = browser_new (self->server);
+}
+
+static void
+tear_down (Fixture *self, gconstpointer data)
+{
+  browser_free (self->browser);
+  destroy_server (self->server);
+}
+
+/* Tests */
+
+static void
+test_login_consent_code (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, WEB ("&login_hint=al%3Cice"));
+  g_assert_cmpuint (browser->status, ==, 200);
+  assert_page (browser, LOGIN_PAGE);
+  assert_page (browser, "value=\"al&lt;ice\"");
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  assert_page (browser, "Some &lt;App&gt;");
+  assert_page (browser, "<bdi>web.test</bdi>");
+  assert_page (browser, "<bdi>alice</bdi>");
+  submit (browser, "decision=allow");
+  assert_code (browser);
+  g_assert_true (g_str_has_prefix (browser->location, "https://web.test/cb?"));
+
+  /* Remembered, and signed in. */
+  open_page (browser, WEB (""));
+  assert_code (browser);
+  open_page (browser, WEB ("&prompt=none"));
+  assert_code (browser);
+  open_page (browser, WEB ("&prompt=consent"));
+  assert_page (browser, CONSENT_PAGE);
+  submit (browser, "decision=deny");
+  assert_refused (browser, "access_denied");
+}
+
+static void
+test_addresses_carry_nothing (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  send_request (browser, "GET", WEB (""), NULL);
+  g_assert_cmpuint (browser->status, ==, 303);
+  g_assert_true (g_str_has_prefix (browser->location, "/login?t="));
+  g_assert_null (strpbrk (browser->location + strlen ("/login?t="), "&=%:/"));
+}
+
+static void
+test_first_party_skips_consent (Fixture *self, gconstpointer data)
+{
+  open_page (self->browser, OWN (""));
+  assert_page (self->browser, LOGIN_PAGE);
+  log_in (self->browser, "alice");
+  assert_code (self->browser);
+}
+
+static void
+test_public_clients_are_asked_each_time (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, APP (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  assert_page (browser, "cannot prove its name");
+  submit (browser, "decision=allow");
+  assert_code (browser);
+  open_page (browser, APP (""));
+  assert_page (browser, CONSENT_PAGE);
+  open_page (browser, APP ("&prompt=none"));
+  assert_refused (browser, "consent_required");
+}
+
+static void
+test_silence_without_session (Fixture *self, gconstpointer data)
+{
+  open_page (self->browser, WEB ("&prompt=none"));
+  assert_refused (self->browser, "login_required");
+}
+
+static void
+test_prompts_and_max_age (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, OWN (""));
+  log_in (browser, "alice");
+  assert_code (browser);
+
+  open_page (browser, OWN ("&prompt=login"));
+  assert_page (browser, LOGIN_PAGE);
+  log_in (browser, "alice");
+  assert_code (browser);
+
+  open_page (browser, OWN ("&max_age=60"));
+  assert_code (browser);
+  offset_ms += 61 * 1000;
+  open_page (browser, OWN ("&max_age=60&prompt=none"));
+  assert_refused (browser, "login_required");
+  open_page (browser, OWN ("&max_age=60"));
+  assert_page (browser, LOGIN_PAGE);
+  open_page (browser, OWN ("&max_age=0"));
+  assert_page (browser, LOGIN_PAGE);
+  log_in (browser, "alice");
+  assert_code (browser);
+
+  open_page (browser, OWN ("&prompt=select_account"));
+  assert_page (browser, CONSENT_PAGE);
+  assert_page (browser, "id=\"switch\"");
+}
+
+static void
+test_somebody_else_can_sign_in (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *other = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  other = find_attribute (browser->html, "id=\"switch\"", "href");
+  open_page (browser, other);
+  assert_page (browser, LOGIN_PAGE);
+  assert_page (browser, "<bdi>alice</bdi>");
+  log_in (browser, "bob");
+  assert_page (browser, CONSENT_PAGE);
+  assert_page (browser, "<bdi>bob</bdi>");
+  submit (browser, "decision=allow");
+  assert_code (browser);
+}
+
+static void
+test_failures_look_the_same (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *first = NULL;
+
+  open_page (browser, WEB (""));
+  submit (browser, "username=alice&password=wrong");
+  g_assert_cmpuint (browser->status, ==, 200);
+  assert_page (browser, "<title>Error: Sign in");
+  assert_page (browser, "value=\"alice\"");
+  g_assert_null (strstr (browser->html, "wrong"));
+  first = g_strdup (browser->html);
+  submit (browser, "username=alice&password=other");
+  g_assert_cmpstr (first, ==, browser->html);
+  submit (browser, "username=alice&password=");
+  assert_page (browser, "both your user name");
+}
+
+static void
+test_guessing_is_slowed_down (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  for (guint i = 0; i < 10; i++)
+    {
+      open_page (browser, WEB (""));
+      submit (browser, "username=alice&password=wrong");
+      g_assert_cmpuint (browser->status, ==, 200);
+    }
+  open_page (browser, WEB (""));
+  submit (browser, "username=alice&password=secret");
+  g_assert_cmpuint (browser->status, ==, 429);
+  g_assert_cmpint (atoi (browser->retry_after), >, 0);
+  assert_page (browser, "Too many attempts");
+
+  browser->address = "192.0.2.2";
+  open_page (browser, WEB (""));
+  submit (browser, "username=alice&password=secret");
+  assert_page (browser, CONSENT_PAGE);
+}
+
+static void
+test_forms_need_their_token_and_browser (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (Browser) stranger = browser_new (self->server);
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+
+  open_page (browser, WEB (""));
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&username=alice&password=secret", csrf);
+
+  send_request (browser, "POST", action, "username=alice&password=secret");
+  g_assert_cmpuint (browser->status, ==, 403);
+  send_request (stranger, "POST", action, body);
+  g_assert_cmpuint (stranger->status, ==, 403);
+  assert_page (stranger, "no cookie");
+  open_page (stranger, WEB (""));
+  send_request (stranger, "POST", action, body);
+  g_assert_cmpuint (stranger->status, ==, 403);
+  g_assert_null (g_hash_table_lookup (stranger->cookies, "tessera-session"));
+  send_request (browser, "POST", action, body);
+  g_assert_cmpuint (browser->status, ==, 303);
+  g_assert_nonnull (g_hash_table_lookup (browser->cookies, "tessera-session"));
+}
+
+static void
+test_consent_is_bound_to_the_person (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL, *altered = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&decision=allow", csrf);
+  altered = g_strdup_printf ("%s&scope=a+b", body);
+
+  send_request (browser, "POST", action, altered);
+  g_assert_cmpuint (browser->status, ==, 403);
+  send_request (browser, "POST", action, "decision=allow");
+  g_assert_cmpuint (browser->status, ==, 403);
+
+  open_page (browser, WEB ("&prompt=login"));
+  log_in (browser, "bob");
+  send_request (browser, "POST", action, body);
+  g_assert_cmpuint (browser->status, ==, 403);
+  g_assert_null (browser->location);
+  assert_page (browser, "id=\"again\"");
+}
+
+static void
+test_a_session_is_new_at_each_login (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *old = NULL;
+
+  open_page (browser, OWN (""));
+  log_in (browser, "alice");
+  old = g_strdup (g_hash_table_lookup (browser->cookies, "tessera-session"));
+  open_page (browser, OWN ("&prompt=login"));
+  log_in (browser, "alice");
+  assert_code (browser);
+  g_assert_cmpstr (old, !=, g_hash_table_lookup (browser->cookies, "tessera-session"));
+  g_hash_table_insert (browser->cookies, g_strdup ("tessera-session"), g_strdup (old));
+  open_page (browser, OWN ("&prompt=none"));
+  assert_refused (browser, "login_required");
+}
+
+static void
+test_an_answer_is_given_once (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&decision=allow", csrf);
+  send_request (browser, "POST", action, body);
+  assert_code (browser);
+
+  send_request (browser, "POST", action, body);
+  g_assert_cmpuint (browser->status, ==, 200);
+  assert_page (browser, "already answered");
+  open_page (browser, action);
+  g_assert_cmpuint (browser->status, ==, 200);
+  assert_page (browser, "already answered");
+}
+
+static void
+test_an_expired_login_starts_again (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, WEB (""));
+  offset_ms += 21 * 60 * 1000;
+  log_in (browser, "alice");
+  assert_page (browser, LOGIN_PAGE);
+  assert_page (browser, "id=\"restarted\"");
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  offset_ms += 21 * 60 * 1000;
+  submit (browser, "decision=allow");
+  assert_page (browser, CONSENT_PAGE);
+  submit (browser, "decision=allow");
+  assert_code (browser);
+}
+
+static void
+test_a_removed_client_ends_its_logins (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (GError) error = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  tessera_server_remove_client (self->server, "web", &error);
+  g_assert_no_error (error);
+  submit (browser, "decision=allow");
+  g_assert_null (browser->location);
+  assert_page (browser, "This page has expired");
+}
+
+static void
+test_a_revoked_subject_starts_again (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (GError) error = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  tessera_server_revoke_subject (self->server, "alice", &error);
+  g_assert_no_error (error);
+  submit (browser, "decision=allow");
+  g_assert_cmpuint (browser->status, ==, 403);
+  open_page (browser, WEB ("&prompt=none"));
+  assert_refused (browser, "login_required");
+}
+
+static void
+test_a_browser_without_cookies_is_told (Fixture *self, gconstpointer data)
+{
+  self->browser->refuses_cookies = TRUE;
+  open_page (self->browser, WEB (""));
+  g_assert_cmpuint (self->browser->status, ==, 403);
+  assert_page (self->browser, "Your browser sent no cookie");
+}
+
+/* As a browser does it: SameSite=Lax cookies are left out of a POST from another site. */
+static void
+test_a_request_may_come_by_post_from_elsewhere (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  const char *body = strchr (OWN (""), '?') + 1;
+  g_autoptr (GHashTable) kept = NULL;
+  g_autofree char *url = NULL;
+
+  open_page (browser, OWN (""));
+  log_in (browser, "alice");
+  assert_code (browser);
+
+  kept = browser->cookies;
+  browser->cookies = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  send_request (browser, "POST", "/authorize", body);
+  g_assert_cmpuint (g_hash_table_size (browser->cookies), ==, 0);
+  url = g_strdup (browser->location);
+  g_hash_table_unref (browser->cookies);
+  browser->cookies = g_steal_pointer (&kept);
+  open_page (browser, url);
+  assert_code (browser);
+
+  g_hash_table_remove_all (browser->cookies);
+  send_request (browser, "POST", "/authorize", body);
+  follow (browser);
+  assert_page (browser, LOGIN_PAGE);
+  log_in (browser, "alice");
+  assert_code (browser);
+
+  g_hash_table_remove_all (browser->cookies);
+  browser->refuses_cookies = TRUE;
+  send_request (browser, "POST", "/authorize", body);
+  follow (browser);
+  assert_page (browser, "Your browser sent no cookie");
+}
+
+static void
+test_an_application_with_its_own_scheme_gets_a_page (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *there = NULL;
+
+  open_page (browser, SCHEME (""));
+  log_in (browser, "alice");
+  assert_page (browser, "<bdi>com.example.app</bdi>");
+  submit (browser, "decision=allow");
+  g_assert_cmpuint (browser->status, ==, 200);
+  assert_page (browser, "You can return to");
+  there = find_attribute (browser->html, "id=\"return\"", "href");
+  g_assert_true (g_str_has_prefix (there, "com.example.app:/cb?"));
+  g_assert_nonnull (strstr (there, "code="));
+}
+
+static guint revocations;
+
+static void
+on_revoked (TesseraServer *server, TesseraRevocation *revocation, gpointer data)
+{
+  revocations++;
+  g_assert_true (tessera_revocation_get_revoked (revocation));
+  g_assert_cmpint (tessera_revocation_get_kind (revocation), ==, TESSERA_REVOCATION_KIND_SESSION);
+  g_assert_cmpint (tessera_revocation_get_cause (revocation), ==, TESSERA_REVOCATION_CAUSE_LOGOUT);
+}
+
+static void
+test_logout_asks_and_ends (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  revocations = 0;
+  g_signal_connect (self->server, "after-revoke-token", G_CALLBACK (on_revoked), NULL);
+  open_page (browser, "/logout");
+  assert_page (browser, "You are signed out");
+  open_page (browser, OWN (""));
+  log_in (browser, "alice");
+  open_page (browser, "/logout");
+  assert_page (browser, "id=\"logout\"");
+  send_request (browser, "POST", "/logout", "");
+  g_assert_cmpuint (browser->status, ==, 403);
+  open_page (browser, "/logout");
+  submit_only (browser, "x=");
+  g_assert_cmpuint (browser->status, ==, 303);
+  g_assert_null (g_hash_table_lookup (browser->cookies, "tessera-session"));
+  follow (browser);
+  assert_page (browser, "You are signed out");
+  g_assert_cmpuint (revocations, ==, 1);
+}
+
+static void
+test_login_without_application (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, "/login?return_to=//evil.test&password=secret&username=alice");
+  g_assert_cmpuint (browser->status, ==, 200);
+  assert_page (browser, LOGIN_PAGE);
+  g_assert_null (strstr (browser->html, "evil"));
+  g_assert_null (strstr (browser->html, "secret"));
+  log_in (browser, "alice");
+  assert_page (browser, "You are signed in");
+  assert_page (browser, "<bdi>alice</bdi>");
+}
+
+static void
+test_languages (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  browser->language = "de-DE,de;q=0.9,en;q=0.5";
+  open_page (browser, WEB (""));
+  assert_page (browser, "<html lang=\"de\" dir=\"ltr\">");
+  assert_page (browser, "Benutzername");
+  open_page (browser, WEB ("&ui_locales=zh-CN"));
+  assert_page (browser, "<html lang=\"zh-CN\" dir=\"ltr\">");
+  submit (browser, "username=alice&password=wrong");
+  assert_page (browser, "<html lang=\"zh-CN\" dir=\"ltr\">");
+}
+
+static void
+on_render_page (TesseraServer *server, TesseraPage *page, gpointer data)
+{
+  if (g_str_equal (tessera_page_get_name (page), "login"))
+    tessera_page_set_html (page, "<p>Another login page</p>");
+}
+
+static void
+test_pages_can_be_replaced (Fixture *self, gconstpointer data)
+{
+  g_signal_connect (self->server, "render-page", G_CALLBACK (on_render_page), NULL);
+  open_page (self->browser, WEB (""));
+  g_assert_cmpstr (self->browser->html, ==, "<p>Another login page</p>");
+}
+
+static void
+test_errors_come_as_pages (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, "/authorize?client_id=%3Csvg%3E&response_type=code");
+  g_assert_cmpuint (browser->status, ==, 400);
+  assert_page (browser, "invalid_request");
+  g_assert_null (strstr (browser->html, "<svg"));
+  open_page (browser, "/consent?t=unknown");
+  g_assert_cmpuint (browser->status, ==, 400);
+  assert_page (browser, "This page has expired");
+}
+
+static void
+test_sessions_end (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, OWN (""));
+  log_in (browser, "alice");
+  offset_ms += 29 * 60 * 1000;
+  open_page (browser, OWN ("&prompt=none"));
+  assert_code (browser);
+  offset_ms += 29 * 60 * 1000;
+  open_page (browser, OWN ("&prompt=none"));
+  assert_code (browser);
+  offset_ms += 31 * 60 * 1000;
+  open_page (browser, OWN ("&prompt=none"));
+  assert_refused (browser, "login_required");
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  tessera_clock_follow_offset (&offset_ms);
+
+#define ADD(name, function)                                                                        \
+  g_test_add ("/interaction/" name, Fixture, NULL, set_up, function, tear_down)
+  ADD ("login-consent-code", test_login_consent_code);
+  ADD ("addresses-carry-nothing", test_addresses_carry_nothing);
+  ADD ("first-party-skips-consent", test_first_party_skips_consent);
+  ADD ("public-clients-are-asked-each-time", test_public_clients_are_asked_each_time);
+  ADD ("silence-without-session", test_silence_without_session);
+  ADD ("prompts-and-max-age", test_prompts_and_max_age);
+  ADD ("somebody-else-can-sign-in", test_somebody_else_can_sign_in);
+  ADD ("failures-look-the-same", test_failures_look_the_same);
+  ADD ("guessing-is-slowed-down", test_guessing_is_slowed_down);
+  ADD ("forms-need-their-token-and-browser", test_forms_need_their_token_and_browser);
+  ADD ("consent-is-bound-to-the-person", test_consent_is_bound_to_the_person);
+  ADD ("a-session-is-new-at-each-login", test_a_session_is_new_at_each_login);
+  ADD ("an-answer-is-given-once", test_an_answer_is_given_once);
+  ADD ("an-expired-login-starts-again", test_an_expired_login_starts_again);
+  ADD ("a-removed-client-ends-its-logins", test_a_removed_client_ends_its_logins);
+  ADD ("a-revoked-subject-starts-again", test_a_revoked_subject_starts_again);
+  ADD ("a-browser-without-cookies-is-told", test_a_browser_without_cookies_is_told);
+  ADD ("a-request-may-come-by-post-from-elsewhere", test_a_request_may_come_by_post_from_elsewhere);
+  ADD ("an-application-with-its-own-scheme-gets-a-page",
+       test_an_application_with_its_own_scheme_gets_a_page);
+  ADD ("logout-asks-and-ends", test_logout_asks_and_ends);
+  ADD ("login-without-application", test_login_without_application);
+  ADD ("languages", test_languages);
+  ADD ("pages-can-be-replaced", test_pages_can_be_replaced);
+  ADD ("errors-come-as-pages", test_errors_come_as_pages);
+  ADD ("sessions-end", test_sessions_end);
+
+  return g_test_run ();
+}

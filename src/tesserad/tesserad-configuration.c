@@ -42,6 +42,7 @@ tesserad_configuration_free (TesseradConfiguration *self)
   g_ptr_array_unref (self->listeners);
   g_ptr_array_unref (self->resources);
   g_ptr_array_unref (self->clients);
+  g_ptr_array_unref (self->trusted_proxies);
   g_hash_table_unref (self->values);
   g_ptr_array_unref (self->notices);
   g_free (self);
@@ -226,6 +227,37 @@ read_tls (TesseradConfiguration *self,
   return read_private_path (self->key_file, group, "certificate", &listener->certificate, error);
 }
 
+/* As the peer of a connection is written: 127.0.0.1, ::1, or "unix". */
+static char *
+parse_proxy (const char *text)
+{
+  g_autoptr (GInetAddress) address = NULL;
+
+  if (g_str_equal (text, "unix"))
+    return g_strdup (text);
+  address = g_inet_address_new_from_string (text);
+  return address != NULL ? g_inet_address_to_string (address) : NULL;
+}
+
+static gboolean
+read_trusted_proxies (TesseradConfiguration *self, const char *group, GError **error)
+{
+  g_auto (GStrv) texts = NULL;
+
+  if (!tesserad_key_file_get_strings (self->key_file, group, "trusted-proxies", &texts, error))
+    return FALSE;
+  for (guint i = 0; texts != NULL && texts[i] != NULL; i++)
+    {
+      char *proxy = parse_proxy (texts[i]);
+
+      if (proxy == NULL)
+        return tesserad_key_file_refuse (self->key_file, group, "trusted-proxies", error,
+                                         "must be a list of addresses in digits, or unix");
+      g_ptr_array_add (self->trusted_proxies, proxy);
+    }
+  return TRUE;
+}
+
 static gboolean
 read_listener (TesseradConfiguration *self, const char *group, const char *name, GError **error)
 {
@@ -234,7 +266,7 @@ read_listener (TesseradConfiguration *self, const char *group, const char *name,
   g_ptr_array_add (self->listeners, listener);
   listener->name = g_strdup (name);
   return read_address (self, group, &listener->address, error)
-         && read_tls (self, group, listener, error);
+         && read_tls (self, group, listener, error) && read_trusted_proxies (self, group, error);
 }
 
 static gboolean
@@ -469,6 +501,7 @@ configuration_new (void)
   self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_settings_free);
   self->resources = g_ptr_array_new_with_free_func ((GDestroyNotify) resource_settings_free);
   self->clients = g_ptr_array_new_with_free_func (g_object_unref);
+  self->trusted_proxies = g_ptr_array_new_with_free_func (g_free);
   self->notices = g_ptr_array_new_with_free_func (g_free);
   self->values = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   return self;
@@ -509,6 +542,15 @@ set_from_text (GObject *object, const char *property, const char *text)
     g_object_set (object, property, algorithm, NULL);
 }
 
+static void
+apply_trusted_proxies (TesseradConfiguration *self, TesseraServer *server)
+{
+  g_autoptr (GPtrArray) proxies = g_ptr_array_copy (self->trusted_proxies, NULL, NULL);
+
+  g_ptr_array_add (proxies, NULL);
+  g_object_set (server, "trusted-proxies", proxies->pdata, NULL);
+}
+
 void
 tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server)
 {
@@ -519,6 +561,7 @@ tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server
   g_hash_table_iter_init (&iter, self->values);
   while (g_hash_table_iter_next (&iter, &property, &text))
     set_from_text (G_OBJECT (server), property, text);
+  apply_trusted_proxies (self, server);
 }
 
 gboolean
@@ -552,6 +595,24 @@ has_resource (TesseradConfiguration *self, const TesseradResourceSettings *resou
   return FALSE;
 }
 
+static gboolean
+add_resource (TesseradConfiguration *self,
+              const TesseradResourceSettings *resource,
+              TesseraServer *server,
+              const char *signing_algorithm,
+              GError **error)
+{
+  g_autofree char *group = g_strconcat ("resource ", resource->name, NULL);
+  g_autoptr (GError) inner = NULL;
+  const char *key = NULL;
+
+  if (tessera_server_add_resource_full (server, resource->identifier, resource->scope,
+                                        resource->token_type, signing_algorithm, &inner))
+    return TRUE;
+  key = inner->domain == TESSERA_ERROR ? "scopes" : "identifier";
+  return tesserad_key_file_propagate (self->key_file, group, key, g_steal_pointer (&inner), error);
+}
+
 gboolean
 tesserad_configuration_add_resources (TesseradConfiguration *self,
                                       TesseradConfiguration *old,
@@ -561,15 +622,10 @@ tesserad_configuration_add_resources (TesseradConfiguration *self,
   for (guint i = 0; i < self->resources->len; i++)
     {
       const TesseradResourceSettings *resource = g_ptr_array_index (self->resources, i);
-      g_autofree char *group = g_strconcat ("resource ", resource->name, NULL);
-      g_autoptr (GError) inner = NULL;
 
       if (!has_resource (old, resource)
-          && !tessera_server_add_resource_full (server, resource->identifier, resource->scope,
-                                                resource->token_type, resource->signing_algorithm,
-                                                &inner))
-        return tesserad_key_file_propagate (self->key_file, group, "identifier",
-                                            g_steal_pointer (&inner), error);
+          && !add_resource (self, resource, server, resource->signing_algorithm, error))
+        return FALSE;
     }
   return TRUE;
 }
@@ -658,6 +714,16 @@ find_culprit (TesseradConfiguration *self, TesseraServer *server, const char *gr
   return NULL;
 }
 
+/* Without their algorithms, so that no key is made for a rehearsal. */
+static gboolean
+rehearse_resources (TesseradConfiguration *self, TesseraServer *server, GError **error)
+{
+  for (guint i = 0; i < self->resources->len; i++)
+    if (!add_resource (self, g_ptr_array_index (self->resources, i), server, NULL, error))
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean
 rehearse_clients (TesseradConfiguration *self, TesseraServer *server, GError **error)
 {
@@ -706,8 +772,7 @@ tesserad_configuration_rehearse (TesseradConfiguration *self, GError **error)
   if (!tessera_server_wait_ready (server, &inner))
     return tesserad_key_file_propagate (self->key_file, "server", "issuer",
                                         g_steal_pointer (&inner), error);
-  good = tesserad_configuration_add_resources (self, NULL, server, error)
-         && rehearse_clients (self, server, error)
+  good = rehearse_resources (self, server, error) && rehearse_clients (self, server, error)
          && tesserad_configuration_load_users (self, server, error) && rehearse_tls (self, error);
   tessera_server_close (server);
   return good;

@@ -32,12 +32,13 @@ typedef struct
   TesseradKeyFile *key_file; /* for messages that name the place */
   char *issuer;
   char *state_directory;
-  char *users_file;     /* path, or NULL */
-  GPtrArray *listeners; /* TesseradListenerSettings* */
-  GPtrArray *resources; /* TesseradResourceSettings* */
-  GPtrArray *clients;   /* TesseraClient* */
-  GHashTable *values;   /* const char *property of TesseraServer -> char *value as text */
-  GPtrArray *notices;   /* char*: what the log should say at the start */
+  char *users_file;           /* path, or NULL */
+  GPtrArray *listeners;       /* TesseradListenerSettings* */
+  GPtrArray *resources;       /* TesseradResourceSettings* */
+  GPtrArray *clients;         /* TesseraClient* */
+  GPtrArray *trusted_proxies; /* char*: addresses in digits, or "unix" */
+  GHashTable *values;         /* const char *property of TesseraServer -> char *value as text */
+  GPtrArray *notices;         /* char*: what the log should say at the start */
 } TesseradConfiguration;
 
 TesseradConfiguration *tesserad_configuration_load (const char *path, GError **error);

@@ -16,7 +16,7 @@ const TesseradSetting tesserad_settings[] = {
   { "listener", "address", TESSERAD_KIND_STRING },
   { "listener", "certificate", TESSERAD_KIND_STRING },
   { "listener", "private-key", TESSERAD_KIND_STRING },
-  { "listener", "trusted-proxies", TESSERAD_KIND_REFUSED },
+  { "listener", "trusted-proxies", TESSERAD_KIND_STRINGS },
 
   { "endpoints", "authorization", TESSERAD_KIND_STRING, "authorization-path", "/authorize" },
   { "endpoints", "token", TESSERAD_KIND_STRING, "token-path", "/token" },

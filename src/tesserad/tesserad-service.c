@@ -269,12 +269,13 @@ start_server (TesseradService *self, GError **error)
 
   self->server = tessera_server_new (configuration->issuer, configuration->state_directory);
   tesserad_configuration_apply (configuration, self->server);
-  if (!tessera_server_wait_ready (self->server, error))
+  /* Before the keys are made ready: a resource may need one of its own algorithm. */
+  if (!tesserad_configuration_add_resources (configuration, NULL, self->server, error)
+      || !tessera_server_wait_ready (self->server, error))
     return FALSE;
 
   g_signal_connect (self->server, "failed", G_CALLBACK (on_failed), self);
-  return tesserad_configuration_add_resources (configuration, NULL, self->server, error)
-         && tesserad_configuration_load_users (configuration, self->server, error)
+  return tesserad_configuration_load_users (configuration, self->server, error)
          && tesserad_configuration_replace_clients (configuration, self->server, error);
 }
 

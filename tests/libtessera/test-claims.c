@@ -84,6 +84,8 @@ test_absent_is_absent (void)
   g_assert_null (tessera_claims_get_string (claims, "other"));
   g_assert_null (tessera_claims_dup_strings (claims, "other"));
   g_assert_null (tessera_claims_dup_json (claims, "other"));
+  g_assert_null (tessera_claims_dup_json (claims, ""));
+  g_assert_false (tessera_claims_has (claims, ""));
   g_assert_false (tessera_claims_get_int (claims, "other", &value));
 }
 

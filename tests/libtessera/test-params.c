@@ -141,6 +141,56 @@ test_the_number_of_pairs_is_limited (void)
   assert_refused (too_many, strlen (too_many));
 }
 
+static char *
+random_text (void)
+{
+  GString *text = g_string_new (NULL);
+  gint32 length = g_test_rand_int_range (1, 20);
+  while (length-- > 0)
+    g_string_append_unichar (text, g_test_rand_int_range (1, 0xd7ff));
+  return g_string_free (text, FALSE);
+}
+
+static void
+test_random_pairs_round_trip (void)
+{
+  for (guint i = 0; i < 5000; i++)
+    {
+      g_autofree char *name = random_text ();
+      g_autofree char *value = random_text ();
+      g_autofree char *other = random_text ();
+      g_autofree char *escaped_name = g_uri_escape_string (name, NULL, FALSE);
+      g_autofree char *escaped_value = g_uri_escape_string (value, NULL, FALSE);
+      g_autofree char *escaped_other = g_uri_escape_string (other, NULL, FALSE);
+      g_autofree char *form = g_strdup_printf ("%s=%s&x%s=%s", escaped_name, escaped_value,
+                                               escaped_name, escaped_other);
+      g_autoptr (TesseraParams) params = parse (form);
+      g_autofree char *second = g_strconcat ("x", name, NULL);
+      g_assert_cmpstr (tessera_params_get (params, name), ==, value);
+      g_assert_cmpstr (tessera_params_get (params, second), ==, other);
+    }
+}
+
+/* Under the sanitizers: every text is read or refused, whatever it is, within its length. */
+static void
+test_random_bytes_are_read_or_refused (void)
+{
+  static const char likely[] = "a=&%4+;\xc3\x00";
+  for (guint i = 0; i < 50000; i++)
+    {
+      gint32 length = g_test_rand_int_range (0, 24);
+      g_autofree char *form = g_malloc (MAX (length, 1));
+      for (gint32 j = 0; j < length; j++)
+        form[j] = likely[g_test_rand_int_range (0, sizeof likely)];
+      g_autoptr (TesseraParams) params = tessera_params_parse (form, length, NULL);
+      if (params == NULL)
+        continue;
+      const char *value = tessera_params_get (params, "a");
+      g_assert_true (value == NULL || g_utf8_validate (value, -1, NULL));
+      tessera_params_check_repeats (params, NULL);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -158,5 +208,8 @@ main (int argc, char **argv)
   g_test_add_func ("/params/A12-state-round-trips-byte-by-byte",
                    test_state_round_trips_byte_by_byte);
   g_test_add_func ("/params/the-number-of-pairs-is-limited", test_the_number_of_pairs_is_limited);
+  g_test_add_func ("/params/random-pairs-round-trip", test_random_pairs_round_trip);
+  g_test_add_func ("/params/random-bytes-are-read-or-refused",
+                   test_random_bytes_are_read_or_refused);
   return g_test_run ();
 }

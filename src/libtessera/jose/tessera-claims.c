@@ -150,11 +150,11 @@ tessera_claims_merge_json (TesseraClaims *self,
   return add_json (self, json, length);
 }
 
-/* Compact JSON text, from malloc; NULL when absent. */
+/* Compact JSON text; NULL when absent. An empty name would mean the whole set to libjwt. */
 static char *
 get_json (TesseraClaims *self, const char *name)
 {
-  return jwt_get_grants_json (self->jwt, name);
+  return name[0] == '\0' ? NULL : jwt_get_grants_json (self->jwt, name);
 }
 
 gboolean

@@ -35,12 +35,16 @@ tessera_jwt_sign (TesseraKey *key, const char *typ, TesseraClaims *claims, GErro
   guint8 signature[TESSERA_SIGNATURE_MAX];
   gsize signature_length = 0;
 
-  g_return_val_if_fail (is_type (typ), NULL);
   gsize header_length
       = g_snprintf (header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
                     tessera_algorithm_get_name (tessera_key_get_algorithm (key)),
                     tessera_key_get_id (key), typ);
-  g_return_val_if_fail (header_length < sizeof header, NULL);
+  if (!is_type (typ) || header_length >= sizeof header)
+    {
+      g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_UNSUPPORTED,
+                           "The type of the token is not a media type.");
+      return NULL;
+    }
 
   g_autofree char *payload = tessera_claims_to_json (claims);
   g_autoptr (GString) token = g_string_sized_new (1024);

@@ -533,6 +533,21 @@ test_path_tricks_do_not_help (Fixture *f, gconstpointer data)
 }
 
 static void
+test_no_method_is_exempt (Fixture *f, gconstpointer data)
+{
+  const char *starts[] = { "HEAD /",    "POST /",   "PUT /",         "DELETE /", "OPTIONS /",
+                           "OPTIONS *", "PATCH /x", "CONNECT x:443", "TRACE /",  "NONSENSE /" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (starts); i++)
+    {
+      g_autofree char *answer
+          = exchange (f, "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", starts[i]);
+      g_assert_null (strstr (answer, "HTTP/1.1 200"));
+    }
+  g_assert_cmpuint (f->handled, ==, 0);
+}
+
+static void
 test_keeps_the_connection_unless_told (Fixture *f, gconstpointer data)
 {
   const char *twice = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -919,6 +934,35 @@ test_protocol_token_is_never_echoed (Fixture *f, gconstpointer data)
     g_assert_cmpuint (handshake.status, !=, 101);
 }
 
+/* With a server of ours behind it */
+
+static void
+test_endpoints_of_the_server_stay_open (Fixture *f, gconstpointer data)
+{
+  const char *guarded[]
+      = { "/", "/jwks/", "/jwks/x", "/jwks;x", "//jwks", "/token/x", "/x/../jwks/y" };
+  g_autoptr (TesseraServer) tessera = tessera_server_new_in_memory (ISSUER);
+  g_autoptr (TesseraBearerDomain) guard
+      = tessera_bearer_domain_new (TESSERA_TOKEN_CHECKER (tessera));
+  g_autofree char *open = NULL, *socket = NULL;
+
+  soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (f->guard));
+  soup_server_add_auth_domain (f->server, SOUP_AUTH_DOMAIN (guard));
+  tessera_server_attach (tessera, f->server);
+  open = get (f, "/jwks", "");
+  assert_status (open, 200);
+  for (gsize i = 0; i < G_N_ELEMENTS (guarded); i++)
+    {
+      g_autofree char *answer = get (f, guarded[i], "");
+      if (!g_str_has_prefix (answer, "HTTP/1.1 404 "))
+        assert_status (answer, 401);
+    }
+  g_assert_cmpuint (f->handled, ==, 0);
+  tessera_server_detach (tessera, f->server);
+  soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (guard));
+  tessera_server_close (tessera);
+}
+
 /* Credentials */
 
 static void
@@ -961,6 +1005,8 @@ add_http_tests (void)
   add ("D08/demands-its-audience", test_demands_its_audience);
   add ("handlers-may-narrow-only", test_handlers_may_narrow_only);
   add ("path-tricks-do-not-help", test_path_tricks_do_not_help);
+  add ("no-method-is-exempt", test_no_method_is_exempt);
+  add ("endpoints-of-the-server-stay-open", test_endpoints_of_the_server_stay_open);
   add ("keeps-the-connection-unless-told", test_keeps_the_connection_unless_told);
   add ("waits-for-its-checker", test_waits_for_its_checker);
   add ("refuses-revoked-tokens-at-once", test_refuses_revoked_tokens_at_once);

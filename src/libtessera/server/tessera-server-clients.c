@@ -62,8 +62,9 @@ make_client (const char *name,
 
   return g_object_new (TESSERA_TYPE_CLIENT, "id", client_id, "name", name, "redirect-uris",
                        has_uri ? redirect_uris : NULL, "secret", client_secret,
-                       "access-token-lifetime", lifetime, "refresh-tokens", refresh_tokens,
-                       "grant-types", grant_types != NULL ? grant_types : usual, NULL);
+                       "allow-short-secret", TRUE, "access-token-lifetime", lifetime,
+                       "refresh-tokens", refresh_tokens, "grant-types",
+                       grant_types != NULL ? grant_types : usual, NULL);
 }
 
 /**
@@ -73,7 +74,8 @@ make_client (const char *name,
  * @redirect_uri: (nullable): where authorization codes are sent; %NULL or `""` for loopback only,
  * with any port and path (RFC 8252 §7.3)
  * @client_id: its identifier
- * @client_secret: (nullable): its secret, or %NULL for a public client
+ * @client_secret: (nullable): its secret, or %NULL for a public client; a short one is taken here,
+ *   but is for samples and tests only
  * @lifetime: how long its access tokens live, in seconds; 0 for as long as the server's
  * @refresh_tokens: whether it gets refresh tokens
  * @grant_types: (nullable) (array zero-terminated=1): what it may ask for tokens with, or %NULL for

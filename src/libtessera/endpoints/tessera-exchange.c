@@ -154,8 +154,11 @@ is_header_value (const char *value)
 void
 tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value)
 {
-  g_return_if_fail (is_header_value (value));
-
+  if (!is_header_value (value))
+    {
+      g_critical ("A line break in the answer header %s", static_name);
+      return;
+    }
   TesseraHeader header = { static_name, g_strdup (value) };
   if (self->headers == NULL)
     {

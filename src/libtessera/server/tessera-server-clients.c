@@ -110,6 +110,9 @@ tessera_server_add_client (TesseraServer *self,
     }
   g_autoptr (TesseraClient) client = make_client (name, redirect_uri, client_id, client_secret,
                                                   lifetime, refresh_tokens, grant_types);
+  if (tessera_client_has_short_secret (client))
+    g_message ("Client %s has a secret that can be guessed; keep it for samples and tests",
+               client_id);
   return tessera_server_add_client_object (self, client, error);
 }
 

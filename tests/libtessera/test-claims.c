@@ -153,7 +153,7 @@ test_only_a_strict_object_is_read (void)
                                      "{\"a\":}",
                                      "{\"a\":\"\\u0000\"}",
                                      "{\"a\":\"\xff\"}" };
-  g_autofree char *deep = g_strnfill (7000, '[');
+  const char *deep = "{\"a\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}";
   g_autofree char *large = g_strnfill (TESSERA_CLAIMS_MAX_LENGTH + 1, ' ');
 
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
@@ -161,7 +161,6 @@ test_only_a_strict_object_is_read (void)
   assert_refused ("{\"a\":1,\"a\":2}", 13);
   assert_refused ("{\"a\":{\"b\":1,\"\\u0062\":2}}", 24);
   assert_refused ("{\"a\":1}\0{}", 10);
-  memcpy (deep, "{\"a\":", 5);
   assert_refused (deep, strlen (deep));
   memcpy (large, "{}", 2);
   assert_refused (large, strlen (large));

@@ -92,7 +92,7 @@ test_depth_is_limited (void)
 static void
 test_brackets_in_strings_are_not_depth (void)
 {
-  const char *text = "{\"a\":\"[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[\"}";
+  const char *text = "{\"a\":\"[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[[[[[[[[\"}";
   g_assert_true (tessera_json_is_shallow (text, strlen (text)));
 }
 

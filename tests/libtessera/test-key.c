@@ -5,7 +5,9 @@
 #include "base/tessera-json-private.h"
 #include "base/tessera-secret-private.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <string.h>
 
@@ -192,6 +194,12 @@ test_bad_jwks_are_refused (void)
     /* too short for RSA */
     "{\"kty\":\"RSA\",\"alg\":\"RS256\",\"e\":\"AQAB\",\"n\":\"0vx7agoebGcQSuuPiLJXZg\"}",
     "{\"kty\":\"RSA\",\"alg\":\"RS256\",\"e\":\"\",\"n\":\"\"}",
+    /* an even exponent */
+    "{\"kty\":\"RSA\",\"alg\":\"RS256\",\"e\":\"Ag\",\"n\":"
+    "\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_"
+    "BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"
+    "FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-"
+    "bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw\"}",
   };
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     {
@@ -266,6 +274,48 @@ test_other_curves_sizes_and_encrypted_keys_are_refused (void)
   g_assert_null (tessera_key_new_from_pem (k256, -1, TESSERA_ALGORITHM_ES256, NULL));
   g_assert_null (tessera_key_new_from_pem (rsa1024, -1, TESSERA_ALGORITHM_RS256, NULL));
   g_assert_null (tessera_key_new_from_pem (locked, -1, TESSERA_ALGORITHM_ES256, NULL));
+}
+
+/* The public point of one key with the private number of another. */
+static EVP_PKEY *
+make_mismatched_pkey (void)
+{
+  EVP_PKEY *one = EVP_PKEY_Q_keygen (NULL, NULL, "EC", "P-256");
+  EVP_PKEY *other = EVP_PKEY_Q_keygen (NULL, NULL, "EC", "P-256");
+  EVP_PKEY *result = NULL;
+  BIGNUM *number = NULL;
+  guint8 point[100];
+  size_t point_length = 0;
+
+  g_assert_cmpint (EVP_PKEY_get_bn_param (one, OSSL_PKEY_PARAM_PRIV_KEY, &number), ==, 1);
+  g_assert_cmpint (EVP_PKEY_get_octet_string_param (other, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                                    sizeof point, &point_length),
+                   ==, 1);
+  OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new ();
+  OSSL_PARAM_BLD_push_utf8_string (builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0);
+  OSSL_PARAM_BLD_push_octet_string (builder, OSSL_PKEY_PARAM_PUB_KEY, point, point_length);
+  OSSL_PARAM_BLD_push_BN (builder, OSSL_PKEY_PARAM_PRIV_KEY, number);
+  OSSL_PARAM *params = OSSL_PARAM_BLD_to_param (builder);
+  EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name (NULL, "EC", NULL);
+  g_assert_cmpint (EVP_PKEY_fromdata_init (context), ==, 1);
+  g_assert_cmpint (EVP_PKEY_fromdata (context, &result, EVP_PKEY_KEYPAIR, params), ==, 1);
+  EVP_PKEY_CTX_free (context);
+  OSSL_PARAM_free (params);
+  OSSL_PARAM_BLD_free (builder);
+  BN_clear_free (number);
+  EVP_PKEY_free (one);
+  EVP_PKEY_free (other);
+  return result;
+}
+
+static void
+test_halves_that_do_not_belong_together_are_refused (void)
+{
+  g_autofree char *pem = make_foreign_pem (make_mismatched_pkey (), NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tessera_key_new_from_pem (pem, -1, TESSERA_ALGORITHM_ES256, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_KEY);
 }
 
 static void
@@ -411,6 +461,8 @@ main (int argc, char **argv)
                    test_a_key_of_another_kind_is_refused);
   g_test_add_func ("/key/other-curves-sizes-and-encrypted-keys-are-refused",
                    test_other_curves_sizes_and_encrypted_keys_are_refused);
+  g_test_add_func ("/key/halves-that-do-not-belong-together-are-refused",
+                   test_halves_that_do_not_belong_together_are_refused);
   g_test_add_func ("/key/D18-r-and-s-out-of-range-are-refused",
                    test_r_and_s_out_of_range_are_refused);
   g_test_add_func ("/key/D18-lengths-are-exact", test_lengths_are_exact);

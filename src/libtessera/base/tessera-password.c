@@ -20,7 +20,7 @@ struct _TesseraPasswordPool
   GMainContext *context;
   GHashTable *jobs;   /* Job*, not yet told; touched on the context only */
   char *unknown_hash; /* what unknown users are compared with */
-  gint64 hash_count;  /* atomic */
+  guint64 hash_count; /* atomic */
 };
 
 typedef struct
@@ -83,13 +83,25 @@ tessera_password_hash (const char *password, GError **error)
   return hash;
 }
 
-gboolean
-tessera_password_matches (const char *password, const char *hash)
+/* Adds to @hash_count only what was really computed. */
+static gboolean
+matches_counted (const char *password, const char *hash, guint64 *hash_count)
 {
   if (strlen (password) > TESSERA_PASSWORD_MAX_LENGTH)
     return FALSE;
   g_autofree char *computed = compute_hash (password, hash);
+  if (computed == NULL)
+    return FALSE;
+  __atomic_add_fetch (hash_count, 1, __ATOMIC_RELAXED);
   return tessera_secret_equal (computed, hash);
+}
+
+gboolean
+tessera_password_matches (const char *password, const char *hash)
+{
+  guint64 hash_count = 0;
+
+  return matches_counted (password, hash, &hash_count);
 }
 
 static void
@@ -138,8 +150,7 @@ run_job (gpointer data, gpointer user_data)
   const char *hash = job->hash != NULL ? job->hash : pool->unknown_hash;
 
   give_way ();
-  __atomic_add_fetch (&pool->hash_count, 1, __ATOMIC_RELAXED);
-  gboolean matches = tessera_password_matches (job->password, hash);
+  gboolean matches = matches_counted (job->password, hash, &pool->hash_count);
   job->matches = matches && job->hash != NULL;
   job->told = g_idle_source_new ();
   g_source_set_priority (job->told, G_PRIORITY_DEFAULT);

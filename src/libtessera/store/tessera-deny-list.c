@@ -789,6 +789,7 @@ tessera_deny_list_load (TesseraDenyList *self,
       || !tessera_store_commit (store, error))
     {
       tessera_store_rollback (store);
+      tessera_store_explain_damage (error);
       return FALSE;
     }
   /* After a rollback the old mirror stands until the cut-off is durable. */

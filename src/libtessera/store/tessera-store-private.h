@@ -20,6 +20,10 @@ typedef enum {
 } TesseraStoreError;
 GQuark tessera_store_error_quark (void);
 
+/* FATAL, met while opening, is for the owner of the state to settle: it becomes
+ * TESSERA_SETUP_ERROR_STATE. */
+void tessera_store_explain_damage (GError **error);
+
 /* An entry of the deny-list as it is kept (design.md §5). */
 typedef enum {
   TESSERA_DENIAL_TOKEN,   /* value: jti */

@@ -16,6 +16,16 @@ tessera_store_error_quark (void)
   return g_quark_from_static_string ("tessera-store-error-quark");
 }
 
+void
+tessera_store_explain_damage (GError **error)
+{
+  if (error == NULL || !g_error_matches (*error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL))
+    return;
+  g_autoptr (GError) damage = g_steal_pointer (error);
+  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE, "The state is damaged: %s",
+               damage->message);
+}
+
 gboolean
 tessera_store_begin (TesseraStore *self, GError **error)
 {

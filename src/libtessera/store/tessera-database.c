@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SQLite, as durable as it can be: WAL, EXCLUSIVE, FULL, one connection (design.md §6, facts.md).
+ */
+
+#include "store/tessera-database-private.h"
+
+#include "base/tessera-error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RESERVE_SIZE (1024 * 1024)
+
+struct _TesseraDatabase
+{
+  sqlite3 *handle;
+  GHashTable *statements; /* const char *sql, by address -> sqlite3_stmt */
+  char *path;
+  char *reserve_path;
+  gboolean has_reserve;
+  int lock_fd;
+  guint64 changes_at_begin;
+  guint64 undone_changes;
+  guint64 syncs;
+};
+
+/* Errors. */
+
+static TesseraStoreError
+classify (int code)
+{
+  switch (code)
+    {
+    case SQLITE_IOERR_FSYNC: /* nobody knows what reached the disk: never retry (threats.md §2) */
+    case SQLITE_IOERR_DIR_FSYNC:
+    case SQLITE_IOERR_CORRUPTFS:
+      return TESSERA_STORE_ERROR_FATAL;
+    default:
+      break;
+    }
+  switch (code & 0xff)
+    {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return TESSERA_STORE_ERROR_FATAL;
+    case SQLITE_FULL:
+      return TESSERA_STORE_ERROR_FULL;
+    default:
+      return TESSERA_STORE_ERROR_FAILED;
+    }
+}
+
+/* So that what must be written, a revocation above all, finds room on a full disk. */
+static void
+give_up_reserve (TesseraDatabase *self)
+{
+  if (!self->has_reserve)
+    return;
+  self->has_reserve = FALSE;
+  g_unlink (self->reserve_path);
+  g_warning ("The disk is full; the reserve of the state directory has been given up");
+}
+
+static gboolean
+fail (TesseraDatabase *self, GError **error)
+{
+  int code = sqlite3_extended_errcode (self->handle);
+  TesseraStoreError kind = classify (code);
+  if (kind == TESSERA_STORE_ERROR_FULL)
+    give_up_reserve (self);
+  g_set_error (error, TESSERA_STORE_ERROR, (int) kind, "SQLite error %d: %s", code,
+               sqlite3_errmsg (self->handle));
+  return FALSE;
+}
+
+static gboolean
+fail_errno (const char *path, GError **error)
+{
+  int code = errno;
+  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE, "Cannot use %s: %s", path,
+               g_strerror (code));
+  return FALSE;
+}
+
+static gboolean
+fail_state (TesseraDatabase *self, GError **error, const char *reason)
+{
+  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE, "The database %s %s",
+               self->path, reason);
+  return FALSE;
+}
+
+/* Statements. */
+
+void
+tessera_query_done (TesseraQuery *query)
+{
+  sqlite3_reset (query);
+  sqlite3_clear_bindings (query);
+}
+
+static sqlite3_stmt *
+prepare (TesseraDatabase *self, const char *sql, GError **error)
+{
+  sqlite3_stmt *statement = g_hash_table_lookup (self->statements, sql);
+  if (statement != NULL)
+    return statement;
+
+  if (sqlite3_prepare_v3 (self->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL)
+      != SQLITE_OK)
+    {
+      fail (self, error);
+      return NULL;
+    }
+  g_hash_table_insert (self->statements, (gpointer) sql, statement);
+  return statement;
+}
+
+static gboolean
+bind_value (sqlite3_stmt *statement, int index, char type, va_list *values)
+{
+  switch (type)
+    {
+    case 't':
+      return sqlite3_bind_text (statement, index, va_arg (*values, const char *), -1, SQLITE_STATIC)
+             == SQLITE_OK;
+    case 'i':
+      return sqlite3_bind_int64 (statement, index, va_arg (*values, gint64)) == SQLITE_OK;
+    case 'd':
+      return sqlite3_bind_blob (statement, index, va_arg (*values, const TesseraDigest *),
+                                TESSERA_DIGEST_SIZE, SQLITE_STATIC)
+             == SQLITE_OK;
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+static TesseraQuery *
+query_va (
+    TesseraDatabase *self, const char *sql, GError **error, const char *types, va_list *values)
+{
+  g_autoptr (TesseraQuery) query = prepare (self, sql, error);
+  if (query == NULL)
+    return NULL;
+  for (int i = 0; types[i] != '\0'; i++)
+    if (!bind_value (query, i + 1, types[i], values))
+      {
+        fail (self, error);
+        return NULL;
+      }
+  return g_steal_pointer (&query);
+}
+
+TesseraQuery *
+tessera_database_query (
+    TesseraDatabase *self, const char *sql, GError **error, const char *types, ...)
+{
+  va_list values;
+  va_start (values, types);
+  TesseraQuery *query = query_va (self, sql, error, types, &values);
+  va_end (values);
+  return query;
+}
+
+gboolean
+tessera_database_step (TesseraDatabase *self, TesseraQuery *query, GError **error)
+{
+  int code = sqlite3_step (query);
+  if (code == SQLITE_ROW)
+    return TRUE;
+  if (code != SQLITE_DONE)
+    fail (self, error);
+  return FALSE;
+}
+
+static gboolean
+finish (TesseraDatabase *self, TesseraQuery *query, GError **error)
+{
+  int code = sqlite3_step (query);
+  while (code == SQLITE_ROW)
+    code = sqlite3_step (query);
+  return code == SQLITE_DONE || fail (self, error);
+}
+
+gboolean
+tessera_database_execute (
+    TesseraDatabase *self, const char *sql, GError **error, const char *types, ...)
+{
+  va_list values;
+  va_start (values, types);
+  g_autoptr (TesseraQuery) query = query_va (self, sql, error, types, &values);
+  va_end (values);
+  return query != NULL && finish (self, query, error);
+}
+
+gboolean
+tessera_database_run_script (TesseraDatabase *self, const char *sql, GError **error)
+{
+  return sqlite3_exec (self->handle, sql, NULL, NULL, NULL) == SQLITE_OK || fail (self, error);
+}
+
+const char *
+tessera_query_get_text (TesseraQuery *query, int column)
+{
+  return (const char *) sqlite3_column_text (query, column);
+}
+
+char *
+tessera_query_dup_text (TesseraQuery *query, int column)
+{
+  return g_strdup (tessera_query_get_text (query, column));
+}
+
+gint64
+tessera_query_get_int (TesseraQuery *query, int column)
+{
+  return sqlite3_column_int64 (query, column);
+}
+
+void
+tessera_query_get_digest (TesseraQuery *query, int column, TesseraDigest *out_digest)
+{
+  const void *bytes = sqlite3_column_blob (query, column);
+  memset (out_digest, 0, sizeof *out_digest);
+  if (bytes != NULL && sqlite3_column_bytes (query, column) == TESSERA_DIGEST_SIZE)
+    memcpy (out_digest->bytes, bytes, TESSERA_DIGEST_SIZE);
+}
+
+/* Transactions. */
+
+static guint64
+get_changes (TesseraDatabase *self)
+{
+  return (guint64) sqlite3_total_changes64 (self->handle);
+}
+
+gboolean
+tessera_database_begin (TesseraDatabase *self, GError **error)
+{
+  self->changes_at_begin = get_changes (self);
+  return tessera_database_execute (self, "BEGIN", error, "");
+}
+
+gboolean
+tessera_database_commit (TesseraDatabase *self, GError **error)
+{
+  if (!tessera_database_execute (self, "COMMIT", error, ""))
+    return FALSE;
+  if (get_changes (self) != self->changes_at_begin)
+    self->syncs++;
+  return TRUE;
+}
+
+/* SQLite rolls back by itself after some errors. */
+void
+tessera_database_rollback (TesseraDatabase *self)
+{
+  g_autoptr (GError) error = NULL;
+  self->undone_changes += get_changes (self) - self->changes_at_begin;
+  self->changes_at_begin = get_changes (self);
+  if (!sqlite3_get_autocommit (self->handle)
+      && !tessera_database_execute (self, "ROLLBACK", &error, ""))
+    g_warning ("Cannot roll back: %s", error->message);
+}
+
+void
+tessera_database_get_counts (TesseraDatabase *self, guint64 *out_writes, guint64 *out_syncs)
+{
+  *out_writes = get_changes (self) - self->undone_changes;
+  *out_syncs = self->syncs;
+}
+
+/* Opening. */
+
+/* EXCLUSIVE keeps other SQLite users out, but not before the first access, and it does not say why.
+ */
+static gboolean
+take_lock (TesseraDatabase *self, const char *directory, GError **error)
+{
+  g_autofree char *path = g_build_filename (directory, "lock", NULL);
+  self->lock_fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (self->lock_fd < 0)
+    return fail_errno (path, error);
+  if (flock (self->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    return TRUE;
+  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_LOCKED,
+               "Another process uses the state directory %s", directory);
+  return FALSE;
+}
+
+/* Made by us, so that it is never readable by others, not for a moment; SQLite gives the same mode
+ * to the files it puts beside it. */
+static gboolean
+make_file (TesseraDatabase *self, gboolean *out_is_new, GError **error)
+{
+  struct stat info;
+  int fd = open (self->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    return fail_errno (self->path, error);
+  gboolean made = fstat (fd, &info) == 0 && fchmod (fd, 0600) == 0;
+  close (fd);
+  if (!made)
+    return fail_errno (self->path, error);
+  *out_is_new = info.st_size == 0;
+  return TRUE;
+}
+
+static gboolean
+sync_directory (const char *directory, GError **error)
+{
+  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return fail_errno (directory, error);
+  gboolean synced = fsync (fd) == 0;
+  close (fd);
+  return synced || fail_errno (directory, error);
+}
+
+static gboolean
+configure (TesseraDatabase *self, GError **error)
+{
+  return tessera_database_run_script (self,
+                                      "PRAGMA locking_mode = EXCLUSIVE;"
+                                      "PRAGMA trusted_schema = OFF;"
+                                      "PRAGMA cell_size_check = ON;"
+                                      "PRAGMA journal_mode = WAL;"
+                                      "PRAGMA synchronous = FULL;"
+                                      "PRAGMA temp_store = MEMORY;"
+                                      "PRAGMA cache_size = -16384;"
+                                      "PRAGMA wal_autocheckpoint = 4000",
+                                      error);
+}
+
+/* One text or number that a pragma answers. */
+static char *
+ask (TesseraDatabase *self, const char *sql, GError **error)
+{
+  g_autoptr (TesseraQuery) query = tessera_database_query (self, sql, error, "");
+  if (query == NULL || !tessera_database_step (self, query, error))
+    return NULL;
+  return tessera_query_dup_text (query, 0);
+}
+
+static gboolean
+examine (TesseraDatabase *self, GError **error)
+{
+  g_autofree char *mode = ask (self, "PRAGMA journal_mode", error);
+  if (mode == NULL)
+    return FALSE;
+  if (strcmp (mode, "wal") != 0)
+    return fail_state (self, error, "cannot use a write-ahead log on this file system");
+
+  g_autofree char *verdict = ask (self, "PRAGMA quick_check(1)", error);
+  if (verdict == NULL)
+    return FALSE;
+  return strcmp (verdict, "ok") == 0 || fail_state (self, error, "is damaged");
+}
+
+static gboolean
+migrate_from (TesseraDatabase *self, guint version, const char *const *migrations, GError **error)
+{
+  if (!tessera_database_begin (self, error))
+    return FALSE;
+  for (; migrations[version] != NULL; version++)
+    if (!tessera_database_run_script (self, migrations[version], error))
+      {
+        tessera_database_rollback (self);
+        return FALSE;
+      }
+  g_autofree char *pragma = g_strdup_printf ("PRAGMA user_version = %u", version);
+  if (tessera_database_run_script (self, pragma, error) && tessera_database_commit (self, error))
+    return TRUE;
+  tessera_database_rollback (self);
+  return FALSE;
+}
+
+static gboolean
+migrate (TesseraDatabase *self, const char *const *migrations, gboolean is_new, GError **error)
+{
+  g_autofree char *text = ask (self, "PRAGMA user_version", error);
+  if (text == NULL)
+    return FALSE;
+
+  guint64 version = g_ascii_strtoull (text, NULL, 10);
+  guint newest = g_strv_length ((char **) migrations);
+  if (version > newest)
+    return fail_state (self, error, "was written by a newer release");
+  if (version == newest)
+    return TRUE;
+
+  g_autofree char *tables = ask (self, "SELECT count(*) FROM sqlite_schema", error);
+  if (tables == NULL)
+    return FALSE;
+  if (version == 0 && strcmp (tables, "0") != 0)
+    return fail_state (self, error, "is not one of ours");
+  return migrate_from (self, (guint) version, migrations, error);
+}
+
+void
+tessera_database_restore_reserve (TesseraDatabase *self)
+{
+  if (self->has_reserve)
+    return;
+  int fd = open (self->reserve_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    return;
+  self->has_reserve = posix_fallocate (fd, 0, RESERVE_SIZE) == 0;
+  close (fd);
+  if (!self->has_reserve)
+    g_unlink (self->reserve_path);
+}
+
+static gboolean
+open_handle (TesseraDatabase *self, GError **error)
+{
+  int flags
+      = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
+  if (sqlite3_open_v2 (self->path, &self->handle, flags, NULL) == SQLITE_OK)
+    return TRUE;
+  if (self->handle == NULL)
+    g_error ("SQLite has no memory");
+  return fail (self, error);
+}
+
+static gboolean
+open_and_migrate (TesseraDatabase *self,
+                  const char *directory,
+                  const char *const *migrations,
+                  gboolean *out_is_new,
+                  GError **error)
+{
+  if (!take_lock (self, directory, error) || !make_file (self, out_is_new, error))
+    return FALSE;
+  return open_handle (self, error) && configure (self, error) && examine (self, error)
+         && migrate (self, migrations, *out_is_new, error) && sync_directory (directory, error);
+}
+
+static void
+finalize_statement (gpointer statement)
+{
+  sqlite3_finalize (statement);
+}
+
+TesseraDatabase *
+tessera_database_open (const char *directory,
+                       const char *const *migrations,
+                       gboolean *out_is_new,
+                       GError **error)
+{
+  g_autoptr (TesseraDatabase) self = g_new0 (TesseraDatabase, 1);
+  self->lock_fd = -1;
+  self->statements = g_hash_table_new_full (NULL, NULL, NULL, finalize_statement);
+  self->path = g_build_filename (directory, "tessera.db", NULL);
+  self->reserve_path = g_build_filename (directory, "reserve", NULL);
+
+  if (g_mkdir_with_parents (directory, 0700) != 0)
+    {
+      fail_errno (directory, error);
+      return NULL;
+    }
+  if (!open_and_migrate (self, directory, migrations, out_is_new, error))
+    {
+      tessera_store_explain_damage (error);
+      return NULL;
+    }
+  tessera_database_restore_reserve (self);
+  return g_steal_pointer (&self);
+}
+
+void
+tessera_database_free (TesseraDatabase *self)
+{
+  if (self == NULL)
+    return;
+  g_hash_table_unref (self->statements);
+  sqlite3_close (self->handle);
+  if (self->lock_fd >= 0)
+    close (self->lock_fd);
+  g_free (self->path);
+  g_free (self->reserve_path);
+  g_free (self);
+}

@@ -1,0 +1,1115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The store in a SQLite database (design.md §6). */
+
+#include "store/tessera-sqlite-store-private.h"
+
+#include "base/tessera-error.h"
+#include "base/tessera-secret-private.h"
+#include "model/tessera-client-private.h"
+#include "store/tessera-database-private.h"
+
+#include <string.h>
+
+#define REDEEMED_CODE_MEMORY_MS (G_GINT64_CONSTANT (24) * 60 * 60 * 1000)
+#define PRUNE_DENIALS 50000 /* looked at in one go */
+#define PRUNE_ROWS 2000     /* of anything else, removed in one go */
+
+/* Appending is cheap, a random key is not (facts.md): so an ended grant is one more row, and what
+ * belonged to it is removed later, by prune. */
+static const char *const migrations[]
+    = { "CREATE TABLE state ("
+        "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+        "  id TEXT NOT NULL,"
+        "  generation INTEGER NOT NULL," /* the last one when denials were pruned last */
+        "  high_water_ms INTEGER NOT NULL,"
+        "  longest_lifetime_ms INTEGER NOT NULL,"
+        "  checksum INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE denials ("
+        "  generation INTEGER PRIMARY KEY,"
+        "  kind INTEGER NOT NULL,"
+        "  value TEXT NOT NULL,"
+        "  instant_ms INTEGER NOT NULL,"
+        "  expires_ms INTEGER NOT NULL,"
+        "  grant_id TEXT,"
+        "  client_id TEXT,"
+        "  checksum INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE grants ("
+        "  grant_id TEXT PRIMARY KEY,"
+        "  client_id TEXT NOT NULL,"
+        "  subject TEXT NOT NULL,"
+        "  session_id TEXT,"
+        "  auth_time INTEGER NOT NULL,"
+        "  acr TEXT,"
+        "  amr TEXT,"
+        "  scope TEXT,"
+        "  resources TEXT,"
+        "  began_ms INTEGER NOT NULL,"
+        "  last_used_ms INTEGER NOT NULL,"
+        "  expires_ms INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX grants_by_subject ON grants (subject);"
+        "CREATE INDEX grants_by_session ON grants (session_id);"
+        "CREATE INDEX grants_by_expiry ON grants (expires_ms);"
+        "CREATE TABLE ended_grants ("
+        "  number INTEGER PRIMARY KEY,"
+        "  grant_id TEXT NOT NULL) STRICT;"
+        "CREATE TABLE codes ("
+        "  digest BLOB PRIMARY KEY,"
+        "  client_id TEXT NOT NULL,"
+        "  redirect_uri TEXT NOT NULL,"
+        "  redirect_uri_was_sent INTEGER NOT NULL,"
+        "  code_challenge TEXT,"
+        "  subject TEXT NOT NULL,"
+        "  session_id TEXT,"
+        "  auth_time INTEGER NOT NULL,"
+        "  acr TEXT,"
+        "  amr TEXT,"
+        "  scope TEXT,"
+        "  resources TEXT,"
+        "  began_ms INTEGER NOT NULL,"
+        "  expires_ms INTEGER NOT NULL,"
+        "  grant_id TEXT,"
+        "  redeemed_ms INTEGER NOT NULL,"
+        "  forget_ms INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX codes_by_grant ON codes (grant_id) WHERE grant_id IS NOT NULL;"
+        "CREATE INDEX codes_by_challenge ON codes (code_challenge) WHERE grant_id IS NOT NULL;"
+        "CREATE INDEX codes_by_end ON codes (forget_ms);"
+        "CREATE TABLE refresh_tokens ("
+        "  digest BLOB PRIMARY KEY,"
+        "  grant_id TEXT NOT NULL,"
+        "  issued_ms INTEGER NOT NULL,"
+        "  superseded_ms INTEGER NOT NULL,"
+        "  successor_used INTEGER NOT NULL,"
+        "  predecessor BLOB) STRICT, WITHOUT ROWID;"
+        "CREATE INDEX refresh_tokens_by_grant ON refresh_tokens (grant_id);"
+        "CREATE TABLE sessions ("
+        "  digest BLOB PRIMARY KEY,"
+        "  subject TEXT NOT NULL,"
+        "  session_id TEXT,"
+        "  auth_time INTEGER NOT NULL,"
+        "  acr TEXT,"
+        "  amr TEXT,"
+        "  began_ms INTEGER NOT NULL,"
+        "  last_seen_ms INTEGER NOT NULL,"
+        "  expires_ms INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX sessions_by_subject ON sessions (subject);"
+        "CREATE INDEX sessions_by_session ON sessions (session_id);"
+        "CREATE INDEX sessions_by_expiry ON sessions (expires_ms);"
+        "CREATE TABLE consents ("
+        "  subject TEXT NOT NULL,"
+        "  client_id TEXT NOT NULL,"
+        "  redirect_uri TEXT NOT NULL,"
+        "  scope TEXT,"
+        "  resources TEXT,"
+        "  given_ms INTEGER NOT NULL,"
+        "  PRIMARY KEY (subject, client_id, redirect_uri)) STRICT;"
+        "CREATE TABLE clients ("
+        "  client_id TEXT PRIMARY KEY,"
+        "  registration TEXT NOT NULL) STRICT;"
+        "CREATE TABLE declared ("
+        "  name TEXT PRIMARY KEY,"
+        "  fingerprint TEXT NOT NULL) STRICT;",
+        NULL };
+
+struct _TesseraSqliteStore
+{
+  GObject parent_instance;
+
+  TesseraDatabase *database;
+  TesseraStoreState state;
+  TesseraStoreState state_at_begin;
+  guint64 kept_generation; /* in the table `state` */
+  guint64 kept_generation_at_begin;
+  guint64 prune_cursor;         /* denials up to here were looked at */
+  GHashTable *ended;            /* char *grant_id: rows of ended_grants */
+  GPtrArray *ended_since_begin; /* char *grant_id */
+  gboolean ended_pruned;        /* since begin */
+};
+
+static void tessera_sqlite_store_iface_init (TesseraStoreInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (TesseraSqliteStore,
+                               tessera_sqlite_store,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (TESSERA_TYPE_STORE,
+                                                      tessera_sqlite_store_iface_init))
+
+/* One row or none of @query into @out_found. */
+static gboolean
+step_to_row (TesseraSqliteStore *self, TesseraQuery *query, gboolean *out_found, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  *out_found = query != NULL && tessera_database_step (self->database, query, &problem);
+  if (problem == NULL)
+    return query != NULL;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
+
+static gboolean
+is_ended (TesseraSqliteStore *self, const char *grant_id)
+{
+  return grant_id != NULL && g_hash_table_contains (self->ended, grant_id);
+}
+
+/* Checksums: a flipped bit must not un-revoke. */
+
+static guint64
+sum_number (guint64 sum, guint64 number)
+{
+  for (guint i = 0; i < 8; i++, number >>= 8)
+    sum = (sum ^ (number & 0xff)) * G_GUINT64_CONSTANT (0x100000001b3);
+  return sum;
+}
+
+static guint64
+sum_text (guint64 sum, const char *text)
+{
+  if (text == NULL)
+    return sum_number (sum, G_MAXUINT64);
+  for (; *text != '\0'; text++)
+    sum = (sum ^ (guint8) *text) * G_GUINT64_CONSTANT (0x100000001b3);
+  return sum_number (sum, 0);
+}
+
+static gint64
+sum_denial (const TesseraDenial *denial, guint64 generation)
+{
+  guint64 sum = sum_number (G_GUINT64_CONSTANT (0xcbf29ce484222325), generation);
+  sum = sum_number (sum, denial->kind);
+  sum = sum_text (sum, denial->value);
+  sum = sum_number (sum, (guint64) denial->instant_ms);
+  sum = sum_number (sum, (guint64) denial->expires_ms);
+  sum = sum_text (sum, denial->grant_id);
+  sum = sum_text (sum, denial->client_id);
+  return (gint64) (sum >> 32 ^ (sum & G_MAXUINT32));
+}
+
+static gint64
+sum_state (const TesseraStoreState *state, guint64 kept_generation)
+{
+  guint64 sum = sum_text (G_GUINT64_CONSTANT (0xcbf29ce484222325), state->id);
+  sum = sum_number (sum, kept_generation);
+  sum = sum_number (sum, (guint64) state->high_water_ms);
+  sum = sum_number (sum, (guint64) state->longest_lifetime_ms);
+  return (gint64) (sum >> 32 ^ (sum & G_MAXUINT32));
+}
+
+static gboolean
+fail_damaged (GError **error, const char *what)
+{
+  g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL,
+               "The database is damaged: wrong checksum of %s", what);
+  return FALSE;
+}
+
+/* State. */
+
+static gboolean
+write_state (TesseraSqliteStore *self, GError **error)
+{
+  return tessera_database_execute (
+      self->database,
+      "INSERT OR REPLACE INTO state (one, id, generation, high_water_ms, longest_lifetime_ms,"
+      " checksum) VALUES (1, ?, ?, ?, ?, ?)",
+      error, "tiiii", self->state.id, (gint64) self->kept_generation, self->state.high_water_ms,
+      self->state.longest_lifetime_ms, sum_state (&self->state, self->kept_generation));
+}
+
+static gboolean
+make_state (TesseraSqliteStore *self, GError **error)
+{
+  g_autofree char *id = tessera_identifier_new ();
+  g_strlcpy (self->state.id, id, sizeof self->state.id);
+  return write_state (self, error);
+}
+
+static gboolean
+read_state_row (TesseraSqliteStore *self, gboolean *out_found, GError **error)
+{
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT id, generation, high_water_ms, longest_lifetime_ms, checksum FROM state", error, "");
+  if (!step_to_row (self, query, out_found, error))
+    return FALSE;
+  if (!*out_found)
+    return TRUE;
+
+  g_strlcpy (self->state.id, tessera_query_get_text (query, 0), sizeof self->state.id);
+  self->kept_generation = (guint64) tessera_query_get_int (query, 1);
+  self->state.high_water_ms = tessera_query_get_int (query, 2);
+  self->state.longest_lifetime_ms = tessera_query_get_int (query, 3);
+  return tessera_query_get_int (query, 4) == sum_state (&self->state, self->kept_generation)
+         || fail_damaged (error, "the state");
+}
+
+static gboolean
+read_generation (TesseraSqliteStore *self, GError **error)
+{
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, "SELECT max(generation) FROM denials", error, "");
+  if (!step_to_row (self, query, &found, error))
+    return FALSE;
+  self->state.generation = MAX (self->kept_generation, (guint64) tessera_query_get_int (query, 0));
+  return TRUE;
+}
+
+static gboolean
+read_ended (TesseraSqliteStore *self, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, "SELECT grant_id FROM ended_grants", error, "");
+  if (query == NULL)
+    return FALSE;
+
+  g_hash_table_remove_all (self->ended);
+  while (tessera_database_step (self->database, query, &problem))
+    g_hash_table_add (self->ended, tessera_query_dup_text (query, 0));
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
+
+static gboolean
+tessera_sqlite_store_get_state (TesseraStore *store, TesseraStoreState *out_state, GError **error)
+{
+  *out_state = TESSERA_SQLITE_STORE (store)->state;
+  return TRUE;
+}
+
+static gboolean
+tessera_sqlite_store_put_high_water (TesseraStore *store, gint64 high_water_ms, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  if (high_water_ms <= self->state.high_water_ms)
+    return TRUE;
+  self->state.high_water_ms = high_water_ms;
+  return write_state (self, error);
+}
+
+static gboolean
+tessera_sqlite_store_put_longest_lifetime (TesseraStore *store, gint64 lifetime_ms, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  if (lifetime_ms <= self->state.longest_lifetime_ms)
+    return TRUE;
+  self->state.longest_lifetime_ms = lifetime_ms;
+  return write_state (self, error);
+}
+
+/* Transactions. */
+
+static gboolean
+tessera_sqlite_store_begin (TesseraStore *store, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  self->state_at_begin = self->state;
+  self->kept_generation_at_begin = self->kept_generation;
+  g_ptr_array_set_size (self->ended_since_begin, 0);
+  self->ended_pruned = FALSE;
+  return tessera_database_begin (self->database, error);
+}
+
+static gboolean
+tessera_sqlite_store_commit (TesseraStore *store, GError **error)
+{
+  return tessera_database_commit (TESSERA_SQLITE_STORE (store)->database, error);
+}
+
+static void
+tessera_sqlite_store_rollback (TesseraStore *store)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (GError) error = NULL;
+
+  tessera_database_rollback (self->database);
+  self->state = self->state_at_begin;
+  self->kept_generation = self->kept_generation_at_begin;
+  for (guint i = 0; i < self->ended_since_begin->len; i++)
+    g_hash_table_remove (self->ended, self->ended_since_begin->pdata[i]);
+  g_ptr_array_set_size (self->ended_since_begin, 0);
+  if (self->ended_pruned && !read_ended (self, &error))
+    g_warning ("Cannot read the ended grants again: %s", error->message);
+  self->ended_pruned = FALSE;
+}
+
+static void
+tessera_sqlite_store_get_counts (TesseraStore *store, guint64 *out_writes, guint64 *out_syncs)
+{
+  tessera_database_get_counts (TESSERA_SQLITE_STORE (store)->database, out_writes, out_syncs);
+}
+
+/* Codes. */
+
+static gboolean
+tessera_sqlite_store_put_code (TesseraStore *store,
+                               const TesseraAuthorizationCode *code,
+                               GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  return tessera_database_execute (
+      self->database,
+      "INSERT INTO codes (digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
+      " subject, session_id, auth_time, acr, amr, scope, resources, began_ms, expires_ms, grant_id,"
+      " redeemed_ms, forget_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      error,
+      "dttittt"
+      "ittttiitii",
+      &code->digest, code->client_id, code->redirect_uri, (gint64) code->redirect_uri_was_sent,
+      code->code_challenge, code->login.subject, code->login.session_id, code->login.auth_time,
+      code->login.acr, code->login.amr, code->scope, code->resources, code->began_ms,
+      code->expires_ms, code->grant_id, code->redeemed_ms, code->expires_ms);
+}
+
+static void
+read_login (TesseraQuery *query, int column, TesseraLogin *out_login)
+{
+  out_login->subject = tessera_query_dup_text (query, column);
+  out_login->session_id = tessera_query_dup_text (query, column + 1);
+  out_login->auth_time = tessera_query_get_int (query, column + 2);
+  out_login->acr = tessera_query_dup_text (query, column + 3);
+  out_login->amr = tessera_query_dup_text (query, column + 4);
+}
+
+static TesseraAuthorizationCode *
+read_code (TesseraQuery *query)
+{
+  TesseraAuthorizationCode *code = g_new0 (TesseraAuthorizationCode, 1);
+  tessera_query_get_digest (query, 0, &code->digest);
+  code->client_id = tessera_query_dup_text (query, 1);
+  code->redirect_uri = tessera_query_dup_text (query, 2);
+  code->redirect_uri_was_sent = tessera_query_get_int (query, 3) != 0;
+  code->code_challenge = tessera_query_dup_text (query, 4);
+  read_login (query, 5, &code->login);
+  code->scope = tessera_query_dup_text (query, 10);
+  code->resources = tessera_query_dup_text (query, 11);
+  code->began_ms = tessera_query_get_int (query, 12);
+  code->expires_ms = tessera_query_get_int (query, 13);
+  code->grant_id = tessera_query_dup_text (query, 14);
+  code->redeemed_ms = tessera_query_get_int (query, 15);
+  return code;
+}
+
+static TesseraAuthorizationCode *
+tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *digest, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge, subject,"
+      " session_id, auth_time, acr, amr, scope, resources, began_ms, expires_ms, grant_id,"
+      " redeemed_ms FROM codes WHERE digest = ?",
+      error, "d", digest);
+  if (!step_to_row (self, query, &found, error) || !found
+      || is_ended (self, tessera_query_get_text (query, 14)))
+    return NULL;
+  return read_code (query);
+}
+
+static gboolean
+tessera_sqlite_store_redeem_code (TesseraStore *store,
+                                  const TesseraDigest *digest,
+                                  const char *grant_id,
+                                  gint64 now_ms,
+                                  GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  return tessera_database_execute (
+      self->database,
+      "UPDATE codes SET grant_id = ?, redeemed_ms = ?, forget_ms = ? WHERE digest = ?", error,
+      "tiid", grant_id, now_ms, now_ms + REDEEMED_CODE_MEMORY_MS, digest);
+}
+
+static gboolean
+tessera_sqlite_store_is_challenge_redeemed (TesseraStore *store,
+                                            const char *client_id,
+                                            const char *code_challenge,
+                                            gboolean *out_redeemed,
+                                            GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT grant_id FROM codes"
+      " WHERE code_challenge = ? AND client_id = ? AND grant_id IS NOT NULL",
+      error, "tt", code_challenge, client_id);
+
+  *out_redeemed = FALSE;
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return FALSE;
+      *out_redeemed = found && !is_ended (self, tessera_query_get_text (query, 0));
+    }
+  while (found && !*out_redeemed);
+  return TRUE;
+}
+
+/* Grants. */
+
+static gboolean
+tessera_sqlite_store_put_grant (TesseraStore *store, const TesseraGrant *grant, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  return tessera_database_execute (
+      self->database,
+      "INSERT INTO grants (grant_id, client_id, subject, session_id, auth_time, acr, amr, scope,"
+      " resources, began_ms, last_used_ms, expires_ms)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      error, "ttttittttiii", grant->grant_id, grant->client_id, grant->login.subject,
+      grant->login.session_id, grant->login.auth_time, grant->login.acr, grant->login.amr,
+      grant->scope, grant->resources, grant->began_ms, grant->last_used_ms, grant->expires_ms);
+}
+
+static TesseraGrant *
+read_grant (TesseraQuery *query)
+{
+  TesseraGrant *grant = g_new0 (TesseraGrant, 1);
+  grant->grant_id = tessera_query_dup_text (query, 0);
+  grant->client_id = tessera_query_dup_text (query, 1);
+  read_login (query, 2, &grant->login);
+  grant->scope = tessera_query_dup_text (query, 7);
+  grant->resources = tessera_query_dup_text (query, 8);
+  grant->began_ms = tessera_query_get_int (query, 9);
+  grant->last_used_ms = tessera_query_get_int (query, 10);
+  grant->expires_ms = tessera_query_get_int (query, 11);
+  return grant;
+}
+
+static TesseraGrant *
+tessera_sqlite_store_lookup_grant (TesseraStore *store, const char *grant_id, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  if (is_ended (self, grant_id))
+    return NULL;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT grant_id, client_id, subject, session_id, auth_time, acr, amr, scope, resources,"
+      " began_ms, last_used_ms, expires_ms FROM grants WHERE grant_id = ?",
+      error, "t", grant_id);
+  if (!step_to_row (self, query, &found, error) || !found)
+    return NULL;
+  return read_grant (query);
+}
+
+static gboolean
+tessera_sqlite_store_touch_grant (TesseraStore *store,
+                                  const char *grant_id,
+                                  gint64 last_used_ms,
+                                  GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  return tessera_database_execute (self->database,
+                                   "UPDATE grants SET last_used_ms = ? WHERE grant_id = ?", error,
+                                   "it", last_used_ms, grant_id);
+}
+
+static gboolean
+tessera_sqlite_store_end_grant (TesseraStore *store, const char *grant_id, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  if (is_ended (self, grant_id))
+    return TRUE;
+  if (!tessera_database_execute (self->database, "INSERT INTO ended_grants (grant_id) VALUES (?)",
+                                 error, "t", grant_id))
+    return FALSE;
+  g_hash_table_add (self->ended, g_strdup (grant_id));
+  g_ptr_array_add (self->ended_since_begin, g_strdup (grant_id));
+  return TRUE;
+}
+
+static gboolean
+tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, GError **error)
+{
+  TesseraDatabase *database = TESSERA_SQLITE_STORE (store)->database;
+  return tessera_database_execute (database,
+                                   "DELETE FROM refresh_tokens WHERE grant_id IN"
+                                   " (SELECT grant_id FROM grants WHERE session_id = ?)",
+                                   error, "t", session_id)
+         && tessera_database_execute (database,
+                                      "DELETE FROM codes WHERE grant_id IN"
+                                      " (SELECT grant_id FROM grants WHERE session_id = ?)",
+                                      error, "t", session_id)
+         && tessera_database_execute (database, "DELETE FROM grants WHERE session_id = ?", error,
+                                      "t", session_id)
+         && tessera_database_execute (database,
+                                      "DELETE FROM codes WHERE session_id = ? AND redeemed_ms = 0",
+                                      error, "t", session_id)
+         && tessera_database_execute (database, "DELETE FROM sessions WHERE session_id = ?", error,
+                                      "t", session_id);
+}
+
+/* The same deletions for a subject, where the index helps, and for everybody. */
+#define GRANTS_OF "grant_id IN (SELECT grant_id FROM grants WHERE "
+#define OF_CLIENT " AND (?2 IS NULL OR client_id = ?2) AND "
+#define OF_ANYBODY "?1 IS NULL"
+#define OF_SUBJECT "subject = ?1"
+#define END_ALL(WHO)                                                                               \
+  {                                                                                                \
+    "DELETE FROM refresh_tokens WHERE " GRANTS_OF WHO OF_CLIENT "began_ms <= ?3)",                 \
+        "DELETE FROM codes WHERE " GRANTS_OF WHO OF_CLIENT "began_ms <= ?3)",                      \
+        "DELETE FROM grants WHERE " WHO OF_CLIENT "began_ms <= ?3",                                \
+        "DELETE FROM codes WHERE " WHO OF_CLIENT "began_ms <= ?3 AND redeemed_ms = 0",             \
+        "DELETE FROM consents WHERE " WHO OF_CLIENT "given_ms <= ?3",                              \
+        "DELETE FROM sessions WHERE ?2 IS NULL AND " WHO " AND began_ms <= ?3"                     \
+  }
+
+static gboolean
+tessera_sqlite_store_end_all (TesseraStore *store,
+                              const char *subject,
+                              const char *client_id,
+                              gint64 began_ms,
+                              GError **error)
+{
+  static const char *const of_subject[] = END_ALL (OF_SUBJECT);
+  static const char *const of_anybody[] = END_ALL (OF_ANYBODY);
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  const char *const *deletions = subject != NULL ? of_subject : of_anybody;
+
+  for (guint i = 0; i < G_N_ELEMENTS (of_subject); i++)
+    if (!tessera_database_execute (self->database, deletions[i], error, "tti", subject, client_id,
+                                   began_ms))
+      return FALSE;
+  return TRUE;
+}
+
+/* Refresh tokens. */
+
+static gboolean
+insert_refresh_token (TesseraSqliteStore *self,
+                      const TesseraRefreshToken *token,
+                      const TesseraDigest *predecessor,
+                      GError **error)
+{
+  static const char *const sql = "INSERT INTO refresh_tokens (digest, grant_id, issued_ms,"
+                                 " superseded_ms, successor_used, predecessor)"
+                                 " VALUES (?, ?, ?, ?, ?, ?)";
+  if (predecessor == NULL)
+    return tessera_database_execute (self->database, sql, error, "dtiiit", &token->digest,
+                                     token->grant_id, token->issued_ms, token->superseded_ms,
+                                     (gint64) token->successor_used, NULL);
+  return tessera_database_execute (self->database, sql, error, "dtiiid", &token->digest,
+                                   token->grant_id, token->issued_ms, token->superseded_ms,
+                                   (gint64) token->successor_used, predecessor);
+}
+
+static gboolean
+tessera_sqlite_store_put_refresh_token (TesseraStore *store,
+                                        const TesseraRefreshToken *token,
+                                        GError **error)
+{
+  return insert_refresh_token (TESSERA_SQLITE_STORE (store), token, NULL, error);
+}
+
+static TesseraRefreshToken *
+tessera_sqlite_store_lookup_refresh_token (TesseraStore *store,
+                                           const TesseraDigest *digest,
+                                           GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT grant_id, issued_ms, superseded_ms, successor_used FROM refresh_tokens"
+      " WHERE digest = ?",
+      error, "d", digest);
+  if (!step_to_row (self, query, &found, error) || !found
+      || is_ended (self, tessera_query_get_text (query, 0)))
+    return NULL;
+
+  TesseraRefreshToken *token = g_new0 (TesseraRefreshToken, 1);
+  token->digest = *digest;
+  token->grant_id = tessera_query_dup_text (query, 0);
+  token->issued_ms = tessera_query_get_int (query, 1);
+  token->superseded_ms = tessera_query_get_int (query, 2);
+  token->successor_used = tessera_query_get_int (query, 3) != 0;
+  return token;
+}
+
+static gboolean
+tessera_sqlite_store_supersede_refresh_token (TesseraStore *store,
+                                              const TesseraDigest *digest,
+                                              const TesseraRefreshToken *successor,
+                                              GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  return tessera_database_execute (self->database,
+                                   "UPDATE refresh_tokens SET superseded_ms = ? WHERE digest = ?",
+                                   error, "id", successor->issued_ms, digest)
+         && tessera_database_execute (self->database,
+                                      "UPDATE refresh_tokens SET successor_used = 1 WHERE digest ="
+                                      " (SELECT predecessor FROM refresh_tokens WHERE digest = ?)",
+                                      error, "d", digest)
+         && insert_refresh_token (self, successor, digest, error);
+}
+
+/* Sessions and consents. */
+
+static gboolean
+tessera_sqlite_store_put_session (TesseraStore *store,
+                                  const TesseraSession *session,
+                                  GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  return tessera_database_execute (
+      self->database,
+      "INSERT INTO sessions (digest, subject, session_id, auth_time, acr, amr, began_ms,"
+      " last_seen_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      error, "dttittiii", &session->digest, session->login.subject, session->login.session_id,
+      session->login.auth_time, session->login.acr, session->login.amr, session->began_ms,
+      session->last_seen_ms, session->expires_ms);
+}
+
+static TesseraSession *
+tessera_sqlite_store_lookup_session (TesseraStore *store,
+                                     const TesseraDigest *digest,
+                                     GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT subject, session_id, auth_time, acr, amr, began_ms, last_seen_ms, expires_ms"
+      " FROM sessions WHERE digest = ?",
+      error, "d", digest);
+  if (!step_to_row (self, query, &found, error) || !found)
+    return NULL;
+
+  TesseraSession *session = g_new0 (TesseraSession, 1);
+  session->digest = *digest;
+  read_login (query, 0, &session->login);
+  session->began_ms = tessera_query_get_int (query, 5);
+  session->last_seen_ms = tessera_query_get_int (query, 6);
+  session->expires_ms = tessera_query_get_int (query, 7);
+  return session;
+}
+
+static gboolean
+tessera_sqlite_store_touch_session (TesseraStore *store,
+                                    const TesseraDigest *digest,
+                                    gint64 last_seen_ms,
+                                    GError **error)
+{
+  return tessera_database_execute (TESSERA_SQLITE_STORE (store)->database,
+                                   "UPDATE sessions SET last_seen_ms = ? WHERE digest = ?", error,
+                                   "id", last_seen_ms, digest);
+}
+
+static gboolean
+tessera_sqlite_store_remove_session (TesseraStore *store,
+                                     const TesseraDigest *digest,
+                                     GError **error)
+{
+  return tessera_database_execute (TESSERA_SQLITE_STORE (store)->database,
+                                   "DELETE FROM sessions WHERE digest = ?", error, "d", digest);
+}
+
+static gboolean
+tessera_sqlite_store_put_consent (TesseraStore *store,
+                                  const TesseraConsent *consent,
+                                  GError **error)
+{
+  return tessera_database_execute (
+      TESSERA_SQLITE_STORE (store)->database,
+      "INSERT OR REPLACE INTO consents (subject, client_id, redirect_uri, scope, resources,"
+      " given_ms) VALUES (?, ?, ?, ?, ?, ?)",
+      error, "ttttti", consent->subject, consent->client_id, consent->redirect_uri, consent->scope,
+      consent->resources, consent->given_ms);
+}
+
+static TesseraConsent *
+tessera_sqlite_store_lookup_consent (TesseraStore *store,
+                                     const char *subject,
+                                     const char *client_id,
+                                     const char *redirect_uri,
+                                     GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT scope, resources, given_ms FROM consents"
+                                " WHERE subject = ? AND client_id = ? AND redirect_uri = ?",
+                                error, "ttt", subject, client_id, redirect_uri);
+  if (!step_to_row (self, query, &found, error) || !found)
+    return NULL;
+
+  TesseraConsent *consent = g_new0 (TesseraConsent, 1);
+  consent->subject = g_strdup (subject);
+  consent->client_id = g_strdup (client_id);
+  consent->redirect_uri = g_strdup (redirect_uri);
+  consent->scope = tessera_query_dup_text (query, 0);
+  consent->resources = tessera_query_dup_text (query, 1);
+  consent->given_ms = tessera_query_get_int (query, 2);
+  return consent;
+}
+
+/* Clients and what was declared. */
+
+static gboolean
+tessera_sqlite_store_put_client (TesseraStore *store, TesseraClient *client, GError **error)
+{
+  g_autoptr (json_t) json = tessera_client_to_json (client);
+  g_autofree char *registration = tessera_json_dump (json);
+  return tessera_database_execute (
+      TESSERA_SQLITE_STORE (store)->database,
+      "INSERT OR REPLACE INTO clients (client_id, registration) VALUES (?, ?)", error, "tt",
+      tessera_client_get_id (client), registration);
+}
+
+static gboolean
+tessera_sqlite_store_remove_client (TesseraStore *store, const char *client_id, GError **error)
+{
+  return tessera_database_execute (TESSERA_SQLITE_STORE (store)->database,
+                                   "DELETE FROM clients WHERE client_id = ?", error, "t",
+                                   client_id);
+}
+
+static gboolean
+give_client (TesseraQuery *query, TesseraClientFunc func, gpointer data, GError **error)
+{
+  const char *text = tessera_query_get_text (query, 0);
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (TesseraClient) client = tessera_client_new_from_json (text, strlen (text), &problem);
+  if (client == NULL)
+    {
+      g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED,
+                   "A stored client cannot be used: %s", problem->message);
+      return FALSE;
+    }
+  func (client, data);
+  return TRUE;
+}
+
+static gboolean
+tessera_sqlite_store_foreach_client (TesseraStore *store,
+                                     TesseraClientFunc func,
+                                     gpointer data,
+                                     GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT registration FROM clients ORDER BY client_id", error, "");
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return FALSE;
+      if (found && !give_client (query, func, data, error))
+        return FALSE;
+    }
+  while (found);
+  return TRUE;
+}
+
+static GHashTable *
+tessera_sqlite_store_dup_declared (TesseraStore *store, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (GHashTable) declared = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, "SELECT name, fingerprint FROM declared", error,
+                                "");
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return NULL;
+      if (found)
+        g_hash_table_insert (declared, tessera_query_dup_text (query, 0),
+                             tessera_query_dup_text (query, 1));
+    }
+  while (found);
+  return g_steal_pointer (&declared);
+}
+
+static gboolean
+tessera_sqlite_store_put_declared (TesseraStore *store,
+                                   const char *name,
+                                   const char *fingerprint,
+                                   GError **error)
+{
+  TesseraDatabase *database = TESSERA_SQLITE_STORE (store)->database;
+  if (fingerprint == NULL)
+    return tessera_database_execute (database, "DELETE FROM declared WHERE name = ?", error, "t",
+                                     name);
+  return tessera_database_execute (
+      database, "INSERT OR REPLACE INTO declared (name, fingerprint) VALUES (?, ?)", error, "tt",
+      name, fingerprint);
+}
+
+/* The deny-list. */
+
+static gboolean
+tessera_sqlite_store_append_denial (TesseraStore *store,
+                                    const TesseraDenial *denial,
+                                    guint64 *out_generation,
+                                    GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  guint64 generation = self->state.generation + 1;
+  if (!tessera_database_execute (
+          self->database,
+          "INSERT INTO denials (generation, kind, value, instant_ms, expires_ms, grant_id,"
+          " client_id, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+          error, "iitiitti", (gint64) generation, (gint64) denial->kind, denial->value,
+          denial->instant_ms, denial->expires_ms, denial->grant_id, denial->client_id,
+          sum_denial (denial, generation)))
+    return FALSE;
+  self->state.generation = generation;
+  if (out_generation != NULL)
+    *out_generation = generation;
+  return TRUE;
+}
+
+static gboolean
+give_denial (TesseraQuery *query, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  TesseraDenial denial = { .generation = (guint64) tessera_query_get_int (query, 0),
+                           .kind = (TesseraDenialKind) tessera_query_get_int (query, 1),
+                           .value = tessera_query_get_text (query, 2),
+                           .instant_ms = tessera_query_get_int (query, 3),
+                           .expires_ms = tessera_query_get_int (query, 4),
+                           .grant_id = tessera_query_get_text (query, 5),
+                           .client_id = tessera_query_get_text (query, 6) };
+  if (tessera_query_get_int (query, 7) != sum_denial (&denial, denial.generation))
+    return fail_damaged (error, "an entry of the deny-list");
+  func (&denial, data);
+  return TRUE;
+}
+
+static gboolean
+tessera_sqlite_store_foreach_denial (
+    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT generation, kind, value, instant_ms, expires_ms, grant_id, client_id, checksum"
+      " FROM denials WHERE generation > ? ORDER BY generation",
+      error, "i", (gint64) since);
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return FALSE;
+      if (found && !give_denial (query, func, data, error))
+        return FALSE;
+    }
+  while (found);
+  return TRUE;
+}
+
+/* Pruning: a little at a time, so that nobody waits long. */
+
+/* How far to look this time; G_MAXINT64: to the end. */
+static gboolean
+find_prune_end (TesseraSqliteStore *self, gint64 *out_end, GError **error)
+{
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT generation FROM denials WHERE generation > ? ORDER BY generation LIMIT 1 OFFSET ?",
+      error, "ii", (gint64) self->prune_cursor, (gint64) PRUNE_DENIALS - 1);
+  if (!step_to_row (self, query, &found, error))
+    return FALSE;
+  *out_end = found ? tessera_query_get_int (query, 0) : G_MAXINT64;
+  return TRUE;
+}
+
+static gboolean
+prune_denials (TesseraSqliteStore *self, gint64 now_ms, GError **error)
+{
+  gint64 end;
+  guint64 writes, syncs, writes_after;
+
+  if (!find_prune_end (self, &end, error))
+    return FALSE;
+  tessera_database_get_counts (self->database, &writes, &syncs);
+  if (!tessera_database_execute (
+          self->database,
+          "DELETE FROM denials WHERE generation > ? AND generation <= ? AND expires_ms < ?", error,
+          "iii", (gint64) self->prune_cursor, end, now_ms))
+    return FALSE;
+  tessera_database_get_counts (self->database, &writes_after, &syncs);
+  self->prune_cursor = end == G_MAXINT64 ? 0 : (guint64) end;
+  if (writes_after == writes)
+    return TRUE;
+  /* So that no generation is given twice, whatever was pruned. */
+  self->kept_generation = self->state.generation;
+  return write_state (self, error);
+}
+
+#define FIRST_ENDED " (SELECT grant_id FROM ended_grants ORDER BY number LIMIT ?1)"
+#define FIRST_EXPIRED " (SELECT grant_id FROM grants WHERE expires_ms < ?2 LIMIT ?1)"
+
+static gboolean
+forget_ended (TesseraSqliteStore *self, gint64 count, GError **error)
+{
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT grant_id FROM ended_grants ORDER BY number LIMIT ?1", error,
+                                "i", count);
+  self->ended_pruned = TRUE;
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return FALSE;
+      if (found)
+        g_hash_table_remove (self->ended, tessera_query_get_text (query, 0));
+    }
+  while (found);
+  return TRUE;
+}
+
+static gboolean
+prune_ended_grants (TesseraSqliteStore *self, GError **error)
+{
+  /* More of them when many have ended, so that it never lags behind. */
+  gint64 count = PRUNE_ROWS + g_hash_table_size (self->ended) / 8;
+  if (g_hash_table_size (self->ended) == 0)
+    return TRUE;
+  return tessera_database_execute (self->database,
+                                   "DELETE FROM refresh_tokens WHERE grant_id IN" FIRST_ENDED,
+                                   error, "i", count)
+         && tessera_database_execute (self->database,
+                                      "DELETE FROM codes WHERE grant_id IN" FIRST_ENDED, error, "i",
+                                      count)
+         && tessera_database_execute (self->database,
+                                      "DELETE FROM grants WHERE grant_id IN" FIRST_ENDED, error,
+                                      "i", count)
+         && forget_ended (self, count, error)
+         && tessera_database_execute (self->database,
+                                      "DELETE FROM ended_grants WHERE number IN"
+                                      " (SELECT number FROM ended_grants ORDER BY number LIMIT ?1)",
+                                      error, "i", count);
+}
+
+static gboolean
+prune_expired (TesseraSqliteStore *self, gint64 now_ms, GError **error)
+{
+  static const char *const deletions[] = {
+    "DELETE FROM refresh_tokens WHERE grant_id IN" FIRST_EXPIRED,
+    "DELETE FROM codes WHERE grant_id IN" FIRST_EXPIRED,
+    "DELETE FROM grants WHERE grant_id IN" FIRST_EXPIRED,
+    "DELETE FROM codes WHERE rowid IN"
+    " (SELECT rowid FROM codes WHERE forget_ms < ?2 LIMIT ?1)",
+    "DELETE FROM sessions WHERE rowid IN"
+    " (SELECT rowid FROM sessions WHERE expires_ms < ?2 LIMIT ?1)",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (deletions); i++)
+    if (!tessera_database_execute (self->database, deletions[i], error, "ii", (gint64) PRUNE_ROWS,
+                                   now_ms))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+tessera_sqlite_store_prune (TesseraStore *store, gint64 now_ms, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  tessera_database_restore_reserve (self->database);
+  return prune_denials (self, now_ms, error) && prune_ended_grants (self, error)
+         && prune_expired (self, now_ms, error);
+}
+
+/* The object. */
+
+static void
+tessera_sqlite_store_finalize (GObject *object)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (object);
+  g_clear_pointer (&self->database, tessera_database_free);
+  g_hash_table_unref (self->ended);
+  g_ptr_array_unref (self->ended_since_begin);
+  G_OBJECT_CLASS (tessera_sqlite_store_parent_class)->finalize (object);
+}
+
+static void
+tessera_sqlite_store_class_init (TesseraSqliteStoreClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = tessera_sqlite_store_finalize;
+}
+
+static void
+tessera_sqlite_store_init (TesseraSqliteStore *self)
+{
+  self->ended = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->ended_since_begin = g_ptr_array_new_with_free_func (g_free);
+}
+
+static void
+tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
+{
+  iface->begin = tessera_sqlite_store_begin;
+  iface->commit = tessera_sqlite_store_commit;
+  iface->rollback = tessera_sqlite_store_rollback;
+  iface->prune = tessera_sqlite_store_prune;
+  iface->get_counts = tessera_sqlite_store_get_counts;
+  iface->get_state = tessera_sqlite_store_get_state;
+  iface->put_high_water = tessera_sqlite_store_put_high_water;
+  iface->put_longest_lifetime = tessera_sqlite_store_put_longest_lifetime;
+  iface->put_code = tessera_sqlite_store_put_code;
+  iface->lookup_code = tessera_sqlite_store_lookup_code;
+  iface->redeem_code = tessera_sqlite_store_redeem_code;
+  iface->is_challenge_redeemed = tessera_sqlite_store_is_challenge_redeemed;
+  iface->put_grant = tessera_sqlite_store_put_grant;
+  iface->lookup_grant = tessera_sqlite_store_lookup_grant;
+  iface->touch_grant = tessera_sqlite_store_touch_grant;
+  iface->end_grant = tessera_sqlite_store_end_grant;
+  iface->end_session = tessera_sqlite_store_end_session;
+  iface->end_all = tessera_sqlite_store_end_all;
+  iface->put_refresh_token = tessera_sqlite_store_put_refresh_token;
+  iface->lookup_refresh_token = tessera_sqlite_store_lookup_refresh_token;
+  iface->supersede_refresh_token = tessera_sqlite_store_supersede_refresh_token;
+  iface->put_session = tessera_sqlite_store_put_session;
+  iface->lookup_session = tessera_sqlite_store_lookup_session;
+  iface->touch_session = tessera_sqlite_store_touch_session;
+  iface->remove_session = tessera_sqlite_store_remove_session;
+  iface->put_consent = tessera_sqlite_store_put_consent;
+  iface->lookup_consent = tessera_sqlite_store_lookup_consent;
+  iface->put_client = tessera_sqlite_store_put_client;
+  iface->remove_client = tessera_sqlite_store_remove_client;
+  iface->foreach_client = tessera_sqlite_store_foreach_client;
+  iface->dup_declared = tessera_sqlite_store_dup_declared;
+  iface->put_declared = tessera_sqlite_store_put_declared;
+  iface->append_denial = tessera_sqlite_store_append_denial;
+  iface->foreach_denial = tessera_sqlite_store_foreach_denial;
+}
+
+static gboolean
+load (TesseraSqliteStore *self, GError **error)
+{
+  gboolean found;
+  if (!read_state_row (self, &found, error))
+    return FALSE;
+  if (!found && !make_state (self, error))
+    return FALSE;
+  return read_generation (self, error) && read_ended (self, error);
+}
+
+TesseraStore *
+tessera_sqlite_store_open (const char *directory, gboolean *out_is_new, GError **error)
+{
+  g_autoptr (TesseraSqliteStore) self = g_object_new (TESSERA_TYPE_SQLITE_STORE, NULL);
+  gboolean is_new = FALSE;
+
+  self->database = tessera_database_open (directory, migrations, &is_new, error);
+  if (self->database == NULL)
+    return NULL;
+  if (!load (self, error))
+    {
+      tessera_store_explain_damage (error);
+      return NULL;
+    }
+  if (out_is_new != NULL)
+    *out_is_new = is_new;
+  return TESSERA_STORE (g_steal_pointer (&self));
+}

@@ -1,0 +1,1048 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What every TesseraStore must do, run against each of them; and what the SQLite one does besides.
+ */
+
+#include "base/tessera-error.h"
+#include "model/tessera-client-private.h"
+#include "store/tessera-memory-store-private.h"
+#include "store/tessera-sqlite-store-private.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <unistd.h>
+
+/* NULL directory: the memory store. */
+typedef struct
+{
+  TesseraStore *store;
+  char *directory;
+} Fixture;
+
+static void
+open_sqlite (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  f->store = tessera_sqlite_store_open (f->directory, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+set_up_memory (Fixture *f, gconstpointer data)
+{
+  f->store = tessera_memory_store_new ();
+}
+
+static void
+set_up_sqlite (Fixture *f, gconstpointer data)
+{
+  f->directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
+  open_sqlite (f);
+}
+
+static void
+remove_directory (const char *path)
+{
+  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
+  const char *name;
+  while ((name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *file = g_build_filename (path, name, NULL);
+      g_unlink (file);
+    }
+  g_rmdir (path);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  g_clear_object (&f->store);
+  if (f->directory != NULL)
+    remove_directory (f->directory);
+  g_free (f->directory);
+}
+
+/* What is durable must be there after this; nothing changes for the memory store. */
+static void
+reopen (Fixture *f)
+{
+  if (f->directory == NULL)
+    return;
+  g_clear_object (&f->store);
+  open_sqlite (f);
+}
+
+static void
+begin (Fixture *f)
+{
+  g_assert_true (tessera_store_begin (f->store, NULL));
+}
+
+static void
+commit (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  tessera_store_commit (f->store, &error);
+  g_assert_no_error (error);
+}
+
+static TesseraDigest
+digest_of (const char *text)
+{
+  return tessera_digest (text, -1);
+}
+
+static const TesseraLogin login
+    = { (char *) "alice", (char *) "sid", 1234, (char *) "acr", (char *) "pwd otp" };
+
+static TesseraAuthorizationCode
+make_code (const char *text)
+{
+  return (TesseraAuthorizationCode){ .digest = digest_of (text),
+                                     .client_id = (char *) "c1",
+                                     .redirect_uri = (char *) "https://c1.test/cb",
+                                     .redirect_uri_was_sent = TRUE,
+                                     .code_challenge = (char *) "challenge",
+                                     .login = login,
+                                     .scope = (char *) "a b",
+                                     .resources = (char *) "https://r.test/",
+                                     .began_ms = 1000,
+                                     .expires_ms = 61000 };
+}
+
+static TesseraGrant
+make_grant (const char *id, const char *client_id, const char *subject, gint64 began_ms)
+{
+  TesseraGrant grant = { .grant_id = (char *) id,
+                         .client_id = (char *) client_id,
+                         .login = login,
+                         .scope = (char *) "a",
+                         .began_ms = began_ms,
+                         .last_used_ms = began_ms,
+                         .expires_ms = 1000000 };
+  grant.login.subject = (char *) subject;
+  return grant;
+}
+
+static TesseraRefreshToken
+make_token (const char *text, const char *grant_id, gint64 issued_ms)
+{
+  return (TesseraRefreshToken){ .digest = digest_of (text),
+                                .grant_id = (char *) grant_id,
+                                .issued_ms = issued_ms };
+}
+
+static TesseraSession
+make_session (const char *text, const char *subject, gint64 began_ms)
+{
+  TesseraSession session = { .digest = digest_of (text),
+                             .login = login,
+                             .began_ms = began_ms,
+                             .last_seen_ms = began_ms,
+                             .expires_ms = 50000 };
+  session.login.subject = (char *) subject;
+  return session;
+}
+
+static void
+assert_login (const TesseraLogin *actual, const TesseraLogin *expected)
+{
+  g_assert_cmpstr (actual->subject, ==, expected->subject);
+  g_assert_cmpstr (actual->session_id, ==, expected->session_id);
+  g_assert_cmpint (actual->auth_time, ==, expected->auth_time);
+  g_assert_cmpstr (actual->acr, ==, expected->acr);
+  g_assert_cmpstr (actual->amr, ==, expected->amr);
+}
+
+static void
+put_grant (Fixture *f, const char *id, const char *client_id, const char *subject, gint64 began_ms)
+{
+  TesseraGrant grant = make_grant (id, client_id, subject, began_ms);
+  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
+}
+
+static void
+put_token (Fixture *f, const char *text, const char *grant_id)
+{
+  TesseraRefreshToken token = make_token (text, grant_id, 1000);
+  g_assert_true (tessera_store_put_refresh_token (f->store, &token, NULL));
+}
+
+static void
+put_session (Fixture *f, const char *text, const char *subject, gint64 began_ms)
+{
+  TesseraSession session = make_session (text, subject, began_ms);
+  g_assert_true (tessera_store_put_session (f->store, &session, NULL));
+}
+
+static gboolean
+has_grant (Fixture *f, const char *id)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraGrant) grant = tessera_store_lookup_grant (f->store, id, &error);
+  g_assert_no_error (error);
+  return grant != NULL;
+}
+
+static gboolean
+has_token (Fixture *f, const char *text)
+{
+  TesseraDigest digest = digest_of (text);
+  g_autoptr (TesseraRefreshToken) token
+      = tessera_store_lookup_refresh_token (f->store, &digest, NULL);
+  return token != NULL;
+}
+
+static gboolean
+has_code (Fixture *f, const char *text)
+{
+  TesseraDigest digest = digest_of (text);
+  g_autoptr (TesseraAuthorizationCode) code = tessera_store_lookup_code (f->store, &digest, NULL);
+  return code != NULL;
+}
+
+static gboolean
+has_session (Fixture *f, const char *text)
+{
+  TesseraDigest digest = digest_of (text);
+  g_autoptr (TesseraSession) session = tessera_store_lookup_session (f->store, &digest, NULL);
+  return session != NULL;
+}
+
+static gboolean
+has_consent (Fixture *f, const char *subject, const char *client_id)
+{
+  g_autoptr (TesseraConsent) consent
+      = tessera_store_lookup_consent (f->store, subject, client_id, "https://c1.test/cb", NULL);
+  return consent != NULL;
+}
+
+static void
+test_code (Fixture *f, gconstpointer data)
+{
+  TesseraAuthorizationCode code = make_code ("code");
+
+  begin (f);
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  g_assert_false (tessera_store_put_code (f->store, &code, NULL));
+  commit (f);
+  reopen (f);
+
+  g_autoptr (TesseraAuthorizationCode) found
+      = tessera_store_lookup_code (f->store, &code.digest, NULL);
+  g_assert_nonnull (found);
+  g_assert_true (tessera_digest_equal (&found->digest, &code.digest));
+  g_assert_cmpstr (found->client_id, ==, "c1");
+  g_assert_cmpstr (found->redirect_uri, ==, "https://c1.test/cb");
+  g_assert_true (found->redirect_uri_was_sent);
+  g_assert_cmpstr (found->code_challenge, ==, "challenge");
+  assert_login (&found->login, &login);
+  g_assert_cmpstr (found->scope, ==, "a b");
+  g_assert_cmpstr (found->resources, ==, "https://r.test/");
+  g_assert_cmpint (found->began_ms, ==, 1000);
+  g_assert_cmpint (found->expires_ms, ==, 61000);
+  g_assert_null (found->grant_id);
+  g_assert_cmpint (found->redeemed_ms, ==, 0);
+  g_assert_false (has_code (f, "other"));
+}
+
+static gboolean
+is_redeemed (Fixture *f, const char *client_id, const char *challenge)
+{
+  gboolean redeemed = TRUE;
+  g_assert_true (
+      tessera_store_is_challenge_redeemed (f->store, client_id, challenge, &redeemed, NULL));
+  return redeemed;
+}
+
+static void
+test_redeemed_code_is_remembered (Fixture *f, gconstpointer data)
+{
+  TesseraAuthorizationCode code = make_code ("code");
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  g_assert_false (is_redeemed (f, "c1", "challenge"));
+  g_assert_true (tessera_store_redeem_code (f->store, &code.digest, "g1", 2000, NULL));
+  commit (f);
+  reopen (f);
+
+  g_autoptr (TesseraAuthorizationCode) found
+      = tessera_store_lookup_code (f->store, &code.digest, NULL);
+  g_assert_cmpstr (found->grant_id, ==, "g1");
+  g_assert_cmpint (found->redeemed_ms, ==, 2000);
+  g_assert_true (is_redeemed (f, "c1", "challenge"));
+  g_assert_false (is_redeemed (f, "c2", "challenge"));
+  g_assert_false (is_redeemed (f, "c1", "other"));
+
+  begin (f);
+  g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
+  commit (f);
+  g_assert_false (has_code (f, "code"));
+  g_assert_false (is_redeemed (f, "c1", "challenge"));
+}
+
+static void
+test_grant (Fixture *f, gconstpointer data)
+{
+  TesseraGrant grant = make_grant ("g1", "c1", "alice", 1000);
+
+  begin (f);
+  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
+  g_assert_false (tessera_store_put_grant (f->store, &grant, NULL));
+  g_assert_true (tessera_store_touch_grant (f->store, "g1", 5000, NULL));
+  g_assert_true (tessera_store_touch_grant (f->store, "unknown", 5000, NULL));
+  commit (f);
+  reopen (f);
+
+  g_autoptr (TesseraGrant) found = tessera_store_lookup_grant (f->store, "g1", NULL);
+  g_assert_cmpstr (found->grant_id, ==, "g1");
+  g_assert_cmpstr (found->client_id, ==, "c1");
+  assert_login (&found->login, &login);
+  g_assert_cmpstr (found->scope, ==, "a");
+  g_assert_null (found->resources);
+  g_assert_cmpint (found->began_ms, ==, 1000);
+  g_assert_cmpint (found->last_used_ms, ==, 5000);
+  g_assert_cmpint (found->expires_ms, ==, 1000000);
+  g_assert_false (has_grant (f, "unknown"));
+}
+
+static void
+test_ended_grant_takes_its_tokens_along (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  put_grant (f, "g2", "c1", "alice", 1000);
+  put_token (f, "t1", "g1");
+  put_token (f, "t2", "g2");
+  commit (f);
+  begin (f);
+  g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
+  g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
+  g_assert_true (tessera_store_end_grant (f->store, "unknown", NULL));
+  commit (f);
+
+  for (guint round = 0; round < 3; round++)
+    {
+      g_assert_false (has_grant (f, "g1"));
+      g_assert_false (has_token (f, "t1"));
+      g_assert_true (has_grant (f, "g2"));
+      g_assert_true (has_token (f, "t2"));
+      reopen (f);
+      begin (f);
+      g_assert_true (tessera_store_prune (f->store, 2000, NULL));
+      commit (f);
+    }
+}
+
+static void
+test_refresh_token_is_superseded (Fixture *f, gconstpointer data)
+{
+  TesseraRefreshToken first = make_token ("first", "g1", 1000);
+  TesseraRefreshToken second = make_token ("second", "g1", 2000);
+  TesseraRefreshToken third = make_token ("third", "g1", 3000);
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  g_assert_true (tessera_store_put_refresh_token (f->store, &first, NULL));
+  g_assert_true (tessera_store_supersede_refresh_token (f->store, &first.digest, &second, NULL));
+  commit (f);
+  reopen (f);
+
+  g_autoptr (TesseraRefreshToken) found
+      = tessera_store_lookup_refresh_token (f->store, &first.digest, NULL);
+  g_assert_cmpstr (found->grant_id, ==, "g1");
+  g_assert_cmpint (found->issued_ms, ==, 1000);
+  g_assert_cmpint (found->superseded_ms, ==, 2000);
+  g_assert_false (found->successor_used);
+  g_clear_pointer (&found, tessera_refresh_token_free);
+  found = tessera_store_lookup_refresh_token (f->store, &second.digest, NULL);
+  g_assert_cmpint (found->superseded_ms, ==, 0);
+  g_clear_pointer (&found, tessera_refresh_token_free);
+
+  begin (f);
+  g_assert_true (tessera_store_supersede_refresh_token (f->store, &second.digest, &third, NULL));
+  commit (f);
+  reopen (f);
+  found = tessera_store_lookup_refresh_token (f->store, &first.digest, NULL);
+  g_assert_true (found->successor_used);
+  g_clear_pointer (&found, tessera_refresh_token_free);
+  found = tessera_store_lookup_refresh_token (f->store, &second.digest, NULL);
+  g_assert_cmpint (found->superseded_ms, ==, 3000);
+  g_assert_false (found->successor_used);
+}
+
+static void
+test_session (Fixture *f, gconstpointer data)
+{
+  TesseraDigest digest = digest_of ("s1");
+
+  begin (f);
+  put_session (f, "s1", "alice", 1000);
+  put_session (f, "s2", "alice", 1000);
+  g_assert_true (tessera_store_touch_session (f->store, &digest, 7000, NULL));
+  commit (f);
+  reopen (f);
+  g_autoptr (TesseraSession) found = tessera_store_lookup_session (f->store, &digest, NULL);
+  assert_login (&found->login, &login);
+  g_assert_cmpint (found->began_ms, ==, 1000);
+  g_assert_cmpint (found->last_seen_ms, ==, 7000);
+  g_assert_cmpint (found->expires_ms, ==, 50000);
+
+  begin (f);
+  g_assert_true (tessera_store_remove_session (f->store, &digest, NULL));
+  commit (f);
+  g_assert_false (has_session (f, "s1"));
+  g_assert_true (has_session (f, "s2"));
+}
+
+static void
+test_ended_session_takes_its_grants_along (Fixture *f, gconstpointer data)
+{
+  TesseraAuthorizationCode code = make_code ("code");
+  TesseraGrant other = make_grant ("g2", "c1", "alice", 1000);
+  other.login.session_id = (char *) "other";
+
+  begin (f);
+  put_session (f, "s1", "alice", 1000);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  put_token (f, "t1", "g1");
+  g_assert_true (tessera_store_put_grant (f->store, &other, NULL));
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  commit (f);
+  begin (f);
+  g_assert_true (tessera_store_end_session (f->store, "sid", NULL));
+  commit (f);
+  reopen (f);
+  g_assert_false (has_session (f, "s1"));
+  g_assert_false (has_grant (f, "g1"));
+  g_assert_false (has_token (f, "t1"));
+  g_assert_false (has_code (f, "code"));
+  g_assert_true (has_grant (f, "g2"));
+}
+
+static void
+put_consent (
+    Fixture *f, const char *subject, const char *client_id, const char *scope, gint64 given)
+{
+  TesseraConsent consent = { .subject = (char *) subject,
+                             .client_id = (char *) client_id,
+                             .redirect_uri = (char *) "https://c1.test/cb",
+                             .scope = (char *) scope,
+                             .given_ms = given };
+  g_assert_true (tessera_store_put_consent (f->store, &consent, NULL));
+}
+
+static void
+test_consent_is_replaced (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_consent (f, "alice", "c1", "a", 1000);
+  put_consent (f, "alice", "c1", "a b", 2000);
+  put_consent (f, "bob", "c1", "b", 3000);
+  commit (f);
+  reopen (f);
+  g_autoptr (TesseraConsent) found
+      = tessera_store_lookup_consent (f->store, "alice", "c1", "https://c1.test/cb", NULL);
+  g_assert_cmpstr (found->subject, ==, "alice");
+  g_assert_cmpstr (found->scope, ==, "a b");
+  g_assert_null (found->resources);
+  g_assert_cmpint (found->given_ms, ==, 2000);
+  g_assert_null (tessera_store_lookup_consent (f->store, "alice", "c1", "https://c1.test/", NULL));
+  g_assert_false (has_consent (f, "alice", "c2"));
+}
+
+/* Of alice and bob at c1 and c2, before and after 5000. */
+static void
+fill (Fixture *f)
+{
+  TesseraAuthorizationCode code = make_code ("code");
+
+  begin (f);
+  put_grant (f, "a1", "c1", "alice", 5000);
+  put_grant (f, "a2", "c2", "alice", 5000);
+  put_grant (f, "later", "c1", "alice", 5001);
+  put_grant (f, "b1", "c1", "bob", 5000);
+  put_token (f, "ta1", "a1");
+  put_token (f, "tb1", "b1");
+  put_session (f, "sa", "alice", 5000);
+  put_session (f, "sb", "bob", 5000);
+  put_session (f, "salater", "alice", 5001);
+  put_consent (f, "alice", "c1", "a", 5000);
+  put_consent (f, "alice", "c2", "a", 5000);
+  put_consent (f, "bob", "c1", "a", 5000);
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  commit (f);
+}
+
+static void
+end_all (Fixture *f, const char *subject, const char *client_id)
+{
+  begin (f);
+  g_assert_true (tessera_store_end_all (f->store, subject, client_id, 5000, NULL));
+  commit (f);
+  reopen (f);
+}
+
+static void
+test_end_all_of_a_subject (Fixture *f, gconstpointer data)
+{
+  fill (f);
+  end_all (f, "alice", NULL);
+  g_assert_false (has_grant (f, "a1"));
+  g_assert_false (has_grant (f, "a2"));
+  g_assert_true (has_grant (f, "later"));
+  g_assert_true (has_grant (f, "b1"));
+  g_assert_false (has_token (f, "ta1"));
+  g_assert_true (has_token (f, "tb1"));
+  g_assert_false (has_session (f, "sa"));
+  g_assert_true (has_session (f, "sb"));
+  g_assert_true (has_session (f, "salater"));
+  g_assert_false (has_consent (f, "alice", "c1"));
+  g_assert_false (has_consent (f, "alice", "c2"));
+  g_assert_true (has_consent (f, "bob", "c1"));
+  g_assert_false (has_code (f, "code"));
+}
+
+static void
+test_end_all_of_a_client (Fixture *f, gconstpointer data)
+{
+  fill (f);
+  end_all (f, NULL, "c1");
+  g_assert_false (has_grant (f, "a1"));
+  g_assert_true (has_grant (f, "a2"));
+  g_assert_true (has_grant (f, "later"));
+  g_assert_false (has_grant (f, "b1"));
+  g_assert_false (has_token (f, "ta1"));
+  g_assert_true (has_session (f, "sa"));
+  g_assert_false (has_consent (f, "alice", "c1"));
+  g_assert_true (has_consent (f, "alice", "c2"));
+  g_assert_false (has_code (f, "code"));
+}
+
+static void
+test_end_all_of_a_subject_at_a_client (Fixture *f, gconstpointer data)
+{
+  fill (f);
+  end_all (f, "alice", "c1");
+  g_assert_false (has_grant (f, "a1"));
+  g_assert_true (has_grant (f, "a2"));
+  g_assert_true (has_grant (f, "b1"));
+  g_assert_true (has_session (f, "sa"));
+}
+
+static void
+test_end_all_of_everybody (Fixture *f, gconstpointer data)
+{
+  fill (f);
+  end_all (f, NULL, NULL);
+  g_assert_false (has_grant (f, "a1"));
+  g_assert_false (has_grant (f, "a2"));
+  g_assert_false (has_grant (f, "b1"));
+  g_assert_true (has_grant (f, "later"));
+  g_assert_false (has_session (f, "sa"));
+  g_assert_false (has_session (f, "sb"));
+  g_assert_false (has_consent (f, "bob", "c1"));
+}
+
+static void
+add_client_id (TesseraClient *client, gpointer data)
+{
+  g_string_append_printf (data, "%s%s ", tessera_client_get_id (client),
+                          tessera_client_check_secret (client, "0123456789abcdef") ? "!" : "");
+}
+
+static void
+test_clients (Fixture *f, gconstpointer data)
+{
+  g_autoptr (TesseraClient) first
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "first", "secret", "0123456789abcdef", NULL);
+  g_autoptr (TesseraClient) second = tessera_client_new ("second", "Two");
+  g_autoptr (GString) ids = g_string_new (NULL);
+
+  begin (f);
+  g_assert_true (tessera_store_put_client (f->store, second, NULL));
+  g_assert_true (tessera_store_put_client (f->store, first, NULL));
+  g_assert_true (tessera_store_remove_client (f->store, "second", NULL));
+  g_assert_true (tessera_store_remove_client (f->store, "unknown", NULL));
+  commit (f);
+  reopen (f);
+  g_assert_true (tessera_store_foreach_client (f->store, add_client_id, ids, NULL));
+  g_assert_cmpstr (ids->str, ==, "first! ");
+}
+
+static void
+test_declared (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  g_assert_true (tessera_store_put_declared (f->store, "client:a", "1", NULL));
+  g_assert_true (tessera_store_put_declared (f->store, "client:b", "1", NULL));
+  g_assert_true (tessera_store_put_declared (f->store, "client:a", "2", NULL));
+  g_assert_true (tessera_store_put_declared (f->store, "client:b", NULL, NULL));
+  commit (f);
+  reopen (f);
+  g_autoptr (GHashTable) declared = tessera_store_dup_declared (f->store, NULL);
+  g_assert_cmpuint (g_hash_table_size (declared), ==, 1);
+  g_assert_cmpstr (g_hash_table_lookup (declared, "client:a"), ==, "2");
+}
+
+static guint64
+append_denial (Fixture *f, TesseraDenialKind kind, const char *value, gint64 expires_ms)
+{
+  TesseraDenial denial = { .kind = kind,
+                           .value = value,
+                           .instant_ms = 77,
+                           .expires_ms = expires_ms,
+                           .grant_id = kind == TESSERA_DENIAL_TOKEN ? "g1" : NULL,
+                           .client_id = kind == TESSERA_DENIAL_TOKEN ? "c1" : NULL };
+  guint64 generation;
+  g_assert_true (tessera_store_append_denial (f->store, &denial, &generation, NULL));
+  return generation;
+}
+
+static void
+note_denial (const TesseraDenial *denial, gpointer data)
+{
+  g_string_append_printf (data, "%" G_GUINT64_FORMAT ":%d:%s:%d:%s ", denial->generation,
+                          denial->kind, denial->value, (int) denial->instant_ms,
+                          denial->grant_id != NULL ? denial->grant_id : "-");
+}
+
+static char *
+list_denials (Fixture *f, guint64 since)
+{
+  GString *text = g_string_new (NULL);
+  g_assert_true (tessera_store_foreach_denial (f->store, since, note_denial, text, NULL));
+  return g_string_free (text, FALSE);
+}
+
+static void
+test_denials_are_numbered_in_order (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  g_assert_cmpuint (append_denial (f, TESSERA_DENIAL_TOKEN, "jti", 1000), ==, 1);
+  g_assert_cmpuint (append_denial (f, TESSERA_DENIAL_KEY, "kid", G_MAXINT64), ==, 2);
+  commit (f);
+  reopen (f);
+  begin (f);
+  g_assert_cmpuint (append_denial (f, TESSERA_DENIAL_ALL, "", 3000), ==, 3);
+  commit (f);
+  g_autofree char *all = list_denials (f, 0);
+  g_autofree char *since = list_denials (f, 2);
+  g_assert_cmpstr (all, ==, "1:0:jti:77:g1 2:6:kid:77:- 3:5::77:- ");
+  g_assert_cmpstr (since, ==, "3:5::77:- ");
+}
+
+static void
+test_no_generation_is_given_twice (Fixture *f, gconstpointer data)
+{
+  TesseraStoreState state;
+
+  begin (f);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "one", 1000);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "two", 1000);
+  commit (f);
+  begin (f);
+  g_assert_true (tessera_store_prune (f->store, 5000, NULL));
+  commit (f);
+  reopen (f);
+  g_assert_true (tessera_store_get_state (f->store, &state, NULL));
+  g_assert_cmpuint (state.generation, ==, 2);
+  begin (f);
+  g_assert_cmpuint (append_denial (f, TESSERA_DENIAL_TOKEN, "three", 9000), ==, 3);
+  commit (f);
+}
+
+static void
+prune_at (Fixture *f, gint64 now_ms)
+{
+  begin (f);
+  g_assert_true (tessera_store_prune (f->store, now_ms, NULL));
+  commit (f);
+  reopen (f);
+}
+
+static void
+test_prune_forgets_what_is_useless_only (Fixture *f, gconstpointer data)
+{
+  TesseraAuthorizationCode code = make_code ("code");
+  TesseraAuthorizationCode used = make_code ("used");
+  const gint64 day = 24 * 3600 * 1000;
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  put_grant (f, "g2", "c1", "alice", 1000);
+  put_token (f, "t1", "g1");
+  put_session (f, "s1", "alice", 1000);
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  g_assert_true (tessera_store_put_code (f->store, &used, NULL));
+  g_assert_true (tessera_store_redeem_code (f->store, &used.digest, "g2", 2000, NULL));
+  append_denial (f, TESSERA_DENIAL_TOKEN, "jti", 1000000);
+  append_denial (f, TESSERA_DENIAL_KEY, "kid", G_MAXINT64);
+  commit (f);
+
+  prune_at (f, 50000);
+  g_assert_true (has_session (f, "s1"));
+  prune_at (f, 50001);
+  g_assert_false (has_session (f, "s1"));
+  prune_at (f, 61000);
+  g_assert_true (has_code (f, "code"));
+  prune_at (f, 61001);
+  g_assert_false (has_code (f, "code"));
+  g_assert_true (has_code (f, "used"));
+  prune_at (f, 1000000);
+  g_autofree char *both = list_denials (f, 0);
+  g_assert_cmpstr (both, ==, "1:0:jti:77:g1 2:6:kid:77:- ");
+  g_assert_true (has_grant (f, "g1"));
+  g_assert_true (has_token (f, "t1"));
+  prune_at (f, 1000001);
+  g_assert_false (has_grant (f, "g1"));
+  g_assert_false (has_token (f, "t1"));
+  g_assert_false (has_code (f, "used"));
+  prune_at (f, 2000 + day + 1);
+  g_autofree char *key = list_denials (f, 0);
+  g_assert_cmpstr (key, ==, "2:6:kid:77:- ");
+}
+
+static void
+test_redeemed_code_is_forgotten_after_a_day (Fixture *f, gconstpointer data)
+{
+  TesseraAuthorizationCode used = make_code ("used");
+  TesseraGrant grant = make_grant ("g1", "c1", "alice", 1000);
+  const gint64 day = 24 * 3600 * 1000;
+  grant.expires_ms = 30 * day;
+
+  begin (f);
+  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
+  g_assert_true (tessera_store_put_code (f->store, &used, NULL));
+  g_assert_true (tessera_store_redeem_code (f->store, &used.digest, "g1", 2000, NULL));
+  commit (f);
+  prune_at (f, 2000 + day);
+  g_assert_true (has_code (f, "used"));
+  prune_at (f, 2001 + day);
+  g_assert_false (has_code (f, "used"));
+  g_assert_false (is_redeemed (f, "c1", "challenge"));
+  g_assert_true (has_grant (f, "g1"));
+}
+
+static void
+test_rollback_undoes_everything (Fixture *f, gconstpointer data)
+{
+  TesseraStoreState before, after;
+  TesseraAuthorizationCode code = make_code ("new");
+  TesseraDigest session = digest_of ("sa"), token = digest_of ("ta1");
+  TesseraRefreshToken successor = make_token ("successor", "a1", 9000);
+  guint64 writes, syncs, writes_after, syncs_after;
+
+  fill (f);
+  begin (f);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "kept", 1000);
+  commit (f);
+  g_assert_true (tessera_store_get_state (f->store, &before, NULL));
+  tessera_store_get_counts (f->store, &writes, &syncs);
+
+  begin (f);
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  g_assert_true (tessera_store_supersede_refresh_token (f->store, &token, &successor, NULL));
+  g_assert_true (tessera_store_remove_session (f->store, &session, NULL));
+  g_assert_true (tessera_store_end_grant (f->store, "b1", NULL));
+  g_assert_false (has_grant (f, "b1"));
+  append_denial (f, TESSERA_DENIAL_TOKEN, "jti", 1000);
+  g_assert_true (tessera_store_put_high_water (f->store, 12345678, NULL));
+  g_assert_true (tessera_store_prune (f->store, 2000000, NULL));
+  g_assert_true (tessera_store_end_all (f->store, NULL, NULL, 9000, NULL));
+  tessera_store_rollback (f->store);
+
+  g_assert_true (tessera_store_get_state (f->store, &after, NULL));
+  g_assert_cmpmem (&before, sizeof before, &after, sizeof after);
+  tessera_store_get_counts (f->store, &writes_after, &syncs_after);
+  g_assert_cmpuint (writes_after, ==, writes);
+  g_assert_cmpuint (syncs_after, ==, syncs);
+  for (guint round = 0; round < 2; round++)
+    {
+      g_assert_false (has_code (f, "new"));
+      g_assert_true (has_code (f, "code"));
+      g_assert_false (has_token (f, "successor"));
+      g_autoptr (TesseraRefreshToken) found
+          = tessera_store_lookup_refresh_token (f->store, &token, NULL);
+      g_assert_cmpint (found->superseded_ms, ==, 0);
+      g_assert_true (has_session (f, "sa"));
+      g_assert_true (has_grant (f, "b1"));
+      g_assert_true (has_token (f, "tb1"));
+      g_autofree char *denials = list_denials (f, 0);
+      g_assert_cmpstr (denials, ==, "1:0:kept:77:g1 ");
+      reopen (f);
+    }
+}
+
+static void
+test_state_only_grows (Fixture *f, gconstpointer data)
+{
+  TesseraStoreState first, state;
+
+  g_assert_true (tessera_store_get_state (f->store, &first, NULL));
+  g_assert_cmpuint (strlen (first.id), >=, 22);
+  g_assert_cmpuint (first.generation, ==, 0);
+  g_assert_cmpint (first.high_water_ms, ==, 0);
+  begin (f);
+  g_assert_true (tessera_store_put_high_water (f->store, 5000, NULL));
+  g_assert_true (tessera_store_put_high_water (f->store, 4000, NULL));
+  g_assert_true (tessera_store_put_longest_lifetime (f->store, 600, NULL));
+  g_assert_true (tessera_store_put_longest_lifetime (f->store, 300, NULL));
+  commit (f);
+  reopen (f);
+  g_assert_true (tessera_store_get_state (f->store, &state, NULL));
+  g_assert_cmpstr (state.id, ==, first.id);
+  g_assert_cmpint (state.high_water_ms, ==, 5000);
+  g_assert_cmpint (state.longest_lifetime_ms, ==, 600);
+}
+
+static void
+test_reading_costs_no_sync (Fixture *f, gconstpointer data)
+{
+  guint64 writes, syncs, writes_after, syncs_after;
+
+  fill (f);
+  tessera_store_get_counts (f->store, &writes, &syncs);
+  g_assert_cmpuint (writes, >, 0);
+  g_assert_cmpuint (syncs, >, 0);
+  begin (f);
+  g_assert_true (has_grant (f, "a1"));
+  g_assert_true (has_token (f, "ta1"));
+  g_assert_true (tessera_store_prune (f->store, 1000, NULL));
+  commit (f);
+  tessera_store_get_counts (f->store, &writes_after, &syncs_after);
+  g_assert_cmpuint (writes_after, ==, writes);
+  g_assert_cmpuint (syncs_after, ==, syncs);
+}
+
+/* SQLite only. */
+
+static char *
+path_of (Fixture *f, const char *name)
+{
+  return g_build_filename (f->directory, name, NULL);
+}
+
+static void
+test_files_are_private (Fixture *f, gconstpointer data)
+{
+  static const char *const names[] = { "tessera.db", "tessera.db-wal", "lock", "reserve" };
+  GStatBuf info;
+
+  fill (f);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = path_of (f, names[i]);
+      g_assert_cmpint (g_stat (path, &info), ==, 0);
+      g_assert_cmpint (info.st_mode & 0777, ==, 0600);
+    }
+  g_autofree char *deep = g_build_filename (f->directory, "made", NULL);
+  g_autoptr (TesseraStore) made = tessera_sqlite_store_open (deep, NULL, NULL);
+  g_assert_nonnull (made);
+  g_assert_cmpint (g_stat (deep, &info), ==, 0);
+  g_assert_cmpint (info.st_mode & 0777, ==, 0700);
+  g_clear_object (&made);
+  remove_directory (deep);
+}
+
+static void
+assert_refused (Fixture *f, int code)
+{
+  g_autoptr (GError) error = NULL;
+  g_assert_null (tessera_sqlite_store_open (f->directory, NULL, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, code);
+}
+
+static void
+test_second_process_is_kept_out (Fixture *f, gconstpointer data)
+{
+  assert_refused (f, TESSERA_SETUP_ERROR_LOCKED);
+  reopen (f);
+}
+
+static void
+run_sql (Fixture *f, const char *sql)
+{
+  g_autofree char *path = path_of (f, "tessera.db");
+  sqlite3 *handle;
+  g_assert_cmpint (sqlite3_open (path, &handle), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (handle, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close (handle);
+}
+
+static void
+test_newer_schema_is_refused (Fixture *f, gconstpointer data)
+{
+  g_clear_object (&f->store);
+  run_sql (f, "PRAGMA user_version = 2");
+  assert_refused (f, TESSERA_SETUP_ERROR_STATE);
+  run_sql (f, "PRAGMA user_version = 1");
+  open_sqlite (f);
+}
+
+static void
+test_foreign_database_is_refused (Fixture *f, gconstpointer data)
+{
+  g_clear_object (&f->store);
+  run_sql (f, "PRAGMA user_version = 0");
+  assert_refused (f, TESSERA_SETUP_ERROR_STATE);
+}
+
+static void
+test_is_new_only_once (Fixture *f, gconstpointer data)
+{
+  gboolean is_new;
+  g_clear_object (&f->store);
+  remove_directory (f->directory);
+  g_autoptr (TesseraStore) first = tessera_sqlite_store_open (f->directory, &is_new, NULL);
+  g_assert_true (is_new);
+  g_clear_object (&first);
+  g_autoptr (TesseraStore) second = tessera_sqlite_store_open (f->directory, &is_new, NULL);
+  g_assert_false (is_new);
+}
+
+static void
+ignore_denial (const TesseraDenial *denial, gpointer data)
+{
+}
+
+/* Is @f's database refused at start, or, where the flip did no harm, complete? */
+static void
+assert_refused_or_whole (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraStore) store = tessera_sqlite_store_open (f->directory, NULL, &error);
+  if (store == NULL)
+    {
+      g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
+      return;
+    }
+  Fixture opened = { store, NULL };
+  if (!tessera_store_foreach_denial (store, 0, ignore_denial, NULL, &error))
+    {
+      g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL);
+      return;
+    }
+  g_autofree char *denials = list_denials (&opened, 0);
+  g_assert_nonnull (strstr (denials, "1:0:jti-0:77:g1 2:0:jti-1:77:g1 "));
+  g_assert_nonnull (strstr (denials, "100:0:jti-99:77:g1 "));
+}
+
+static void
+test_damage_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "tessera.db");
+  g_autofree char *whole = NULL;
+  gsize length;
+
+  begin (f);
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *jti = g_strdup_printf ("jti-%u", i);
+      append_denial (f, TESSERA_DENIAL_TOKEN, jti, G_MAXINT64);
+    }
+  commit (f);
+  g_clear_object (&f->store);
+  g_assert_true (g_file_get_contents (path, &whole, &length, NULL));
+
+  guint step = g_test_slow () ? 512 : 4096 + 512;
+  for (gsize at = 0; at < length; at += step)
+    {
+      g_autofree char *damaged = g_memdup2 (whole, length);
+      for (gsize i = at; i < MIN (at + 512, length); i++)
+        damaged[i] ^= 0x15;
+      g_assert_true (g_file_set_contents (path, damaged, (gssize) length, NULL));
+      assert_refused_or_whole (f);
+    }
+  g_assert_true (g_file_set_contents (path, whole, (gssize) length, NULL));
+}
+
+static void
+test_one_flipped_bit_in_an_entry_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  begin (f);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "jti", G_MAXINT64);
+  commit (f);
+  g_clear_object (&f->store);
+  run_sql (f, "UPDATE denials SET value = 'jtj'");
+  open_sqlite (f);
+  g_assert_false (tessera_store_foreach_denial (f->store, 0, ignore_denial, NULL, &error));
+  g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL);
+  g_clear_object (&f->store);
+  run_sql (f, "UPDATE state SET high_water_ms = 1");
+  assert_refused (f, TESSERA_SETUP_ERROR_STATE);
+}
+
+static void
+test_no_secret_is_kept_in_clear (Fixture *f, gconstpointer data)
+{
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "c1", "secret", "canary-of-the-client", NULL);
+  TesseraAuthorizationCode code = make_code ("canary-of-the-code");
+  static const char *const names[] = { "tessera.db", "tessera.db-wal" };
+
+  begin (f);
+  g_assert_true (tessera_store_put_client (f->store, client, NULL));
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  put_token (f, "canary-of-the-token", "g1");
+  put_session (f, "canary-of-the-session", "alice", 1000);
+  commit (f);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = path_of (f, names[i]);
+      g_autofree char *content = NULL;
+      gsize length;
+      g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+      g_assert_null (memmem (content, length, "canary-of", 9));
+    }
+}
+
+#define ADD(name, func)                                                                            \
+  g_test_add ("/store/memory/" name, Fixture, NULL, set_up_memory, func, tear_down);               \
+  g_test_add ("/store/sqlite/" name, Fixture, NULL, set_up_sqlite, func, tear_down)
+#define ADD_SQLITE(name, func)                                                                     \
+  g_test_add ("/store/sqlite/" name, Fixture, NULL, set_up_sqlite, func, tear_down)
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  ADD ("code", test_code);
+  ADD ("redeemed-code-is-remembered", test_redeemed_code_is_remembered);
+  ADD ("grant", test_grant);
+  ADD ("ended-grant-takes-its-tokens-along", test_ended_grant_takes_its_tokens_along);
+  ADD ("refresh-token-is-superseded", test_refresh_token_is_superseded);
+  ADD ("session", test_session);
+  ADD ("ended-session-takes-its-grants-along", test_ended_session_takes_its_grants_along);
+  ADD ("consent-is-replaced", test_consent_is_replaced);
+  ADD ("end-all-of-a-subject", test_end_all_of_a_subject);
+  ADD ("end-all-of-a-client", test_end_all_of_a_client);
+  ADD ("end-all-of-a-subject-at-a-client", test_end_all_of_a_subject_at_a_client);
+  ADD ("end-all-of-everybody", test_end_all_of_everybody);
+  ADD ("clients", test_clients);
+  ADD ("declared", test_declared);
+  ADD ("denials-are-numbered-in-order", test_denials_are_numbered_in_order);
+  ADD ("no-generation-is-given-twice", test_no_generation_is_given_twice);
+  ADD ("prune-forgets-what-is-useless-only", test_prune_forgets_what_is_useless_only);
+  ADD ("redeemed-code-is-forgotten-after-a-day", test_redeemed_code_is_forgotten_after_a_day);
+  ADD ("rollback-undoes-everything", test_rollback_undoes_everything);
+  ADD ("state-only-grows", test_state_only_grows);
+  ADD ("reading-costs-no-sync", test_reading_costs_no_sync);
+
+  ADD_SQLITE ("files-are-private", test_files_are_private);
+  ADD_SQLITE ("second-process-is-kept-out", test_second_process_is_kept_out);
+  ADD_SQLITE ("newer-schema-is-refused", test_newer_schema_is_refused);
+  ADD_SQLITE ("foreign-database-is-refused", test_foreign_database_is_refused);
+  ADD_SQLITE ("is-new-only-once", test_is_new_only_once);
+  ADD_SQLITE ("damage-is-noticed", test_damage_is_noticed);
+  ADD_SQLITE ("one-flipped-bit-in-an-entry-is-noticed",
+              test_one_flipped_bit_in_an_entry_is_noticed);
+  ADD_SQLITE ("no-secret-is-kept-in-clear", test_no_secret_is_kept_in_clear);
+
+  return g_test_run ();
+}

@@ -17,7 +17,8 @@ void tessera_clock_unref (TesseraClock *self);
 gint64 tessera_clock_get_ms (TesseraClock *self);
 /* Whole seconds (NumericDate, RFC 7519 §2). */
 gint64 tessera_clock_get_seconds (TesseraClock *self);
-/* From now on the time is at least @ms: a stored high-water mark, or the first instant after a cut-off. */
+/* From now on the time is at least @ms: a stored high-water mark, or the first instant after a
+ * cut-off. */
 void tessera_clock_advance (TesseraClock *self, gint64 ms);
 
 /* For tests only: moves the time of all clocks of the process, by the offset in milliseconds that

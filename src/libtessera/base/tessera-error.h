@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 
 /**
  * TesseraError:
- * @TESSERA_ERROR_INVALID_REQUEST: a parameter is missing, repeated or malformed (RFC 6749 §4.1.2.1, §5.2)
+ * @TESSERA_ERROR_INVALID_REQUEST: a parameter is missing, repeated or malformed (RFC 6749 §4.1.2.1,
+ * §5.2)
  * @TESSERA_ERROR_INVALID_CLIENT: client authentication failed (RFC 6749 §5.2)
  * @TESSERA_ERROR_INVALID_GRANT: the code or refresh token is not good (RFC 6749 §5.2)
  * @TESSERA_ERROR_UNAUTHORIZED_CLIENT: the client may not use this grant type (RFC 6749 §5.2)
@@ -19,8 +20,10 @@ G_BEGIN_DECLS
  * @TESSERA_ERROR_INVALID_SCOPE: a scope is unknown, malformed or not allowed (RFC 6749 §5.2)
  * @TESSERA_ERROR_INVALID_TARGET: a resource is unknown or not allowed (RFC 8707 §2)
  * @TESSERA_ERROR_ACCESS_DENIED: the resource owner or the server refused (RFC 6749 §4.1.2.1)
- * @TESSERA_ERROR_LOGIN_REQUIRED: `prompt=none`, and nobody is signed in (OpenID Connect Core §3.1.2.6)
- * @TESSERA_ERROR_CONSENT_REQUIRED: `prompt=none`, and consent must be asked (OpenID Connect Core §3.1.2.6)
+ * @TESSERA_ERROR_LOGIN_REQUIRED: `prompt=none`, and nobody is signed in (OpenID Connect Core
+ * §3.1.2.6)
+ * @TESSERA_ERROR_CONSENT_REQUIRED: `prompt=none`, and consent must be asked (OpenID Connect Core
+ * §3.1.2.6)
  * @TESSERA_ERROR_UNSUPPORTED_TOKEN_TYPE: the token's kind cannot be revoked (RFC 7009 §2.2.1)
  * @TESSERA_ERROR_INVALID_TOKEN: the access token is expired, revoked or malformed (RFC 6750 §3.1)
  * @TESSERA_ERROR_INSUFFICIENT_SCOPE: the access token lacks a scope (RFC 6750 §3.1)
@@ -31,7 +34,8 @@ G_BEGIN_DECLS
  * The error codes of OAuth 2. The message of such a #GError is what the wire calls
  * `error_description`: printable ASCII, without secrets, and never an echo of the input.
  */
-typedef enum {
+typedef enum
+{
   TESSERA_ERROR_INVALID_REQUEST,
   TESSERA_ERROR_INVALID_CLIENT,
   TESSERA_ERROR_INVALID_GRANT,
@@ -66,7 +70,8 @@ typedef enum {
  *
  * Why a server could not be set up, or an administrative call was refused. Never seen on the wire.
  */
-typedef enum {
+typedef enum
+{
   TESSERA_SETUP_ERROR_ISSUER,
   TESSERA_SETUP_ERROR_CLIENT,
   TESSERA_SETUP_ERROR_EXISTS,

@@ -19,8 +19,8 @@ void tessera_params_free (TesseraParams *self);
 
 /* The value, or NULL when absent or empty. Of a repeated parameter: the first. */
 const char *tessera_params_get (const TesseraParams *self, const char *name);
-/* All non-empty values, NULL-terminated, owned by @self; for what may repeat (`resource`, RFC 8707 §2).
- * Never NULL. */
+/* All non-empty values, NULL-terminated, owned by @self; for what may repeat (`resource`, RFC 8707
+ * §2). Never NULL. */
 const char *const *tessera_params_get_all (TesseraParams *self, const char *name);
 gboolean tessera_params_is_repeated (const TesseraParams *self, const char *name);
 /* INVALID_REQUEST when anything but `resource` is repeated (RFC 6749 §3.1, §3.2). */

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 
 #define TESSERA_DIGEST_SIZE 32
 
-typedef struct {
+typedef struct
+{
   guint8 bytes[TESSERA_DIGEST_SIZE];
 } TesseraDigest; /* SHA-256 */
 
@@ -26,7 +27,7 @@ TesseraDigest tessera_digest (const void *data, gssize length);
 TesseraDigest tessera_hmac (const guint8 *key, gsize key_length, const void *data, gsize length);
 /* Constant time. */
 gboolean tessera_digest_equal (const TesseraDigest *a, const TesseraDigest *b);
-guint tessera_digest_hash (gconstpointer digest);   /* for GHashTable keys */
+guint tessera_digest_hash (gconstpointer digest); /* for GHashTable keys */
 gboolean tessera_digest_equal_key (gconstpointer a, gconstpointer b);
 /* Constant time for equal lengths; FALSE for different lengths. */
 gboolean tessera_secret_equal (const char *a, const char *b);

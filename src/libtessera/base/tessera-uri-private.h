@@ -5,9 +5,11 @@
 
 G_BEGIN_DECLS
 
-/* Comparison and syntax of the URIs of OAuth. Byte-exact; nothing is normalised (RFC 9700 §4.1.3). */
+/* Comparison and syntax of the URIs of OAuth. Byte-exact; nothing is normalised (RFC 9700 §4.1.3).
+ */
 
-/* May @uri be registered as a redirect URI? https anywhere; http only for the literals 127.0.0.1 and
+/* May @uri be registered as a redirect URI? https anywhere; http only for the literals 127.0.0.1
+ * and
  * [::1] (and the word localhost, which matches exactly, RFC 8252 §8.3); a private-use scheme in
  * reverse-DNS form, that is with a dot (RFC 8252 §7.1). No fragment, no userinfo, no wildcard, at
  * most 2048 printable ASCII bytes. Error: TESSERA_SETUP_ERROR_CLIENT with the reason. */
@@ -28,8 +30,8 @@ char *tessera_uri_dup_origin (const char *uri);
  * scheme the scheme. */
 char *tessera_uri_dup_display (const char *uri);
 
-/* https, or http with a loopback host; no query, fragment, userinfo or trailing slash (RFC 8414 §2).
- * Error: TESSERA_SETUP_ERROR_ISSUER. */
+/* https, or http with a loopback host; no query, fragment, userinfo or trailing slash (RFC 8414
+ * §2). Error: TESSERA_SETUP_ERROR_ISSUER. */
 gboolean tessera_uri_check_issuer (const char *issuer, GError **error);
 /* Appends name=value, percent-encoded; adds `?` or `&` as needed. */
 void tessera_uri_append_param (GString *uri, const char *name, const char *value);

@@ -14,6 +14,8 @@ G_BEGIN_DECLS
  * @TESSERA_REVOCATION_CAUSE_REPLAY: a code or refresh token was used twice (RFC 9700 §2.1.1, §4.14)
  * @TESSERA_REVOCATION_CAUSE_REMOVED: its client or user was removed or changed
  * @TESSERA_REVOCATION_CAUSE_LOGOUT: its session ended
+ *
+ * What led to a revocation.
  */
 typedef enum {
   TESSERA_REVOCATION_CAUSE_REQUEST,
@@ -33,6 +35,8 @@ typedef enum {
  * @TESSERA_REVOCATION_KIND_CLIENT: everything of one client
  * @TESSERA_REVOCATION_KIND_KEY: every token of one signing key
  * @TESSERA_REVOCATION_KIND_ALL: everything
+ *
+ * How much a revocation ended.
  */
 typedef enum {
   TESSERA_REVOCATION_KIND_NONE,

@@ -37,7 +37,11 @@ static const ErrorRow error_table[] = {
  *
  * Returns: the quark
  */
-G_DEFINE_QUARK (tessera - error - quark, tessera_error)
+GQuark
+tessera_error_quark (void)
+{
+  return g_quark_from_static_string ("tessera-error-quark");
+}
 
 /**
  * tessera_setup_error_quark:
@@ -46,7 +50,11 @@ G_DEFINE_QUARK (tessera - error - quark, tessera_error)
  *
  * Returns: the quark
  */
-G_DEFINE_QUARK (tessera - setup - error - quark, tessera_setup_error)
+GQuark
+tessera_setup_error_quark (void)
+{
+  return g_quark_from_static_string ("tessera-setup-error-quark");
+}
 
 static const ErrorRow *
 lookup_row (TesseraError code)

@@ -203,7 +203,7 @@ enum
 {
   PROP_ISSUER = 1,
   PROP_STATE_DIRECTORY,
-  PROP_IN_MEMORY,
+  PROP_EPHEMERAL,
   PROP_SIGNING_ALGORITHM,
   PROP_THEME_DIRECTORY,
   PROP_TRUSTED_PROXIES,
@@ -305,7 +305,7 @@ tessera_server_set_property (GObject *object, guint id, const GValue *value, GPa
     case PROP_STATE_DIRECTORY:
       self->state_directory = g_value_dup_string (value);
       break;
-    case PROP_IN_MEMORY:
+    case PROP_EPHEMERAL:
       self->in_memory = g_value_get_boolean (value);
       break;
     case PROP_SIGNING_ALGORITHM:
@@ -337,7 +337,7 @@ tessera_server_get_property (GObject *object, guint id, GValue *value, GParamSpe
     case PROP_STATE_DIRECTORY:
       g_value_set_string (value, self->state_directory);
       break;
-    case PROP_IN_MEMORY:
+    case PROP_EPHEMERAL:
       g_value_set_boolean (value, self->in_memory);
       break;
     case PROP_SIGNING_ALGORITHM:
@@ -743,7 +743,7 @@ TesseraServer *
 tessera_server_new_in_memory (const char *issuer)
 {
   g_return_val_if_fail (issuer != NULL, NULL);
-  return g_object_new (TESSERA_TYPE_SERVER, "issuer", issuer, "in-memory", TRUE, NULL);
+  return g_object_new (TESSERA_TYPE_SERVER, "issuer", issuer, "ephemeral", TRUE, NULL);
 }
 
 static guint
@@ -865,12 +865,12 @@ install_properties (GObjectClass *klass)
                                    g_param_spec_string ("state-directory", NULL, NULL, NULL,
                                                         flags | G_PARAM_CONSTRUCT_ONLY));
   /**
-   * TesseraServer:in-memory:
+   * TesseraServer:ephemeral:
    *
    * Whether nothing is kept: for tests.
    */
-  g_object_class_install_property (klass, PROP_IN_MEMORY,
-                                   g_param_spec_boolean ("in-memory", NULL, NULL, FALSE,
+  g_object_class_install_property (klass, PROP_EPHEMERAL,
+                                   g_param_spec_boolean ("ephemeral", NULL, NULL, FALSE,
                                                          flags | G_PARAM_CONSTRUCT_ONLY));
   /**
    * TesseraServer:signing-algorithm:

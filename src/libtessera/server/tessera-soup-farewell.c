@@ -138,6 +138,13 @@ on_disconnected (SoupServerMessage *message, gpointer data)
   farewell_free (data);
 }
 
+static const char *
+get_phrase (guint status)
+{
+  /* RFC 6585 §5 is not in libsoup's table. */
+  return status == 431 ? "Request Header Fields Too Large" : soup_status_get_phrase (status);
+}
+
 static GString *
 write_answer (SoupServerMessage *message, TesseraExchange *exchange)
 {
@@ -147,7 +154,7 @@ write_answer (SoupServerMessage *message, TesseraExchange *exchange)
   g_string_append_printf (text,
                           "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %" G_GSIZE_FORMAT
                           "\r\n",
-                          exchange->status, soup_status_get_phrase (exchange->status), length);
+                          exchange->status, get_phrase (exchange->status), length);
   if (exchange->content_type != NULL)
     g_string_append_printf (text, "Content-Type: %s\r\n", exchange->content_type);
   for (guint i = 0; exchange->headers != NULL && i < exchange->headers->len; i++)

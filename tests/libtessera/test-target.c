@@ -29,11 +29,12 @@ test_resource_may_be_given_several_times (void)
       = parse ("resource=https%3A%2F%2Fr1.test%2Fapi&resource=urn%3Aexample%3Ar2");
   g_autoptr (TesseraClient) client = make_client ();
   g_autofree char *resources = NULL;
+  g_auto (TesseraExplanation) explanation = { 0 };
   g_autoptr (GError) error = NULL;
 
   g_assert_true (tessera_target_parse (params, &resources, &error));
   g_assert_cmpstr (resources, ==, R1 " " R2);
-  g_assert_true (tessera_target_check_client (resources, client, &error));
+  g_assert_true (tessera_target_check_client (resources, client, &explanation, &error));
   g_assert_no_error (error);
 }
 
@@ -59,12 +60,16 @@ test_B31_a_client_asks_for_its_own_resources_only (void)
 {
   g_autoptr (TesseraClient) client = make_client ();
   g_autoptr (TesseraClient) without = g_object_new (TESSERA_TYPE_CLIENT, "id", "c2", NULL);
+  g_auto (TesseraExplanation) explanation = { 0 };
   g_autoptr (GError) error = NULL;
 
-  g_assert_false (tessera_target_check_client (R1 " https://r3.test", client, &error));
+  g_assert_false (
+      tessera_target_check_client (R1 " https://r3.test", client, &explanation, &error));
   g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TARGET);
   g_clear_error (&error);
-  g_assert_false (tessera_target_check_client (R1, without, &error));
+  g_assert_cmpstr (explanation.rule, ==, "resource");
+  g_assert_cmpstr (explanation.came, ==, "https://r3.test");
+  g_assert_false (tessera_target_check_client (R1, without, &explanation, &error));
   g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TARGET);
 }
 
@@ -74,16 +79,17 @@ test_a_part_of_what_was_granted_may_be_asked (void)
   g_autofree char *all = NULL;
   g_autofree char *part = NULL;
   g_autofree char *none = NULL;
+  g_auto (TesseraExplanation) explanation = { 0 };
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (tessera_target_narrow (NULL, R1 " " R2, &all, &error));
+  g_assert_true (tessera_target_narrow (NULL, R1 " " R2, &all, &explanation, &error));
   g_assert_cmpstr (all, ==, R1 " " R2);
-  g_assert_true (tessera_target_narrow (R2, R1 " " R2, &part, &error));
+  g_assert_true (tessera_target_narrow (R2, R1 " " R2, &part, &explanation, &error));
   g_assert_cmpstr (part, ==, R2);
-  g_assert_false (tessera_target_narrow (R2, R1, &none, &error));
+  g_assert_false (tessera_target_narrow (R2, R1, &none, &explanation, &error));
   g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TARGET);
   g_clear_error (&error);
-  g_assert_false (tessera_target_narrow (R2, NULL, &none, &error));
+  g_assert_false (tessera_target_narrow (R2, NULL, &none, &explanation, &error));
   g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TARGET);
 }
 

@@ -21,6 +21,8 @@ def login_page(s, browser=None, **changes):
 def consent_page(s, username='alice', client=None, **changes):
     browser = s.browser(username).copy()
     page = browser.open(s.authorization_url(client or s.c1, **dict({'prompt': 'consent'}, **changes)))
+    if page.page.form_with('password'):  # signed out by an earlier test
+        page = browser.login(page, username, s.users[username])
     form = page.page.form_with('decision')
     check(form is not None, 'no consent form: %r' % page)
     return browser, page, form
@@ -321,6 +323,7 @@ def _(s):
     answer = browser.post('/login?' + query, '')
     check(not is_signed_in(s, browser), 'signed in by the query of a POST')
     s.get('/login?password=canary-in-the-address')
+    s.sync_log()
     lacks(bytes(s.log), s.users['alice'].encode())
     lacks(bytes(s.log), b'canary-in-the-address')
     equal(browser.submit_only(page, form, username='alice', password=s.users['alice']).status, 303)
@@ -454,7 +457,7 @@ def _(s):
     browser, page, form = login_page(s, client=s.first)
     last = browser.submit(page, form, username='alice', password=s.users['alice'])
     equal(last.status, 303)
-    check(last.location.startswith('https://first.test/cb?code='), last.location)
+    check(last.location.startswith('https://first.test/cb?') and 'code' in parameters_of(last.location), last.location)
 
 
 @test('pages first_party is refused for a public client')
@@ -521,11 +524,10 @@ def _(s):
 @test('pages an error page names the request, and so does the log')
 def _(s):
     page = expect_page_400(s.az(redirect_uri='https://evil.test/cb'))
-    found = re.search(r'request=([A-Za-z0-9_-]{8,}) [^\n]*redirect_uri', s.log.decode('utf-8', 'replace')[-4000:])
-    check(found, 'no line about it: %r' % bytes(s.log[-500:]))
-    contains(page.page.text, found.group(1))
-    contains(s.log.decode(), 'https://evil.test/cb')
-    contains(s.log.decode(), 'https://c1.test/cb')
+    line = [line for line in s.log_lines() if 'https://evil.test/cb' in line][-1]
+    contains(line, 'https://c1.test/cb')
+    contains(line, 'redirect_uri')
+    contains(page.page.text, re.search('request=([A-Za-z0-9_-]{8,}) ', line).group(1))
 
 
 @test('A27 prompt=select_account shows who may be chosen')

@@ -10,8 +10,8 @@ from jwt_forge import Forge
 
 def told(answer):
     """All that an answer tells, but for the time and what names the request."""
-    return answer.status, answer.body, sorted((key.lower(), value) for key, value in answer.headers
-                                              if key.lower() not in ('date', 'x-request-id'))
+    return answer.status, answer.body, tuple(sorted((key.lower(), value) for key, value in answer.headers
+                                                     if key.lower() not in ('date', 'x-request-id')))
 
 
 def denials(s):

@@ -3,7 +3,7 @@
 """Metadata of the authorization server: RFC 8414."""
 
 import rfc_path  # noqa: F401
-from tap import check, equal, lacks, main, test
+from tap import check, equal, lacks, main, one_of, test
 from tessera_fixture import Service, claims_of
 
 PATH = '/.well-known/oauth-authorization-server'
@@ -51,18 +51,17 @@ def _(s):
     for method in ('POST', 'PUT', 'DELETE'):
         equal(s.request(method, PATH, '' if method == 'POST' else None).status, 405)
     equal(s.request('HEAD', PATH).status, 200)
-    for path in (PATH + '/', PATH + 'x', PATH + '/x', '/.well-known/oauth-authorization%2Dserver', '/.well-known//oauth-authorization-server',
-                 '/x/../.well-known/oauth-authorization-server'):
+    for path in (PATH + '/', PATH + 'x', PATH + '/x', '/.well-known//oauth-authorization-server'):
         equal(s.get(path).status, 404, path)
     equal(s.get(PATH).status, 200)
 
 
 @test('rfc8414/3 a path matches exactly for every endpoint')
 def _(s):
-    for path in ('/tokenXYZ', '/token/', '/token/x', '//token', '/%74oken', '/Token', '/revoke/', '/introspectx', '/jwksx', '/jwks/', '/authorize/', '/loginx',
-                 '/x/../token', '/', '/.', '/favicon.ico'):
-        equal(s.form(path, 'grant_type=client_credentials', s.c1).status, 404, path)
-        equal(s.get(path).status, 404, path)
+    for path in ('/tokenXYZ', '/token/', '/token/x', '//token', '/Token', '/token%2F', '/to%2Fken', '/token%00', '/token;x', '/revoke/', '/introspectx', '/jwksx', '/jwks/', '/authorize/', '/loginx',
+                 '/', '/.', '/favicon.ico'):
+        one_of(s.form(path, 'grant_type=client_credentials', s.c1).status, (400, 404), path)
+        one_of(s.get(path).status, (400, 404), path)
     equal(s.client_credentials().status, 200)
 
 

@@ -36,7 +36,7 @@ GRANTS = 'authorization_code;refresh_token;client_credentials;'
 PASSWORDS = {'alice': 'alice-canary-Pw1', 'bob': 'bob-canary-Pw2', 'eve': 'eve-canary-Pw3'}
 FORM = 'application/x-www-form-urlencoded'
 # What GLib and the sanitizers print when something is wrong inside.
-COMPLAINTS = re.compile(rb'-CRITICAL \*\*|CRITICAL:|AddressSanitizer|LeakSanitizer|runtime error:|assertion .* failed|ERROR:.*:')
+COMPLAINTS = re.compile(rb'CRITICAL|(?:GLib|GObject|GIO|libsoup)[A-Za-z-]*-WARNING|AddressSanitizer|LeakSanitizer|runtime error:|assertion .* failed|ERROR:.*:')
 
 
 class Client:
@@ -357,6 +357,22 @@ class Service:
         number = next(self._sources)
         return '127.%d.%d.%d' % (1 + number // 62500 % 250, number // 250 % 250, 1 + number % 250)
 
+    # Log
+
+    def sync_log(self):
+        """Returns when all that was logged until now has been read."""
+        marker = 'marker-' + secrets.token_hex(8)
+        self.az(client_id=marker)
+        deadline = time.monotonic() + 10
+        while marker.encode() not in self.log:
+            if time.monotonic() > deadline:
+                raise tap.Failure('the log does not tell of %s' % marker)
+            time.sleep(0.002)
+
+    def log_lines(self):
+        self.sync_log()
+        return self.log.decode('utf-8', 'replace').splitlines()
+
     # Time
 
     def _write_clock(self):
@@ -417,10 +433,11 @@ class Service:
         if isinstance(fields, dict):
             fields = [(key, value) for key, value in fields.items() if value is not None]
         headers = dict(headers or {})
-        if client is not None:
-            fields = list(fields)
-            client.authenticate(fields, headers)
         if not isinstance(fields, (str, bytes)):
+            fields = list(fields)
+        if client is not None:
+            client.authenticate(fields, headers)
+        if isinstance(fields, list):
             fields = urllib.parse.urlencode(fields)
         headers.setdefault('Content-Type', FORM)
         return self.request('POST', self.prefix + path, fields, headers, **options)

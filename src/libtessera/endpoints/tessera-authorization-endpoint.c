@@ -193,7 +193,8 @@ read_scope (Reading *self, GError **error)
   g_autofree char *scope = NULL;
 
   if (!tessera_target_parse (self->params, &self->request->resources, error)
-      || !tessera_target_check_client (self->request->resources, self->request->client, error))
+      || !tessera_target_check_client (self->request->resources, self->request->client,
+                                       &self->explanation, error))
     return FALSE;
   scope = text != NULL ? tessera_scope_parse (text, error) : g_strdup (registered);
   if (text != NULL && scope == NULL)

@@ -22,7 +22,9 @@ respond_jwks (TesseraEngine *engine, TesseraExchange *exchange)
 
   add_cache_control (engine, exchange);
   tessera_exchange_add_header (exchange, "ETag", etag);
-  if (if_none_match != NULL && strstr (if_none_match, etag) != NULL)
+  /* RFC 9110 §13.1.2 */
+  if (if_none_match != NULL
+      && (g_str_equal (if_none_match, "*") || strstr (if_none_match, etag) != NULL))
     tessera_exchange_respond (exchange, 304, NULL, NULL);
   else
     tessera_exchange_respond (exchange, 200, "application/jwk-set+json", g_steal_pointer (&jwks));

@@ -141,7 +141,7 @@ redeem (TesseraRedemption *redemption, TesseraStore *store, GError **error)
   if (now_ms >= code->expires_ms)
     return tessera_redemption_refuse (redemption, "code", "code-lifetime", "expired", error);
   if (!tessera_target_narrow (request->resources, code->resources, &authorization->resources,
-                              error))
+                              &redemption->explanation, error))
     return FALSE;
 
   authorization->client = g_object_ref (request->client);

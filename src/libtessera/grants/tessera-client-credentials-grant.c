@@ -37,7 +37,8 @@ prepare (TesseraRedemption *redemption, GError **error)
                            "A public client has no credentials of its own");
       return FALSE;
     }
-  if (!tessera_target_check_client (request->resources, request->client, error)
+  if (!tessera_target_check_client (request->resources, request->client, &redemption->explanation,
+                                    error)
       || !choose_scope (redemption, &authorization->scope, error))
     return FALSE;
 

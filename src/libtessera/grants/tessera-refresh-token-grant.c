@@ -152,7 +152,7 @@ narrow (TesseraRedemption *redemption, const TesseraGrant *grant, GError **error
       return FALSE;
     }
   if (!tessera_target_narrow (request->resources, grant->resources, &authorization->resources,
-                              error))
+                              &redemption->explanation, error))
     return FALSE;
   authorization->scope
       = tessera_target_narrow_scope (request->scope ? request->scope : grant->scope,

@@ -3,6 +3,7 @@
 
 #include "base/tessera-params-private.h"
 #include "model/tessera-client.h"
+#include "model/tessera-explanation-private.h"
 #include "model/tessera-settings-private.h"
 
 G_BEGIN_DECLS
@@ -12,12 +13,16 @@ G_BEGIN_DECLS
 
 /* The `resource` parameters. TESSERA_ERROR_INVALID_TARGET for what is no absolute URI. */
 gboolean tessera_target_parse (TesseraParams *params, char **out_resources, GError **error);
-/* Only what is registered for the client. TESSERA_ERROR_INVALID_TARGET. */
-gboolean tessera_target_check_client (const char *resources, TesseraClient *client, GError **error);
+/* Only what is registered for the client. TESSERA_ERROR_INVALID_TARGET, and @explanation for the log. */
+gboolean tessera_target_check_client (const char *resources,
+                                      TesseraClient *client,
+                                      TesseraExplanation *explanation,
+                                      GError **error);
 /* What was asked now is part of what was granted; NULL asked: all of it. Owned. */
 gboolean tessera_target_narrow (const char *asked,
                                 const char *granted,
                                 char **out_resources,
+                                TesseraExplanation *explanation,
                                 GError **error);
 /* The names of @scope that at least one of @resources offers (a resource without a scope list offers
  * all). Owned. @known: TesseraResource*. */

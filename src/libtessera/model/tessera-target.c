@@ -36,23 +36,41 @@ tessera_target_parse (TesseraParams *params, char **out_resources, GError **erro
 }
 
 gboolean
-tessera_target_check_client (const char *resources, TesseraClient *client, GError **error)
+tessera_target_check_client (const char *resources,
+                             TesseraClient *client,
+                             TesseraExplanation *explanation,
+                             GError **error)
 {
+  const char *const none[] = { NULL };
   const char *const *allowed = tessera_client_get_resources (client);
   g_auto (GStrv) asked = tessera_scope_split (resources);
+  g_autofree char *registered = NULL;
 
+  if (allowed == NULL)
+    allowed = none;
   for (guint i = 0; asked[i] != NULL; i++)
-    if (allowed == NULL || !g_strv_contains (allowed, asked[i]))
-      return refuse (error, "The client may not ask for this resource");
+    if (!g_strv_contains (allowed, asked[i]))
+      {
+        registered = g_strjoinv (" ", (char **) allowed);
+        tessera_explanation_set (explanation, "resource", registered, asked[i]);
+        return refuse (error, "The client may not ask for this resource");
+      }
   return TRUE;
 }
 
 gboolean
-tessera_target_narrow (const char *asked, const char *granted, char **out_resources, GError **error)
+tessera_target_narrow (const char *asked,
+                       const char *granted,
+                       char **out_resources,
+                       TesseraExplanation *explanation,
+                       GError **error)
 {
   /* RFC 8707 §2.2: a part of what was granted, never more. */
   if (asked != NULL && !tessera_scope_is_subset (asked, granted))
-    return refuse (error, "The resource was not granted");
+    {
+      tessera_explanation_set (explanation, "resource", granted, asked);
+      return refuse (error, "The resource was not granted");
+    }
 
   *out_resources = g_strdup (asked != NULL ? asked : granted);
   return TRUE;

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What holds between grants, store and deny-list when requests meet: single use, rotation, and that
+ * issuing and revoking cannot slip past each other (RFC 6749 §4.1.2, RFC 9700 §4.14, RFC 7009
+ * §2.1). */
+
+#include "engine-fixture.h"
+
+#include "grants/tessera-revoker-private.h"
+#include "grants/tessera-token-issuer-private.h"
+
+#include <string.h>
+
+#define PARALLEL 16
+
+static char *
+refresh_form (const char *token)
+{
+  return g_strconcat ("grant_type=refresh_token&refresh_token=", token, NULL);
+}
+
+static Answer *
+refresh (EngineFixture *fixture, const char *client_id, const char *token)
+{
+  g_autofree char *form = refresh_form (token);
+
+  return engine_fixture_ask (fixture, "/token", client_id, form);
+}
+
+static Answer *
+log_in (EngineFixture *fixture, const char *client_id)
+{
+  g_autofree char *code = engine_fixture_put_code (fixture, client_id);
+  Answer *answer = engine_fixture_redeem (fixture, client_id, code);
+
+  g_assert_cmpuint (answer->status, ==, 200);
+  return answer;
+}
+
+static void
+test_ten_thousand_tokens_write_nothing (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  guint64 writes_before, syncs_before, writes, syncs;
+
+  tessera_committer_get_counts (fixture->engine.committer, &writes_before, &syncs_before);
+  for (guint i = 0; i < 10000; i++)
+    {
+      g_autoptr (Answer) answer
+          = engine_fixture_ask (fixture, "/token", "c1", "grant_type=client_credentials&scope=a");
+
+      g_assert_cmpuint (answer->status, ==, 200);
+    }
+  tessera_committer_get_counts (fixture->engine.committer, &writes, &syncs);
+  g_assert_cmpuint (writes, ==, writes_before);
+  g_assert_cmpuint (syncs, ==, syncs_before);
+
+  /* The counter does count. */
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  tessera_committer_get_counts (fixture->engine.committer, &writes, &syncs);
+  g_assert_cmpuint (writes, >, writes_before);
+  g_assert_cmpuint (syncs, >, syncs_before);
+}
+
+static void
+test_B07_a_code_redeemed_many_times_at_once_gives_one_answer_at_most (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  g_autofree char *code = engine_fixture_put_code (fixture, "c1");
+  g_autofree char *form
+      = g_strconcat ("grant_type=authorization_code&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcb&code_"
+                     "verifier=" ENGINE_FIXTURE_VERIFIER "&code=",
+                     code, NULL);
+  Answer *answers[PARALLEL];
+  guint good = 0;
+
+  for (guint i = 0; i < PARALLEL; i++)
+    answers[i] = engine_fixture_post (fixture, "/token", "c1", form);
+  for (guint i = 0; i < PARALLEL; i++)
+    {
+      engine_fixture_wait (fixture, answers[i]);
+      if (answers[i]->status == 200)
+        {
+          good++;
+          g_assert_false (
+              engine_fixture_is_active (fixture, answer_get (answers[i], "access_token")));
+        }
+      else
+        g_assert_cmpstr (answer_get (answers[i], "error"), ==, "invalid_grant");
+      answer_free (answers[i]);
+    }
+  g_assert_cmpuint (good, <=, 1);
+  g_assert_cmpuint (fixture->n_revoked, ==, 1);
+}
+
+static void
+test_B27_parallel_refreshes_get_one_identical_successor (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  g_autofree char *form = refresh_form (answer_get (tokens, "refresh_token"));
+  Answer *answers[PARALLEL];
+  g_autofree char *successor = NULL;
+
+  for (guint i = 0; i < PARALLEL; i++)
+    answers[i] = engine_fixture_post (fixture, "/token", "c1", form);
+  for (guint i = 0; i < PARALLEL; i++)
+    {
+      engine_fixture_wait (fixture, answers[i]);
+      g_assert_cmpuint (answers[i]->status, ==, 200);
+      if (successor == NULL)
+        successor = g_strdup (answer_get (answers[i], "refresh_token"));
+      g_assert_cmpstr (answer_get (answers[i], "refresh_token"), ==, successor);
+      answer_free (answers[i]);
+    }
+}
+
+static void
+test_B26_a_lost_answer_may_be_asked_for_until_the_successor_is_used (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) first = log_in (fixture, "c1");
+  g_autoptr (Answer) second = refresh (fixture, "c1", answer_get (first, "refresh_token"));
+  g_autoptr (Answer) again = refresh (fixture, "c1", answer_get (first, "refresh_token"));
+  g_autoptr (Answer) third = refresh (fixture, "c1", answer_get (second, "refresh_token"));
+
+  g_assert_cmpstr (answer_get (second, "refresh_token"), ==, answer_get (again, "refresh_token"));
+  g_assert_cmpuint (third->status, ==, 200);
+
+  g_autoptr (Answer) reuse = refresh (fixture, "c1", answer_get (first, "refresh_token"));
+  g_autoptr (Answer) newest = refresh (fixture, "c1", answer_get (third, "refresh_token"));
+  g_assert_cmpstr (answer_get (reuse, "error"), ==, "invalid_grant");
+  g_assert_cmpstr (answer_get (newest, "error"), ==, "invalid_grant");
+  g_assert_false (engine_fixture_is_active (fixture, answer_get (third, "access_token")));
+  g_assert_cmpuint (fixture->n_revoked, ==, 1);
+  g_assert_cmpint (fixture->last_cause, ==, TESSERA_REVOCATION_CAUSE_REPLAY);
+}
+
+static void
+test_B25_reuse_after_the_window_ends_the_grant (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) first = log_in (fixture, "c1");
+  g_autoptr (Answer) second = refresh (fixture, "c1", answer_get (first, "refresh_token"));
+
+  fixture->offset_ms += 31 * 1000;
+  g_autoptr (Answer) reuse = refresh (fixture, "c1", answer_get (first, "refresh_token"));
+  g_autoptr (Answer) newest = refresh (fixture, "c1", answer_get (second, "refresh_token"));
+  g_assert_cmpstr (answer_get (reuse, "error"), ==, "invalid_grant");
+  g_assert_cmpstr (answer_get (newest, "error"), ==, "invalid_grant");
+  g_assert_false (engine_fixture_is_active (fixture, answer_get (second, "access_token")));
+}
+
+static void
+test_B24_a_foreign_refresh_token_changes_nothing (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  g_autoptr (Answer) foreign = refresh (fixture, "c2", answer_get (tokens, "refresh_token"));
+  g_autoptr (Answer) own = refresh (fixture, "c1", answer_get (tokens, "refresh_token"));
+
+  g_assert_cmpstr (answer_get (foreign, "error"), ==, "invalid_grant");
+  g_assert_cmpuint (own->status, ==, 200);
+}
+
+static void
+revoke_all_of (EngineFixture *fixture, TesseraRevocationKind kind, const char *value)
+{
+  gboolean revoked = FALSE;
+  g_autoptr (GError) error = NULL;
+
+  tessera_revoker_revoke_and_wait (&fixture->engine,
+                                   &(TesseraRevocationOrder){ .kind = kind, .value = value },
+                                   &revoked, &error);
+  g_assert_no_error (error);
+  g_assert_true (revoked);
+}
+
+/* The authorization was redeemed, then the cut-off came, then it is minted: however late. */
+static void
+test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it (void)
+{
+  static const TesseraRevocationKind kinds[]
+      = { TESSERA_REVOCATION_KIND_SUBJECT, TESSERA_REVOCATION_KIND_CLIENT,
+          TESSERA_REVOCATION_KIND_ALL };
+  static const char *const values[] = { "alice", "c1", "" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+      g_auto (TesseraAuthorization) authorization = { 0 };
+      g_auto (TesseraIssuedToken) token = { 0 };
+      g_autoptr (GError) error = NULL;
+
+      authorization.client = tessera_client_registry_lookup (fixture->engine.clients, "c1");
+      authorization.grant_type = "authorization_code";
+      authorization.login.subject = g_strdup ("alice");
+      authorization.grant_id = g_strdup ("g1");
+      authorization.scope = g_strdup ("a");
+      authorization.began_ms = tessera_clock_get_ms (fixture->engine.clock);
+      revoke_all_of (fixture, kinds[i], values[i]);
+      fixture->offset_ms += 5000;
+
+      g_assert_false (
+          tessera_token_issuer_issue (&fixture->engine, &authorization, &token, &error));
+      g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_GRANT);
+    }
+}
+
+static void
+test_a_token_issued_after_the_revocation_is_good_in_the_same_second_too (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) before
+      = engine_fixture_ask (fixture, "/token", "c1", "grant_type=client_credentials&scope=a");
+
+  revoke_all_of (fixture, TESSERA_REVOCATION_KIND_CLIENT, "c1");
+  g_autoptr (Answer) after
+      = engine_fixture_ask (fixture, "/token", "c1", "grant_type=client_credentials&scope=a");
+  g_assert_false (engine_fixture_is_active (fixture, answer_get (before, "access_token")));
+  g_assert_true (engine_fixture_is_active (fixture, answer_get (after, "access_token")));
+}
+
+static void
+test_revoking_a_person_ends_refresh_tokens_and_spares_others (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  g_autoptr (Answer) machine
+      = engine_fixture_ask (fixture, "/token", "c1", "grant_type=client_credentials&scope=a");
+
+  revoke_all_of (fixture, TESSERA_REVOCATION_KIND_SUBJECT, "alice");
+  g_autoptr (Answer) refreshed = refresh (fixture, "c1", answer_get (tokens, "refresh_token"));
+  g_assert_cmpstr (answer_get (refreshed, "error"), ==, "invalid_grant");
+  g_assert_false (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+  g_assert_true (engine_fixture_is_active (fixture, answer_get (machine, "access_token")));
+}
+
+static void
+test_revoking_an_access_token_leaves_its_refresh_token (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  g_autofree char *form = g_strconcat ("token=", answer_get (tokens, "access_token"), NULL);
+  g_autoptr (Answer) revoked = engine_fixture_ask (fixture, "/revoke", "c1", form);
+  g_autoptr (Answer) refreshed = refresh (fixture, "c1", answer_get (tokens, "refresh_token"));
+
+  g_assert_cmpuint (revoked->status, ==, 200);
+  g_assert_false (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+  g_assert_cmpuint (refreshed->status, ==, 200);
+  g_assert_true (engine_fixture_is_active (fixture, answer_get (refreshed, "access_token")));
+}
+
+static void
+test_revoking_an_access_token_may_end_its_grant (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  g_autofree char *form = g_strconcat ("token=", answer_get (tokens, "access_token"), NULL);
+
+  fixture->engine.settings->revocation_ends_grant = TRUE;
+  g_autoptr (Answer) revoked = engine_fixture_ask (fixture, "/revoke", "c1", form);
+  g_autoptr (Answer) refreshed = refresh (fixture, "c1", answer_get (tokens, "refresh_token"));
+  g_assert_cmpuint (revoked->status, ==, 200);
+  g_assert_cmpstr (answer_get (refreshed, "error"), ==, "invalid_grant");
+}
+
+static void
+test_every_attempt_is_reported_once (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) unknown = engine_fixture_ask (fixture, "/revoke", "c1", "token=garbage");
+
+  g_assert_cmpuint (unknown->status, ==, 200);
+  g_assert_cmpuint (fixture->n_revoked, ==, 1);
+}
+
+static void
+test_a_removed_client_has_no_good_tokens (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) token
+      = engine_fixture_ask (fixture, "/token", "c2", "grant_type=client_credentials&scope=a");
+  const char *text = answer_get (token, "access_token");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraAccessToken) before
+      = tessera_engine_check_token (&fixture->engine, text, strlen (text), NULL, &error);
+
+  g_assert_no_error (error);
+  tessera_client_registry_remove (fixture->engine.clients, "c2");
+  g_assert_null (tessera_engine_check_token (&fixture->engine, text, strlen (text), NULL, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TOKEN);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_log_set_always_fatal (G_LOG_LEVEL_CRITICAL); /* a replay is warned of, and that is right */
+  g_test_add_func ("/cost/ten-thousand-client-credentials-tokens-write-nothing",
+                   test_ten_thousand_tokens_write_nothing);
+  g_test_add_func ("/grants/B07-a-code-redeemed-many-times-at-once-gives-one-answer-at-most",
+                   test_B07_a_code_redeemed_many_times_at_once_gives_one_answer_at_most);
+  g_test_add_func ("/grants/B27-parallel-refreshes-get-one-identical-successor",
+                   test_B27_parallel_refreshes_get_one_identical_successor);
+  g_test_add_func ("/grants/B26-a-lost-answer-may-be-asked-for-until-the-successor-is-used",
+                   test_B26_a_lost_answer_may_be_asked_for_until_the_successor_is_used);
+  g_test_add_func ("/grants/B25-reuse-after-the-window-ends-the-grant",
+                   test_B25_reuse_after_the_window_ends_the_grant);
+  g_test_add_func ("/grants/B24-a-foreign-refresh-token-changes-nothing",
+                   test_B24_a_foreign_refresh_token_changes_nothing);
+  g_test_add_func ("/grants/E13-what-was-authorised-before-a-cut-off-is-not-minted-after-it",
+                   test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it);
+  g_test_add_func ("/grants/a-token-issued-after-the-revocation-is-good-in-the-same-second-too",
+                   test_a_token_issued_after_the_revocation_is_good_in_the_same_second_too);
+  g_test_add_func ("/grants/revoking-a-person-ends-refresh-tokens-and-spares-others",
+                   test_revoking_a_person_ends_refresh_tokens_and_spares_others);
+  g_test_add_func ("/rfc7009/2.1/revoking-an-access-token-leaves-its-refresh-token",
+                   test_revoking_an_access_token_leaves_its_refresh_token);
+  g_test_add_func ("/rfc7009/2.1/revoking-an-access-token-may-end-its-grant",
+                   test_revoking_an_access_token_may_end_its_grant);
+  g_test_add_func ("/revoker/every-attempt-is-reported-once", test_every_attempt_is_reported_once);
+  g_test_add_func ("/revoker/a-removed-client-has-no-good-tokens",
+                   test_a_removed_client_has_no_good_tokens);
+  return g_test_run ();
+}

@@ -168,8 +168,9 @@ start (Client *client, const char *client_id, GError **error)
 
   if (redirect_uri == NULL)
     return FALSE;
+  /* A public client has no secret; librest wants a text all the same. */
   client->proxy
-      = rest_oauth2_proxy_new (authorize, token, redirect_uri, client_id, NULL, client->issuer);
+      = rest_oauth2_proxy_new (authorize, token, redirect_uri, client_id, "", client->issuer);
   client->pkce = rest_pkce_code_challenge_new_random ();
   url = rest_oauth2_proxy_build_authorization_url (
       client->proxy, rest_pkce_code_challenge_get_challenge (client->pkce), NULL, &client->state);

@@ -796,9 +796,6 @@ tessera_deny_list_load (TesseraDenyList *self,
   if (rolled_back && !tessera_mirror_create (self->mirror, &self->state, error))
     return FALSE;
 
-  if (rolled_back)
-    g_warning ("The database was deleted, exchanged or restored from a backup: all tokens issued "
-               "until now are refused, and all grants and sessions have ended");
   g_array_set_size (self->changes, 0);
   self->durable_generation = self->state.generation;
   if (out_rolled_back != NULL)

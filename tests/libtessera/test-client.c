@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The client: what a registration may say, and what follows from it. */
+
+#include "model/tessera-client-private.h"
+
+#include "base/tessera-secret-private.h"
+
+#include <string.h>
+
+#define SECRET "a-secret-of-enough-length"
+#define STRV(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define CLIENT(...) g_object_new (TESSERA_TYPE_CLIENT, __VA_ARGS__, NULL)
+
+static void
+assert_good (TesseraClient *taken)
+{
+  g_autoptr (TesseraClient) client = taken;
+  g_autoptr (GError) error = NULL;
+  tessera_client_check (client, &error);
+  g_assert_no_error (error);
+}
+
+static void
+assert_refused (TesseraClient *taken)
+{
+  g_autoptr (TesseraClient) client = taken;
+  g_autoptr (GError) error = NULL;
+  g_assert_false (tessera_client_check (client, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT);
+  g_assert_null (strstr (error->message, SECRET));
+}
+
+static void
+test_default_is_a_public_native_client (void)
+{
+  g_autoptr (TesseraClient) client = tessera_client_new ("reader", NULL);
+  g_autoptr (GError) error = NULL;
+
+  tessera_client_check (client, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (tessera_client_get_id (client), ==, "reader");
+  g_assert_cmpstr (tessera_client_get_name (client), ==, "reader");
+  g_assert_false (tessera_client_is_confidential (client));
+  g_assert_true (tessera_client_requires_pkce (client));
+  g_assert_true (tessera_client_is_native (client));
+  g_assert_false (tessera_client_is_first_party (client));
+  g_assert_cmpstrv (tessera_client_get_grant_types (client), STRV ("authorization_code"));
+  g_assert_null (tessera_client_get_scope (client));
+  g_assert_null (tessera_client_get_redirect_uris (client)[0]);
+  g_assert_null (tessera_client_get_resources (client)[0]);
+  g_assert_cmpint (tessera_client_get_access_token_lifetime (client), ==, 0);
+  g_assert_true (tessera_client_allows_auth_method (client, "none"));
+  g_assert_false (tessera_client_allows_auth_method (client, "client_secret_basic"));
+}
+
+static void
+test_keeps_only_digests_of_its_secrets (void)
+{
+  g_autoptr (TesseraClient) client
+      = CLIENT ("id", "c", "secret", SECRET, "previous-secret", "the-one-before-of-it");
+  g_autoptr (json_t) json = tessera_client_to_json (client);
+  g_autofree char *text = tessera_json_dump (json);
+  g_autofree char *fingerprint = tessera_client_dup_fingerprint (client);
+
+  g_assert_true (tessera_client_is_confidential (client));
+  g_assert_true (tessera_client_check_secret (client, SECRET));
+  g_assert_true (tessera_client_check_secret (client, "the-one-before-of-it"));
+  g_assert_false (tessera_client_check_secret (client, SECRET "x"));
+  g_assert_false (tessera_client_check_secret (client, ""));
+  g_assert_null (strstr (text, SECRET));
+  g_assert_null (strstr (fingerprint, SECRET));
+
+  g_autoptr (TesseraClient) public = tessera_client_new ("p", NULL);
+  g_assert_false (tessera_client_check_secret (public, ""));
+  g_assert_false (tessera_client_has_secret (public));
+}
+
+static void
+test_ids (void)
+{
+  char longest[TESSERA_CLIENT_ID_MAX_LENGTH + 2];
+  memset (longest, 'a', sizeof longest);
+  longest[TESSERA_CLIENT_ID_MAX_LENGTH] = '\0';
+  assert_good (CLIENT ("id", longest));
+  longest[TESSERA_CLIENT_ID_MAX_LENGTH] = 'a';
+  longest[TESSERA_CLIENT_ID_MAX_LENGTH + 1] = '\0';
+  assert_refused (CLIENT ("id", longest));
+
+  assert_good (CLIENT ("id", "org.example.App:1"));
+  assert_refused (CLIENT ("id", ""));
+  assert_refused (CLIENT ("name", "without id"));
+  assert_refused (CLIENT ("id", "caf\xc3\xa9"));
+  assert_refused (CLIENT ("id", "two\nlines"));
+}
+
+static void
+test_secrets_of_people_need_length (void)
+{
+  assert_refused (CLIENT ("id", "c", "secret", "fifteen-letters"));
+  assert_good (CLIENT ("id", "c", "secret", "sixteen-letters!"));
+  assert_good (CLIENT ("id", "c", "secret", "client-secret", "allow-short-secret", TRUE));
+  assert_refused (CLIENT ("id", "c", "secret", SECRET, "previous-secret", "short"));
+
+  g_autoptr (TesseraClient) client = CLIENT ("id", "c", "secret", "client-secret");
+  g_assert_true (tessera_client_has_short_secret (client));
+}
+
+static void
+test_authentication_methods (void)
+{
+  assert_good (
+      CLIENT ("id", "c", "secret", SECRET, "token-endpoint-auth-method", "client_secret_basic"));
+  assert_good (
+      CLIENT ("id", "c", "secret", SECRET, "token-endpoint-auth-method", "client_secret_post"));
+  assert_good (CLIENT ("id", "c", "token-endpoint-auth-method", "none"));
+  assert_refused (CLIENT ("id", "c", "secret", SECRET, "token-endpoint-auth-method", "none"));
+  assert_refused (CLIENT ("id", "c", "token-endpoint-auth-method", "client_secret_basic"));
+  assert_refused (CLIENT ("id", "c", "secret", SECRET, "token-endpoint-auth-method", "magic"));
+
+  g_autoptr (TesseraClient) either = CLIENT ("id", "c", "secret", SECRET);
+  g_assert_null (tessera_client_get_token_endpoint_auth_method (either));
+  g_assert_true (tessera_client_allows_auth_method (either, "client_secret_basic"));
+  g_assert_true (tessera_client_allows_auth_method (either, "client_secret_post"));
+  g_assert_false (tessera_client_allows_auth_method (either, "none"));
+  g_autoptr (TesseraClient) post
+      = CLIENT ("id", "c", "secret", SECRET, "token-endpoint-auth-method", "client_secret_post");
+  g_assert_false (tessera_client_allows_auth_method (post, "client_secret_basic"));
+}
+
+static void
+test_public_clients_have_less_freedom (void)
+{
+  const char *const *credentials = STRV ("client_credentials");
+
+  assert_refused (CLIENT ("id", "c", "grant-types", credentials));
+  assert_good (CLIENT ("id", "c", "secret", SECRET, "grant-types", credentials));
+  assert_refused (CLIENT ("id", "c", "require-pkce", FALSE));
+  assert_good (CLIENT ("id", "c", "secret", SECRET, "require-pkce", FALSE));
+  assert_refused (CLIENT ("id", "c", "first-party", TRUE));
+  assert_good (CLIENT ("id", "c", "secret", SECRET, "first-party", TRUE));
+}
+
+static void
+test_grant_types (void)
+{
+  assert_refused (CLIENT ("id", "c", "grant-types", STRV ("password")));
+  assert_refused (CLIENT ("id", "c", "grant-types", STRV ("implicit")));
+
+  g_autoptr (TesseraClient) by_flag = CLIENT ("id", "c", "refresh-tokens", TRUE);
+  g_assert_true (tessera_client_allows_grant_type (by_flag, "refresh_token"));
+  g_assert_true (tessera_client_allows_grant_type (by_flag, "authorization_code"));
+  g_assert_false (tessera_client_allows_grant_type (by_flag, "client_credentials"));
+
+  gboolean refresh_tokens;
+  g_autoptr (TesseraClient) by_list
+      = CLIENT ("id", "c", "grant-types", STRV ("authorization_code", "refresh_token"));
+  g_object_get (by_list, "refresh-tokens", &refresh_tokens, NULL);
+  g_assert_true (refresh_tokens);
+}
+
+static void
+test_dangerous_redirect_uris_are_refused (void)
+{
+  static const char *const bad[]
+      = { "javascript:alert(1)", "data:text/html,x", "vbscript:x",        "file:///etc/passwd",
+          "blob:https://x/y",    "myapp:/cb",        "http://c1.test/cb", "https://u:p@c1.test/cb",
+          "https://c1.test/#f",  "https://*.test/",  "not a uri" };
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    assert_refused (CLIENT ("id", "c", "redirect-uris", STRV ("https://c1.test/cb", bad[i])));
+
+  assert_good (CLIENT ("id", "c", "redirect-uris",
+                       STRV ("https://c1.test/cb", "http://127.0.0.1/cb", "com.example.app:/cb")));
+  assert_refused (
+      CLIENT ("id", "c", "application-type", "web", "redirect-uris", STRV ("com.example.app:/cb")));
+  assert_refused (CLIENT ("id", "c", "application-type", "desktop"));
+}
+
+static void
+assert_allows (const char *const *uris, const char *type, const char *uri, gboolean expected)
+{
+  g_autoptr (TesseraClient) client
+      = CLIENT ("id", "c", "application-type", type, "redirect-uris", uris);
+  g_assert_cmpint (tessera_client_allows_redirect_uri (client, uri), ==, expected);
+}
+
+static void
+test_redirect_uris_match_exactly (void)
+{
+  const char *const *web = STRV ("https://c1.test/cb");
+  const char *const *native = STRV ("http://127.0.0.1/cb", "com.example.app:/cb");
+
+  assert_allows (web, NULL, "https://c1.test/cb", TRUE);
+  assert_allows (web, NULL, "https://c1.test/cb/", FALSE);
+  assert_allows (web, NULL, "https://c1.test/CB", FALSE);
+  assert_allows (web, NULL, "https://c1.test:443/cb", FALSE);
+  assert_allows (web, NULL, "http://127.0.0.1/cb", FALSE);
+  assert_allows (native, NULL, "http://127.0.0.1:49152/cb", TRUE);
+  assert_allows (native, NULL, "http://127.0.0.1:49152/x", FALSE);
+  assert_allows (native, NULL, "http://[::1]/cb", FALSE);
+  assert_allows (native, NULL, "com.example.app:/cb", TRUE);
+  /* The port is a native client's own affair only. */
+  assert_allows (STRV ("http://127.0.0.1:1/cb"), "web", "http://127.0.0.1:2/cb", FALSE);
+  assert_allows (STRV ("http://127.0.0.1:1/cb"), "web", "http://127.0.0.1:1/cb", TRUE);
+  assert_allows (STRV ("http://127.0.0.1:1/cb", "https://c1.test/cb"), NULL,
+                 "http://127.0.0.1:2/cb", FALSE);
+}
+
+static void
+test_nothing_registered_means_loopback (void)
+{
+  assert_allows (NULL, NULL, "http://127.0.0.1:8080/any/path", TRUE);
+  assert_allows (STRV (""), NULL, "http://[::1]:9/", TRUE);
+  assert_allows (NULL, NULL, "https://c1.test/cb", FALSE);
+  assert_allows (NULL, NULL, "http://localhost.evil.test/", FALSE);
+  assert_allows (NULL, NULL, "com.example.app:/cb", FALSE);
+}
+
+static void
+test_lists_and_scope (void)
+{
+  assert_good (CLIENT ("id", "c", "resources", STRV ("https://r.test/api", "urn:example:api")));
+  assert_refused (CLIENT ("id", "c", "resources", STRV ("r.test")));
+  assert_refused (CLIENT ("id", "c", "resources", STRV ("https://r.test/#f")));
+  assert_good (CLIENT ("id", "c", "allowed-origins", STRV ("https://app.test:8443")));
+  assert_refused (CLIENT ("id", "c", "allowed-origins", STRV ("https://app.test/")));
+  assert_refused (CLIENT ("id", "c", "allowed-origins", STRV ("*")));
+  assert_good (CLIENT ("id", "c", "introspect", STRV ("*")));
+  assert_refused (CLIENT ("id", "c", "audience", STRV ("two words")));
+  assert_good (CLIENT ("id", "c", "scope", "read write"));
+  assert_refused (CLIENT ("id", "c", "scope", "read  write"));
+  assert_refused (CLIENT ("id", "c", "name", "two\nlines"));
+  assert_good (CLIENT ("id", "c", "name",
+                       "B\xc3\xbc"
+                       "cher"));
+}
+
+static TesseraClient *
+new_full (const char *secret, const char *previous)
+{
+  return CLIENT ("id", "full", "name", "Full", "secret", secret, "previous-secret", previous,
+                 "redirect-uris", STRV ("https://c1.test/cb", "https://c1.test/cb2"), "grant-types",
+                 STRV ("authorization_code", "refresh_token", "client_credentials"), "scope", "a b",
+                 "token-endpoint-auth-method", "client_secret_post", "application-type", "web",
+                 "resources", STRV ("https://r.test/"), "audience", STRV ("https://r.test/"),
+                 "introspect", STRV ("*"), "allowed-origins", STRV ("https://app.test"),
+                 "access-token-lifetime", 120, "refresh-token-lifetime", 7200, "first-party", TRUE,
+                 "require-pkce", FALSE);
+}
+
+static void
+test_survives_the_store (void)
+{
+  g_autoptr (TesseraClient) client = new_full (SECRET, "the-one-before-of-it");
+  g_autoptr (json_t) json = tessera_client_to_json (client);
+  g_autofree char *text = tessera_json_dump (json);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraClient) copy = tessera_client_new_from_json (text, strlen (text), &error);
+  g_assert_no_error (error);
+
+  g_autoptr (json_t) again = tessera_client_to_json (copy);
+  g_assert_true (json_equal (json, again));
+  g_assert_true (tessera_client_check_secret (copy, SECRET));
+  g_assert_true (tessera_client_check_secret (copy, "the-one-before-of-it"));
+  g_assert_cmpstr (tessera_client_get_name (copy), ==, "Full");
+  g_assert_cmpstrv (tessera_client_get_redirect_uris (copy),
+                    STRV ("https://c1.test/cb", "https://c1.test/cb2"));
+  g_assert_cmpint (tessera_client_get_refresh_token_lifetime (copy), ==, 7200);
+  g_assert_true (tessera_client_is_first_party (copy));
+  g_assert_false (tessera_client_requires_pkce (copy));
+  g_autofree char *before = tessera_client_dup_fingerprint (client);
+  g_autofree char *after = tessera_client_dup_fingerprint (copy);
+  g_assert_cmpstr (before, ==, after);
+}
+
+static void
+test_damaged_registrations_are_refused (void)
+{
+  static const char *const bad[] = {
+    "",
+    "[]",
+    "{\"client_id\":\"\"}",
+    "{\"client_id\":\"c\",\"secret_digests\":[\"short\"]}",
+    "{\"client_id\":\"c\",\"secret_digests\":[1]}",
+    "{\"client_id\":\"c\",\"redirect_uris\":[\"javascript:x\"]}",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_assert_null (tessera_client_new_from_json (bad[i], strlen (bad[i]), &error));
+      g_assert_nonnull (error);
+    }
+}
+
+static void
+test_copy_with_another_id_and_secret (void)
+{
+  g_autoptr (TesseraClient) client = new_full (SECRET, NULL);
+  g_autofree char *secret = tessera_secret_new ("tcs_");
+  g_autoptr (TesseraClient) copy = tessera_client_copy_with (client, "made", secret);
+
+  g_assert_cmpstr (tessera_client_get_id (copy), ==, "made");
+  g_assert_cmpstr (tessera_client_get_name (copy), ==, "Full");
+  g_assert_true (tessera_client_check_secret (copy, secret));
+  /* Its own secret is ignored. */
+  g_assert_false (tessera_client_check_secret (copy, SECRET));
+}
+
+static gboolean
+is_same (TesseraClient *taken_before, TesseraClient *taken_now)
+{
+  g_autoptr (TesseraClient) before = taken_before;
+  g_autoptr (TesseraClient) now = taken_now;
+  g_autofree char *old_print = tessera_client_dup_fingerprint (before);
+  g_autofree char *new_print = tessera_client_dup_fingerprint (now);
+  return tessera_client_fingerprint_matches (old_print, new_print);
+}
+
+static void
+test_fingerprint_tells_a_change_from_a_rotation (void)
+{
+  g_assert_true (is_same (new_full (SECRET, NULL), new_full (SECRET, NULL)));
+  g_assert_true (is_same (new_full (SECRET, NULL), new_full ("the-next-one-of-it", SECRET)));
+  g_assert_true (
+      is_same (new_full ("the-next-one-of-it", SECRET), new_full ("the-next-one-of-it", NULL)));
+  g_assert_false (is_same (new_full (SECRET, NULL), new_full ("the-next-one-of-it", NULL)));
+  g_assert_false (is_same (CLIENT ("id", "c", "secret", SECRET), CLIENT ("id", "c")));
+  g_assert_false (is_same (CLIENT ("id", "c"), CLIENT ("id", "c", "secret", SECRET)));
+  g_assert_false (is_same (CLIENT ("id", "c"), CLIENT ("id", "c", "scope", "a")));
+  g_assert_false (is_same (CLIENT ("id", "c"), CLIENT ("id", "d")));
+  g_assert_true (is_same (CLIENT ("id", "c"), CLIENT ("id", "c", "name", "Another")));
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/client/default-is-a-public-native-client",
+                   test_default_is_a_public_native_client);
+  g_test_add_func ("/client/keeps-only-digests-of-its-secrets",
+                   test_keeps_only_digests_of_its_secrets);
+  g_test_add_func ("/client/ids", test_ids);
+  g_test_add_func ("/client/secrets-of-people-need-length", test_secrets_of_people_need_length);
+  g_test_add_func ("/client/authentication-methods", test_authentication_methods);
+  g_test_add_func ("/client/public-clients-have-less-freedom",
+                   test_public_clients_have_less_freedom);
+  g_test_add_func ("/client/grant-types", test_grant_types);
+  g_test_add_func ("/client/A30-dangerous-redirect-uris-are-refused",
+                   test_dangerous_redirect_uris_are_refused);
+  g_test_add_func ("/client/redirect-uris-match-exactly", test_redirect_uris_match_exactly);
+  g_test_add_func ("/client/nothing-registered-means-loopback",
+                   test_nothing_registered_means_loopback);
+  g_test_add_func ("/client/lists-and-scope", test_lists_and_scope);
+  g_test_add_func ("/client/survives-the-store", test_survives_the_store);
+  g_test_add_func ("/client/damaged-registrations-are-refused",
+                   test_damaged_registrations_are_refused);
+  g_test_add_func ("/client/copy-with-another-id-and-secret", test_copy_with_another_id_and_secret);
+  g_test_add_func ("/client/fingerprint-tells-a-change-from-a-rotation",
+                   test_fingerprint_tells_a_change_from_a_rotation);
+
+  return g_test_run ();
+}

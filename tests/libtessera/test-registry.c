@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The registries of clients and of users. */
+
+#include "base/tessera-error.h"
+#include "base/tessera-password-private.h"
+#include "store/tessera-client-registry-private.h"
+#include "store/tessera-user-registry-private.h"
+
+#include <string.h>
+
+#define HASH                                                                                       \
+  "$6$saltsaltsalt$"                                                                               \
+  "qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+
+static TesseraClient *
+add (TesseraClientRegistry *registry, const char *id, gboolean declared)
+{
+  g_autoptr (TesseraClient) client = tessera_client_new (id, NULL);
+  g_autoptr (GError) error = NULL;
+  tessera_client_registry_add (registry, client, declared, &error);
+  g_assert_no_error (error);
+  return g_steal_pointer (&client);
+}
+
+static gboolean
+has (TesseraClientRegistry *registry, const char *id)
+{
+  g_autoptr (TesseraClient) client = tessera_client_registry_lookup (registry, id);
+  g_assert_true (client == NULL || strcmp (tessera_client_get_id (client), id) == 0);
+  return client != NULL;
+}
+
+static void
+test_an_id_is_taken_once (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) declared = add (registry, "a", TRUE);
+  g_autoptr (TesseraClient) registered = add (registry, "b", FALSE);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_client_registry_add (registry, declared, FALSE, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_assert_false (tessera_client_registry_add (registry, registered, TRUE, NULL));
+  g_assert_true (tessera_client_registry_is_declared (registry, "a"));
+  g_assert_false (tessera_client_registry_is_declared (registry, "b"));
+  g_assert_false (tessera_client_registry_is_declared (registry, "c"));
+}
+
+static void
+test_removing (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) client = add (registry, "a", FALSE);
+
+  g_assert_true (has (registry, "a"));
+  g_assert_true (tessera_client_registry_remove (registry, "a"));
+  g_assert_false (tessera_client_registry_remove (registry, "a"));
+  g_assert_false (has (registry, "a"));
+}
+
+static void
+test_list_is_sorted (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) b = add (registry, "b", FALSE);
+  g_autoptr (TesseraClient) c = add (registry, "c", TRUE);
+  g_autoptr (TesseraClient) a = add (registry, "a", TRUE);
+  g_autoptr (GPtrArray) list = tessera_client_registry_list (registry);
+
+  g_assert_cmpuint (list->len, ==, 3);
+  g_assert_true (list->pdata[0] == a);
+  g_assert_true (list->pdata[1] == b);
+  g_assert_true (list->pdata[2] == c);
+}
+
+static void
+test_replacing_the_declared_ones (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) old = add (registry, "old", TRUE);
+  g_autoptr (TesseraClient) kept = add (registry, "kept", FALSE);
+  g_autoptr (GPtrArray) clients = g_ptr_array_new_with_free_func (g_object_unref);
+
+  g_ptr_array_add (clients, tessera_client_new ("new", NULL));
+  g_assert_true (tessera_client_registry_replace_declared (registry, clients, NULL));
+  g_assert_false (has (registry, "old"));
+  g_assert_true (has (registry, "new"));
+  g_assert_true (has (registry, "kept"));
+  g_assert_true (tessera_client_registry_is_declared (registry, "new"));
+}
+
+static void
+test_replacing_is_all_or_nothing (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) old = add (registry, "old", TRUE);
+  g_autoptr (TesseraClient) kept = add (registry, "kept", FALSE);
+  g_autoptr (GPtrArray) clients = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GError) error = NULL;
+
+  g_ptr_array_add (clients, tessera_client_new ("new", NULL));
+  g_ptr_array_add (clients, tessera_client_new ("kept", NULL));
+  g_assert_false (tessera_client_registry_replace_declared (registry, clients, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_assert_true (has (registry, "old"));
+  g_assert_false (has (registry, "new"));
+  g_assert_false (tessera_client_registry_is_declared (registry, "kept"));
+}
+
+static TesseraClient *
+new_with_uri (const char *id, const char *uri, const char *secret)
+{
+  const char *const uris[] = { uri, NULL };
+  return g_object_new (TESSERA_TYPE_CLIENT, "id", id, "redirect-uris", uris, "secret", secret,
+                       NULL);
+}
+
+static void
+test_origins_of_public_clients (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) one = new_with_uri ("1", "https://app.test/cb", NULL);
+  g_autoptr (TesseraClient) two = new_with_uri ("2", "https://app.test/other", NULL);
+  g_autoptr (TesseraClient) secret = new_with_uri ("3", "https://web.test/cb", "0123456789abcdef");
+  g_autoptr (TesseraClient) native = new_with_uri ("4", "com.example.app:/cb", NULL);
+
+  g_assert_true (tessera_client_registry_add (registry, one, TRUE, NULL));
+  g_assert_true (tessera_client_registry_add (registry, two, FALSE, NULL));
+  g_assert_true (tessera_client_registry_add (registry, secret, TRUE, NULL));
+  g_assert_true (tessera_client_registry_add (registry, native, TRUE, NULL));
+  g_assert_true (tessera_client_registry_allows_origin (registry, "https://app.test"));
+  g_assert_false (tessera_client_registry_allows_origin (registry, "https://app.test:8443"));
+  g_assert_false (tessera_client_registry_allows_origin (registry, "https://web.test"));
+  g_assert_false (tessera_client_registry_allows_origin (registry, "null"));
+  /* As long as one of them is left. */
+  tessera_client_registry_remove (registry, "1");
+  g_assert_true (tessera_client_registry_allows_origin (registry, "https://app.test"));
+  tessera_client_registry_remove (registry, "2");
+  g_assert_false (tessera_client_registry_allows_origin (registry, "https://app.test"));
+}
+
+static void
+test_allowed_origins (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  const char *const origins[] = { "https://spa.test", NULL };
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "c", "secret", "0123456789abcdef",
+                      "allowed-origins", origins, NULL);
+  g_autoptr (GPtrArray) none = g_ptr_array_new ();
+
+  g_assert_true (tessera_client_registry_add (registry, client, TRUE, NULL));
+  g_assert_true (tessera_client_registry_allows_origin (registry, "https://spa.test"));
+  g_assert_true (tessera_client_registry_replace_declared (registry, none, NULL));
+  g_assert_false (tessera_client_registry_allows_origin (registry, "https://spa.test"));
+}
+
+static void
+test_users_are_read (void)
+{
+  g_autoptr (TesseraUserRegistry) users = tessera_user_registry_new ();
+  g_autoptr (GError) error = NULL;
+
+  tessera_user_registry_replace (users,
+                                 "# people\n"
+                                 "alice:" HASH "\n"
+                                 "\n"
+                                 "j\xc3\xbcrgen:" HASH "\r\n"
+                                 "bob@example.org:" HASH,
+                                 &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tessera_user_registry_get_count (users), ==, 3);
+  g_assert_cmpstr (tessera_user_registry_get_hash (users, "alice"), ==, HASH);
+  g_assert_cmpstr (tessera_user_registry_get_hash (users, "j\xc3\xbcrgen"), ==, HASH);
+  g_assert_null (tessera_user_registry_get_hash (users, "Alice"));
+}
+
+static void
+test_users_are_all_or_nothing (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *line;
+  } bad[] = {
+    { "carol:" HASH "\nno colon\n", "Line 2" },
+    { "carol:" HASH "\n\n:" HASH "\n", "Line 3" },
+    { "carol:" HASH "\ncarol:" HASH "\n", "Line 2" },
+    { "carol:plaintext\n", "Line 1" },
+    { "carol:$1$abcdefgh$irWbblnpmw.5z7wgBnprh0\n", "Line 1" }, /* MD5 */
+    { "car\tol:" HASH "\n", "Line 1" },
+    { "\xff:" HASH "\n", "Line 1" },
+  };
+  g_autoptr (TesseraUserRegistry) users = tessera_user_registry_new ();
+
+  g_assert_true (tessera_user_registry_replace (users, "alice:" HASH "\n", NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_assert_false (tessera_user_registry_replace (users, bad[i].text, &error));
+      g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_USER);
+      g_assert_true (g_str_has_prefix (error->message, bad[i].line));
+      g_assert_null (strstr (error->message, "plaintext"));
+      g_assert_cmpuint (tessera_user_registry_get_count (users), ==, 1);
+      g_assert_nonnull (tessera_user_registry_get_hash (users, "alice"));
+    }
+}
+
+static void
+test_user_fingerprints (void)
+{
+  g_autoptr (TesseraUserRegistry) users = tessera_user_registry_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (tessera_user_registry_add (users, "alice", HASH, NULL));
+  g_assert_false (tessera_user_registry_add (users, "alice", HASH, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_autoptr (GHashTable) first = tessera_user_registry_dup_fingerprints (users);
+  g_assert_cmpuint (g_hash_table_size (first), ==, 1);
+  g_assert_nonnull (g_hash_table_lookup (first, "alice"));
+  g_assert_cmpstr (g_hash_table_lookup (first, "alice"), !=, HASH);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/client-registry/an-id-is-taken-once", test_an_id_is_taken_once);
+  g_test_add_func ("/client-registry/removing", test_removing);
+  g_test_add_func ("/client-registry/list-is-sorted", test_list_is_sorted);
+  g_test_add_func ("/client-registry/replacing-the-declared-ones",
+                   test_replacing_the_declared_ones);
+  g_test_add_func ("/client-registry/replacing-is-all-or-nothing",
+                   test_replacing_is_all_or_nothing);
+  g_test_add_func ("/client-registry/origins-of-public-clients", test_origins_of_public_clients);
+  g_test_add_func ("/client-registry/allowed-origins", test_allowed_origins);
+  g_test_add_func ("/user-registry/users-are-read", test_users_are_read);
+  g_test_add_func ("/user-registry/users-are-all-or-nothing", test_users_are_all_or_nothing);
+  g_test_add_func ("/user-registry/fingerprints", test_user_fingerprints);
+
+  return g_test_run ();
+}

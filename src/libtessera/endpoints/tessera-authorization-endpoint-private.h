@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* RFC 6749 §4.1.1. GET with a query, POST with a form. A valid request goes to the engine's `interact`
- * hook, which ends in one of the two functions below. */
+/* RFC 6749 §4.1.1. GET with a query, POST with a form. A valid request goes to the engine's
+ * `interact` hook, which ends in one of the two functions below. */
 void tessera_authorization_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange);
 
 /* Puts a code for @login and redirects with code, state and iss (RFC 9207). */

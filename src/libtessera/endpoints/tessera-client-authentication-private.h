@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* The one place that authenticates a client (RFC 6749 §2.3): client_secret_basic, client_secret_post,
- * or none for a public client. Exactly one method, the registered one. Owned.
+/* The one place that authenticates a client (RFC 6749 §2.3): client_secret_basic,
+ * client_secret_post, or none for a public client. Exactly one method, the registered one. Owned.
  * TESSERA_ERROR_INVALID_CLIENT; TESSERA_ERROR_INVALID_REQUEST for several methods at once;
  * TESSERA_ERROR_TOO_MANY_REQUESTS, with Retry-After on the exchange. */
 TesseraClient *tessera_client_authentication_authenticate (TesseraEngine *engine,
@@ -17,7 +17,8 @@ TesseraClient *tessera_client_authentication_authenticate (TesseraEngine *engine
                                                            TesseraExplanation *explanation,
                                                            GError **error);
 /* Does the request say at all who the client is? */
-gboolean tessera_client_authentication_is_present (TesseraExchange *exchange, TesseraParams *params);
+gboolean tessera_client_authentication_is_present (TesseraExchange *exchange,
+                                                   TesseraParams *params);
 
 /* The form of a POST by a client: read once, nothing in the query (RFC 6749 §2.3.1), no repeats.
  * TESSERA_ERROR_INVALID_REQUEST. */

@@ -6,12 +6,14 @@
 
 G_BEGIN_DECLS
 
-/* One HTTP request and its one answer, without an HTTP library. The front (the libsoup adapter; later
- * the gate) fills in the request, borrowed until the exchange is answered; an endpoint answers now or
- * later, exactly once. Main loop only. Whoever keeps it beyond its function holds a reference. */
+/* One HTTP request and its one answer, without an HTTP library. The front (the libsoup adapter;
+ * later the gate) fills in the request, borrowed until the exchange is answered; an endpoint
+ * answers now or later, exactly once. Main loop only. Whoever keeps it beyond its function holds a
+ * reference. */
 typedef struct _TesseraExchange TesseraExchange;
 
-typedef struct {
+typedef struct
+{
   /* Value of a request header, NULL when absent. The front has refused repeated ones that must be
    * single (Authorization, Host, Content-Type). */
   const char *(*get_header) (TesseraExchange *self, const char *name);
@@ -19,12 +21,14 @@ typedef struct {
   void (*send) (TesseraExchange *self);
 } TesseraExchangeFront;
 
-typedef struct {
+typedef struct
+{
   const char *name; /* static */
   char *value;
 } TesseraHeader;
 
-struct _TesseraExchange {
+struct _TesseraExchange
+{
   guint ref_count;
   const TesseraExchangeFront *front;
   gpointer front_data;
@@ -54,9 +58,12 @@ struct _TesseraExchange {
   GArray *headers; /* TesseraHeader */
 };
 
-TesseraExchange *tessera_exchange_new (const TesseraExchangeFront *front, gpointer front_data, GDestroyNotify front_data_free);
+TesseraExchange *tessera_exchange_new (const TesseraExchangeFront *front,
+                                       gpointer front_data,
+                                       GDestroyNotify front_data_free);
 TesseraExchange *tessera_exchange_ref (TesseraExchange *self);
-void tessera_exchange_unref (TesseraExchange *self); /* unanswered at the end: answered with server_error */
+void tessera_exchange_unref (
+    TesseraExchange *self); /* unanswered at the end: answered with server_error */
 
 void tessera_exchange_set_client_id (TesseraExchange *self, const char *client_id);
 const char *tessera_exchange_get_header (TesseraExchange *self, const char *name);
@@ -66,10 +73,14 @@ char *tessera_exchange_dup_cookie (TesseraExchange *self, const char *name);
 TesseraParams *tessera_exchange_parse_form (TesseraExchange *self, GError **error);
 TesseraParams *tessera_exchange_parse_query (TesseraExchange *self, GError **error);
 
-void tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value);
+void
+tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value);
 gboolean tessera_exchange_has_answer_header (TesseraExchange *self, const char *name);
 /* Takes @body (NULL: empty). Adds what every answer carries (nosniff). */
-void tessera_exchange_respond (TesseraExchange *self, guint status, const char *static_content_type, GBytes *body);
+void tessera_exchange_respond (TesseraExchange *self,
+                               guint status,
+                               const char *static_content_type,
+                               GBytes *body);
 /* application/json, `Cache-Control: no-store`, `Pragma: no-cache` (RFC 6749 §5.1). Takes @json. */
 void tessera_exchange_respond_json (TesseraExchange *self, guint status, json_t *json);
 /* 303 See Other, no-store (RFC 9700 §4.12). */

@@ -6,7 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* RFC 7662: POST, form. A client sees its own tokens, and those for the audiences it may introspect. */
+/* RFC 7662: POST, form. A client sees its own tokens, and those for the audiences it may
+ * introspect. */
 void tessera_introspection_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange);
 
 G_END_DECLS

@@ -6,7 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* RFC 6749 §3.2: POST, form. Authenticates the client, asks the grant who authorised what, mints. */
+/* RFC 6749 §3.2: POST, form. Authenticates the client, asks the grant who authorised what, mints.
+ */
 void tessera_token_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange);
 
 G_END_DECLS

@@ -17,7 +17,8 @@ typedef struct _TesseraExchange TesseraExchange;
 typedef struct _TesseraIssuance TesseraIssuance;
 
 /* What the layers to the right do for those to the left. All on the main loop; any may be NULL. */
-typedef struct {
+typedef struct
+{
   /* Before signing: add claims, narrow the scope, refuse. NULL while no handler is connected. */
   gboolean (*issue_token) (gpointer data, TesseraIssuance *issuance, GError **error);
   void (*token_issued) (gpointer data, TesseraClaims *claims, gboolean refreshed);
@@ -28,18 +29,22 @@ typedef struct {
   /* An error before the redirect_uri can be trusted: a page. */
   void (*show_error) (gpointer data, TesseraExchange *exchange, const GError *error);
   /* The answer leaves for a private-use scheme: a page that says so. */
-  void (*show_return) (gpointer data, TesseraExchange *exchange, TesseraAuthorizationRequest *request, const char *location);
+  void (*show_return) (gpointer data,
+                       TesseraExchange *exchange,
+                       TesseraAuthorizationRequest *request,
+                       const char *location);
 } TesseraEngineHooks;
 
-/* The parts of one server, as the grants and endpoints see them. Plain and borrowed: the server owns
- * what it points to. Before `ready` nothing but settings, clock and clients is there. */
-typedef struct {
+/* The parts of one server, as the grants and endpoints see them. Plain and borrowed: the server
+ * owns what it points to. Before `ready` nothing but settings, clock and clients is there. */
+typedef struct
+{
   TesseraSettings *settings;
   GPtrArray *resources; /* TesseraResource* */
   TesseraClock *clock;
   TesseraClientRegistry *clients;
   TesseraThrottle *client_throttle; /* failed client authentications by (client, address) */
-  GBytes *metadata; /* serialised; whoever changes a setting clears it */
+  GBytes *metadata;                 /* serialised; whoever changes a setting clears it */
 
   gboolean ready;
   TesseraKeyRing *keys;
@@ -56,10 +61,13 @@ gint64 tessera_engine_get_access_token_lifetime (TesseraEngine *self, TesseraCli
 gint64 tessera_engine_get_refresh_token_lifetime (TesseraEngine *self, TesseraClient *client);
 /* The longest lifetime an access token of this server can have, in milliseconds. */
 gint64 tessera_engine_get_longest_lifetime_ms (TesseraEngine *self);
-/* Signature, type, issuer, times, key state and deny-list: the one place that accepts an access token.
+/* Signature, type, issuer, times, key state and deny-list: the one place that accepts an access
+ * token.
  * @audience NULL: any. TESSERA_ERROR_INVALID_TOKEN. */
-TesseraAccessToken *tessera_engine_check_token (TesseraEngine *self, const char *token, gsize length, const char *audience, GError **error);
+TesseraAccessToken *tessera_engine_check_token (
+    TesseraEngine *self, const char *token, gsize length, const char *audience, GError **error);
 /* As above without the deny-list: for revocation, which must find what is denied already. */
-TesseraAccessToken *tessera_engine_verify_token (TesseraEngine *self, const char *token, gsize length, GError **error);
+TesseraAccessToken *
+tessera_engine_verify_token (TesseraEngine *self, const char *token, gsize length, GError **error);
 
 G_END_DECLS

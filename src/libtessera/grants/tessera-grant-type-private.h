@@ -9,7 +9,8 @@
 G_BEGIN_DECLS
 
 /* One token request under way, from the client's authentication to the minted token. */
-typedef struct {
+typedef struct
+{
   TesseraEngine *engine;
   TesseraTokenRequest *request;
 
@@ -23,8 +24,8 @@ typedef struct {
 void tessera_redemption_clear (TesseraRedemption *self);
 /* Forgets an answer given before: an operation may run twice. */
 void tessera_redemption_reset (TesseraRedemption *self);
-/* TESSERA_ERROR_INVALID_GRANT with one fixed text for whatever is wrong with a code or refresh token:
- * the reason goes to the log only. Returns FALSE. */
+/* TESSERA_ERROR_INVALID_GRANT with one fixed text for whatever is wrong with a code or refresh
+ * token: the reason goes to the log only. Returns FALSE. */
 gboolean tessera_redemption_refuse (TesseraRedemption *self,
                                     const char *static_rule,
                                     const char *registered,
@@ -39,7 +40,8 @@ gboolean tessera_redemption_refuse_replay (TesseraRedemption *self,
                                            GError **error);
 
 /* A grant type answers who authorised what, and mints nothing. */
-typedef struct {
+typedef struct
+{
   const char *name; /* grant_type on the wire */
   /* From memory, on the main loop: the parameters; for a grant without a store, the answer. */
   gboolean (*prepare) (TesseraRedemption *redemption, GError **error);

@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 /* The one place that revokes: finds what is meant, denies it, and reports once it is durable (the
  * `revoked` hook, exactly once per order, before @done). */
 
-typedef struct {
+typedef struct
+{
   /* A token as somebody sent it … */
   const char *token;
   const char *token_type_hint; /* or NULL; only a hint (RFC 7009 §2.1) */
@@ -23,7 +24,8 @@ typedef struct {
 /* @revoked FALSE without an error: there was nothing of that client to revoke. */
 typedef void (*TesseraRevokerDone) (gpointer data, gboolean revoked, const GError *error);
 
-/* Copies what it needs of @order. @done (may be NULL) comes on the main loop, perhaps before this returns. */
+/* Copies what it needs of @order. @done (may be NULL) comes on the main loop, perhaps before this
+ * returns. */
 void tessera_revoker_revoke (TesseraEngine *engine,
                              const TesseraRevocationOrder *order,
                              TesseraRevokerDone done,
@@ -33,7 +35,8 @@ gboolean tessera_revoker_revoke_and_wait (TesseraEngine *engine,
                                           const TesseraRevocationOrder *order,
                                           gboolean *out_revoked,
                                           GError **error);
-/* A grant was ended inside another operation (a replayed code, a reused refresh token): reports it. */
+/* A grant was ended inside another operation (a replayed code, a reused refresh token): reports it.
+ */
 void tessera_revoker_report_replay (TesseraEngine *engine,
                                     const char *grant_id,
                                     const char *client_id,

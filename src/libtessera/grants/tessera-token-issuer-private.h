@@ -6,7 +6,8 @@
 
 G_BEGIN_DECLS
 
-typedef struct {
+typedef struct
+{
   char *access_token; /* a secret */
   gint64 expires_in;  /* seconds */
   char *scope;        /* what the token really has */

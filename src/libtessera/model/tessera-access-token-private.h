@@ -9,9 +9,11 @@ G_BEGIN_DECLS
 
 /* From a JWT whose signature was verified: the members RFC 9068 §2.2 demands, and issuer and times.
  * Audience and deny-list are asked by whoever accepts it. TESSERA_ERROR_INVALID_TOKEN. */
-TesseraAccessToken *tessera_access_token_new (const TesseraJwt *jwt, const char *issuer, gint64 now_ms, GError **error);
+TesseraAccessToken *
+tessera_access_token_new (const TesseraJwt *jwt, const char *issuer, gint64 now_ms, GError **error);
 /* Borrowed from @self. */
-void tessera_access_token_get_identity (TesseraAccessToken *self, TesseraTokenIdentity *out_identity);
+void tessera_access_token_get_identity (TesseraAccessToken *self,
+                                        TesseraTokenIdentity *out_identity);
 gboolean tessera_access_token_has_audience (TesseraAccessToken *self, const char *audience);
 TesseraClaims *tessera_access_token_get_claims (TesseraAccessToken *self);
 

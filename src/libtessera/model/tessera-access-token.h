@@ -34,7 +34,8 @@ gint64 tessera_access_token_get_issued_at (TesseraAccessToken *self); /* seconds
 TESSERA_AVAILABLE_IN_1_0
 gint64 tessera_access_token_get_expires_at (TesseraAccessToken *self); /* seconds */
 TESSERA_AVAILABLE_IN_1_0
-const char *tessera_access_token_get_claim (TesseraAccessToken *self, const char *name); /* string claims; nullable */
+const char *tessera_access_token_get_claim (TesseraAccessToken *self,
+                                            const char *name); /* string claims; nullable */
 TESSERA_AVAILABLE_IN_1_0
 char *tessera_access_token_dup_claims_json (TesseraAccessToken *self);
 

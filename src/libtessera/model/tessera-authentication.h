@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 /* One attempt to log in. The verdict is what is called on it: accept, deny; or hold now and one of
  * them later, from any thread. */
 TESSERA_AVAILABLE_IN_1_0
-G_DECLARE_FINAL_TYPE (TesseraAuthentication, tessera_authentication, TESSERA, AUTHENTICATION, GObject)
+G_DECLARE_FINAL_TYPE (
+    TesseraAuthentication, tessera_authentication, TESSERA, AUTHENTICATION, GObject)
 
 TESSERA_AVAILABLE_IN_1_0
 const char *tessera_authentication_get_username (TesseraAuthentication *self);
@@ -27,7 +28,10 @@ const char *tessera_authentication_get_remote_address (TesseraAuthentication *se
 TESSERA_AVAILABLE_IN_1_0
 void tessera_authentication_accept (TesseraAuthentication *self, const char *subject);
 TESSERA_AVAILABLE_IN_1_0
-void tessera_authentication_accept_with (TesseraAuthentication *self, const char *subject, const char *acr, const char *const *amr);
+void tessera_authentication_accept_with (TesseraAuthentication *self,
+                                         const char *subject,
+                                         const char *acr,
+                                         const char *const *amr);
 TESSERA_AVAILABLE_IN_1_0
 void tessera_authentication_deny (TesseraAuthentication *self);
 TESSERA_AVAILABLE_IN_1_0

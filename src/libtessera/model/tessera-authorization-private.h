@@ -7,7 +7,8 @@
 G_BEGIN_DECLS
 
 /* Who authorised what: the answer of a grant, and all that the token issuer needs. A value. */
-typedef struct {
+typedef struct
+{
   TesseraClient *client;  /* a reference */
   const char *grant_type; /* static */
   TesseraLogin login;     /* subject; of a client's own token: the client_id and nothing else */

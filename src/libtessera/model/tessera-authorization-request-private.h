@@ -5,15 +5,18 @@
 
 G_BEGIN_DECLS
 
-typedef enum {
+typedef enum
+{
   TESSERA_PROMPT_NONE = 1 << 0,
   TESSERA_PROMPT_LOGIN = 1 << 1,
   TESSERA_PROMPT_CONSENT = 1 << 2,
   TESSERA_PROMPT_SELECT_ACCOUNT = 1 << 3
 } TesseraPrompt;
 
-/* A validated authorization request (RFC 6749 §4.1.1). Immutable once it is valid, reference-counted. */
-typedef struct {
+/* A validated authorization request (RFC 6749 §4.1.1). Immutable once it is valid,
+ * reference-counted. */
+typedef struct
+{
   gint ref_count;
   TesseraClient *client;
   char *redirect_uri;

@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* What the rest of the server asks a client. All of it is immutable and safe from any thread; strings
- * and lists are borrowed from the client, and a list is never NULL. */
+/* What the rest of the server asks a client. All of it is immutable and safe from any thread;
+ * strings and lists are borrowed from the client, and a list is never NULL. */
 
 #define TESSERA_CLIENT_ID_MAX_LENGTH 128
 #define TESSERA_CLIENT_SECRET_MIN_LENGTH 16 /* bytes: 128 bits of length */
@@ -30,7 +30,8 @@ gboolean tessera_client_allows_grant_type (TesseraClient *self, const char *gran
 /* RFC 6749 §3.1.2.3. Nothing registered: loopback only, any port and path. */
 gboolean tessera_client_allows_redirect_uri (TesseraClient *self, const char *uri);
 
-/* application-type "native"; or none registered and every redirect URI is loopback or private-use. */
+/* application-type "native"; or none registered and every redirect URI is loopback or private-use.
+ */
 gboolean tessera_client_is_native (TesseraClient *self);
 gboolean tessera_client_is_first_party (TesseraClient *self);
 gboolean tessera_client_requires_pkce (TesseraClient *self);
@@ -52,8 +53,8 @@ TesseraClient *tessera_client_copy_with (TesseraClient *self, const char *id, co
 /* Digest of all that tokens depend on, that is, of everything but the name. "REST SECRET…", where
  * each secret has a word of its own. */
 char *tessera_client_dup_fingerprint (TesseraClient *self);
-/* Is a client that had fingerprint @before and has @now still the same one? Equal, or one secret was
- * rotated: at least one of them stayed. */
+/* Is a client that had fingerprint @before and has @now still the same one? Equal, or one secret
+ * was rotated: at least one of them stayed. */
 gboolean tessera_client_fingerprint_matches (const char *before, const char *now);
 
 G_END_DECLS

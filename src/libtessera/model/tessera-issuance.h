@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 
 #define TESSERA_TYPE_ISSUANCE (tessera_issuance_get_type ())
 
-/* An access token about to be signed (signal issue-token): may gain claims and lose scopes, or be refused. */
+/* An access token about to be signed (signal issue-token): may gain claims and lose scopes, or be
+ * refused. */
 TESSERA_AVAILABLE_IN_1_0
 G_DECLARE_FINAL_TYPE (TesseraIssuance, tessera_issuance, TESSERA, ISSUANCE, GObject)
 

@@ -6,11 +6,12 @@
 G_BEGIN_DECLS
 
 /* What the store keeps, as plain values without behaviour. Times are milliseconds since 1970; 0 is
- * "never" or "not yet". Strings are owned by the record; `scope` and `resources` are names separated
- * by single spaces. Nothing here is a secret in clear. */
+ * "never" or "not yet". Strings are owned by the record; `scope` and `resources` are names
+ * separated by single spaces. Nothing here is a secret in clear. */
 
 /* How the resource owner was authenticated; travels from login to token. */
-typedef struct {
+typedef struct
+{
   char *subject;
   char *session_id; /* sid */
   gint64 auth_time; /* seconds */
@@ -21,44 +22,51 @@ typedef struct {
 void tessera_login_clear (TesseraLogin *self);
 void tessera_login_copy (const TesseraLogin *self, TesseraLogin *out_copy);
 
-/* The stored approval: what a resource owner allowed a client to do. The family of its refresh tokens. */
-typedef struct {
+/* The stored approval: what a resource owner allowed a client to do. The family of its refresh
+ * tokens. */
+typedef struct
+{
   char *grant_id;
   char *client_id;
   TesseraLogin login;
   char *scope;
   char *resources;
-  gint64 began_ms; /* when the authorization began, that is, when the login of its code took place */
+  gint64
+      began_ms; /* when the authorization began, that is, when the login of its code took place */
   gint64 last_used_ms;
   gint64 expires_ms; /* absolute end */
 } TesseraGrant;
 
-/* An authorization code (RFC 6749 §4.1.2), until it is redeemed and, as a memory of it, until its grant ends. */
-typedef struct {
+/* An authorization code (RFC 6749 §4.1.2), until it is redeemed and, as a memory of it, until its
+ * grant ends. */
+typedef struct
+{
   TesseraDigest digest;
   char *client_id;
   char *redirect_uri;
   gboolean redirect_uri_was_sent; /* then the token request must repeat it (RFC 6749 §4.1.3) */
-  char *code_challenge; /* S256, or NULL */
+  char *code_challenge;           /* S256, or NULL */
   TesseraLogin login;
   char *scope;
   char *resources;
   gint64 began_ms;
   gint64 expires_ms;
-  char *grant_id;      /* of the grant that redeeming it made, or NULL */
+  char *grant_id; /* of the grant that redeeming it made, or NULL */
   gint64 redeemed_ms;
 } TesseraAuthorizationCode;
 
-typedef struct {
+typedef struct
+{
   TesseraDigest digest;
   char *grant_id;
   gint64 issued_ms;
-  gint64 superseded_ms;     /* when its successor was made */
+  gint64 superseded_ms;    /* when its successor was made */
   gboolean successor_used; /* then a replay is reuse, inside the window too */
 } TesseraRefreshToken;
 
 /* A signed-in browser. */
-typedef struct {
+typedef struct
+{
   TesseraDigest digest; /* of the cookie's value */
   TesseraLogin login;
   gint64 began_ms;
@@ -67,7 +75,8 @@ typedef struct {
 } TesseraSession;
 
 /* A remembered "allow". */
-typedef struct {
+typedef struct
+{
   char *subject;
   char *client_id;
   char *redirect_uri;
@@ -95,7 +104,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraSession, tessera_session_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraConsent, tessera_consent_free)
 
 /* What a token is known by when the deny-list is asked. Borrowed. */
-typedef struct {
+typedef struct
+{
   const char *jti;
   gint64 issued_ms;  /* of the jti's UUIDv7 */
   gint64 expires_ms; /* exp */

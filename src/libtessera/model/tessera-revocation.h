@@ -17,7 +17,8 @@ G_BEGIN_DECLS
  *
  * What led to a revocation.
  */
-typedef enum {
+typedef enum
+{
   TESSERA_REVOCATION_CAUSE_REQUEST,
   TESSERA_REVOCATION_CAUSE_API,
   TESSERA_REVOCATION_CAUSE_REPLAY,
@@ -38,7 +39,8 @@ typedef enum {
  *
  * How much a revocation ended.
  */
-typedef enum {
+typedef enum
+{
   TESSERA_REVOCATION_KIND_NONE,
   TESSERA_REVOCATION_KIND_ACCESS_TOKEN,
   TESSERA_REVOCATION_KIND_GRANT,
@@ -56,9 +58,11 @@ TESSERA_AVAILABLE_IN_1_0
 G_DECLARE_FINAL_TYPE (TesseraRevocation, tessera_revocation, TESSERA, REVOCATION, GObject)
 
 TESSERA_AVAILABLE_IN_1_0
-const char *tessera_revocation_get_token (TesseraRevocation *self); /* as sent; nullable; never log it */
+const char *
+tessera_revocation_get_token (TesseraRevocation *self); /* as sent; nullable; never log it */
 TESSERA_AVAILABLE_IN_1_0
-const char *tessera_revocation_get_token_id (TesseraRevocation *self); /* jti, grant_id, … for logs; nullable */
+const char *
+tessera_revocation_get_token_id (TesseraRevocation *self); /* jti, grant_id, … for logs; nullable */
 TESSERA_AVAILABLE_IN_1_0
 const char *tessera_revocation_get_token_type_hint (TesseraRevocation *self); /* nullable */
 TESSERA_AVAILABLE_IN_1_0

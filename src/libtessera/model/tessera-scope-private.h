@@ -5,8 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* Scopes (RFC 6749 §3.3): a set of case-sensitive names, written with single spaces between. In this
- * code a scope is kept as that text; NULL or "" is the empty set. */
+/* Scopes (RFC 6749 §3.3): a set of case-sensitive names, written with single spaces between. In
+ * this code a scope is kept as that text; NULL or "" is the empty set. */
 #define TESSERA_SCOPE_MAX_LENGTH 1024
 #define TESSERA_SCOPE_MAX_NAMES 64
 

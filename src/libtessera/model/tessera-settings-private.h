@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 
 /* What can be set on a server: read on the main loop at each request; changed only there. Lifetimes
  * are seconds. Paths are absolute paths below the issuer's own path. */
-typedef struct {
+typedef struct
+{
   char *issuer;
   char *issuer_path; /* of the issuer, "" for none: stands before every path below */
   TesseraAlgorithm signing_algorithm;
@@ -44,7 +45,8 @@ char *tessera_settings_dup_url (const TesseraSettings *self, const char *path);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraSettings, tessera_settings_free)
 
 /* What resource servers there are: identifiers a token may be for. */
-typedef struct {
+typedef struct
+{
   char *identifier;
   char *scope;      /* NULL: any scope */
   char *token_type; /* JWT typ; NULL: at+jwt */

@@ -8,12 +8,13 @@
 
 G_BEGIN_DECLS
 
-/* Resource indicators (RFC 8707): which resource servers a token is for. In this code a set of them is
- * one text with single spaces between, as a scope is; NULL is "not said". */
+/* Resource indicators (RFC 8707): which resource servers a token is for. In this code a set of them
+ * is one text with single spaces between, as a scope is; NULL is "not said". */
 
 /* The `resource` parameters. TESSERA_ERROR_INVALID_TARGET for what is no absolute URI. */
 gboolean tessera_target_parse (TesseraParams *params, char **out_resources, GError **error);
-/* Only what is registered for the client. TESSERA_ERROR_INVALID_TARGET, and @explanation for the log. */
+/* Only what is registered for the client. TESSERA_ERROR_INVALID_TARGET, and @explanation for the
+ * log. */
 gboolean tessera_target_check_client (const char *resources,
                                       TesseraClient *client,
                                       TesseraExplanation *explanation,
@@ -24,11 +25,13 @@ gboolean tessera_target_narrow (const char *asked,
                                 char **out_resources,
                                 TesseraExplanation *explanation,
                                 GError **error);
-/* The names of @scope that at least one of @resources offers (a resource without a scope list offers
- * all). Owned. @known: TesseraResource*. */
+/* The names of @scope that at least one of @resources offers (a resource without a scope list
+ * offers all). Owned. @known: TesseraResource*. */
 char *tessera_target_narrow_scope (const char *scope, const char *resources, GPtrArray *known);
-/* Claim `aud`: @resources, else the client's usual audience, else the issuer (RFC 9068 §3). Owned. */
-char **tessera_target_dup_audience (const char *resources, TesseraClient *client, const char *issuer);
+/* Claim `aud`: @resources, else the client's usual audience, else the issuer (RFC 9068 §3). Owned.
+ */
+char **
+tessera_target_dup_audience (const char *resources, TesseraClient *client, const char *issuer);
 /* What is set for the only resource of @audience, or NULL. */
 const TesseraResource *tessera_target_lookup (const char *const *audience, GPtrArray *known);
 

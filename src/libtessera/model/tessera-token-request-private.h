@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 
 /* A token request (RFC 6749 §4.1.3, §4.4.2, §6) of an authenticated client: what all grants have in
  * common is read, the rest is in the parameters. */
-typedef struct {
+typedef struct
+{
   TesseraClient *client;
   TesseraParams *params;
   const char *grant_type; /* in params */
@@ -18,7 +19,8 @@ typedef struct {
 
 /* Takes @params. The grant type is known to be offered; here: registered for the client
  * (TESSERA_ERROR_UNAUTHORIZED_CLIENT); scope and resource are well-formed. */
-TesseraTokenRequest *tessera_token_request_new (TesseraClient *client, TesseraParams *params, GError **error);
+TesseraTokenRequest *
+tessera_token_request_new (TesseraClient *client, TesseraParams *params, GError **error);
 void tessera_token_request_free (TesseraTokenRequest *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraTokenRequest, tessera_token_request_free)

@@ -18,15 +18,20 @@ G_DECLARE_INTERFACE (TesseraTokenChecker, tessera_token_checker, TESSERA, TOKEN_
  * Who decides about access tokens: the server itself, or a verifier elsewhere. Signal
  * #TesseraTokenChecker::changed says that a token may have stopped being good.
  */
-struct _TesseraTokenCheckerInterface {
+struct _TesseraTokenCheckerInterface
+{
   GTypeInterface parent_iface;
 
-  TesseraAccessToken *(*check) (TesseraTokenChecker *self, const char *token, const char *audience, GError **error);
+  TesseraAccessToken *(*check) (TesseraTokenChecker *self,
+                                const char *token,
+                                const char *audience,
+                                GError **error);
   gboolean (*recheck) (TesseraTokenChecker *self, TesseraAccessToken *token, gboolean *out_expired);
   gboolean (*is_ready) (TesseraTokenChecker *self);
 };
 
-/* @audience NULL: any. Errors: TESSERA_ERROR_INVALID_TOKEN, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE. */
+/* @audience NULL: any. Errors: TESSERA_ERROR_INVALID_TOKEN, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE.
+ */
 TESSERA_AVAILABLE_IN_1_0
 TesseraAccessToken *tessera_token_checker_check (TesseraTokenChecker *self,
                                                  const char *token,
@@ -34,7 +39,9 @@ TesseraAccessToken *tessera_token_checker_check (TesseraTokenChecker *self,
                                                  GError **error);
 /* TRUE while @token is neither revoked nor expired; @out_expired tells which it is. */
 TESSERA_AVAILABLE_IN_1_0
-gboolean tessera_token_checker_recheck (TesseraTokenChecker *self, TesseraAccessToken *token, gboolean *out_expired);
+gboolean tessera_token_checker_recheck (TesseraTokenChecker *self,
+                                        TesseraAccessToken *token,
+                                        gboolean *out_expired);
 /* FALSE: not loaded yet; signal "changed" comes when it is. */
 TESSERA_AVAILABLE_IN_1_0
 gboolean tessera_token_checker_is_ready (TesseraTokenChecker *self);

@@ -9,6 +9,9 @@ G_BEGIN_DECLS
  * @answered hears the status first. Owned by the caller. */
 typedef void (*TesseraAnswered) (gpointer data, guint status);
 
-TesseraExchange *tessera_answer_watch_new (TesseraExchange *original, TesseraAnswered answered, gpointer data, GDestroyNotify data_free);
+TesseraExchange *tessera_answer_watch_new (TesseraExchange *original,
+                                           TesseraAnswered answered,
+                                           gpointer data,
+                                           GDestroyNotify data_free);
 
 G_END_DECLS

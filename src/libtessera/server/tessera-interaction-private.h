@@ -16,9 +16,16 @@ void tessera_interaction_free (TesseraInteraction *self);
 void tessera_interaction_set_theme_directory (TesseraInteraction *self, const char *directory);
 
 /* The engine's hooks of the same names. */
-void tessera_interaction_start (TesseraInteraction *self, TesseraExchange *exchange, TesseraAuthorizationRequest *request);
-void tessera_interaction_show_error (TesseraInteraction *self, TesseraExchange *exchange, const GError *error);
-void tessera_interaction_show_return (TesseraInteraction *self, TesseraExchange *exchange, TesseraAuthorizationRequest *request, const char *location);
+void tessera_interaction_start (TesseraInteraction *self,
+                                TesseraExchange *exchange,
+                                TesseraAuthorizationRequest *request);
+void tessera_interaction_show_error (TesseraInteraction *self,
+                                     TesseraExchange *exchange,
+                                     const GError *error);
+void tessera_interaction_show_return (TesseraInteraction *self,
+                                      TesseraExchange *exchange,
+                                      TesseraAuthorizationRequest *request,
+                                      const char *location);
 
 /* /login (GET, POST), /consent (GET, POST), /logout (GET asks, POST ends), /tessera.css */
 void tessera_interaction_handle_login (TesseraInteraction *self, TesseraExchange *exchange);

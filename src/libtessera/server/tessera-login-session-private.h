@@ -8,17 +8,24 @@ G_BEGIN_DECLS
 /* A signed-in browser, over the store. Everything is answered on the main loop, by @done, once; its
  * `error` means that the store could not be asked. */
 
-/* Of the session whose cookie has this value, if it is good: not over, not idle for too long, not cut
- * off. @consent_for: also what its subject once allowed this request's client (NULL: none). */
-typedef void (*TesseraLoginSessionFound) (gpointer data, TesseraSession *session, TesseraConsent *consent, const GError *error);
+/* Of the session whose cookie has this value, if it is good: not over, not idle for too long, not
+ * cut off. @consent_for: also what its subject once allowed this request's client (NULL: none). */
+typedef void (*TesseraLoginSessionFound) (gpointer data,
+                                          TesseraSession *session,
+                                          TesseraConsent *consent,
+                                          const GError *error);
 void tessera_login_session_lookup (TesseraEngine *engine,
                                    const char *cookie,
                                    TesseraAuthorizationRequest *consent_for,
                                    TesseraLoginSessionFound found,
                                    gpointer data);
 
-/* A new session with a value of its own; the ones that it replaces (digests; either may be NULL) end. */
-typedef void (*TesseraLoginSessionBegun) (gpointer data, const char *cookie, const TesseraSession *session, const GError *error);
+/* A new session with a value of its own; the ones that it replaces (digests; either may be NULL)
+ * end. */
+typedef void (*TesseraLoginSessionBegun) (gpointer data,
+                                          const char *cookie,
+                                          const TesseraSession *session,
+                                          const GError *error);
 void tessera_login_session_begin (TesseraEngine *engine,
                                   const char *subject,
                                   const char *acr,
@@ -30,9 +37,15 @@ void tessera_login_session_begin (TesseraEngine *engine,
 
 /* The session goes, and with it every token that was issued in it. */
 typedef void (*TesseraLoginSessionEnded) (gpointer data, const GError *error);
-void tessera_login_session_end (TesseraEngine *engine, const TesseraSession *session, TesseraLoginSessionEnded ended, gpointer data);
+void tessera_login_session_end (TesseraEngine *engine,
+                                const TesseraSession *session,
+                                TesseraLoginSessionEnded ended,
+                                gpointer data);
 
 /* Has what @subject (and @client_id, NULL: any) began at @began_ms been revoked since? */
-gboolean tessera_login_session_is_cut_off (TesseraEngine *engine, const TesseraLogin *login, const char *client_id, gint64 began_ms);
+gboolean tessera_login_session_is_cut_off (TesseraEngine *engine,
+                                           const TesseraLogin *login,
+                                           const char *client_id,
+                                           gint64 began_ms);
 
 G_END_DECLS

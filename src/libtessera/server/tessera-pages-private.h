@@ -14,10 +14,10 @@ typedef struct _TesseraPages TesseraPages;
 
 TesseraPages *tessera_pages_new (void);
 void tessera_pages_free (TesseraPages *self);
-/* A folder whose files replace ours of the same names (templates and tessera.css), may bring further
- * languages (LANGUAGE.mo), and words for scopes: `scopes.ini`, a group for each scope with
- * `description` and `description[LANGUAGE]`. Read once, here. A file that is not good is left out with
- * a warning, and ours is used. NULL: none. */
+/* A folder whose files replace ours of the same names (templates and tessera.css), may bring
+ * further languages (LANGUAGE.mo), and words for scopes: `scopes.ini`, a group for each scope with
+ * `description` and `description[LANGUAGE]`. Read once, here. A file that is not good is left out
+ * with a warning, and ours is used. NULL: none. */
 void tessera_pages_set_theme_directory (TesseraPages *self, const char *directory);
 
 /* The language that suits the request. NULL: English. */
@@ -28,8 +28,8 @@ const TesseraTranslation *tessera_pages_choose_translation (TesseraPages *self,
 char *tessera_pages_dup_scope_text (TesseraPages *self,
                                     const char *scope,
                                     const TesseraTranslation *translation);
-/* @name: of the template, without ".html". Adds lang, dir and stylesheet to @values; the rest is the
- * caller's. @base: path of the issuer. */
+/* @name: of the template, without ".html". Adds lang, dir and stylesheet to @values; the rest is
+ * the caller's. @base: path of the issuer. */
 char *tessera_pages_render (TesseraPages *self,
                             const char *name,
                             TesseraValues *values,
@@ -43,7 +43,8 @@ void tessera_pages_respond_stylesheet (TesseraPages *self, TesseraExchange *exch
 char **tessera_pages_list_templates (TesseraPages *self);
 const GPtrArray *tessera_pages_get_translations (TesseraPages *self);
 typedef void (*TesseraPagesMessageFunc) (const char *text, gpointer data);
-void tessera_pages_foreach_message (TesseraPages *self, TesseraPagesMessageFunc func, gpointer data);
+void
+tessera_pages_foreach_message (TesseraPages *self, TesseraPagesMessageFunc func, gpointer data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraPages, tessera_pages_free)
 

@@ -16,8 +16,8 @@ G_BEGIN_DECLS
  *   {{> file.html}}     another template
  *   {{! a remark}}
  *
- * Nothing comes out unescaped: there is no raw form, and values are refused where escaping would not
- * help (outside quotes in a tag, in handlers of events, in style). Elements that run or style
+ * Nothing comes out unescaped: there is no raw form, and values are refused where escaping would
+ * not help (outside quotes in a tag, in handlers of events, in style). Elements that run or style
  * (script, style) are refused altogether. */
 
 typedef struct _TesseraTemplate TesseraTemplate;
@@ -26,7 +26,8 @@ typedef struct _TesseraTemplate TesseraTemplate;
 #define TESSERA_TEMPLATE_MAX_DEPTH 8
 
 /* What a template cannot answer by itself. */
-typedef struct {
+typedef struct
+{
   const TesseraTemplate *(*lookup) (const char *name, gpointer data);
   const char *(*translate) (const char *text, gpointer data);
   gpointer data;

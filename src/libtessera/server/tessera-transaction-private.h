@@ -6,14 +6,15 @@
 
 G_BEGIN_DECLS
 
-/* A login under way: the authorization request that waits for a person, kept here so that no address
- * and no form carries any of it. It belongs to one browser. */
+/* A login under way: the authorization request that waits for a person, kept here so that no
+ * address and no form carries any of it. It belongs to one browser. */
 #define TESSERA_TRANSACTION_LIFETIME_MS (20 * 60 * G_GINT64_CONSTANT (1000))
 /* An expired one is remembered so that it can start again. */
 #define TESSERA_TRANSACTION_MEMORY_MS (12 * 60 * 60 * G_GINT64_CONSTANT (1000))
 #define TESSERA_TRANSACTION_MAX 10000
 
-typedef struct {
+typedef struct
+{
   guint ref_count;
   char *id;
   gboolean is_claimed;   /* no browser yet: it began with a POST from another site */
@@ -32,11 +33,14 @@ TesseraTransaction *tessera_transaction_ref (TesseraTransaction *self);
 void tessera_transaction_unref (TesseraTransaction *self);
 gboolean tessera_transaction_is_expired (const TesseraTransaction *self, gint64 now_ms);
 void tessera_transaction_claim (TesseraTransaction *self, const char *browser_cookie);
-gboolean tessera_transaction_belongs_to (const TesseraTransaction *self, const char *browser_cookie);
-void tessera_transaction_set_session (TesseraTransaction *self, const char *session_id, const TesseraDigest *session);
+gboolean tessera_transaction_belongs_to (const TesseraTransaction *self,
+                                         const char *browser_cookie);
+void tessera_transaction_set_session (TesseraTransaction *self,
+                                      const char *session_id,
+                                      const TesseraDigest *session);
 
-/* All of them, in memory and bounded: when it is full the oldest goes, one in which nobody has signed
- * in before one in which somebody has. Main loop only. */
+/* All of them, in memory and bounded: when it is full the oldest goes, one in which nobody has
+ * signed in before one in which somebody has. Main loop only. */
 typedef struct _TesseraTransactionTable TesseraTransactionTable;
 
 TesseraTransactionTable *tessera_transaction_table_new (guint max);
@@ -46,7 +50,8 @@ TesseraTransaction *tessera_transaction_table_add (TesseraTransactionTable *self
                                                    TesseraAuthorizationRequest *request,
                                                    const char *browser_cookie,
                                                    gint64 now_ms);
-TesseraTransaction *tessera_transaction_table_lookup (TesseraTransactionTable *self, const char *id); /* borrowed */
+TesseraTransaction *tessera_transaction_table_lookup (TesseraTransactionTable *self,
+                                                      const char *id); /* borrowed */
 guint tessera_transaction_table_get_count (TesseraTransactionTable *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraTransaction, tessera_transaction_unref)

@@ -22,9 +22,9 @@ const char *tessera_translation_get_direction (const TesseraTranslation *self);
 const char *tessera_translation_lookup (const TesseraTranslation *self, const char *text);
 gboolean tessera_translation_has (const TesseraTranslation *self, const char *text);
 
-/* The best of @translations (TesseraTranslation*): of `ui_locales` (OpenID Connect Core §3.1.2.1), in
- * the order of preference; else of Accept-Language (RFC 9110 §12.5.4), by weight. NULL: English. Both
- * texts may be NULL. */
+/* The best of @translations (TesseraTranslation*): of `ui_locales` (OpenID Connect Core §3.1.2.1),
+ * in the order of preference; else of Accept-Language (RFC 9110 §12.5.4), by weight. NULL: English.
+ * Both texts may be NULL. */
 const TesseraTranslation *tessera_translation_choose (const GPtrArray *translations,
                                                       const char *ui_locales,
                                                       const char *accept_language);

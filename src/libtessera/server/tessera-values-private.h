@@ -10,14 +10,17 @@ typedef struct _TesseraValues TesseraValues;
 
 TesseraValues *tessera_values_new (void);
 void tessera_values_free (TesseraValues *self);
-void tessera_values_set (TesseraValues *self, const char *name, const char *text); /* NULL or "": absent */
+void tessera_values_set (TesseraValues *self,
+                         const char *name,
+                         const char *text); /* NULL or "": absent */
 void tessera_values_set_flag (TesseraValues *self, const char *name, gboolean flag);
 void tessera_values_set_number (TesseraValues *self, const char *name, guint64 number);
 /* Another item of the list @name; in a loop it sees the outer values too. Borrowed. */
 TesseraValues *tessera_values_append (TesseraValues *self, const char *name);
 
 const char *tessera_values_get (const TesseraValues *self, const char *name); /* NULL: absent */
-GPtrArray *tessera_values_get_list (const TesseraValues *self, const char *name); /* NULL: absent; borrowed */
+GPtrArray *tessera_values_get_list (const TesseraValues *self,
+                                    const char *name); /* NULL: absent; borrowed */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraValues, tessera_values_free)
 

@@ -22,8 +22,8 @@ struct _TesseraInteraction
   guint8 key[32]; /* of the tokens in forms */
 };
 
-/* One request of a person's browser, carried from step to step; whoever gets it passes it on or frees
- * it. It holds the server, so that no step comes too late. */
+/* One request of a person's browser, carried from step to step; whoever gets it passes it on or
+ * frees it. It holds the server, so that no step comes too late. */
 typedef struct _TesseraVisit TesseraVisit;
 typedef void (*TesseraVisitStep) (TesseraVisit *visit);
 
@@ -51,8 +51,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraVisit, tessera_visit_free)
 /* Then calls @next. */
 void tessera_visit_load_session (TesseraVisit *self, TesseraVisitStep next);
 /* Reads query and form, finds the transaction and sees that this browser began it. NULL when that
- * ended in an answer. A visit without a transaction is possible when @needs_transaction is FALSE. */
-TesseraVisit *tessera_visit_open (TesseraInteraction *interaction, TesseraExchange *exchange, gboolean needs_transaction);
+ * ended in an answer. A visit without a transaction is possible when @needs_transaction is FALSE.
+ */
+TesseraVisit *tessera_visit_open (TesseraInteraction *interaction,
+                                  TesseraExchange *exchange,
+                                  gboolean needs_transaction);
 
 /* The form of a POST. FALSE when that ended in an answer. */
 gboolean tessera_visit_read_form (TesseraVisit *self);
@@ -72,7 +75,10 @@ gboolean tessera_visit_check_csrf (TesseraVisit *self, const char *purpose);
 char *tessera_visit_dup_path (TesseraVisit *self, const char *path, const char *more);
 
 /* Answers; each ends the visit. @values may be NULL; both are taken. */
-void tessera_visit_respond_page (TesseraVisit *self, guint status, const char *page, TesseraValues *values);
+void tessera_visit_respond_page (TesseraVisit *self,
+                                 guint status,
+                                 const char *page,
+                                 TesseraValues *values);
 void tessera_visit_respond_redirect (TesseraVisit *self, const char *path);
 void tessera_visit_respond_forbidden (TesseraVisit *self, const char *rule, const char *again);
 void tessera_visit_respond_error (TesseraVisit *self, const GError *error);
@@ -80,7 +86,8 @@ void tessera_visit_respond_error (TesseraVisit *self, const GError *error);
 void tessera_visit_restart (TesseraVisit *self);
 /* Makes a transaction for the visit's request and goes to the page that is due. */
 void tessera_visit_begin_transaction (TesseraVisit *self);
-/* A code for the session's subject, or a refusal. Without a transaction: for this exchange alone. */
+/* A code for the session's subject, or a refusal. Without a transaction: for this exchange alone.
+ */
 void tessera_visit_approve (TesseraVisit *self);
 void tessera_visit_refuse (TesseraVisit *self, TesseraError code, const char *static_message);
 

@@ -12,13 +12,21 @@ typedef struct _TesseraClientRegistry TesseraClientRegistry;
 TesseraClientRegistry *tessera_client_registry_new (void);
 void tessera_client_registry_free (TesseraClientRegistry *self);
 /* TESSERA_SETUP_ERROR_EXISTS when the id is taken, from whichever source. */
-gboolean tessera_client_registry_add (TesseraClientRegistry *self, TesseraClient *client, gboolean declared, GError **error);
+gboolean tessera_client_registry_add (TesseraClientRegistry *self,
+                                      TesseraClient *client,
+                                      gboolean declared,
+                                      GError **error);
 gboolean tessera_client_registry_remove (TesseraClientRegistry *self, const char *client_id);
-TesseraClient *tessera_client_registry_lookup (TesseraClientRegistry *self, const char *client_id); /* owned, or NULL */
+TesseraClient *tessera_client_registry_lookup (TesseraClientRegistry *self,
+                                               const char *client_id); /* owned, or NULL */
 gboolean tessera_client_registry_is_declared (TesseraClientRegistry *self, const char *client_id);
-GPtrArray *tessera_client_registry_list (TesseraClientRegistry *self); /* TesseraClient*, owned, by id */
-/* Swaps all declared ones at once. @clients: TesseraClient*. An id that a registered client has: TESSERA_SETUP_ERROR_EXISTS. */
-gboolean tessera_client_registry_replace_declared (TesseraClientRegistry *self, GPtrArray *clients, GError **error);
+GPtrArray *
+tessera_client_registry_list (TesseraClientRegistry *self); /* TesseraClient*, owned, by id */
+/* Swaps all declared ones at once. @clients: TesseraClient*. An id that a registered client has:
+ * TESSERA_SETUP_ERROR_EXISTS. */
+gboolean tessera_client_registry_replace_declared (TesseraClientRegistry *self,
+                                                   GPtrArray *clients,
+                                                   GError **error);
 /* Of public clients' redirect URIs and allowed_origins; for CORS. */
 gboolean tessera_client_registry_allows_origin (TesseraClientRegistry *self, const char *origin);
 

@@ -5,8 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* The committing thread: the only one that touches the store. It takes whatever operations wait, runs
- * them in one transaction, makes that durable, and then tells each (group commit without a timer). */
+/* The committing thread: the only one that touches the store. It takes whatever operations wait,
+ * runs them in one transaction, makes that durable, and then tells each (group commit without a
+ * timer). */
 typedef struct _TesseraCommitter TesseraCommitter;
 
 /* In the committing thread, straight-line code against the store. FALSE with a TESSERA_ERROR is a
@@ -15,15 +16,19 @@ typedef struct _TesseraCommitter TesseraCommitter;
  * transaction of its own. So run may be called twice, and must reset what it gives out. An error of
  * TESSERA_STORE_ERROR is told as TESSERA_ERROR_TEMPORARILY_UNAVAILABLE, any other as it is. */
 typedef gboolean (*TesseraOperationRun) (gpointer data, TesseraStore *store, GError **error);
-/* On the committer's context, when the outcome is durable. @error NULL: done. After a failed commit:
- * TESSERA_ERROR_TEMPORARILY_UNAVAILABLE. */
+/* On the committer's context, when the outcome is durable. @error NULL: done. After a failed
+ * commit: TESSERA_ERROR_TEMPORARILY_UNAVAILABLE. */
 typedef void (*TesseraOperationDone) (gpointer data, const GError *error);
 /* In the committing thread, after each batch: durable, or undone. */
 typedef void (*TesseraCommitListener) (gboolean committed, gpointer data);
 
 /* In the committing thread, inside a transaction that has written and is about to be committed, and
- * once more, with @closing, in a transaction of its own before the thread ends. An error undoes it. */
-typedef gboolean (*TesseraCommitPrepare) (TesseraStore *store, gboolean closing, gpointer data, GError **error);
+ * once more, with @closing, in a transaction of its own before the thread ends. An error undoes it.
+ */
+typedef gboolean (*TesseraCommitPrepare) (TesseraStore *store,
+                                          gboolean closing,
+                                          gpointer data,
+                                          GError **error);
 
 /* @context: where TesseraOperationDone runs (NULL: the thread's default). Takes a reference to the
  * store, which the committing thread drops when it ends; the caller should drop its own first. */
@@ -31,14 +36,23 @@ TesseraCommitter *tessera_committer_new (TesseraStore *store, GMainContext *cont
 /* Finishes what waits, commits, joins the thread; every accepted operation is told first. */
 void tessera_committer_free (TesseraCommitter *self);
 
-void tessera_committer_add_listener (TesseraCommitter *self, TesseraCommitListener listener, gpointer data);
+void tessera_committer_add_listener (TesseraCommitter *self,
+                                     TesseraCommitListener listener,
+                                     gpointer data);
 
-void tessera_committer_add_prepare (TesseraCommitter *self, TesseraCommitPrepare prepare, gpointer data);
+void
+tessera_committer_add_prepare (TesseraCommitter *self, TesseraCommitPrepare prepare, gpointer data);
 
 /* @data is passed to both; @done may be NULL. Any thread may submit. */
-void tessera_committer_submit (TesseraCommitter *self, TesseraOperationRun run, TesseraOperationDone done, gpointer data);
+void tessera_committer_submit (TesseraCommitter *self,
+                               TesseraOperationRun run,
+                               TesseraOperationDone done,
+                               gpointer data);
 /* Waits in the calling thread; never from the committing thread. */
-gboolean tessera_committer_submit_and_wait (TesseraCommitter *self, TesseraOperationRun run, gpointer data, GError **error);
+gboolean tessera_committer_submit_and_wait (TesseraCommitter *self,
+                                            TesseraOperationRun run,
+                                            gpointer data,
+                                            GError **error);
 
 void tessera_committer_get_counts (TesseraCommitter *self, guint64 *out_writes, guint64 *out_syncs);
 /* TRUE after TESSERA_STORE_ERROR_FATAL: everything is refused from then on. */

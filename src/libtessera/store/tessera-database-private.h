@@ -7,13 +7,16 @@
 
 G_BEGIN_DECLS
 
-/* One SQLite file, one connection: opened, locked, examined, migrated; statements that stay prepared
- * (facts.md). Used by one thread at a time. */
+/* One SQLite file, one connection: opened, locked, examined, migrated; statements that stay
+ * prepared (facts.md). Used by one thread at a time. */
 typedef struct _TesseraDatabase TesseraDatabase;
 
 /* Blocking. @migrations[n] leads from user_version n to n + 1. Errors: TESSERA_SETUP_ERROR_LOCKED,
  * TESSERA_SETUP_ERROR_STATE, TESSERA_STORE_ERROR. */
-TesseraDatabase *tessera_database_open (const char *directory, const char *const *migrations, gboolean *out_is_new, GError **error);
+TesseraDatabase *tessera_database_open (const char *directory,
+                                        const char *const *migrations,
+                                        gboolean *out_is_new,
+                                        GError **error);
 void tessera_database_free (TesseraDatabase *self);
 
 /* A statement in use; g_autoptr hands it back. */
@@ -22,13 +25,15 @@ void tessera_query_done (TesseraQuery *query);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraQuery, tessera_query_done)
 
 /* @sql is static: its address is the key under which the statement is kept. @types has a letter for
- * each value: t text (NULL: null), i gint64, d TesseraDigest. Values are borrowed until the statement
- * is handed back. NULL with an error of TESSERA_STORE_ERROR. */
-TesseraQuery *tessera_database_query (TesseraDatabase *self, const char *sql, GError **error, const char *types, ...);
+ * each value: t text (NULL: null), i gint64, d TesseraDigest. Values are borrowed until the
+ * statement is handed back. NULL with an error of TESSERA_STORE_ERROR. */
+TesseraQuery *tessera_database_query (
+    TesseraDatabase *self, const char *sql, GError **error, const char *types, ...);
 /* FALSE without an error: no more rows. */
 gboolean tessera_database_step (TesseraDatabase *self, TesseraQuery *query, GError **error);
 /* Runs to the end. */
-gboolean tessera_database_execute (TesseraDatabase *self, const char *sql, GError **error, const char *types, ...);
+gboolean tessera_database_execute (
+    TesseraDatabase *self, const char *sql, GError **error, const char *types, ...);
 /* Several statements without values. */
 gboolean tessera_database_run_script (TesseraDatabase *self, const char *sql, GError **error);
 

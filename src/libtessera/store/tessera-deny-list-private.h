@@ -6,26 +6,33 @@
 
 G_BEGIN_DECLS
 
-/* The deny-list (design.md §5): one list, one question. Held in memory, kept by the store. check and
- * the getters are safe from any thread; deny_* run in the committing thread, inside an operation:
- * the entry is visible at once, durable with the batch, and taken back if the batch fails. */
+/* The deny-list (design.md §5): one list, one question. Held in memory, kept by the store. check
+ * and the getters are safe from any thread; deny_* run in the committing thread, inside an
+ * operation: the entry is visible at once, durable with the batch, and taken back if the batch
+ * fails. */
 typedef struct _TesseraDenyList TesseraDenyList;
 
-#define TESSERA_DENY_LIST_SKEW_MS (60 * 1000)          /* added to every expiry (threats.md D10) */
-#define TESSERA_DENY_LIST_TOKENS_PER_GRANT 64           /* more become one entry for the grant */
+#define TESSERA_DENY_LIST_SKEW_MS (60 * 1000) /* added to every expiry (threats.md D10) */
+#define TESSERA_DENY_LIST_TOKENS_PER_GRANT 64 /* more become one entry for the grant */
 
-/* @max_tokens: how many jti entries it may hold (0: 1 000 000); when it is full, the client that has
- * most of them has its own tokens, those without a grant, denied up to that instant instead, so that
- * nobody else's are touched; what belongs to grants may go beyond the limit. @mirror_path:
- * the file outside the database that remembers (id, generation), or NULL. */
-TesseraDenyList *tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror_path);
+/* @max_tokens: how many jti entries it may hold (0: 1 000 000); when it is full, the client that
+ * has most of them has its own tokens, those without a grant, denied up to that instant instead, so
+ * that nobody else's are touched; what belongs to grants may go beyond the limit. @mirror_path: the
+ * file outside the database that remembers (id, generation), or NULL. */
+TesseraDenyList *
+tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror_path);
 void tessera_deny_list_free (TesseraDenyList *self);
 
-/* Before the committer exists, in the thread that opened @store: loads the entries and the high-water
- * time, compares the mirror. A database that is missing, another, or behind its mirror was rolled
- * back: then everything issued up to now is denied, everything that began before is ended, and
+/* Before the committer exists, in the thread that opened @store: loads the entries and the
+ * high-water time, compares the mirror. A database that is missing, another, or behind its mirror
+ * was rolled back: then everything issued up to now is denied, everything that began before is
+ * ended, and
  * @out_rolled_back says so. */
-gboolean tessera_deny_list_load (TesseraDenyList *self, TesseraStore *store, gint64 longest_lifetime_ms, gboolean *out_rolled_back, GError **error);
+gboolean tessera_deny_list_load (TesseraDenyList *self,
+                                 TesseraStore *store,
+                                 gint64 longest_lifetime_ms,
+                                 gboolean *out_rolled_back,
+                                 GError **error);
 /* Listens to the committer: mirror, take-back; and prunes as time passes. */
 void tessera_deny_list_attach (TesseraDenyList *self, TesseraCommitter *committer);
 
@@ -34,32 +41,61 @@ gboolean tessera_deny_list_check (TesseraDenyList *self, const TesseraTokenIdent
 /* The same of what a token is about to be issued for; by the issuer, before it signs. @issued_ms is
  * when the authorization began; jti, kid and expires_ms do not matter. An entry that was made by
  * coalescing tokens leaves the grant alive. TRUE: it has ended. */
-gboolean tessera_deny_list_check_authorization (TesseraDenyList *self, const TesseraTokenIdentity *authorization);
+gboolean tessera_deny_list_check_authorization (TesseraDenyList *self,
+                                                const TesseraTokenIdentity *authorization);
 
 /* Inside an operation. @out_generation may be NULL. deny_token: TRUE without a new entry (and
  * *out_generation 0) when the token is denied already. */
-gboolean tessera_deny_list_deny_token (TesseraDenyList *self, TesseraStore *store, const TesseraTokenIdentity *token, guint64 *out_generation, GError **error);
-/* Ends the grant in the store too; deny_session the session and its grants. Both, and deny_key: TRUE
- * without a new entry when it is denied already. */
-gboolean tessera_deny_list_deny_grant (TesseraDenyList *self, TesseraStore *store, const char *grant_id, guint64 *out_generation, GError **error);
-gboolean tessera_deny_list_deny_session (TesseraDenyList *self, TesseraStore *store, const char *session_id, guint64 *out_generation, GError **error);
-/* The instant is taken when the entry becomes visible; the clock is advanced behind it, so that what
- * is issued afterwards is good. Ends grants, codes and sessions that began until then. */
-gboolean tessera_deny_list_deny_subject (TesseraDenyList *self, TesseraStore *store, const char *subject, guint64 *out_generation, GError **error);
-gboolean tessera_deny_list_deny_client (TesseraDenyList *self, TesseraStore *store, const char *client_id, guint64 *out_generation, GError **error);
-gboolean tessera_deny_list_deny_all (TesseraDenyList *self, TesseraStore *store, guint64 *out_generation, GError **error);
-gboolean tessera_deny_list_deny_key (TesseraDenyList *self, TesseraStore *store, const char *kid, guint64 *out_generation, GError **error);
+gboolean tessera_deny_list_deny_token (TesseraDenyList *self,
+                                       TesseraStore *store,
+                                       const TesseraTokenIdentity *token,
+                                       guint64 *out_generation,
+                                       GError **error);
+/* Ends the grant in the store too; deny_session the session and its grants. Both, and deny_key:
+ * TRUE without a new entry when it is denied already. */
+gboolean tessera_deny_list_deny_grant (TesseraDenyList *self,
+                                       TesseraStore *store,
+                                       const char *grant_id,
+                                       guint64 *out_generation,
+                                       GError **error);
+gboolean tessera_deny_list_deny_session (TesseraDenyList *self,
+                                         TesseraStore *store,
+                                         const char *session_id,
+                                         guint64 *out_generation,
+                                         GError **error);
+/* The instant is taken when the entry becomes visible; the clock is advanced behind it, so that
+ * what is issued afterwards is good. Ends grants, codes and sessions that began until then. */
+gboolean tessera_deny_list_deny_subject (TesseraDenyList *self,
+                                         TesseraStore *store,
+                                         const char *subject,
+                                         guint64 *out_generation,
+                                         GError **error);
+gboolean tessera_deny_list_deny_client (TesseraDenyList *self,
+                                        TesseraStore *store,
+                                        const char *client_id,
+                                        guint64 *out_generation,
+                                        GError **error);
+gboolean tessera_deny_list_deny_all (TesseraDenyList *self,
+                                     TesseraStore *store,
+                                     guint64 *out_generation,
+                                     GError **error);
+gboolean tessera_deny_list_deny_key (TesseraDenyList *self,
+                                     TesseraStore *store,
+                                     const char *kid,
+                                     guint64 *out_generation,
+                                     GError **error);
 
 /* The longest lifetime any token may have: entries with an instant live that long. May only grow
  * while old tokens live. */
 void tessera_deny_list_set_longest_lifetime (TesseraDenyList *self, gint64 lifetime_ms);
 
 guint64 tessera_deny_list_get_generation (TesseraDenyList *self); /* last durable */
-guint tessera_deny_list_get_count (TesseraDenyList *self); /* entries in force */
-gsize tessera_deny_list_get_memory (TesseraDenyList *self); /* bytes of the table of tokens */
+guint tessera_deny_list_get_count (TesseraDenyList *self);        /* entries in force */
+gsize tessera_deny_list_get_memory (TesseraDenyList *self);       /* bytes of the table of tokens */
 /* The durable entries with a generation above @since, in order, from the store. Blocking: waits for
  * the committing thread; @func is called in the calling one. */
-gboolean tessera_deny_list_foreach (TesseraDenyList *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
+gboolean tessera_deny_list_foreach (
+    TesseraDenyList *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraDenyList, tessera_deny_list_free)
 

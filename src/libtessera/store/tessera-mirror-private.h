@@ -15,7 +15,8 @@ void tessera_mirror_free (TesseraMirror *self); /* syncs */
 /* FALSE without an error: there is none, or it is damaged. */
 gboolean tessera_mirror_load (TesseraMirror *self, TesseraStoreState *out_state, GError **error);
 /* A new file in place of whatever was there, durable at return. */
-gboolean tessera_mirror_create (TesseraMirror *self, const TesseraStoreState *state, GError **error);
+gboolean
+tessera_mirror_create (TesseraMirror *self, const TesseraStoreState *state, GError **error);
 /* Overwrites; durable after a crash of the process at once, after a power cut within a second. */
 void tessera_mirror_save (TesseraMirror *self, const TesseraStoreState *state);
 

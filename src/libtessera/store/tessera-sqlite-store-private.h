@@ -13,6 +13,7 @@ G_DECLARE_FINAL_TYPE (TesseraSqliteStore, tessera_sqlite_store, TESSERA, SQLITE_
 /* Blocking. Makes @directory (0700) and the database (0600) when absent. Errors:
  * TESSERA_SETUP_ERROR_LOCKED, TESSERA_SETUP_ERROR_STATE (damaged, newer schema), or of
  * TESSERA_STORE_ERROR. @out_is_new: the database was made just now. */
-TesseraStore *tessera_sqlite_store_open (const char *directory, gboolean *out_is_new, GError **error);
+TesseraStore *
+tessera_sqlite_store_open (const char *directory, gboolean *out_is_new, GError **error);
 
 G_END_DECLS

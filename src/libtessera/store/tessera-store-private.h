@@ -7,13 +7,15 @@
 G_BEGIN_DECLS
 
 /* Where the server's state is kept, in operations of the domain. All of it is called by one thread,
- * the committing thread (tessera-committer-private.h), between begin() and commit(); so an operation
- * that looks first and writes then is atomic by itself. commit() returns when everything since
- * begin() is durable. Any error is of TESSERA_STORE_ERROR and means: roll back, nothing happened.
- * `lookup` gives NULL without an error when there is nothing. Records are copied in and out. */
+ * the committing thread (tessera-committer-private.h), between begin() and commit(); so an
+ * operation that looks first and writes then is atomic by itself. commit() returns when everything
+ * since begin() is durable. Any error is of TESSERA_STORE_ERROR and means: roll back, nothing
+ * happened. `lookup` gives NULL without an error when there is nothing. Records are copied in and
+ * out. */
 
 #define TESSERA_STORE_ERROR (tessera_store_error_quark ())
-typedef enum {
+typedef enum
+{
   TESSERA_STORE_ERROR_FAILED, /* this operation; the store goes on */
   TESSERA_STORE_ERROR_FULL,   /* no space */
   TESSERA_STORE_ERROR_FATAL   /* a failed sync, corruption: nothing more may be written */
@@ -25,18 +27,22 @@ GQuark tessera_store_error_quark (void);
 void tessera_store_explain_damage (GError **error);
 
 /* An entry of the deny-list as it is kept (design.md §5). */
-typedef enum {
-  TESSERA_DENIAL_TOKEN,   /* value: jti */
-  TESSERA_DENIAL_GRANT,   /* value: grant_id; instant 0: the grant ended; else its tokens issued at or before (coalesced) */
-  TESSERA_DENIAL_SESSION, /* value: sid */
-  TESSERA_DENIAL_SUBJECT, /* value: subject, with an instant */
-  TESSERA_DENIAL_CLIENT,  /* value: client_id, with an instant */
-  TESSERA_DENIAL_ALL,     /* value: "", with an instant */
-  TESSERA_DENIAL_KEY,     /* value: kid; for ever */
-  TESSERA_DENIAL_CLIENT_TOKENS /* value: client_id, with an instant: its tokens without a grant (coalesced) */
+typedef enum
+{
+  TESSERA_DENIAL_TOKEN, /* value: jti */
+  TESSERA_DENIAL_GRANT, /* value: grant_id; instant 0: the grant ended; else its tokens issued at or
+                           before (coalesced) */
+  TESSERA_DENIAL_SESSION,      /* value: sid */
+  TESSERA_DENIAL_SUBJECT,      /* value: subject, with an instant */
+  TESSERA_DENIAL_CLIENT,       /* value: client_id, with an instant */
+  TESSERA_DENIAL_ALL,          /* value: "", with an instant */
+  TESSERA_DENIAL_KEY,          /* value: kid; for ever */
+  TESSERA_DENIAL_CLIENT_TOKENS /* value: client_id, with an instant: its tokens without a grant
+                                  (coalesced) */
 } TesseraDenialKind;
 
-typedef struct {
+typedef struct
+{
   guint64 generation; /* in commit order, from 1 */
   TesseraDenialKind kind;
   const char *value;
@@ -51,26 +57,29 @@ typedef void (*TesseraDenialFunc) (const TesseraDenial *denial, gpointer data);
 typedef void (*TesseraClientFunc) (TesseraClient *client, gpointer data);
 
 /* What is mirrored outside, to notice a database that was deleted or rolled back. */
-typedef struct {
-  char id[64];          /* random, made with the database */
-  guint64 generation;   /* highest so far */
-  gint64 high_water_ms; /* highest time seen */
+typedef struct
+{
+  char id[64];                /* random, made with the database */
+  guint64 generation;         /* highest so far */
+  gint64 high_water_ms;       /* highest time seen */
   gint64 longest_lifetime_ms; /* any access token ever had; not mirrored */
 } TesseraStoreState;
 
 #define TESSERA_TYPE_STORE (tessera_store_get_type ())
 G_DECLARE_INTERFACE (TesseraStore, tessera_store, TESSERA, STORE, GObject)
 
-struct _TesseraStoreInterface {
+struct _TesseraStoreInterface
+{
   GTypeInterface parent_iface;
 
   gboolean (*begin) (TesseraStore *self, GError **error);
   gboolean (*commit) (TesseraStore *self, GError **error);
   void (*rollback) (TesseraStore *self);
-  /* Forgets what @now_ms makes useless: expired codes, grants, sessions, and denials (never an entry
-   * whose expires_ms is not past). */
+  /* Forgets what @now_ms makes useless: expired codes, grants, sessions, and denials (never an
+   * entry whose expires_ms is not past). */
   gboolean (*prune) (TesseraStore *self, gint64 now_ms, GError **error);
-  /* Writes so far (rows changed) and commits that had to be made durable; for tests and statistics. */
+  /* Writes so far (rows changed) and commits that had to be made durable; for tests and statistics.
+   */
   void (*get_counts) (TesseraStore *self, guint64 *out_writes, guint64 *out_syncs);
 
   gboolean (*get_state) (TesseraStore *self, TesseraStoreState *out_state, GError **error);
@@ -79,51 +88,94 @@ struct _TesseraStoreInterface {
   gboolean (*put_longest_lifetime) (TesseraStore *self, gint64 lifetime_ms, GError **error);
 
   gboolean (*put_code) (TesseraStore *self, const TesseraAuthorizationCode *code, GError **error);
-  TesseraAuthorizationCode *(*lookup_code) (TesseraStore *self, const TesseraDigest *digest, GError **error);
+  TesseraAuthorizationCode *(*lookup_code) (TesseraStore *self,
+                                            const TesseraDigest *digest,
+                                            GError **error);
   /* Marks it redeemed by @grant_id at @now_ms. */
-  gboolean (*redeem_code) (TesseraStore *self, const TesseraDigest *digest, const char *grant_id, gint64 now_ms, GError **error);
+  gboolean (*redeem_code) (TesseraStore *self,
+                           const TesseraDigest *digest,
+                           const char *grant_id,
+                           gint64 now_ms,
+                           GError **error);
   /* Was a code with this code_challenge of this client redeemed already (threats.md A42)? */
-  gboolean (*is_challenge_redeemed) (TesseraStore *self, const char *client_id, const char *code_challenge, gboolean *out_redeemed, GError **error);
+  gboolean (*is_challenge_redeemed) (TesseraStore *self,
+                                     const char *client_id,
+                                     const char *code_challenge,
+                                     gboolean *out_redeemed,
+                                     GError **error);
 
   gboolean (*put_grant) (TesseraStore *self, const TesseraGrant *grant, GError **error);
   TesseraGrant *(*lookup_grant) (TesseraStore *self, const char *grant_id, GError **error);
-  gboolean (*touch_grant) (TesseraStore *self, const char *grant_id, gint64 last_used_ms, GError **error);
+  gboolean (*touch_grant) (TesseraStore *self,
+                           const char *grant_id,
+                           gint64 last_used_ms,
+                           GError **error);
   /* Ends it with its refresh tokens and codes. Ending what is not there is no error. */
   gboolean (*end_grant) (TesseraStore *self, const char *grant_id, GError **error);
   /* Ends every grant and unredeemed code of the login @session_id, and the session. */
   gboolean (*end_session) (TesseraStore *self, const char *session_id, GError **error);
   /* Ends every grant, unredeemed code, session and consent of @subject and of @client_id (NULL: of
    * any) that began at or before @began_ms. Sessions only when @client_id is NULL. */
-  gboolean (*end_all) (TesseraStore *self, const char *subject, const char *client_id, gint64 began_ms, GError **error);
+  gboolean (*end_all) (TesseraStore *self,
+                       const char *subject,
+                       const char *client_id,
+                       gint64 began_ms,
+                       GError **error);
 
-  gboolean (*put_refresh_token) (TesseraStore *self, const TesseraRefreshToken *token, GError **error);
-  TesseraRefreshToken *(*lookup_refresh_token) (TesseraStore *self, const TesseraDigest *digest, GError **error);
-  /* @successor is put; @digest is superseded at its issued_ms; and the token whose successor @digest
-   * is (if any) learns that its successor was used. */
-  gboolean (*supersede_refresh_token) (TesseraStore *self, const TesseraDigest *digest, const TesseraRefreshToken *successor, GError **error);
+  gboolean (*put_refresh_token) (TesseraStore *self,
+                                 const TesseraRefreshToken *token,
+                                 GError **error);
+  TesseraRefreshToken *(*lookup_refresh_token) (TesseraStore *self,
+                                                const TesseraDigest *digest,
+                                                GError **error);
+  /* @successor is put; @digest is superseded at its issued_ms; and the token whose successor
+   * @digest is (if any) learns that its successor was used. */
+  gboolean (*supersede_refresh_token) (TesseraStore *self,
+                                       const TesseraDigest *digest,
+                                       const TesseraRefreshToken *successor,
+                                       GError **error);
 
   gboolean (*put_session) (TesseraStore *self, const TesseraSession *session, GError **error);
-  TesseraSession *(*lookup_session) (TesseraStore *self, const TesseraDigest *digest, GError **error);
-  gboolean (*touch_session) (TesseraStore *self, const TesseraDigest *digest, gint64 last_seen_ms, GError **error);
+  TesseraSession *(*lookup_session) (TesseraStore *self,
+                                     const TesseraDigest *digest,
+                                     GError **error);
+  gboolean (*touch_session) (TesseraStore *self,
+                             const TesseraDigest *digest,
+                             gint64 last_seen_ms,
+                             GError **error);
   gboolean (*remove_session) (TesseraStore *self, const TesseraDigest *digest, GError **error);
 
   /* One per subject, client and redirect_uri; putting replaces. */
   gboolean (*put_consent) (TesseraStore *self, const TesseraConsent *consent, GError **error);
-  TesseraConsent *(*lookup_consent) (TesseraStore *self, const char *subject, const char *client_id, const char *redirect_uri, GError **error);
+  TesseraConsent *(*lookup_consent) (TesseraStore *self,
+                                     const char *subject,
+                                     const char *client_id,
+                                     const char *redirect_uri,
+                                     GError **error);
 
   /* Clients registered at run time (declared ones are the application's or the file's). */
   gboolean (*put_client) (TesseraStore *self, TesseraClient *client, GError **error);
   gboolean (*remove_client) (TesseraStore *self, const char *client_id, GError **error);
-  gboolean (*foreach_client) (TesseraStore *self, TesseraClientFunc func, gpointer data, GError **error);
+  gboolean (*foreach_client) (TesseraStore *self,
+                              TesseraClientFunc func,
+                              gpointer data,
+                              GError **error);
 
   /* What was declared when the server ran last, to notice what is gone or changed since:
    * "client:ID" or "user:NAME" → fingerprint. The table is owned by the caller. */
   GHashTable *(*dup_declared) (TesseraStore *self, GError **error); /* char* -> char* */
-  gboolean (*put_declared) (TesseraStore *self, const char *name, const char *fingerprint, GError **error); /* NULL removes */
+  gboolean (*put_declared) (TesseraStore *self,
+                            const char *name,
+                            const char *fingerprint,
+                            GError **error); /* NULL removes */
 
   /* @denial->generation is ignored; the new one, one more than the last, is returned. */
-  gboolean (*append_denial) (TesseraStore *self, const TesseraDenial *denial, guint64 *out_generation, GError **error);
-  gboolean (*foreach_denial) (TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
+  gboolean (*append_denial) (TesseraStore *self,
+                             const TesseraDenial *denial,
+                             guint64 *out_generation,
+                             GError **error);
+  gboolean (*foreach_denial) (
+      TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
 };
 
 /* One function a slot, tessera_store_SLOT (…), with the same arguments. */
@@ -134,32 +186,78 @@ gboolean tessera_store_prune (TesseraStore *self, gint64 now_ms, GError **error)
 void tessera_store_get_counts (TesseraStore *self, guint64 *out_writes, guint64 *out_syncs);
 gboolean tessera_store_get_state (TesseraStore *self, TesseraStoreState *out_state, GError **error);
 gboolean tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError **error);
-gboolean tessera_store_put_longest_lifetime (TesseraStore *self, gint64 lifetime_ms, GError **error);
-gboolean tessera_store_put_code (TesseraStore *self, const TesseraAuthorizationCode *code, GError **error);
-TesseraAuthorizationCode *tessera_store_lookup_code (TesseraStore *self, const TesseraDigest *digest, GError **error);
-gboolean tessera_store_redeem_code (TesseraStore *self, const TesseraDigest *digest, const char *grant_id, gint64 now_ms, GError **error);
-gboolean tessera_store_is_challenge_redeemed (TesseraStore *self, const char *client_id, const char *code_challenge, gboolean *out_redeemed, GError **error);
+gboolean
+tessera_store_put_longest_lifetime (TesseraStore *self, gint64 lifetime_ms, GError **error);
+gboolean
+tessera_store_put_code (TesseraStore *self, const TesseraAuthorizationCode *code, GError **error);
+TesseraAuthorizationCode *
+tessera_store_lookup_code (TesseraStore *self, const TesseraDigest *digest, GError **error);
+gboolean tessera_store_redeem_code (TesseraStore *self,
+                                    const TesseraDigest *digest,
+                                    const char *grant_id,
+                                    gint64 now_ms,
+                                    GError **error);
+gboolean tessera_store_is_challenge_redeemed (TesseraStore *self,
+                                              const char *client_id,
+                                              const char *code_challenge,
+                                              gboolean *out_redeemed,
+                                              GError **error);
 gboolean tessera_store_put_grant (TesseraStore *self, const TesseraGrant *grant, GError **error);
 TesseraGrant *tessera_store_lookup_grant (TesseraStore *self, const char *grant_id, GError **error);
-gboolean tessera_store_touch_grant (TesseraStore *self, const char *grant_id, gint64 last_used_ms, GError **error);
+gboolean tessera_store_touch_grant (TesseraStore *self,
+                                    const char *grant_id,
+                                    gint64 last_used_ms,
+                                    GError **error);
 gboolean tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **error);
 gboolean tessera_store_end_session (TesseraStore *self, const char *session_id, GError **error);
-gboolean tessera_store_end_all (TesseraStore *self, const char *subject, const char *client_id, gint64 began_ms, GError **error);
-gboolean tessera_store_put_refresh_token (TesseraStore *self, const TesseraRefreshToken *token, GError **error);
-TesseraRefreshToken *tessera_store_lookup_refresh_token (TesseraStore *self, const TesseraDigest *digest, GError **error);
-gboolean tessera_store_supersede_refresh_token (TesseraStore *self, const TesseraDigest *digest, const TesseraRefreshToken *successor, GError **error);
-gboolean tessera_store_put_session (TesseraStore *self, const TesseraSession *session, GError **error);
-TesseraSession *tessera_store_lookup_session (TesseraStore *self, const TesseraDigest *digest, GError **error);
-gboolean tessera_store_touch_session (TesseraStore *self, const TesseraDigest *digest, gint64 last_seen_ms, GError **error);
-gboolean tessera_store_remove_session (TesseraStore *self, const TesseraDigest *digest, GError **error);
-gboolean tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error);
-TesseraConsent *tessera_store_lookup_consent (TesseraStore *self, const char *subject, const char *client_id, const char *redirect_uri, GError **error);
+gboolean tessera_store_end_all (TesseraStore *self,
+                                const char *subject,
+                                const char *client_id,
+                                gint64 began_ms,
+                                GError **error);
+gboolean tessera_store_put_refresh_token (TesseraStore *self,
+                                          const TesseraRefreshToken *token,
+                                          GError **error);
+TesseraRefreshToken *tessera_store_lookup_refresh_token (TesseraStore *self,
+                                                         const TesseraDigest *digest,
+                                                         GError **error);
+gboolean tessera_store_supersede_refresh_token (TesseraStore *self,
+                                                const TesseraDigest *digest,
+                                                const TesseraRefreshToken *successor,
+                                                GError **error);
+gboolean
+tessera_store_put_session (TesseraStore *self, const TesseraSession *session, GError **error);
+TesseraSession *
+tessera_store_lookup_session (TesseraStore *self, const TesseraDigest *digest, GError **error);
+gboolean tessera_store_touch_session (TesseraStore *self,
+                                      const TesseraDigest *digest,
+                                      gint64 last_seen_ms,
+                                      GError **error);
+gboolean
+tessera_store_remove_session (TesseraStore *self, const TesseraDigest *digest, GError **error);
+gboolean
+tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error);
+TesseraConsent *tessera_store_lookup_consent (TesseraStore *self,
+                                              const char *subject,
+                                              const char *client_id,
+                                              const char *redirect_uri,
+                                              GError **error);
 gboolean tessera_store_put_client (TesseraStore *self, TesseraClient *client, GError **error);
 gboolean tessera_store_remove_client (TesseraStore *self, const char *client_id, GError **error);
-gboolean tessera_store_foreach_client (TesseraStore *self, TesseraClientFunc func, gpointer data, GError **error);
+gboolean tessera_store_foreach_client (TesseraStore *self,
+                                       TesseraClientFunc func,
+                                       gpointer data,
+                                       GError **error);
 GHashTable *tessera_store_dup_declared (TesseraStore *self, GError **error);
-gboolean tessera_store_put_declared (TesseraStore *self, const char *name, const char *fingerprint, GError **error);
-gboolean tessera_store_append_denial (TesseraStore *self, const TesseraDenial *denial, guint64 *out_generation, GError **error);
-gboolean tessera_store_foreach_denial (TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
+gboolean tessera_store_put_declared (TesseraStore *self,
+                                     const char *name,
+                                     const char *fingerprint,
+                                     GError **error);
+gboolean tessera_store_append_denial (TesseraStore *self,
+                                      const TesseraDenial *denial,
+                                      guint64 *out_generation,
+                                      GError **error);
+gboolean tessera_store_foreach_denial (
+    TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
 
 G_END_DECLS

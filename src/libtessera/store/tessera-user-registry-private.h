@@ -11,11 +11,16 @@ typedef struct _TesseraUserRegistry TesseraUserRegistry;
 TesseraUserRegistry *tessera_user_registry_new (void);
 void tessera_user_registry_free (TesseraUserRegistry *self);
 /* Parses the whole text or nothing; the error names the line. TESSERA_SETUP_ERROR_USER. */
-gboolean tessera_user_registry_replace (TesseraUserRegistry *self, const char *text, GError **error);
-gboolean tessera_user_registry_add (TesseraUserRegistry *self, const char *name, const char *hash, GError **error);
+gboolean
+tessera_user_registry_replace (TesseraUserRegistry *self, const char *text, GError **error);
+gboolean tessera_user_registry_add (TesseraUserRegistry *self,
+                                    const char *name,
+                                    const char *hash,
+                                    GError **error);
 const char *tessera_user_registry_get_hash (TesseraUserRegistry *self, const char *name);
 guint tessera_user_registry_get_count (TesseraUserRegistry *self);
-GHashTable *tessera_user_registry_dup_fingerprints (TesseraUserRegistry *self); /* name -> digest of the hash */
+GHashTable *
+tessera_user_registry_dup_fingerprints (TesseraUserRegistry *self); /* name -> digest of the hash */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraUserRegistry, tessera_user_registry_free)
 

@@ -322,9 +322,10 @@ tessera_authentication_get_password (TesseraAuthentication *self)
  * tessera_authentication_get_client:
  * @self: an authentication
  *
- * The client on whose behalf somebody logs in.
+ * The client on whose behalf somebody logs in. There is none when somebody opens the login page by
+ * itself, without an application that waits.
  *
- * Returns: (transfer none) (nullable): the client
+ * Returns: (transfer none) (nullable): the client, or %NULL
  */
 TesseraClient *
 tessera_authentication_get_client (TesseraAuthentication *self)

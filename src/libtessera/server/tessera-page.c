@@ -61,7 +61,8 @@ tessera_page_steal_html (TesseraPage *self)
  *
  * Which page it is.
  *
- * Returns: `login`, `consent`, `error`, `signed-out`, `return` or `logout`
+ * Returns: the name of its template: `login`, `consent`, `return`, `logout`, `signed-out`,
+ *   `signed-in`, `error`, `expired`, `finished`, `forbidden`, `cookies` or `throttled`
  */
 const char *
 tessera_page_get_name (TesseraPage *self)

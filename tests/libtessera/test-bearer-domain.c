@@ -963,6 +963,35 @@ test_endpoints_of_the_server_stay_open (Fixture *f, gconstpointer data)
   tessera_server_close (tessera);
 }
 
+static void
+on_failed (TesseraServer *tessera, GError *error, gpointer data)
+{
+  *(gboolean *) data = TRUE;
+}
+
+static void
+test_a_failed_server_is_not_waited_for (Fixture *f, gconstpointer data)
+{
+  g_autoptr (TesseraServer) tessera = tessera_server_new (ISSUER, "/dev/null/state");
+  g_autoptr (TesseraBearerDomain) guard
+      = tessera_bearer_domain_new (TESSERA_TOKEN_CHECKER (tessera));
+  g_autofree char *answer = NULL, *again = NULL, *retry = NULL;
+  gboolean failed = FALSE;
+
+  g_signal_connect (tessera, "failed", G_CALLBACK (on_failed), &failed);
+  soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (f->guard));
+  soup_server_add_auth_domain (f->server, SOUP_AUTH_DOMAIN (guard));
+  answer = get (f, "/", "Authorization: Bearer good\r\n");
+  g_assert_true (failed);
+  again = get (f, "/", "Authorization: Bearer good\r\n");
+  retry = dup_header (again, "Retry-After");
+  assert_status (answer, 503);
+  assert_status (again, 503);
+  g_assert_nonnull (retry);
+  g_assert_cmpuint (f->handled, ==, 0);
+  soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (guard));
+}
+
 /* Credentials */
 
 static void
@@ -1007,6 +1036,7 @@ add_http_tests (void)
   add ("path-tricks-do-not-help", test_path_tricks_do_not_help);
   add ("no-method-is-exempt", test_no_method_is_exempt);
   add ("endpoints-of-the-server-stay-open", test_endpoints_of_the_server_stay_open);
+  add ("a-failed-server-is-not-waited-for", test_a_failed_server_is_not_waited_for);
   add ("keeps-the-connection-unless-told", test_keeps_the_connection_unless_told);
   add ("waits-for-its-checker", test_waits_for_its_checker);
   add ("refuses-revoked-tokens-at-once", test_refuses_revoked_tokens_at_once);

@@ -124,6 +124,15 @@ def _(language):
         equal(app.call(app.log_in()['access_token']).text, 'Hello, user\n')
 
 
+@sentence('03', 'connection kept if not set')
+def _(variant):
+    with Example('drop-in') as example:
+        request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+        last = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+        answer, closed = exchange(example, request + last)
+        equal(answer.count('HTTP/1.1 401 '), 2)
+
+
 @sentence('04', *LANGUAGES)
 def _(language):
     with Example(language) as example:
@@ -142,6 +151,10 @@ def _(language):
         equal(WebSocket(example, tokens['access_token']).status, 401)
         for socket in sockets:
             equal(socket.wait_for_close(), 1008)
+        ended = app.log_in()
+        socket = WebSocket(example, ended['access_token'])
+        equal(app.revoke(ended['refresh_token']).status, 200)
+        equal(socket.wait_for_close(), 1008, 'the access token goes with its refresh token')
         other.send_text('still here')
         equal(other.receive(), (1, b'still here'))
         other.close()

@@ -11,6 +11,7 @@
 
 /* How long a request waits for a checker that is still loading. */
 #define READY_DEADLINE_SECONDS 15
+#define WAITING_MAX 1024
 
 /**
  * TesseraBearerDomain:
@@ -291,13 +292,18 @@ on_waiting_finished (SoupServerMessage *message, Waiting *waiting)
   waiting_free (waiting);
 }
 
+static GError *
+new_not_ready_error (void)
+{
+  return g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                              "Access tokens cannot be checked yet");
+}
+
 static gboolean
 on_deadline (gpointer data)
 {
   Waiting *waiting = data;
-  g_autoptr (GError) error
-      = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
-                             "Access tokens cannot be checked yet");
+  g_autoptr (GError) error = new_not_ready_error ();
 
   g_ptr_array_remove (waiting->domain->waiting, waiting);
   refuse (waiting->domain, waiting->message, error);
@@ -374,6 +380,8 @@ tessera_bearer_domain_accepts (SoupAuthDomain *domain,
     return NULL;
   if (!tessera_token_checker_is_ready (self->checker))
     {
+      if (self->waiting->len >= WAITING_MAX)
+        return answer (self, message, new_not_ready_error ());
       wait_until_ready (self, message, token);
       return g_strdup ("");
     }

@@ -234,12 +234,10 @@ static void
 announce (TesseraServer *self)
 {
   if (self->state == TESSERA_SERVER_READY)
-    {
-      tessera_server_emit (self, TESSERA_SIGNAL_READY);
-      tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));
-    }
+    tessera_server_emit (self, TESSERA_SIGNAL_READY);
   else
     tessera_server_emit (self, TESSERA_SIGNAL_FAILED, self->failure);
+  tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));
 }
 
 /* On the context, or in wait_ready. */

@@ -621,10 +621,12 @@ recheck_token (TesseraTokenChecker *checker, TesseraAccessToken *token, gboolean
   return !*out_expired;
 }
 
+/* Whether it is worth asking: after a failure too, for then the answer is an error at once. */
 static gboolean
 is_checker_ready (TesseraTokenChecker *checker)
 {
-  return TESSERA_SERVER (checker)->engine.ready;
+  TesseraServerState state = TESSERA_SERVER (checker)->state;
+  return state != TESSERA_SERVER_IDLE && state != TESSERA_SERVER_SETUP;
 }
 
 static void

@@ -311,7 +311,7 @@ register_when_ready (GObject *source, GAsyncResult *result, gpointer data)
  * @client: what to register
  * @cancellable: (nullable): a cancellable
  * @callback: (scope async): called when it is registered or not
- * @user_data: (closure): for @callback
+ * @user_data: for @callback
  *
  * Registers a client as [method@Server.register_client] does, without blocking.
  */
@@ -486,7 +486,7 @@ remove_when_ready (GObject *source, GAsyncResult *result, gpointer data)
  * @client_id: a client, declared or registered
  * @cancellable: (nullable): a cancellable
  * @callback: (scope async): called when it is gone or not
- * @user_data: (closure): for @callback
+ * @user_data: for @callback
  *
  * Removes a client as [method@Server.remove_client] does, without blocking.
  */

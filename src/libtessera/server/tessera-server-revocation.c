@@ -141,7 +141,7 @@ tessera_server_revoke_token (TesseraServer *self,
  * @token_type_hint: (nullable): `access_token`, `refresh_token` or %NULL; only a hint
  * @cancellable: (nullable): ignored: a revocation is not called back
  * @callback: (scope async): called when the outcome is durable
- * @user_data: (closure): for @callback
+ * @user_data: for @callback
  *
  * Revokes a token as [method@Server.revoke_token] does, without blocking.
  */
@@ -188,6 +188,15 @@ tessera_server_revoke_token_finish (TesseraServer *self,
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+static gboolean
+revoke_finish (TesseraServer *self, GAsyncResult *result, gpointer source_tag, GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, source_tag), FALSE);
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
 /**
  * tessera_server_revoke_grant:
  * @self: a server
@@ -212,10 +221,9 @@ tessera_server_revoke_grant (TesseraServer *self, const char *grant_id, GError *
  * @grant_id: a grant, as the claim `grant_id` names it
  * @cancellable: (nullable): ignored: a revocation is not called back
  * @callback: (scope async): called when the outcome is durable
- * @user_data: (closure): for @callback
+ * @user_data: for @callback
  *
  * Ends a grant as [method@Server.revoke_grant] does, without blocking.
- * [method@Server.revoke_finish] tells the outcome.
  */
 void
 tessera_server_revoke_grant_async (TesseraServer *self,
@@ -228,6 +236,22 @@ tessera_server_revoke_grant_async (TesseraServer *self,
   g_return_if_fail (grant_id != NULL);
   revoke_async (self, order_new (TESSERA_REVOCATION_KIND_GRANT, grant_id),
                 tessera_server_revoke_grant_async, cancellable, callback, user_data);
+}
+
+/**
+ * tessera_server_revoke_grant_finish:
+ * @self: a server
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Finishes [method@Server.revoke_grant_async].
+ *
+ * Returns: %TRUE when the revocation is durable
+ */
+gboolean
+tessera_server_revoke_grant_finish (TesseraServer *self, GAsyncResult *result, GError **error)
+{
+  return revoke_finish (self, result, tessera_server_revoke_grant_async, error);
 }
 
 /**
@@ -255,10 +279,9 @@ tessera_server_revoke_subject (TesseraServer *self, const char *subject, GError 
  * @subject: a resource owner, as the claim `sub` names them
  * @cancellable: (nullable): ignored: a revocation is not called back
  * @callback: (scope async): called when the outcome is durable
- * @user_data: (closure): for @callback
+ * @user_data: for @callback
  *
  * Revokes as [method@Server.revoke_subject] does, without blocking.
- * [method@Server.revoke_finish] tells the outcome.
  */
 void
 tessera_server_revoke_subject_async (TesseraServer *self,
@@ -271,6 +294,22 @@ tessera_server_revoke_subject_async (TesseraServer *self,
   g_return_if_fail (subject != NULL);
   revoke_async (self, order_new (TESSERA_REVOCATION_KIND_SUBJECT, subject),
                 tessera_server_revoke_subject_async, cancellable, callback, user_data);
+}
+
+/**
+ * tessera_server_revoke_subject_finish:
+ * @self: a server
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Finishes [method@Server.revoke_subject_async].
+ *
+ * Returns: %TRUE when the revocation is durable
+ */
+gboolean
+tessera_server_revoke_subject_finish (TesseraServer *self, GAsyncResult *result, GError **error)
+{
+  return revoke_finish (self, result, tessera_server_revoke_subject_async, error);
 }
 
 /**
@@ -298,10 +337,9 @@ tessera_server_revoke_client (TesseraServer *self, const char *client_id, GError
  * @client_id: a client
  * @cancellable: (nullable): ignored: a revocation is not called back
  * @callback: (scope async): called when the outcome is durable
- * @user_data: (closure): for @callback
+ * @user_data: for @callback
  *
  * Revokes as [method@Server.revoke_client] does, without blocking.
- * [method@Server.revoke_finish] tells the outcome.
  */
 void
 tessera_server_revoke_client_async (TesseraServer *self,
@@ -317,22 +355,19 @@ tessera_server_revoke_client_async (TesseraServer *self,
 }
 
 /**
- * tessera_server_revoke_finish:
+ * tessera_server_revoke_client_finish:
  * @self: a server
  * @result: the result given to the callback
  * @error: return location for an error
  *
- * Finishes [method@Server.revoke_grant_async], [method@Server.revoke_subject_async] and
- * [method@Server.revoke_client_async].
+ * Finishes [method@Server.revoke_client_async].
  *
  * Returns: %TRUE when the revocation is durable
  */
 gboolean
-tessera_server_revoke_finish (TesseraServer *self, GAsyncResult *result, GError **error)
+tessera_server_revoke_client_finish (TesseraServer *self, GAsyncResult *result, GError **error)
 {
-  g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  return g_task_propagate_boolean (G_TASK (result), error);
+  return revoke_finish (self, result, tessera_server_revoke_client_async, error);
 }
 
 /* Keys. */

@@ -393,7 +393,7 @@ tessera_server_is_ready (TesseraServer *self)
  * @self: a server
  * @cancellable: (nullable): a cancellable; the setup goes on all the same
  * @callback: (scope async): called when the server is ready or cannot be
- * @user_data: (closure): for @callback
+ * @user_data: for @callback
  *
  * Waits until keys and store are ready.
  */

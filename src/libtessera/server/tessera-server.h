@@ -158,6 +158,9 @@ void tessera_server_revoke_grant_async (TesseraServer *self,
                                         GAsyncReadyCallback callback,
                                         gpointer user_data);
 TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_revoke_grant_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
 gboolean tessera_server_revoke_subject (TesseraServer *self, const char *subject, GError **error);
 TESSERA_AVAILABLE_IN_1_0
 void tessera_server_revoke_subject_async (TesseraServer *self,
@@ -166,6 +169,9 @@ void tessera_server_revoke_subject_async (TesseraServer *self,
                                           GAsyncReadyCallback callback,
                                           gpointer user_data);
 TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_revoke_subject_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
 gboolean tessera_server_revoke_client (TesseraServer *self, const char *client_id, GError **error);
 TESSERA_AVAILABLE_IN_1_0
 void tessera_server_revoke_client_async (TesseraServer *self,
@@ -173,9 +179,9 @@ void tessera_server_revoke_client_async (TesseraServer *self,
                                          GCancellable *cancellable,
                                          GAsyncReadyCallback callback,
                                          gpointer user_data);
-/* For revoke_grant, revoke_subject and revoke_client. */
 TESSERA_AVAILABLE_IN_1_0
-gboolean tessera_server_revoke_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+gboolean
+tessera_server_revoke_client_finish (TesseraServer *self, GAsyncResult *result, GError **error);
 
 /* Keys. Blocking forms generate off the main loop and wait. */
 TESSERA_AVAILABLE_IN_1_0

@@ -172,6 +172,7 @@ def _(s):
 def _(s):
     browser = s.browser('bob').copy()
     check(browser.open(s.authorization_url(prompt='login')).page.form_with('password'), 'prompt=login showed no login form')
+    check(browser.open(s.authorization_url(max_age='0')).page.form_with('password'), 'max_age=0 showed no login form')
     s.advance(100)
     check(browser.open(s.authorization_url(max_age='50')).page.form_with('password'), 'max_age=50 showed no login form')
     last = browser.open(s.authorization_url(max_age='5000'))

@@ -31,6 +31,8 @@ def _(s):
 def _(s):
     expect_error(s.form('/token?' + CC, '', s.c1), 'invalid_request')
     expect_error(s.form('/token?grant_type=client_credentials', 'scope=a', s.c1), 'invalid_request')
+    expect_error(s.form('/token?scope=a', CC, s.c1), 'invalid_request')
+    expect_error(s.form('/token?x=y', CC, s.c1), 'invalid_request')
     answer = s.form('/token?client_id=%s&client_secret=%s' % (s.post1.id, s.post1.secret), CC)
     one_of(answer.status, (400, 401))
     lacks(answer.body, b'access_token')

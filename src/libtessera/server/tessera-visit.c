@@ -91,7 +91,10 @@ tessera_visit_needs_login (TesseraVisit *self)
     return FALSE;
   if (self->request->prompt & TESSERA_PROMPT_LOGIN)
     return TRUE;
-  return self->request->max_age >= 0
+  /* max_age=0 is prompt=login in other words, in the same second too. */
+  if (self->request->max_age == 0)
+    return TRUE;
+  return self->request->max_age > 0
          && now - self->session->login.auth_time > self->request->max_age;
 }
 

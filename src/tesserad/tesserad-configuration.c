@@ -545,8 +545,9 @@ set_from_text (GObject *object, const char *property, const char *text)
 static void
 apply_trusted_proxies (TesseradConfiguration *self, TesseraServer *server)
 {
-  g_autoptr (GPtrArray) proxies = g_ptr_array_copy (self->trusted_proxies, NULL, NULL);
+  g_autoptr (GPtrArray) proxies = g_ptr_array_new (); /* borrows the texts */
 
+  g_ptr_array_extend (proxies, self->trusted_proxies, NULL, NULL);
   g_ptr_array_add (proxies, NULL);
   g_object_set (server, "trusted-proxies", proxies->pdata, NULL);
 }

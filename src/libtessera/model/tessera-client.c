@@ -501,7 +501,7 @@ install_tokens (void)
   /**
    * TesseraClient:resources:
    *
-   * The resources the client may ask for (RFC 8707 §2). Empty: every resource of the server.
+   * The resources the client may ask for (RFC 8707 §2). Empty: none.
    */
   properties[PROP_RESOURCES]
       = g_param_spec_boxed ("resources", NULL, NULL, G_TYPE_STRV, CONSTRUCT_ONLY);

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the tests of one build directory or several, each test once, in the first directory that has it, and
-counts single cases: lines of TAP, the cases that unittest reports, else one for the program.
+"""Runs the tests of one build directory or several and counts single cases: lines of TAP, the cases that
+unittest reports, else one for the program. A test runs in the first directory that has it; what it skipped
+there, such as a binding in the build with sanitizers, it gets to try in the next one.
 
 usage: test.py [--only SUITE | --without SUITE] DIRECTORY… [-- NAME…]
 
@@ -27,16 +28,38 @@ ENVIRONMENT = {
 }
 
 
-class Totals:
-    def __init__(self):
-        self.passed, self.failed, self.skipped = [], [], []
+class Cases:
+    """Verdict of each case, by its name."""
 
-    def add(self, name, verdict):
-        {'ok': self.passed, 'not ok': self.failed, 'skip': self.skipped}[verdict].append(name)
+    def __init__(self):
+        self.verdicts = {}  # (test, case) -> 'ok', 'not ok' or 'skip'
+
+    def add(self, test, cases):
+        """The cases of one run; what was skipped before gives way, what failed stays failed."""
+        seen = set()
+        for name, verdict in cases:
+            while name in seen:
+                name += ' (again)'
+            seen.add(name)
+            if self.verdicts.get((test, name)) in (None, 'skip'):
+                self.verdicts[test, name] = verdict
+
+    def of_verdict(self, verdict):
+        return [title_of(*key) for key, own in self.verdicts.items() if own == verdict]
+
+    def has_skipped(self, test):
+        return any(own == 'skip' for (name, _), own in self.verdicts.items() if name == test)
+
+    def has(self, test):
+        return any(name == test for name, _ in self.verdicts)
 
     def line(self):
-        text = f'{len(self.passed)} passed, {len(self.failed)} failed'
-        return text + (f', {len(self.skipped)} skipped' if self.skipped else '')
+        passed, failed, skipped = (len(self.of_verdict(verdict)) for verdict in ('ok', 'not ok', 'skip'))
+        return f'{passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else '')
+
+
+def title_of(test, case):
+    return case if '/' in case else ': '.join(filter(None, (test, case)))
 
 
 def tests_in(directory):
@@ -78,20 +101,19 @@ def cases_of_unittest(record):
     skipped = sum(value for key, value in counts.items() if key in ('skipped', 'expected failures'))
     verdicts = ['not ok'] * failed + ['skip'] * skipped
     verdicts += ['ok'] * max(0, int(total.group(1)) - len(verdicts))
-    return [(record['name'], verdict) for verdict in verdicts]
+    return [('', verdict) for verdict in verdicts]
 
 
 def cases_of_tap(record):
-    """Yields name and verdict of each line of TAP."""
-    for verdict, name, skip in TAP_LINE.findall(record.get('stdout') or ''):
-        yield f'{record["name"]} {name.strip()}'.strip(), 'skip' if skip else verdict
+    return [(name.strip(), 'skip' if skip else verdict)
+            for verdict, name, skip in TAP_LINE.findall(record.get('stdout') or '')]
 
 
 def cases_of(record):
     whole = {'OK': 'ok', 'EXPECTEDFAIL': 'ok', 'SKIP': 'skip'}.get(record['result'], 'not ok')
-    cases = list(cases_of_tap(record)) or cases_of_unittest(record) or [(record['name'], whole)]
+    cases = cases_of_tap(record) or cases_of_unittest(record) or [('', whole)]
     if whole == 'not ok' and all(verdict != 'not ok' for _, verdict in cases):
-        cases.append((f'{record["name"]}: the program itself ({record["result"]})', 'not ok'))
+        cases.append((f'the program itself ({record["result"]})', 'not ok'))
     return cases
 
 
@@ -104,22 +126,29 @@ def show_failure(record):
         print('\n'.join(lines))
 
 
-def count(records, totals):
-    for record in records:
-        cases = cases_of(record)
-        for name, verdict in cases:
-            totals.add(name, verdict)
-        if any(verdict == 'not ok' for _, verdict in cases):
-            show_failure(record)
-
-
-def show_parity(records):
+def show_parity(cases):
     """The list of what the component we measure ourselves by does: each sentence and its verdict."""
-    rows = [line for record in records if record['name'].startswith('parity')
-            for line in (record.get('stdout') or '').splitlines() if line.startswith(('ok', 'not ok'))]
+    rows = [f'  {verdict:7}{title_of(*key)}' for key, verdict in cases.verdicts.items() if key[0].startswith('parity')]
     if rows:
         print('\nParity:')
-        print('\n'.join(f'  {row}' for row in rows))
+        print('\n'.join(sorted(rows, key=lambda row: row[9:])))
+
+
+def run_directory(directory, arguments, cases):
+    """Returns how many tests it ran."""
+    wanted = dict.fromkeys(test['name'] for test in tests_in(directory) if is_wanted(test, arguments))
+    names = [name for name in wanted if not cases.has(name) or cases.has_skipped(name)]
+    if not names:
+        return 0
+    records = run_tests(directory, names)
+    for record in records:
+        own = cases_of(record)
+        cases.add(record['name'], own)
+        if any(verdict == 'not ok' for _, verdict in own):
+            show_failure(record)
+    for name in set(names) - {record['name'] for record in records}:
+        cases.add(name, [('did not run', 'not ok')])
+    return len(names)
 
 
 def parse_arguments():
@@ -139,27 +168,16 @@ def parse_arguments():
 
 def main():
     arguments = parse_arguments()
-    totals, done, records = Totals(), set(), []
-    for directory in arguments.directories:
-        names = [test['name'] for test in tests_in(directory) if is_wanted(test, arguments)]
-        names = [name for name in dict.fromkeys(names) if name not in done]
-        if not names:
-            continue
-        found = run_tests(directory, names)
-        for name in set(names) - {record['name'] for record in found}:
-            totals.add(f'{name}: did not run', 'not ok')
-        count(found, totals)
-        records += found
-        done.update(names)
-    show_parity(records)
-    for name in totals.skipped:
-        print(f'skipped: {name}')
-    for name in totals.failed:
-        print(f'failed: {name}')
-    if not done:
+    cases = Cases()
+    count = sum([run_directory(directory, arguments, cases) for directory in arguments.directories])
+    show_parity(cases)
+    for title, verdict in (('skipped', 'skip'), ('failed', 'not ok')):
+        for name in cases.of_verdict(verdict):
+            print(f'{title}: {name}')
+    if count == 0:
         print('No test has such a name.', file=sys.stderr)
-    print(f'\n{totals.line()}')
-    return 1 if totals.failed or not done else 0
+    print(f'\n{cases.line()}')
+    return 1 if cases.of_verdict('not ok') or count == 0 else 0
 
 
 if __name__ == '__main__':

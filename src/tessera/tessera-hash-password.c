@@ -56,8 +56,9 @@ ask (const char *question)
     return NULL;
   silent = before;
   silent.c_lflag &= ~(tcflag_t) ECHO;
-  g_printerr ("%s: ", question);
+  /* Silence comes first: what is typed before it is thrown away. */
   tcsetattr (STDIN_FILENO, TCSAFLUSH, &silent);
+  g_printerr ("%s: ", question);
   line = read_line ();
   tcsetattr (STDIN_FILENO, TCSAFLUSH, &before);
   g_printerr ("\n");

@@ -647,19 +647,31 @@ on_token_revoked (GObject *source, GAsyncResult *result, gpointer data)
   (*(guint *) data)++;
 }
 
+typedef gboolean (*Finish) (TesseraServer *, GAsyncResult *, GError **);
+
+typedef struct
+{
+  Finish finish;
+  guint told;
+} Finished;
+
 static void
 on_revoke_finished (GObject *source, GAsyncResult *result, gpointer data)
 {
+  Finished *finished = data;
   g_autoptr (GError) error = NULL;
-  tessera_server_revoke_finish (TESSERA_SERVER (source), result, &error);
+  finished->finish (TESSERA_SERVER (source), result, &error);
   g_assert_no_error (error);
-  (*(guint *) data)++;
+  finished->told++;
 }
 
 static void
 test_revokes_without_blocking (void)
 {
-  guint token_told = 0, told[3] = { 0 };
+  guint token_told = 0;
+  Finished client = { tessera_server_revoke_client_finish, 0 };
+  Finished subject = { tessera_server_revoke_subject_finish, 0 };
+  Finished grant = { tessera_server_revoke_grant_finish, 0 };
   g_autoptr (TesseraServer) server = new_server ();
   g_autofree char *token = issue (server);
   tessera_server_revoke_token_async (server, token, NULL, NULL, on_token_revoked, &token_told);
@@ -667,11 +679,12 @@ test_revokes_without_blocking (void)
   g_assert_false (is_good (server, token));
 
   g_autofree char *other = issue (server);
-  tessera_server_revoke_client_async (server, "c1", NULL, on_revoke_finished, &told[0]);
-  tessera_server_revoke_subject_async (server, "alice", NULL, on_revoke_finished, &told[1]);
-  tessera_server_revoke_grant_async (server, "g1", NULL, on_revoke_finished, &told[2]);
-  for (guint i = 0; i < G_N_ELEMENTS (told); i++)
-    turn_until (&told[i]);
+  tessera_server_revoke_client_async (server, "c1", NULL, on_revoke_finished, &client);
+  tessera_server_revoke_subject_async (server, "alice", NULL, on_revoke_finished, &subject);
+  tessera_server_revoke_grant_async (server, "g1", NULL, on_revoke_finished, &grant);
+  turn_until (&client.told);
+  turn_until (&subject.told);
+  turn_until (&grant.told);
   g_assert_false (is_good (server, other));
   g_assert_true (is_subject_denied (server, "alice", 1000));
 }

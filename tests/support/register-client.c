@@ -9,7 +9,8 @@ main (int argc, char **argv)
 {
   g_autoptr (TesseraServer) server = tessera_server_new (argv[1], argv[2]);
   g_autoptr (TesseraClient) client
-      = g_object_new (TESSERA_TYPE_CLIENT, "name", "Registered", "grant-types",
+      = g_object_new (TESSERA_TYPE_CLIENT, "name", "Registered", "token-endpoint-auth-method",
+                      "client_secret_basic", "grant-types",
                       (const char *const[]){ "client_credentials", NULL }, NULL);
   g_autoptr (GError) error = NULL;
   g_autofree char *secret = NULL;

@@ -58,6 +58,7 @@ typedef struct
 {
   Browser *browser;
   char *cookies;
+  char *path;
   gboolean is_answered;
 } Request;
 
@@ -131,26 +132,43 @@ join_cookies (Browser *self)
   return text->len > 0 ? g_strdup (text->str) : NULL;
 }
 
-/* Nothing is followed. */
+/* Nothing is followed. Answered when request->is_answered. */
 static void
-send_request (Browser *self, const char *method, const char *url, const char *body)
+begin_request (
+    Request *request, Browser *self, const char *method, const char *url, const char *body)
 {
   static const TesseraExchangeFront front = { on_get_header, on_send };
-  g_autofree char *cookies = join_cookies (self);
-  Request request = { self, cookies, FALSE };
-  g_autofree char *path = g_strndup (url, strcspn (url, "?"));
-  TesseraExchange *exchange = tessera_exchange_new (&front, &request, NULL);
+  g_autoptr (TesseraExchange) exchange = tessera_exchange_new (&front, request, NULL);
 
+  request->browser = self;
+  request->cookies = join_cookies (self);
+  request->path = g_strndup (url, strcspn (url, "?"));
+  request->is_answered = FALSE;
   exchange->method = method;
-  exchange->path = path;
+  exchange->path = request->path;
   exchange->query = strchr (url, '?') != NULL ? strchr (url, '?') + 1 : NULL;
   exchange->body = body != NULL ? body : "";
   exchange->body_length = strlen (exchange->body);
   exchange->remote_address = self->address;
   tessera_server_handle (self->server, exchange);
-  while (!request.is_answered)
+}
+
+static void
+end_request (Request *request)
+{
+  while (!request->is_answered)
     g_main_context_iteration (NULL, TRUE);
-  tessera_exchange_unref (exchange);
+  g_free (request->cookies);
+  g_free (request->path);
+}
+
+static void
+send_request (Browser *self, const char *method, const char *url, const char *body)
+{
+  Request request;
+
+  begin_request (&request, self, method, url, body);
+  end_request (&request);
 }
 
 static void
@@ -594,6 +612,59 @@ test_an_answer_is_given_once (Fixture *self, gconstpointer data)
   assert_page (browser, "already answered");
 }
 
+/* The browser drops its first request when the button is pressed again, and waits for the second.
+ */
+static void
+test_the_last_of_two_clicks_gets_the_code (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (Browser) dropped = browser_new (self->server);
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+  Request first, second;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&decision=allow", csrf);
+  g_hash_table_unref (dropped->cookies);
+  dropped->cookies = g_hash_table_ref (browser->cookies);
+
+  begin_request (&first, dropped, "POST", action, body);
+  g_assert_false (first.is_answered);
+  begin_request (&second, browser, "POST", action, body);
+  g_assert_true (first.is_answered);
+  end_request (&first);
+  end_request (&second);
+  assert_page (dropped, "already answered");
+  assert_code (browser);
+}
+
+/* What says anything else does not. */
+static void
+test_another_form_does_not_take_its_place (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (Browser) other = browser_new (self->server);
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+  Request first, second;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&decision=allow", csrf);
+  g_hash_table_unref (other->cookies);
+  other->cookies = g_hash_table_ref (browser->cookies);
+
+  begin_request (&first, browser, "POST", action, body);
+  begin_request (&second, other, "POST", action, "csrf=x&decision=allow");
+  end_request (&first);
+  end_request (&second);
+  assert_code (browser);
+  g_assert_null (other->location);
+}
+
 static void
 test_an_expired_login_starts_again (Fixture *self, gconstpointer data)
 {
@@ -842,6 +913,8 @@ main (int argc, char *argv[])
   ADD ("consent-is-bound-to-the-person", test_consent_is_bound_to_the_person);
   ADD ("a-session-is-new-at-each-login", test_a_session_is_new_at_each_login);
   ADD ("an-answer-is-given-once", test_an_answer_is_given_once);
+  ADD ("the-last-of-two-clicks-gets-the-code", test_the_last_of_two_clicks_gets_the_code);
+  ADD ("another-form-does-not-take-its-place", test_another_form_does_not_take_its_place);
   ADD ("an-expired-login-starts-again", test_an_expired_login_starts_again);
   ADD ("a-removed-client-ends-its-logins", test_a_removed_client_ends_its_logins);
   ADD ("a-revoked-subject-starts-again", test_a_revoked_subject_starts_again);

@@ -58,6 +58,20 @@ on_refused (TesseraExchange *exchange, const char *static_error, gpointer data)
     original->refused (original, static_error, original->refused_data);
 }
 
+/* What the stand-in shows of a request is borrowed from it. */
+static void
+show_request (TesseraExchange *self, const TesseraExchange *original)
+{
+  self->method = original->method;
+  self->path = original->path;
+  self->query = original->query;
+  self->body = original->body;
+  self->body_length = original->body_length;
+  self->remote_address = original->remote_address;
+  self->secure = original->secure;
+  memcpy (self->request_id, original->request_id, sizeof self->request_id);
+}
+
 TesseraExchange *
 tessera_answer_watch_new (TesseraExchange *original,
                           TesseraAnswered answered,
@@ -65,23 +79,27 @@ tessera_answer_watch_new (TesseraExchange *original,
                           GDestroyNotify data_free)
 {
   static const TesseraExchangeFront front = { on_get_header, on_send };
-  Watch *self = g_new0 (Watch, 1);
-  TesseraExchange *exchange = tessera_exchange_new (&front, self, watch_free);
+  Watch *watch = g_new0 (Watch, 1);
+  TesseraExchange *self = tessera_exchange_new (&front, watch, watch_free);
 
-  self->original = tessera_exchange_ref (original);
-  self->answered = answered;
-  self->data = data;
-  self->data_free = data_free;
-  exchange->method = original->method;
-  exchange->path = original->path;
-  exchange->query = original->query;
-  exchange->body = original->body;
-  exchange->body_length = original->body_length;
-  exchange->remote_address = original->remote_address;
-  exchange->secure = original->secure;
-  memcpy (exchange->request_id, original->request_id, sizeof exchange->request_id);
-  tessera_exchange_set_client_id (exchange, original->client_id);
-  exchange->refused = on_refused;
-  exchange->refused_data = self;
-  return exchange;
+  watch->original = tessera_exchange_ref (original);
+  watch->answered = answered;
+  watch->data = data;
+  watch->data_free = data_free;
+  show_request (self, original);
+  tessera_exchange_set_client_id (self, original->client_id);
+  self->refused = on_refused;
+  self->refused_data = watch;
+  return self;
+}
+
+TesseraExchange *
+tessera_answer_watch_replace (TesseraExchange *self, TesseraExchange *original)
+{
+  Watch *watch = self->front_data;
+  TesseraExchange *before = g_steal_pointer (&watch->original);
+
+  watch->original = tessera_exchange_ref (original);
+  show_request (self, original);
+  return before;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/tessera-secret-private.h"
+#include "endpoints/tessera-exchange-private.h"
 #include "model/tessera-authorization-request-private.h"
 
 G_BEGIN_DECLS
@@ -26,7 +27,9 @@ typedef struct
   char *session_id; /* of the login that took place here, or NULL */
   TesseraDigest session;
 
-  gboolean is_finished; /* a code was made, or a refusal sent: there is no second one */
+  gboolean is_finished;       /* a code was made, or a refusal sent: there is no second one */
+  TesseraExchange *answering; /* the stand-in of a POST under way, borrowed; or NULL */
+  TesseraDigest answering_to; /* of all that it said */
 } TesseraTransaction;
 
 TesseraTransaction *tessera_transaction_ref (TesseraTransaction *self);

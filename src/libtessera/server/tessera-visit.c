@@ -484,6 +484,88 @@ check_waiting (TesseraVisit *self)
   return FALSE;
 }
 
+/* Pressing a button twice. The browser drops its first request and waits for the answer to the
+ * second one, which says the very same: so that answer goes there, and what is done is done once.
+ */
+
+static TesseraDigest
+digest_request (const TesseraVisit *self)
+{
+  TesseraExchange *exchange = self->exchange;
+  g_autoptr (GString) text = g_string_new (NULL);
+  TesseraDigest digest;
+
+  append_part (text, exchange->path);
+  append_part (text, exchange->query);
+  append_part (text, tessera_exchange_get_header (exchange, "Cookie"));
+  g_string_append_len (text, exchange->body, exchange->body_length);
+  digest = tessera_digest (text->str, text->len);
+  memset (text->str, 0, text->len);
+  return digest;
+}
+
+static void
+on_answered (gpointer data, guint status)
+{
+  TesseraTransaction *transaction = data;
+
+  transaction->answering = NULL;
+  /* Where we failed, the same button may be pressed again. */
+  if (status >= 400)
+    transaction->is_finished = FALSE;
+}
+
+/* TRUE when the visit takes the place of one that is under way. */
+static gboolean
+take_place (TesseraVisit *self, const TesseraDigest *digest)
+{
+  TesseraTransaction *transaction = self->transaction;
+  TesseraExchange *dropped;
+
+  if (transaction->answering == NULL || !tessera_digest_equal (digest, &transaction->answering_to))
+    return FALSE;
+
+  dropped = tessera_answer_watch_replace (transaction->answering, self->exchange);
+  tessera_exchange_unref (self->exchange);
+  self->exchange = dropped;
+  tessera_visit_respond_page (self, 200, "finished", NULL);
+  return TRUE;
+}
+
+static void
+watch_answer (TesseraVisit *self, const TesseraDigest *digest)
+{
+  TesseraTransaction *transaction = self->transaction;
+  TesseraExchange *stand_in;
+
+  if (transaction->answering != NULL)
+    return;
+
+  stand_in = tessera_answer_watch_new (self->exchange, on_answered,
+                                       tessera_transaction_ref (transaction),
+                                       (GDestroyNotify) tessera_transaction_unref);
+  tessera_exchange_unref (self->exchange);
+  self->exchange = stand_in;
+  transaction->answering = stand_in;
+  transaction->answering_to = *digest;
+}
+
+/* FALSE when that ended in an answer. */
+static gboolean
+check_repeat (TesseraVisit *self)
+{
+  TesseraDigest digest;
+
+  if (self->form == NULL || self->transaction == NULL)
+    return check_waiting (self);
+
+  digest = digest_request (self);
+  if (take_place (self, &digest) || !check_waiting (self))
+    return FALSE;
+  watch_answer (self, &digest);
+  return TRUE;
+}
+
 TesseraVisit *
 tessera_visit_open (TesseraInteraction *interaction,
                     TesseraExchange *exchange,
@@ -516,33 +598,10 @@ tessera_visit_open (TesseraInteraction *interaction,
       respond_expired (self);
       return NULL;
     }
-  return check_waiting (self) ? self : NULL;
+  return check_repeat (self) ? self : NULL;
 }
 
 /* The end */
-
-/* Where we failed, the same button may be pressed again. */
-static void
-on_answered (gpointer data, guint status)
-{
-  TesseraTransaction *transaction = data;
-
-  transaction->is_finished = status < 400;
-}
-
-/* The exchange to answer. From here on nobody else gets an answer for this transaction, so that two
- * clicks make one code. */
-static TesseraExchange *
-begin_answer (TesseraVisit *self)
-{
-  if (self->transaction == NULL)
-    return tessera_exchange_ref (self->exchange);
-
-  self->transaction->is_finished = TRUE;
-  return tessera_answer_watch_new (self->exchange, on_answered,
-                                   tessera_transaction_ref (self->transaction),
-                                   (GDestroyNotify) tessera_transaction_unref);
-}
 
 /* Somebody else was first while this request waited for the store. */
 static gboolean
@@ -551,19 +610,26 @@ is_too_late (TesseraVisit *self)
   return self->transaction != NULL && self->transaction->is_finished;
 }
 
+/* From here on nobody else gets an answer for this transaction, so that two clicks make one code.
+ */
+static void
+finish_transaction (TesseraVisit *self)
+{
+  if (self->transaction != NULL)
+    self->transaction->is_finished = TRUE;
+}
+
 void
 tessera_visit_approve (TesseraVisit *self)
 {
-  g_autoptr (TesseraExchange) exchange = NULL;
-
   if (is_too_late (self))
     {
       tessera_visit_respond_page (self, 200, "finished", NULL);
       return;
     }
 
-  exchange = begin_answer (self);
-  tessera_authorization_endpoint_approve (self->engine, exchange, self->request,
+  finish_transaction (self);
+  tessera_authorization_endpoint_approve (self->engine, self->exchange, self->request,
                                           &self->session->login);
   tessera_visit_free (self);
 }
@@ -572,7 +638,6 @@ void
 tessera_visit_refuse (TesseraVisit *self, TesseraError code, const char *static_message)
 {
   g_autoptr (GError) error = g_error_new_literal (TESSERA_ERROR, code, static_message);
-  g_autoptr (TesseraExchange) exchange = NULL;
 
   if (is_too_late (self))
     {
@@ -580,7 +645,7 @@ tessera_visit_refuse (TesseraVisit *self, TesseraError code, const char *static_
       return;
     }
 
-  exchange = begin_answer (self);
-  tessera_authorization_endpoint_refuse (self->engine, exchange, self->request, error, NULL);
+  finish_transaction (self);
+  tessera_authorization_endpoint_refuse (self->engine, self->exchange, self->request, error, NULL);
   tessera_visit_free (self);
 }

@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tessera-soup-*.c: raw requests over loopback to a SoupServer of an application, which has
+ * handlers and an auth domain of its own. */
+
+#include "log-capture.h"
+
+#include "server/tessera-page.h"
+#include "server/tessera-server-private.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BASIC                                                                                      \
+  "Authorization: Basic YzE6c2VjcmV0LW9mLWMxLWlzLWxvbmc=\r\n" /* c1:secret-of-c1-is-long */
+#define FORM "Content-Type: application/x-www-form-urlencoded\r\n"
+#define GRANT "grant_type=client_credentials" /* 29 bytes */
+
+typedef struct
+{
+  SoupServer *soup;
+  TesseraServer *server;
+  guint16 port;
+  guint app_calls;
+} Fixture;
+
+static void
+on_app_request (SoupServer *soup,
+                SoupServerMessage *message,
+                const char *path,
+                GHashTable *query,
+                gpointer data)
+{
+  Fixture *fixture = data;
+  fixture->app_calls++;
+  soup_server_message_set_status (message, 200, NULL);
+  soup_server_message_set_response (message, "text/plain", SOUP_MEMORY_STATIC, "app", 3);
+}
+
+static void
+fixture_set_up (Fixture *self, gconstpointer data)
+{
+  static const char *const machine[] = { "client_credentials", NULL };
+  g_autoptr (GError) error = NULL;
+
+  self->soup = soup_server_new (NULL, NULL);
+  soup_server_add_handler (self->soup, NULL, on_app_request, self, NULL);
+  soup_server_add_handler (self->soup, "/token", on_app_request, self, NULL);
+  soup_server_listen_local (self->soup, 0, SOUP_SERVER_LISTEN_IPV4_ONLY, &error);
+  g_assert_no_error (error);
+  GSList *uris = soup_server_get_uris (self->soup);
+  self->port = g_uri_get_port (uris->data);
+  g_slist_free_full (uris, (GDestroyNotify) g_uri_unref);
+
+  self->server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
+  tessera_server_add_client (self->server, "App", NULL, "c1", "secret-of-c1-is-long", 0, FALSE,
+                             machine, &error);
+  g_assert_no_error (error);
+  tessera_server_wait_ready (self->server, &error);
+  g_assert_no_error (error);
+  tessera_server_attach (self->server, self->soup);
+}
+
+static void
+fixture_tear_down (Fixture *self, gconstpointer data)
+{
+  tessera_server_detach (self->server, self->soup);
+  soup_server_disconnect (self->soup);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_clear_object (&self->server);
+  g_clear_object (&self->soup);
+}
+
+static int
+connect_to (Fixture *self)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_port = htons (self->port),
+                                 .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_cmpint (connect (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+  return fd;
+}
+
+static void
+write_text (int fd, const char *text)
+{
+  gsize length = strlen (text);
+  while (length > 0)
+    {
+      gssize n = send (fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (n > 0)
+        text += n, length -= n;
+      else if (errno != EAGAIN)
+        return;
+      g_main_context_iteration (NULL, FALSE);
+    }
+}
+
+/* Is there one whole answer? */
+static gboolean
+is_complete (const char *answer)
+{
+  const char *body = strstr (answer, "\r\n\r\n");
+  const char *length = strcasestr (answer, "\r\nContent-Length: ");
+  if (body == NULL || g_str_has_prefix (answer, "HTTP/1.1 100"))
+    return body != NULL && is_complete (body + 4);
+  return length == NULL || length > body || strlen (body + 4) >= atoi (length + 18);
+}
+
+/* One answer; "" when the connection was closed without. */
+static char *
+read_answer (int fd)
+{
+  GString *answer = g_string_new (NULL);
+  while (!is_complete (answer->str))
+    {
+      char buffer[4096];
+      gssize n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT);
+      if (n > 0)
+        g_string_append_len (answer, buffer, n);
+      else if (n == 0 || errno != EAGAIN)
+        break;
+      else
+        g_main_context_iteration (NULL, FALSE);
+    }
+  return g_string_free (answer, FALSE);
+}
+
+static gboolean
+is_closed (int fd)
+{
+  char byte;
+  gssize n;
+  while ((n = recv (fd, &byte, 1, MSG_DONTWAIT)) < 0 && errno == EAGAIN)
+    g_main_context_iteration (NULL, FALSE);
+  return n <= 0;
+}
+
+static char *
+ask (Fixture *self, const char *text)
+{
+  int fd = connect_to (self);
+  write_text (fd, text);
+  char *answer = read_answer (fd);
+  close (fd);
+  return answer;
+}
+
+static void
+assert_status (const char *answer, guint status)
+{
+  g_autofree char *line = g_strdup_printf ("HTTP/1.1 %u ", status);
+  if (!g_str_has_prefix (answer, line))
+    g_error ("expected %u, got: %s", status, answer);
+}
+
+/* Refused, logged once, and the connection is over. */
+static void
+assert_refused (Fixture *self, const char *text, guint status)
+{
+  int fd = connect_to (self);
+  log_capture_begin ();
+  write_text (fd, text);
+  g_autofree char *answer = read_answer (fd);
+  assert_status (answer, status);
+  g_assert_nonnull (strcasestr (answer, "\r\nConnection: close\r\n"));
+  g_assert_nonnull (strstr (answer, "\"error\":\"invalid_request\""));
+  g_assert_true (is_closed (fd));
+  log_capture_assert_one (G_LOG_LEVEL_MESSAGE, "refused *");
+  close (fd);
+}
+
+static char *
+make_head (const char *start, const char *fields, guint length)
+{
+  return g_strdup_printf ("%s HTTP/1.1\r\nHost: h\r\nContent-Length: %u\r\n%s\r\n", start, length,
+                          fields);
+}
+
+static char *
+make_token_request (const char *fields)
+{
+  g_autofree char *all = g_strconcat (BASIC FORM, fields, NULL);
+  g_autofree char *head = make_head ("POST /token", all, strlen (GRANT));
+  return g_strconcat (head, GRANT, NULL);
+}
+
+static void
+test_serves_its_paths (Fixture *self, gconstpointer data)
+{
+  g_autofree char *request = make_token_request ("");
+  g_autofree char *answer = ask (self, request);
+  assert_status (answer, 200);
+  g_assert_nonnull (strstr (answer, "\"access_token\""));
+  g_assert_nonnull (strcasestr (answer, "\r\nDate: "));
+  g_assert_nonnull (strcasestr (answer, "\r\nContent-Type: application/json\r\n"));
+  g_assert_cmpuint (self->app_calls, ==, 0);
+}
+
+static void
+test_leaves_other_paths (Fixture *self, gconstpointer data)
+{
+  const char *const targets[]
+      = { "/", "/tokens", "/token/", "//token", "/token;x", "/token/x", "/tokenXYZ", "/%2574oken" };
+  for (guint i = 0; i < G_N_ELEMENTS (targets); i++)
+    {
+      g_autofree char *request = g_strdup_printf ("GET %s HTTP/1.1\r\nHost: h\r\n\r\n", targets[i]);
+      g_autofree char *answer = ask (self, request);
+      g_assert_true (g_str_has_suffix (answer, "\r\n\r\napp"));
+    }
+  g_assert_cmpuint (self->app_calls, ==, G_N_ELEMENTS (targets));
+}
+
+/* The application's own requests keep what is refused on ours. */
+static void
+test_leaves_other_requests_alone (Fixture *self, gconstpointer data)
+{
+  g_autofree char *answer = ask (self, "POST /upload HTTP/1.1\r\nHost: h\r\n"
+                                       "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  assert_status (answer, 200);
+  g_autofree char *range = ask (self, "GET /file HTTP/1.1\r\nHost: h\r\nRange: bytes=0-0\r\n\r\n");
+  assert_status (range, 206);
+}
+
+static void
+test_disguised_path_reaches_nobody (Fixture *self, gconstpointer data)
+{
+  g_object_set (self->server, "token-path", "/oauth/token", NULL);
+  assert_refused (self, "GET /oauth%2Ftoken HTTP/1.1\r\nHost: h\r\n\r\n", 404);
+  g_assert_cmpuint (self->app_calls, ==, 0);
+}
+
+static gboolean
+refuse_everybody (SoupAuthDomain *domain,
+                  SoupServerMessage *message,
+                  const char *name,
+                  const char *password,
+                  gpointer data)
+{
+  return FALSE;
+}
+
+static void
+test_auth_domains_are_not_asked (Fixture *self, gconstpointer data)
+{
+  g_autoptr (SoupAuthDomain) domain = soup_auth_domain_basic_new ("realm", "x", NULL);
+  soup_auth_domain_add_path (domain, "/");
+  soup_auth_domain_basic_set_auth_callback (domain,
+                                            (SoupAuthDomainBasicAuthCallback) refuse_everybody,
+                                            NULL, NULL);
+  soup_server_add_auth_domain (self->soup, domain);
+  g_autofree char *request = make_token_request ("");
+  g_autofree char *ours = ask (self, request);
+  assert_status (ours, 200);
+  g_autofree char *expecting = make_token_request ("Expect: 100-continue\r\n");
+  g_autofree char *continued = ask (self, expecting);
+  g_assert_nonnull (strstr (continued, "\"access_token\""));
+  g_autofree char *theirs = ask (self, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  assert_status (theirs, 401);
+}
+
+static void
+test_continue_is_sent (Fixture *self, gconstpointer data)
+{
+  int fd = connect_to (self);
+  g_autofree char *head
+      = make_head ("POST /token", BASIC FORM "Expect: 100-continue\r\n", strlen (GRANT));
+  write_text (fd, head);
+  char interim[26] = { 0 };
+  for (gsize got = 0; got < 25;)
+    {
+      gssize n = recv (fd, interim + got, 25 - got, MSG_DONTWAIT);
+      got += MAX (n, 0);
+      g_main_context_iteration (NULL, FALSE);
+    }
+  g_assert_cmpstr (interim, ==, "HTTP/1.1 100 Continue\r\n\r\n");
+  write_text (fd, GRANT);
+  g_autofree char *answer = read_answer (fd);
+  assert_status (answer, 200);
+  g_assert_nonnull (strcasestr (answer, "\r\nDate: "));
+  close (fd);
+}
+
+static void
+test_connection_is_kept (Fixture *self, gconstpointer data)
+{
+  int fd = connect_to (self);
+  g_autofree char *request = make_token_request ("");
+  for (guint i = 0; i < 3; i++)
+    {
+      write_text (fd, request);
+      g_autofree char *answer = read_answer (fd);
+      assert_status (answer, 200);
+    }
+  close (fd);
+}
+
+static void
+test_head_has_no_body (Fixture *self, gconstpointer data)
+{
+  int fd = connect_to (self);
+  write_text (fd, "HEAD /jwks HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  GString *answer = g_string_new (NULL);
+  char buffer[4096];
+  gssize n;
+  while ((n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT)) != 0)
+    {
+      g_string_append_len (answer, buffer, MAX (n, 0));
+      g_main_context_iteration (NULL, FALSE);
+    }
+  assert_status (answer->str, 200);
+  g_assert_true (g_str_has_suffix (answer->str, "\r\n\r\n"));
+  g_string_free (answer, TRUE);
+  close (fd);
+}
+
+static void
+test_range_is_ignored (Fixture *self, gconstpointer data)
+{
+  g_autofree char *answer
+      = ask (self, "GET /jwks HTTP/1.1\r\nHost: h\r\nRange: bytes=-99999\r\n\r\n");
+  assert_status (answer, 200);
+  g_assert_null (strcasestr (answer, "Content-Range"));
+}
+
+static void
+test_host_does_not_matter (Fixture *self, gconstpointer data)
+{
+  g_autofree char *answer
+      = ask (self, "GET http://evil.test/.well-known/oauth-authorization-server HTTP/1.1\r\n"
+                   "Host: evil.test\r\n\r\n");
+  assert_status (answer, 200);
+  g_assert_null (strstr (answer, "evil"));
+}
+
+static void
+test_large_bodies_are_refused (Fixture *self, gconstpointer data)
+{
+  g_autofree char *head = make_head ("POST /token", BASIC FORM, 65537);
+  assert_refused (self, head, 413);
+  g_autofree char *huge = make_head ("POST /token", BASIC FORM, 3000000);
+  g_autofree char *body = g_strnfill (3000000, 'a');
+  g_autofree char *whole = g_strconcat (huge, body, NULL);
+  assert_refused (self, whole, 413);
+  g_autofree char *expecting = make_head ("POST /token", FORM "Expect: 100-continue\r\n", 70000);
+  assert_refused (self, expecting, 413);
+}
+
+static void
+test_largest_body_is_read (Fixture *self, gconstpointer data)
+{
+  g_autofree char *head = make_head ("POST /token", BASIC FORM, 65536);
+  g_autofree char *filler = g_strnfill (65536 - strlen (GRANT) - 3, 'a');
+  g_autofree char *whole = g_strconcat (head, GRANT "&a=", filler, NULL);
+  g_autofree char *answer = ask (self, whole);
+  assert_status (answer, 200);
+}
+
+static void
+test_large_heads_are_refused (Fixture *self, gconstpointer data)
+{
+  g_autofree char *query = g_strnfill (8192, 'a');
+  g_autofree char *long_uri
+      = g_strdup_printf ("GET /authorize?%s HTTP/1.1\r\nHost: h\r\n\r\n", query);
+  assert_refused (self, long_uri, 414);
+
+  g_autofree char *value = g_strnfill (16384, 'a');
+  g_autofree char *large
+      = g_strdup_printf ("GET /jwks HTTP/1.1\r\nHost: h\r\nX: %s\r\n\r\n", value);
+  assert_refused (self, large, 431);
+
+  GString *many = g_string_new ("GET /jwks HTTP/1.1\r\nHost: h\r\n");
+  for (guint i = 0; i < 64; i++)
+    g_string_append_printf (many, "X-%u: a\r\n", i);
+  g_string_append (many, "\r\n");
+  assert_refused (self, many->str, 431);
+  g_string_free (many, TRUE);
+}
+
+static void
+test_repeated_fields_are_refused (Fixture *self, gconstpointer data)
+{
+  const char *const fields[] = {
+    "Authorization: Basic YTpi\r\n",  "Host: other\r\n",
+    "Content-Type: text/plain\r\n",   "Content-Length: 29\r\n",
+    "Cookie: a=1\r\nCookie: a=2\r\n",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
+    {
+      g_autofree char *request = make_token_request (fields[i]);
+      assert_refused (self, request, 400);
+    }
+}
+
+static void
+test_unclear_lengths_are_refused (Fixture *self, gconstpointer data)
+{
+  /* libsoup itself refuses what has no digits at its end. */
+  const char *const lengths[] = { "-1", "+3", "12345678" };
+  assert_refused (self,
+                  "POST /token HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  "3\r\nabc\r\n0\r\n\r\n",
+                  411);
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
+    {
+      g_autofree char *request
+          = g_strdup_printf ("POST /token HTTP/1.1\r\nHost: h\r\nContent-Length: %s\r\n\r\nabc",
+                             lengths[i]);
+      assert_refused (self, request, 400);
+    }
+}
+
+/* What follows a refused request on its connection is never taken for one. */
+static void
+test_smuggled_request_is_not_served (Fixture *self, gconstpointer data)
+{
+  int fd = connect_to (self);
+  log_capture_begin ();
+  write_text (fd, "POST /token HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n"
+                  "Host: h\r\n\r\n");
+  g_autofree char *answer = read_answer (fd);
+  assert_status (answer, 411);
+  g_assert_true (is_closed (fd));
+  log_capture_end ();
+  g_assert_cmpuint (self->app_calls, ==, 0);
+  close (fd);
+}
+
+/* Paused, answered later, and nobody there any more. */
+static void
+keep_exchange (TesseraServer *server, TesseraRequest *request, gpointer data)
+{
+  *(guint *) data += 1;
+}
+
+static void
+test_late_answer_is_sent (Fixture *self, gconstpointer data)
+{
+  g_autofree char *head = make_head ("POST /revoke", BASIC FORM, strlen ("token=x"));
+  g_autofree char *request = g_strconcat (head, "token=x", NULL);
+  g_autofree char *answer = ask (self, request);
+  assert_status (answer, 200);
+}
+
+static void
+test_client_may_leave_before_the_answer (Fixture *self, gconstpointer data)
+{
+  guint seen = 0;
+  g_autoptr (TesseraServer) slow = tessera_server_new_in_memory ("http://127.0.0.1:8417");
+  g_object_set (slow, "jwks-path", "/slow", NULL);
+  g_signal_connect (slow, "before-request", G_CALLBACK (keep_exchange), &seen);
+  tessera_server_attach (slow, self->soup);
+  int fd = connect_to (self);
+  write_text (fd, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
+  close (fd);
+  while (seen == 0)
+    g_main_context_iteration (NULL, TRUE);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  tessera_server_close (slow);
+}
+
+static void
+test_server_may_stop_before_the_answer (Fixture *self, gconstpointer data)
+{
+  guint seen = 0;
+  g_autoptr (TesseraServer) slow = tessera_server_new_in_memory ("http://127.0.0.1:8417");
+  g_object_set (slow, "jwks-path", "/slow", NULL);
+  g_signal_connect (slow, "before-request", G_CALLBACK (keep_exchange), &seen);
+  tessera_server_attach (slow, self->soup);
+  int fd = connect_to (self);
+  write_text (fd, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
+  for (guint i = 0; i < 10; i++)
+    g_main_context_iteration (NULL, FALSE);
+  soup_server_disconnect (self->soup);
+  while (!tessera_server_is_ready (slow))
+    g_main_context_iteration (NULL, TRUE);
+  tessera_server_close (slow);
+  close (fd);
+}
+
+static void
+test_detached_server_serves_nothing (Fixture *self, gconstpointer data)
+{
+  tessera_server_detach (self->server, self->soup);
+  g_autofree char *answer = ask (self, "GET /jwks HTTP/1.1\r\nHost: h\r\n\r\n");
+  g_assert_true (g_str_has_suffix (answer, "\r\n\r\napp"));
+}
+
+static void
+on_request (TesseraServer *server, TesseraRequest *request, gpointer data)
+{
+  g_free (*(char **) data);
+  *(char **) data = g_strdup (tessera_request_get_remote_address (request));
+}
+
+static void
+test_only_trusted_proxies_are_believed (Fixture *self, gconstpointer data)
+{
+  g_autofree char *address = NULL;
+  const char *const proxies[] = { "127.0.0.1", NULL };
+  const char *request
+      = "GET /jwks HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 198.51.100.9, 203.0.113.7\r\n\r\n";
+  g_signal_connect (self->server, "before-request", G_CALLBACK (on_request), &address);
+  g_free (ask (self, request));
+  g_assert_cmpstr (address, ==, "127.0.0.1");
+  g_object_set (self->server, "trusted-proxies", proxies, NULL);
+  g_free (ask (self, request));
+  g_assert_cmpstr (address, ==, "203.0.113.7");
+  g_free (ask (self, "GET /jwks HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: \"evil\"\r\n\r\n"));
+  g_assert_cmpstr (address, ==, "127.0.0.1");
+}
+
+static guint
+count_descriptors (void)
+{
+  guint n = 0;
+  DIR *dir = opendir ("/proc/self/fd");
+  while (readdir (dir) != NULL)
+    n++;
+  closedir (dir);
+  return n;
+}
+
+static void
+test_closed_connections_are_let_go (Fixture *self, gconstpointer data)
+{
+  g_autofree char *request = make_token_request ("");
+  g_free (ask (self, request));
+  guint before = count_descriptors ();
+  for (guint i = 0; i < 400; i++)
+    {
+      g_free (ask (self, request));
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  g_assert_cmpuint (count_descriptors (), <, before + 100);
+}
+
+#define ADD(name, function)                                                                        \
+  g_test_add ("/soup-adapter/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
+
+static void
+add_path_tests (void)
+{
+  ADD ("serves-its-paths", test_serves_its_paths);
+  ADD ("leaves-other-paths-to-the-application", test_leaves_other_paths);
+  ADD ("leaves-other-requests-alone", test_leaves_other_requests_alone);
+  ADD ("disguised-path-reaches-nobody", test_disguised_path_reaches_nobody);
+  ADD ("auth-domains-are-not-asked", test_auth_domains_are_not_asked);
+  ADD ("G07-host-does-not-matter", test_host_does_not_matter);
+  ADD ("detached-server-serves-nothing", test_detached_server_serves_nothing);
+}
+
+static void
+add_message_tests (void)
+{
+  ADD ("continue-is-sent", test_continue_is_sent);
+  ADD ("connection-is-kept", test_connection_is_kept);
+  ADD ("closed-connections-are-let-go", test_closed_connections_are_let_go);
+  ADD ("head-has-no-body", test_head_has_no_body);
+  ADD ("range-is-ignored", test_range_is_ignored);
+  ADD ("late-answer-is-sent", test_late_answer_is_sent);
+  ADD ("client-may-leave-before-the-answer", test_client_may_leave_before_the_answer);
+  ADD ("server-may-stop-before-the-answer", test_server_may_stop_before_the_answer);
+  ADD ("only-trusted-proxies-are-believed", test_only_trusted_proxies_are_believed);
+}
+
+static void
+add_limit_tests (void)
+{
+  ADD ("A35-large-bodies-are-refused", test_large_bodies_are_refused);
+  ADD ("A35-largest-body-is-read", test_largest_body_is_read);
+  ADD ("A35-large-heads-are-refused", test_large_heads_are_refused);
+  ADD ("repeated-fields-are-refused", test_repeated_fields_are_refused);
+  ADD ("unclear-lengths-are-refused", test_unclear_lengths_are_refused);
+  ADD ("smuggled-request-is-not-served", test_smuggled_request_is_not_served);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  log_capture_init ();
+  add_path_tests ();
+  add_message_tests ();
+  add_limit_tests ();
+  return g_test_run ();
+}

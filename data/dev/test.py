@@ -23,7 +23,6 @@ ENVIRONMENT = {
     'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
     'G_DEBUG': 'fatal-criticals',
-    'G_SLICE': 'always-malloc',
     'MALLOC_PERTURB_': '165',
 }
 

@@ -77,6 +77,7 @@ engine_fixture_new (gboolean sqlite)
   tessera_deny_list_load (engine->deny_list, self->store, 600 * 1000, &rolled_back, &error);
   g_assert_no_error (error);
   engine->committer = tessera_committer_new (self->store, NULL);
+  g_object_unref (self->store); /* the committer's own reference keeps it */
   tessera_deny_list_attach (engine->deny_list, engine->committer);
   engine->hooks.revoked = on_revoked;
   engine->hooks_data = self;

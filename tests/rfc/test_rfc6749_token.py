@@ -433,6 +433,8 @@ def _(s):
     expect_error(s.client_credentials(scope='x' * 60000), 'invalid_scope')
     expect_error(s.client_credentials(scope='a ' * 30000), 'invalid_scope')
     expect_error(s.client_credentials(scope=' '.join('a%d' % n for n in range(65))), 'invalid_scope')
+    expect_error(s.client_credentials(scope=' '.join(['a'] * 70)), 'invalid_scope')
+    equal(s.client_credentials(scope=' '.join(['a'] * 60)).json()['scope'], 'a')
     equal(s.client_credentials(scope='a b').status, 200)
 
 

@@ -139,6 +139,28 @@ def _(s):
     check('code' in s.approve(browser=s.new_browser()), 'nobody can sign in any more')
 
 
+def guess(s, number):
+    """A wrong secret, from an address of its own if X-Forwarded-For is believed."""
+    headers = {'Authorization': s.c2.basic('wrong'), 'X-Forwarded-For': '203.0.113.%d, 198.51.100.%d' % (number, number), 'Forwarded': 'for=192.0.2.%d' % number,
+               'X-Real-IP': '192.0.2.%d' % number}
+    return s.form('/token', 'grant_type=client_credentials', headers=headers).status
+
+
+@test('B19 X-Forwarded-For of anybody but a trusted proxy is not believed')
+def _(s):
+    equal([guess(s, number) for number in range(12)][10:], [429, 429])
+    other = Service(listener='trusted-proxies=127.0.0.1;\n')
+    try:
+        other.start()
+        equal([guess(other, number) for number in range(12)], [401] * 12, 'twelve addresses behind the proxy')
+        equal([guess(other, 77) for _ in range(12)][10:], [429, 429], 'one address behind the proxy')
+        equal(other.client_credentials(other.c2).status, 200, 'the proxy itself')
+        other.source = other.new_source()
+        equal([guess(other, number) for number in range(100, 112)][10:], [429, 429], 'another peer')
+    finally:
+        other.stop()
+
+
 @test('B46 a password beyond 1024 bytes never matches')
 def _(s):
     browser = s.new_browser()

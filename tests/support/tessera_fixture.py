@@ -179,7 +179,7 @@ def parameters_of(url):
 
 
 class Service:
-    def __init__(self, issuer=None, clients=None, users=None, sections='', endpoints='', issuer_path=''):
+    def __init__(self, issuer=None, clients=None, users=None, sections='', endpoints='', issuer_path='', listener=''):
         self.port = free_port()
         self.issuer = issuer or 'http://127.0.0.1:%d%s' % (self.port, issuer_path)
         self.prefix = urllib.parse.urlsplit(self.issuer).path
@@ -192,6 +192,7 @@ class Service:
         self.users = dict(PASSWORDS if users is None else users)
         self.sections = sections
         self.endpoints = endpoints
+        self.listener = listener
         self.offset_ms = 0
         self.process = None
         self.log = bytearray()
@@ -213,7 +214,7 @@ class Service:
     def write_configuration(self):
         write_private(self.users_file, ''.join(password_line(name, password) for name, password in self.users.items()))
         text = '[server]\nissuer=%s\nstate-directory=%s\n\n' % (self.issuer, self.state)
-        text += '[listener main]\naddress=127.0.0.1:%d\n\n' % self.port
+        text += '[listener main]\naddress=127.0.0.1:%d\n%s\n' % (self.port, self.listener)
         text += '[users]\nfile=%s\n\n' % self.users_file
         if self.endpoints:
             text += '[endpoints]\n%s\n' % self.endpoints

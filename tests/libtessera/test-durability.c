@@ -281,8 +281,9 @@ cut_power_during_one_run (guint count)
   State s;
 
   faulty_vfs_reset ();
-  state_open (&s, directory);
+  /* From the first moment, when the tables are being made. */
   faulty_vfs_set_hook (on_operation, &power);
+  state_open (&s, directory);
   for (guint i = 0; i < count; i++)
     {
       Order *order = order_new (&s, i);

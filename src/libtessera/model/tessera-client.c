@@ -377,7 +377,11 @@ install_identity (void)
    * What people read on the consent page; the id when none is given.
    */
   properties[PROP_NAME] = g_param_spec_string ("name", NULL, NULL, NULL, CONSTRUCT_ONLY);
+}
 
+static void
+install_authentication (void)
+{
   /**
    * TesseraClient:secret:
    *
@@ -466,7 +470,11 @@ install_rights (void)
    * The scopes the client may ask for, separated by spaces (RFC 6749 §3.3), or %NULL for none.
    */
   properties[PROP_SCOPE] = g_param_spec_string ("scope", NULL, NULL, NULL, CONSTRUCT_ONLY);
+}
 
+static void
+install_trust (void)
+{
   /**
    * TesseraClient:first-party:
    *
@@ -551,7 +559,9 @@ tessera_client_class_init (TesseraClientClass *klass)
   object_class->finalize = tessera_client_finalize;
 
   install_identity ();
+  install_authentication ();
   install_rights ();
+  install_trust ();
   install_tokens ();
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }

@@ -75,13 +75,20 @@ class Example:
         self.base = 'http://127.0.0.1:%d' % self.port
         self.paths = DROP_IN_PATHS if language == 'drop-in' else PATHS
         self.arguments = [str(argument) for argument in arguments]
-        self.environment = dict(os.environ)
-        if arguments and arguments[0] != '--without-revocation':
-            # LeakSanitizer itself crashes over the threads of GLib's TLS backend.
-            self.environment['ASAN_OPTIONS'] = 'detect_leaks=0'
+        self.environment = self.sanitize(leaks=not arguments or arguments[0] == '--without-revocation')
         self.log = os.path.join(self.directory, 'log')
         self.process = None
         self.start()
+
+    @staticmethod
+    def sanitize(leaks):
+        """For a build with sanitizers. LeakSanitizer itself crashes over the threads of GLib's TLS
+        backend, so it rests where HTTPS is spoken."""
+        environment = dict(os.environ)
+        environment['ASAN_OPTIONS'] = '%s:fast_unwind_on_malloc=0:detect_leaks=%d' % (
+            environment.get('ASAN_OPTIONS', ''), leaks)
+        environment['LSAN_OPTIONS'] = 'print_suppressions=0:suppressions=' + os.path.join(HERE, 'libsoup.supp')
+        return environment
 
     def start(self):
         with open(self.log, 'ab') as log:
@@ -102,7 +109,9 @@ class Example:
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
-        self.process.wait(30)
+        status = self.process.wait(30)
+        if how == signal.SIGTERM and self.language in ('c', 'drop-in'):
+            equal(status, 0, self.read_log())
         found = COMPLAINTS.search(self.read_log())
         check(not found, self.read_log())
 

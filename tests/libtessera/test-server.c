@@ -561,6 +561,21 @@ test_registers_and_removes_without_blocking (void)
 }
 
 static void
+test_removed_client_comes_back_without_tokens (void)
+{
+  g_autoptr (TesseraServer) server = new_server ();
+  g_autofree char *token = issue (server);
+  g_autoptr (GError) error = NULL;
+  tessera_server_remove_client (server, "c1", &error);
+  g_assert_no_error (error);
+  add_client (server, "c1", SECRET);
+  g_autofree char *fresh = issue (server);
+
+  g_assert_false (is_good (server, token));
+  g_assert_true (is_good (server, fresh));
+}
+
+static void
 test_unknown_client_cannot_be_removed (void)
 {
   g_autoptr (TesseraServer) server = new_server ();
@@ -1269,6 +1284,8 @@ add_declared_tests (void)
                    test_registered_client_survives_a_restart);
   g_test_add_func ("/server/registers-and-removes-without-blocking",
                    test_registers_and_removes_without_blocking);
+  g_test_add_func ("/server/removed-client-comes-back-without-tokens",
+                   test_removed_client_comes_back_without_tokens);
   g_test_add_func ("/server/unknown-client-cannot-be-removed",
                    test_unknown_client_cannot_be_removed);
 }

@@ -51,7 +51,7 @@ check_configuration (const char *file)
   g_autoptr (TesseradConfiguration) configuration
       = tesserad_service_read_configuration (file, &error);
 
-  if (configuration == NULL)
+  if (configuration == NULL || !tesserad_configuration_check_keys (configuration, &error))
     {
       g_printerr ("tesserad: %s\n", error->message);
       return tesserad_service_get_exit_code (error);

@@ -778,3 +778,26 @@ tesserad_configuration_rehearse (TesseradConfiguration *self, GError **error)
   tessera_server_close (server);
   return good;
 }
+
+gboolean
+tesserad_configuration_check_keys (TesseradConfiguration *self, GError **error)
+{
+  g_autofree char *folder = g_build_filename (self->state_directory, "keys", NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name = NULL;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *file = g_build_filename (folder, name, NULL);
+      g_autofree char *checked = NULL;
+      g_autoptr (GError) inner = NULL;
+
+      if (!g_str_has_suffix (name, ".pem"))
+        continue;
+      checked = tesserad_secret_file_check (file, &inner);
+      if (checked == NULL)
+        return tesserad_key_file_propagate (self->key_file, "server", "state-directory",
+                                            g_steal_pointer (&inner), error);
+    }
+  return TRUE;
+}

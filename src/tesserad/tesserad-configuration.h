@@ -48,6 +48,9 @@ void tesserad_configuration_free (TesseradConfiguration *self);
  * rules, without touching the state. */
 gboolean tesserad_configuration_rehearse (TesseradConfiguration *self, GError **error);
 
+/* For --check-config, which may not open the state: can others read the signing keys in it? */
+gboolean tesserad_configuration_check_keys (TesseradConfiguration *self, GError **error);
+
 /* What can change while the service runs: paths, lifetimes, switches. */
 void tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server);
 gboolean tesserad_configuration_load_users (TesseradConfiguration *self,

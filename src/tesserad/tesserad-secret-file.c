@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_SECRET_LENGTH 1024
+#define SERVICE_ACCOUNT "tessera" /* data/sysusers.d */
 
 static gboolean
 refuse (GError **error, const char *path, const char *sentence)
@@ -39,15 +41,33 @@ find_credential (const char *name, GError **error)
   return g_build_filename (folder, name, NULL);
 }
 
-/* Ours or root's, and nobody else may read it; or root's, and readable by the service's group. */
+/* root checks a configuration (--check-config) for the service, which runs as SERVICE_ACCOUNT. */
+static gboolean
+is_services_user (uid_t uid)
+{
+  const struct passwd *account = geteuid () == 0 ? getpwnam (SERVICE_ACCOUNT) : NULL;
+
+  return uid == geteuid () || (account != NULL && uid == account->pw_uid);
+}
+
+static gboolean
+is_services_group (gid_t gid)
+{
+  const struct group *account = geteuid () == 0 ? getgrnam (SERVICE_ACCOUNT) : NULL;
+
+  return gid == getegid () || (account != NULL && gid == account->gr_gid);
+}
+
+/* The service's or root's, and nobody else may read it; or root's, and readable by the service's
+ * group. */
 static gboolean
 check_access (const char *path, const struct stat *status, GError **error)
 {
-  gboolean roots_for_our_group = status->st_uid == 0 && status->st_gid == getegid ();
+  gboolean roots_for_our_group = status->st_uid == 0 && is_services_group (status->st_gid);
 
   if (!S_ISREG (status->st_mode))
     return refuse (error, path, "is not a regular file");
-  if (status->st_uid != 0 && status->st_uid != geteuid ())
+  if (status->st_uid != 0 && !is_services_user (status->st_uid))
     return refuse (error, path, "belongs to another user");
   if ((status->st_mode & (roots_for_our_group ? 0037 : 0077)) != 0)
     return refuse (error, path,

@@ -83,7 +83,12 @@ def _(service):
     for mode in (0o644, 0o640, 0o604):
         os.chmod(path, mode)
         refuses(service)
+    status, said = service.run_check()
+    tap.equal(status, 78, said)
+    tap.contains(said, path)
     os.chmod(path, 0o600)
+    status, said = service.run_check()
+    tap.equal(status, 0, said)
     goes_on(service)
 
 

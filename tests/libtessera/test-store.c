@@ -778,6 +778,26 @@ test_rollback_undoes_everything (Fixture *f, gconstpointer data)
 }
 
 static void
+test_undone_prune_revives_nothing (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  put_token (f, "t1", "g1");
+  commit (f);
+  begin (f);
+  g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
+  commit (f);
+  begin (f);
+  g_assert_true (tessera_store_prune (f->store, 2000, NULL));
+  tessera_store_rollback (f->store);
+  g_assert_false (has_grant (f, "g1"));
+  g_assert_false (has_token (f, "t1"));
+  prune_at (f, 2000);
+  g_assert_false (has_grant (f, "g1"));
+  g_assert_false (has_token (f, "t1"));
+}
+
+static void
 test_state_only_grows (Fixture *f, gconstpointer data)
 {
   TesseraStoreState first, state;
@@ -1031,6 +1051,7 @@ main (int argc, char *argv[])
   ADD ("prune-forgets-what-is-useless-only", test_prune_forgets_what_is_useless_only);
   ADD ("redeemed-code-is-forgotten-after-a-day", test_redeemed_code_is_forgotten_after_a_day);
   ADD ("rollback-undoes-everything", test_rollback_undoes_everything);
+  ADD ("undone-prune-revives-nothing", test_undone_prune_revives_nothing);
   ADD ("state-only-grows", test_state_only_grows);
   ADD ("reading-costs-no-sync", test_reading_costs_no_sync);
 

@@ -83,6 +83,8 @@ void tessera_exchange_respond (TesseraExchange *self,
                                GBytes *body);
 /* application/json, `Cache-Control: no-store`, `Pragma: no-cache` (RFC 6749 §5.1). Takes @json. */
 void tessera_exchange_respond_json (TesseraExchange *self, guint status, json_t *json);
+/* The same with an object that is written already. Takes @text. */
+void tessera_exchange_respond_json_text (TesseraExchange *self, guint status, char *text);
 /* 303 See Other, no-store (RFC 9700 §4.12). */
 void tessera_exchange_redirect (TesseraExchange *self, const char *location);
 

@@ -200,8 +200,13 @@ tessera_exchange_respond (TesseraExchange *self,
 void
 tessera_exchange_respond_json (TesseraExchange *self, guint status, json_t *json)
 {
-  char *text = tessera_json_dump (json);
+  tessera_exchange_respond_json_text (self, status, tessera_json_dump (json));
   json_decref (json);
+}
+
+void
+tessera_exchange_respond_json_text (TesseraExchange *self, guint status, char *text)
+{
   tessera_exchange_add_header (self, "Cache-Control", "no-store");
   tessera_exchange_add_header (self, "Pragma", "no-cache");
   tessera_exchange_respond (self, status, "application/json",

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 
 import rfc_path  # noqa: F401
 from tap import check, contains, equal, lacks, main, one_of, test
@@ -91,7 +92,6 @@ def _(s):
 
 @test('E01 SIGKILL at any moment: whatever was told is in force')
 def _(s):
-    import time
     for cycle in range(6):
         tokens = [s.machine_token() for _ in range(30)]
         told = []
@@ -154,6 +154,44 @@ def _(s):
         equal(s.get('/jwks').status, 200)
     finally:
         s.limit_file_size(None)
+
+
+@test('E07 a store that cannot write: no login, no code, and a page that says so')
+def _(s):
+    browser = s.new_browser()
+    page = browser.open(s.authorization_url())
+    consent = s.browser('bob').open(s.authorization_url(prompt='consent'))
+    s.limit_file_size(0)
+    try:
+        answer = browser.submit_only(page, page.page.form_with('password'), username='alice', password=s.users['alice'])
+        equal(answer.status, 503, repr(answer))
+        contains(answer.header('Content-Type'), 'text/html')
+        lacks(' '.join(answer.all_headers('Set-Cookie')), 'tessera-session')
+        answer = s.browser('bob').submit_only(consent, consent.page.form_with('decision'), decision='allow')
+        lacks(answer.location or '', 'code=')
+        one_of(answer.status, (303, 503), repr(answer))
+        if answer.status == 303:
+            contains(answer.location, 'error=temporarily_unavailable')
+        else:
+            check(int(answer.header('Retry-After')) > 0, 'Retry-After')
+    finally:
+        s.limit_file_size(None)
+    if s.revoke('x').status == 503 or s.client_credentials().status == 503 or s.revoke(s.machine_token()).status == 503:
+        again(s)
+    s.forget_browsers()
+    check('code' in s.approve(browser=s.new_browser()), 'no code afterwards')
+
+
+@test('pages a login page that was open over a restart starts anew')
+def _(s):
+    browser = s.new_browser()
+    page = browser.open(s.authorization_url())
+    again(s)
+    answer = browser.submit(page, page.page.form_with('password'), username='alice', password=s.users['alice'])
+    lacks(answer.location or '', 'code=')
+    one_of(answer.status, (200, 400, 403), repr(answer))
+    contains(answer.header('Content-Type'), 'text/html')
+    check('code' in s.approve(browser=browser), 'the browser is stuck')
 
 
 @test('E08 a pruned list forgets only what is dead by time')
@@ -291,7 +329,6 @@ def _(s):
 
 @test('durability SIGTERM under load: who was accepted is answered')
 def _(s):
-    import time
     results = []
 
     def work():

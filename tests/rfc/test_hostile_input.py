@@ -4,9 +4,11 @@
 is. The last test of the file holds the log against that; each test asks that the service still answers."""
 
 import base64
+import os
 import random
 import re
 import socket
+import time
 import urllib.parse
 
 import rfc_path  # noqa: F401
@@ -124,6 +126,26 @@ def _(s):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
             connection.close()
     still_well(s)
+
+
+@test('hostile connections that their clients close leave no descriptor behind')
+def _(s):
+    def count():
+        return len(os.listdir('/proc/%d/fd' % s.process.pid))
+
+    still_well(s)
+    before = count()
+    for _ in range(3):
+        connections = [socket.create_connection(('127.0.0.1', s.port), 5, (s.new_source(), 0)) for _ in range(40)]
+        for connection in connections:
+            connection.sendall(b'GET /jwks HTTP/1.1\r\nHost: x\r\n\r\n')
+            connection.recv(10)
+        for connection in connections:
+            connection.close()
+    deadline = time.monotonic() + 10
+    while count() > before + 8 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    check(count() <= before + 8, '%d descriptors, %d before' % (count(), before))
 
 
 @test('hostile two requests in one body: the second is not run')

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The authorization endpoint: RFC 6749 sections 3.1 and 4.1, and rows A of the threat table."""
 
+import socket
 import urllib.parse
 
 import rfc_path  # noqa: F401
@@ -254,6 +255,19 @@ def _(s):
     expect_proceeds(s, s.form(path, query))
     expect_page_400(s.form(path + '?' + query, ''))
     equal(s.request('POST', path, query, {'Content-Type': 'application/json'}).status, 415)
+
+
+@test('rfc9101/5 request objects are refused, never ignored or fetched')
+def _(s):
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        listener.settimeout(0.2)
+        expect_redirect_error(s, s.az(request_uri='http://127.0.0.1:%d/request' % listener.getsockname()[1]), 'invalid_request')
+        expect_redirect_error(s, s.az(request='eyJhbGciOiJub25lIn0.e30.'), 'invalid_request')
+        try:
+            listener.accept()
+        except socket.timeout:
+            return
+        check(False, 'the service fetched it')
 
 
 @test('rfc6749/3.1 unknown parameters are ignored')

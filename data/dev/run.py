@@ -256,7 +256,8 @@ def free_port():
 
 def curl(development, *arguments):
     trust = ['--cacert', relative(development.directory / 'certificate.pem')] if development.tls else []
-    return ' '.join(['curl', '-sS', *trust, *arguments])
+    end = [] if '-w' in ' '.join(arguments) else ["-w '\\n'"]  # the answers have no line end of their own
+    return ' '.join(['curl', '-sS', *trust, *end, *arguments])
 
 
 def relative(path):
@@ -276,7 +277,7 @@ def print_guide(development, login):
          f'TOKEN=$({token} | sed -E \'s/.*"access_token": *"([^"]*)".*/\\1/\')'),
         (f'A login with code and PKCE, in a browser (user {USER}, password {development.password})', login.address()),
         ('Is the token good? (introspection)', introspection),
-        ('Revoke it', curl(development, netrc, of_token, '-w "%{http_code}\\n"', metadata['revocation_endpoint'])),
+        ('Revoke it', curl(development, netrc, of_token, "-w '%{http_code}\\n'", metadata['revocation_endpoint'])),
         ('Is it still good?', introspection),
     ]
     print(f'\ntesserad runs on {development.issuer}. Ctrl-C stops it; its files are in '
@@ -358,7 +359,7 @@ def shorten(body):
         members = json.loads(body)
     except ValueError:
         return f'({len(body)} bytes)'
-    return json.dumps({key: cut(value) for key, value in members.items()}, indent=2).replace('\n', '\n  ')
+    return json.dumps({key: cut(value) for key, value in members.items()}, indent=2, ensure_ascii=False).replace('\n', '\n  ')
 
 
 def cut(value):
@@ -464,8 +465,8 @@ def make_directory(arguments):
 
 def main():
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         check_port(arguments.port)
         development = Development(arguments.tesserad, make_directory(arguments), arguments.port, arguments.tls)

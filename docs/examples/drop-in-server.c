@@ -47,14 +47,34 @@ on_terminate (gpointer loop)
   return G_SOURCE_CONTINUE;
 }
 
+/* Clients of sgcWebSockets may not know PKCE. One with a secret can be let do without. */
+static TesseraClient *
+make_my_app (const char *const *grant_types)
+{
+  const char *redirect_uris[] = { "http://127.0.0.1:8080", NULL };
+
+  /* clang-format off */
+  return g_object_new (TESSERA_TYPE_CLIENT,
+                       "id", "my-client-id",
+                       "name", "MyApp",
+                       "secret", "my-client-secret",
+                       "redirect-uris", redirect_uris,
+                       "grant-types", grant_types,
+                       "access-token-lifetime", 3600,
+                       "refresh-tokens", TRUE,
+                       "require-pkce", FALSE,
+                       NULL);
+  /* clang-format on */
+}
+
 static gboolean
 register_applications (TesseraServer *tessera, GError **error)
 {
   const char *code[] = { "authorization_code", NULL };
   const char *service[] = { "client_credentials", NULL };
+  g_autoptr (TesseraClient) my_app = make_my_app (code);
 
-  return tessera_server_add_client (tessera, "MyApp", "http://127.0.0.1:8080", "my-client-id",
-                                    "my-client-secret", 3600, TRUE, code, error)
+  return tessera_server_add_client_object (tessera, my_app, error)
          && tessera_server_add_client (tessera, "Brief", "http://127.0.0.1:8080", "brief-id",
                                        "brief-secret", 2, FALSE, code, error)
          && tessera_server_add_client (tessera, "Machine", NULL, "machine-id", "machine-secret", 0,
@@ -73,11 +93,16 @@ main (int argc, char **argv)
 
   g_autofree char *issuer = g_strdup_printf ("http://127.0.0.1:%s", argv[1]);
   g_autoptr (TesseraServer) tessera = tessera_server_new (issuer, argv[2]);
-  g_object_set (tessera, "authorization-path", "/sgc/oauth2/auth", "token-path",
-                "/sgc/oauth2/token", "revocation-path", "/sgc/oauth2/revoke", "introspection-path",
-                "/sgc/oauth2/introspect", "revocation-enabled",
-                g_strcmp0 (argv[3], "--without-revocation") != 0,
-                "revocation-requires-client-authentication", FALSE, NULL);
+  /* clang-format off */
+  g_object_set (tessera,
+                "authorization-path", "/sgc/oauth2/auth",
+                "token-path", "/sgc/oauth2/token",
+                "revocation-path", "/sgc/oauth2/revoke",
+                "introspection-path", "/sgc/oauth2/introspect",
+                "revocation-enabled", g_strcmp0 (argv[3], "--without-revocation") != 0,
+                "revocation-requires-client-authentication", FALSE,
+                NULL);
+  /* clang-format on */
   g_signal_connect (tessera, "authenticate", G_CALLBACK (on_authenticate), NULL);
   g_signal_connect (tessera, "after-revoke-token", G_CALLBACK (on_revoked), NULL);
   if (!register_applications (tessera, &error))

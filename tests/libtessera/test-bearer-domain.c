@@ -12,6 +12,18 @@
 
 static gint64 offset;
 
+/* All that was logged, at any level, while a test listens. */
+static GString *logged;
+
+static GLogWriterOutput
+write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+{
+  for (gsize i = 0; logged != NULL && i < n_fields; i++)
+    if (g_str_equal (fields[i].key, "MESSAGE"))
+      g_string_append_printf (logged, "%s\n", (const char *) fields[i].value);
+  return g_log_writer_default (level, fields, n_fields, data);
+}
+
 /* A checker with tokens of the test's own making. */
 
 #define FAKE_TYPE_CHECKER (fake_checker_get_type ())
@@ -427,6 +439,29 @@ test_refuses_two_authorization_headers (Fixture *f, gconstpointer data)
   assert_status (mixed, 400);
   g_assert_true (g_str_has_prefix (challenge, "Bearer error=\"invalid_request\""));
   g_assert_cmpuint (f->handled, ==, 0);
+}
+
+static void
+test_tells_the_log_why_but_not_the_token (Fixture *f, gconstpointer data)
+{
+  const char *origins[] = { "https://app.test", NULL };
+
+  logged = g_string_new (NULL);
+  g_object_set (f->guard, "audience", "https://other.test", "websocket-protocol-token", TRUE,
+                "allowed-origins", origins, NULL);
+  fake_checker_add (f->checker, "canary", "alice", "read", 600);
+  g_autofree char *refused = get (f, "/x\ty", "Authorization: Bearer canary\r\n");
+  g_autofree char *handshake = get (f, "/socket",
+                                    "Upgrade: websocket\r\nOrigin: https://app.test\r\n"
+                                    "Sec-WebSocket-Protocol: chat, canary\r\n");
+  g_autoptr (GString) text = g_steal_pointer (&logged);
+
+  assert_status (handshake, 401);
+  g_assert_null (strstr (refused, "canary"));
+  g_assert_null (strstr (handshake, "canary"));
+  g_assert_null (strstr (text->str, "canary"));
+  g_assert_nonnull (strstr (text->str, "refused error=invalid_token"));
+  g_assert_nonnull (strstr (text->str, "https://other.test"));
 }
 
 static void
@@ -1030,6 +1065,7 @@ add_http_tests (void)
   add ("D17/refuses-two-authorization-headers", test_refuses_two_authorization_headers);
   add ("D16/ignores-a-token-in-the-query", test_ignores_a_token_in_the_query);
   add ("D17/ignores-a-token-in-the-body", test_ignores_a_token_in_the_body);
+  add ("B47/tells-the-log-why-but-not-the-token", test_tells_the_log_why_but_not_the_token);
   add ("demands-its-scope", test_demands_its_scope);
   add ("D08/demands-its-audience", test_demands_its_audience);
   add ("handlers-may-narrow-only", test_handlers_may_narrow_only);
@@ -1065,6 +1101,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_log_set_writer_func (write_log, NULL, NULL);
   tessera_clock_follow_offset (&offset);
   add_http_tests ();
   add_websocket_tests ();

@@ -43,13 +43,14 @@ def sentence(number, *variants):
     return register
 
 
-@sentence('01', 'one file', 'three files')
+@sentence('01', 'one file', 'three files', *LANGUAGES[1:])
 def _(variant):
+    language = variant if variant in LANGUAGES else 'c'
     with tempfile.TemporaryDirectory() as directory:
         files = make_certificates(directory)
-        pem = [files['all']] if variant == 'one file' else [files['certificate'], files['key'], files['ca']]
+        pem = [files['certificate'], files['key'], files['ca']] if variant == 'three files' else [files['all']]
         port = free_port()
-        with Example('c', port, *pem) as example:
+        with Example(language, port, *pem) as example:
             plain = App(example)
             secure = App(example, base='https://127.0.0.1:%d' % port, tls=trust(files['ca']))
             for app in (plain, secure):
@@ -99,6 +100,21 @@ def _(variant):
         equal(machine.post(example.paths['token'], {'grant_type': 'client_credentials'}).status, 200)
         refused = machine.browser().get(machine.authorization_url())
         contains(refused.location, 'error=unauthorized_client')
+
+
+@sentence('02', 'a client that knows no PKCE')
+def _(variant):
+    with Example('drop-in') as example:
+        app = App(example, 'my-client-id', 'my-client-secret', redirect_uri='http://127.0.0.1:8080')
+        answer = app.authorize(code_challenge='', code_challenge_method='')
+        response = app.post(example.paths['token'], {
+            'grant_type': 'authorization_code', 'code': answer['code'], 'redirect_uri': app.redirect_uri,
+            'client_id': app.id, 'client_secret': app.secret}, authenticate=False)
+        equal(response.status, 200, repr(response))
+        equal(app.call(response.json()['access_token']).status, 200)
+        brief = App(example, 'brief-id', 'brief-secret', redirect_uri='http://127.0.0.1:8080')
+        refused = brief.browser().get(brief.authorization_url(code_challenge='', code_challenge_method=''))
+        contains(refused.location, 'error=invalid_request')
 
 
 @sentence('03', *LANGUAGES)

@@ -137,13 +137,37 @@ dup_challenge (TesseraBearerDomain *self, const GError *error)
                                                    error->message, self->scope, realm);
 }
 
+static const char *
+get_audience (TesseraBearerDomain *self)
+{
+  return self->audience != NULL ? self->audience : self->issuer;
+}
+
+/* One line for the developer whose token is refused. Requests without one are too common to be told
+ * of: every stranger makes some. */
+static void
+log_refusal (TesseraBearerDomain *self,
+             SoupServerMessage *message,
+             const char *name,
+             const GError *error)
+{
+  g_autofree char *path
+      = tessera_log_escape (g_uri_get_path (soup_server_message_get_uri (message)));
+  g_autofree char *from = tessera_log_escape (soup_server_message_get_remote_host (message));
+  g_autofree char *audience = tessera_log_escape (get_audience (self));
+
+  if (error == NULL)
+    g_info ("refused a request without a token from=\"%s\" path=\"%s\"", from, path);
+  else
+    g_message ("refused error=%s audience=\"%s\" from=\"%s\" path=\"%s\" because=\"%s\"",
+               name != NULL ? name : "server_error", audience, from, path, error->message);
+}
+
 /* What every refused answer has: the body of the request is not kept, the answer not cached. */
 static void
 prepare_refusal (TesseraBearerDomain *self, SoupServerMessage *message, const GError *error)
 {
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
-  g_autofree char *path
-      = tessera_log_escape (g_uri_get_path (soup_server_message_get_uri (message)));
   const char *name = NULL;
 
   if (error != NULL && error->domain == TESSERA_ERROR)
@@ -152,8 +176,7 @@ prepare_refusal (TesseraBearerDomain *self, SoupServerMessage *message, const GE
   soup_message_headers_replace (headers, "Cache-Control", "no-store");
   if (self->close_connection)
     soup_message_headers_replace (headers, "Connection", "close");
-  g_info ("guard refused path=%s error=%s: %s", path, name ? name : "-",
-          error ? error->message : "no token");
+  log_refusal (self, message, name, error);
   g_signal_emit (self, signals[SIGNAL_UNAUTHORIZED], 0, message, name);
 }
 
@@ -219,9 +242,8 @@ check_token (TesseraBearerDomain *self,
              SoupServerMessage *message,
              GError **error)
 {
-  const char *audience = self->audience != NULL ? self->audience : self->issuer;
   g_autoptr (TesseraAccessToken) token
-      = tessera_token_checker_check (self->checker, text, audience, error);
+      = tessera_token_checker_check (self->checker, text, get_audience (self), error);
 
   if (token == NULL || !check_scope (self, token, error)
       || !ask_handlers (self, token, message, error))

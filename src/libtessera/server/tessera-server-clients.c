@@ -21,6 +21,18 @@ clients_changed (TesseraServer *self)
   tessera_server_unsettle (self, TESSERA_DECLARED_CLIENTS);
 }
 
+/* What was allowed, and yet is not right for long. */
+static void
+tell_weaknesses (TesseraClient *client)
+{
+  if (tessera_client_has_short_secret (client))
+    g_message ("Client %s has a secret that can be guessed; keep it for samples and tests",
+               tessera_client_get_id (client));
+  if (!tessera_client_requires_pkce (client))
+    g_message ("Client %s may do without PKCE: its codes can be injected (RFC 9700 §2.1.1)",
+               tessera_client_get_id (client));
+}
+
 /**
  * tessera_server_add_client_object:
  * @self: a server
@@ -43,6 +55,7 @@ tessera_server_add_client_object (TesseraServer *self, TesseraClient *client, GE
   if (!tessera_client_check (client, error)
       || !tessera_client_registry_add (self->engine.clients, client, TRUE, error))
     return FALSE;
+  tell_weaknesses (client);
   clients_changed (self);
   return TRUE;
 }
@@ -110,9 +123,6 @@ tessera_server_add_client (TesseraServer *self,
     }
   g_autoptr (TesseraClient) client = make_client (name, redirect_uri, client_id, client_secret,
                                                   lifetime, refresh_tokens, grant_types);
-  if (tessera_client_has_short_secret (client))
-    g_message ("Client %s has a secret that can be guessed; keep it for samples and tests",
-               client_id);
   return tessera_server_add_client_object (self, client, error);
 }
 

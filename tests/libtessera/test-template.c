@@ -183,6 +183,37 @@ test_survives_files_that_include_themselves (void)
   g_assert_cmpuint (strlen (html), <=, 100000);
 }
 
+/* Whatever a theme holds, it is refused or rendered. */
+static void
+test_survives_random_damage (void)
+{
+  static const char text[]
+      = "<p class=\"{{a}}\">{{#if a}}{{_ \"x %{a}\"}}{{else}}{{bdi \"y\"}}{{/if}}"
+        "{{#each l}}{{a}}{{/each}}{{> self.html}}{{! n}}<!-- c --></p>";
+  static const char pieces[] = "{}#/\"'<>!-%_ ae&";
+  g_autoptr (TesseraValues) values = tessera_values_new ();
+
+  tessera_values_set (values, "a", "<v>");
+  tessera_values_set (tessera_values_append (values, "l"), "a", "1");
+  for (guint n = 0; n < 5000; n++)
+    {
+      g_autofree char *damaged = g_strdup (text);
+      g_autoptr (TesseraTemplate) template = NULL;
+
+      for (guint i = g_test_rand_int_range (1, 6); i > 0; i--)
+        damaged[g_test_rand_int_range (0, sizeof text - 1)]
+            = pieces[g_test_rand_int_range (0, sizeof pieces - 1)];
+      template = tessera_template_parse (damaged, -1, NULL);
+      if (template != NULL)
+        {
+          TesseraTemplateHost host = { on_lookup, NULL, NULL };
+          g_autofree char *html = tessera_template_render (template, values, &host);
+
+          g_assert_null (strstr (html, "<v>"));
+        }
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -201,6 +232,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/template/escapes-translations", test_escapes_translations);
   g_test_add_func ("/template/survives-files-that-include-themselves",
                    test_survives_files_that_include_themselves);
+  g_test_add_func ("/template/survives-random-damage", test_survives_random_damage);
 
   return g_test_run ();
 }

@@ -18,8 +18,9 @@ test_belongs_to_one_browser (void)
 {
   g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (10);
   g_autoptr (TesseraAuthorizationRequest) request = make_request ();
-  TesseraTransaction *mine = tessera_transaction_table_add (table, request, "mine", 0);
-  TesseraTransaction *nobodys = tessera_transaction_table_add (table, request, NULL, 0);
+  TesseraTransaction *mine = tessera_transaction_table_add (table, request, "mine", "", 0);
+  TesseraTransaction *nobodys
+      = tessera_transaction_table_add (table, request, NULL, "", 0);
 
   g_assert_true (tessera_transaction_belongs_to (mine, "mine"));
   g_assert_false (tessera_transaction_belongs_to (mine, "yours"));
@@ -34,15 +35,16 @@ test_expires_but_is_remembered (void)
 {
   g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (10);
   g_autoptr (TesseraAuthorizationRequest) request = make_request ();
-  TesseraTransaction *transaction = tessera_transaction_table_add (table, request, "mine", MINUTE);
+  TesseraTransaction *transaction
+      = tessera_transaction_table_add (table, request, "mine", "", MINUTE);
   g_autofree char *id = g_strdup (transaction->id);
 
   g_assert_false (tessera_transaction_is_expired (transaction, 20 * MINUTE));
   g_assert_true (tessera_transaction_is_expired (transaction, 21 * MINUTE));
 
-  tessera_transaction_table_add (table, request, "mine", 60 * MINUTE);
+  tessera_transaction_table_add (table, request, "mine", "", 60 * MINUTE);
   g_assert_true (tessera_transaction_table_lookup (table, id) == transaction);
-  tessera_transaction_table_add (table, request, "mine", 24 * 60 * MINUTE);
+  tessera_transaction_table_add (table, request, "mine", "", 24 * 60 * MINUTE);
   g_assert_null (tessera_transaction_table_lookup (table, id));
   g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 1);
 }
@@ -52,18 +54,54 @@ test_their_number_is_bounded (void)
 {
   g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (100);
   g_autoptr (TesseraAuthorizationRequest) request = make_request ();
-  TesseraTransaction *busy = tessera_transaction_table_add (table, request, "mine", 0);
-  TesseraTransaction *idle = tessera_transaction_table_add (table, request, "mine", 0);
+  TesseraTransaction *busy = tessera_transaction_table_add (table, request, "mine", "192.0.2.1", 0);
+  TesseraTransaction *idle = tessera_transaction_table_add (table, request, "mine", "192.0.2.1", 0);
   g_autofree char *busy_id = g_strdup (busy->id), *idle_id = g_strdup (idle->id);
   TesseraDigest session = tessera_digest ("session", -1);
 
   tessera_transaction_set_session (busy, "sid", &session);
   for (guint i = 0; i < 10000; i++)
-    tessera_transaction_table_add (table, request, "flood", i);
+    tessera_transaction_table_add (table, request, "flood", "", i);
 
   g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 100);
   g_assert_nonnull (tessera_transaction_table_lookup (table, busy_id));
   g_assert_null (tessera_transaction_table_lookup (table, idle_id));
+}
+
+static void
+test_an_address_has_its_share (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (160);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  g_autofree char *mine
+      = g_strdup (tessera_transaction_table_add (table, request, "b", "192.0.2.1", 0)->id);
+  g_autofree char *theirs
+      = g_strdup (tessera_transaction_table_add (table, request, "b", "192.0.2.66", 0)->id);
+
+  for (guint i = 0; i < 1000; i++)
+    tessera_transaction_table_add (table, request, "flood", "192.0.2.66", i);
+
+  g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 11);
+  g_assert_nonnull (tessera_transaction_table_lookup (table, mine));
+  g_assert_null (tessera_transaction_table_lookup (table, theirs));
+}
+
+static void
+test_what_is_over_goes_first (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (2);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  TesseraTransaction *busy = tessera_transaction_table_add (table, request, "b", "", 0);
+  TesseraTransaction *over = tessera_transaction_table_add (table, request, "b", "", 0);
+  g_autofree char *busy_id = g_strdup (busy->id), *over_id = g_strdup (over->id);
+  TesseraDigest session = tessera_digest ("session", -1);
+
+  tessera_transaction_set_session (busy, "sid", &session);
+  tessera_transaction_set_session (over, "sid", &session);
+  over->is_finished = TRUE;
+  tessera_transaction_table_add (table, request, "b", "", 1);
+  g_assert_nonnull (tessera_transaction_table_lookup (table, busy_id));
+  g_assert_null (tessera_transaction_table_lookup (table, over_id));
 }
 
 static void
@@ -74,7 +112,7 @@ test_a_full_table_of_logins_makes_room (void)
   TesseraDigest session = tessera_digest ("session", -1);
 
   for (guint i = 0; i < 10; i++)
-    tessera_transaction_set_session (tessera_transaction_table_add (table, request, "mine", i),
+    tessera_transaction_set_session (tessera_transaction_table_add (table, request, "mine", "", i),
                                      "sid", &session);
   g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 3);
 }
@@ -87,6 +125,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/transaction/belongs-to-one-browser", test_belongs_to_one_browser);
   g_test_add_func ("/transaction/expires-but-is-remembered", test_expires_but_is_remembered);
   g_test_add_func ("/transaction/their-number-is-bounded", test_their_number_is_bounded);
+  g_test_add_func ("/transaction/an-address-has-its-share", test_an_address_has_its_share);
+  g_test_add_func ("/transaction/what-is-over-goes-first", test_what_is_over_goes_first);
   g_test_add_func ("/transaction/a-full-table-of-logins-makes-room",
                    test_a_full_table_of_logins_makes_room);
 

@@ -13,11 +13,16 @@ G_BEGIN_DECLS
 /* An expired one is remembered so that it can start again. */
 #define TESSERA_TRANSACTION_MEMORY_MS (12 * 60 * 60 * G_GINT64_CONSTANT (1000))
 #define TESSERA_TRANSACTION_MAX 10000
+/* How many of them one address may have. */
+#define TESSERA_TRANSACTION_SHARE 16 /* a sixteenth */
 
 typedef struct
 {
   guint ref_count;
   char *id;
+  char *address; /* where it came from; "" when that is not known */
+  GList by_age;  /* its places in the table */
+  GList by_address;
   gboolean is_claimed;   /* no browser yet: it began with a POST from another site */
   TesseraDigest browser; /* of its cookie */
   TesseraAuthorizationRequest *request;
@@ -52,6 +57,7 @@ void tessera_transaction_table_free (TesseraTransactionTable *self);
 TesseraTransaction *tessera_transaction_table_add (TesseraTransactionTable *self,
                                                    TesseraAuthorizationRequest *request,
                                                    const char *browser_cookie,
+                                                   const char *address,
                                                    gint64 now_ms);
 TesseraTransaction *tessera_transaction_table_lookup (TesseraTransactionTable *self,
                                                       const char *id); /* borrowed */

@@ -6,22 +6,26 @@
 struct _TesseraTransactionTable
 {
   guint max;
-  GHashTable *by_id; /* char *id (of the transaction) -> TesseraTransaction* */
-  GQueue by_age;     /* TesseraTransaction*, borrowed, oldest first */
+  GHashTable *by_id;      /* char *id (of the transaction) -> TesseraTransaction* */
+  GQueue by_age;          /* TesseraTransaction*, borrowed, oldest first */
+  GHashTable *by_address; /* char *address -> GQueue* of the same */
 };
 
-/* How far from the oldest to look for one in which nobody has signed in. */
+/* How far from the oldest to look for one that nobody would miss. */
 #define SEARCH_DEPTH 64
 
 static TesseraTransaction *
-transaction_new (TesseraAuthorizationRequest *request, gint64 now_ms)
+transaction_new (TesseraAuthorizationRequest *request, const char *address, gint64 now_ms)
 {
   TesseraTransaction *self = g_new0 (TesseraTransaction, 1);
 
   self->ref_count = 1;
   self->id = tessera_identifier_new ();
+  self->address = g_strdup (address != NULL ? address : "");
   self->request = tessera_authorization_request_ref (request);
   self->began_ms = now_ms;
+  self->by_age.data = self;
+  self->by_address.data = self;
   return self;
 }
 
@@ -39,6 +43,7 @@ tessera_transaction_unref (TesseraTransaction *self)
     return;
 
   g_free (self->id);
+  g_free (self->address);
   g_free (self->session_id);
   tessera_authorization_request_unref (self->request);
   g_free (self);
@@ -86,6 +91,7 @@ tessera_transaction_table_new (guint max)
   self->by_id = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
                                        (GDestroyNotify) tessera_transaction_unref);
   g_queue_init (&self->by_age);
+  self->by_address = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return self;
 }
 
@@ -95,59 +101,88 @@ tessera_transaction_table_free (TesseraTransactionTable *self)
   if (self == NULL)
     return;
 
-  g_queue_clear (&self->by_age);
+  g_hash_table_unref (self->by_address);
   g_hash_table_unref (self->by_id);
   g_free (self);
 }
 
-static void
-remove_link (TesseraTransactionTable *self, GList *link)
+static GQueue *
+get_queue (TesseraTransactionTable *self, const char *address)
 {
-  TesseraTransaction *transaction = link->data;
+  GQueue *queue = g_hash_table_lookup (self->by_address, address);
 
-  g_queue_delete_link (&self->by_age, link);
+  if (queue == NULL)
+    {
+      queue = g_new0 (GQueue, 1);
+      g_hash_table_insert (self->by_address, g_strdup (address), queue);
+    }
+  return queue;
+}
+
+static void
+forget (TesseraTransactionTable *self, TesseraTransaction *transaction)
+{
+  GQueue *queue = get_queue (self, transaction->address);
+
+  g_queue_unlink (queue, &transaction->by_address);
+  if (queue->length == 0)
+    g_hash_table_remove (self->by_address, transaction->address);
+  g_queue_unlink (&self->by_age, &transaction->by_age);
   g_hash_table_remove (self->by_id, transaction->id);
 }
 
-static void
-forget_oldest (TesseraTransactionTable *self)
+static gboolean
+is_missed (const TesseraTransaction *transaction)
 {
-  GList *link = self->by_age.head;
-
-  for (guint i = 0; i < SEARCH_DEPTH && link != NULL; i++, link = link->next)
-    if (((TesseraTransaction *) link->data)->session_id == NULL)
-      {
-        remove_link (self, link);
-        return;
-      }
-  remove_link (self, self->by_age.head);
+  return transaction->session_id != NULL && !transaction->is_finished;
 }
 
 static void
-make_room (TesseraTransactionTable *self, gint64 now_ms)
+forget_oldest (TesseraTransactionTable *self, GQueue *queue)
 {
+  GList *link = queue->head;
+
+  for (guint i = 0; i < SEARCH_DEPTH && link != NULL; i++, link = link->next)
+    if (!is_missed (link->data))
+      {
+        forget (self, link->data);
+        return;
+      }
+  forget (self, queue->head->data);
+}
+
+static void
+make_room (TesseraTransactionTable *self, const char *address, gint64 now_ms)
+{
+  GQueue *queue;
+
   while (self->by_age.head != NULL
          && now_ms - ((TesseraTransaction *) self->by_age.head->data)->began_ms
                 >= TESSERA_TRANSACTION_MEMORY_MS)
-    remove_link (self, self->by_age.head);
+    forget (self, self->by_age.head->data);
+  queue = g_hash_table_lookup (self->by_address, address);
+  if (*address != '\0' && queue != NULL
+      && queue->length >= MAX (self->max / TESSERA_TRANSACTION_SHARE, 1))
+    forget_oldest (self, queue);
   while (self->by_age.length >= self->max)
-    forget_oldest (self);
+    forget_oldest (self, &self->by_age);
 }
 
 TesseraTransaction *
 tessera_transaction_table_add (TesseraTransactionTable *self,
                                TesseraAuthorizationRequest *request,
                                const char *browser_cookie,
+                               const char *address,
                                gint64 now_ms)
 {
-  TesseraTransaction *transaction;
+  TesseraTransaction *transaction = transaction_new (request, address, now_ms);
 
-  make_room (self, now_ms);
-  transaction = transaction_new (request, now_ms);
+  make_room (self, transaction->address, now_ms);
   if (browser_cookie != NULL)
     tessera_transaction_claim (transaction, browser_cookie);
   g_hash_table_insert (self->by_id, transaction->id, transaction);
-  g_queue_push_tail (&self->by_age, transaction);
+  g_queue_push_tail_link (&self->by_age, &transaction->by_age);
+  g_queue_push_tail_link (get_queue (self, transaction->address), &transaction->by_address);
   return transaction;
 }
 

@@ -297,7 +297,8 @@ add_transaction (TesseraVisit *self)
 {
   TesseraTransaction *transaction
       = tessera_transaction_table_add (self->interaction->transactions, self->request,
-                                       self->browser, tessera_clock_get_ms (self->engine->clock));
+                                       self->browser, self->exchange->remote_address,
+                                       tessera_clock_get_ms (self->engine->clock));
 
   g_clear_pointer (&self->transaction, tessera_transaction_unref);
   self->transaction = tessera_transaction_ref (transaction);

@@ -19,8 +19,7 @@ test_belongs_to_one_browser (void)
   g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (10);
   g_autoptr (TesseraAuthorizationRequest) request = make_request ();
   TesseraTransaction *mine = tessera_transaction_table_add (table, request, "mine", "", 0);
-  TesseraTransaction *nobodys
-      = tessera_transaction_table_add (table, request, NULL, "", 0);
+  TesseraTransaction *nobodys = tessera_transaction_table_add (table, request, NULL, "", 0);
 
   g_assert_true (tessera_transaction_belongs_to (mine, "mine"));
   g_assert_false (tessera_transaction_belongs_to (mine, "yours"));

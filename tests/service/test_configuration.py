@@ -120,9 +120,16 @@ def _(workshop):
 
 @in_workshop('drop-in: a later file replaces a key, and leaves the others')
 def _(workshop):
-    workshop.write('tessera.conf.d/20-b.conf', '[tokens]\ncode-lifetime=30\n')
-    workshop.write('tessera.conf.d/10-a.conf', '[tokens]\ncode-lifetime=wrong\n')
-    workshop.accepts(workshop.server() + '[tokens]\nreplay-window=5\n')
+    last = workshop.write('tessera.conf.d/9-z.conf', '[tokens]\ncode-lifetime=30\n')
+    for number in range(10, 60):
+        workshop.write('tessera.conf.d/%d-a.conf' % number, '[tokens]\ncode-lifetime=wrong\n')
+    text = workshop.server() + '[tokens]\ncode-lifetime=wrong\nreplay-window=5\n'
+    workshop.accepts(text)
+    os.unlink(last)
+    workshop.refuses(text, workshop.path('tessera.conf.d', '59-a.conf'))
+    workshop.write('tessera.conf.d/z.conf', '[tokens]\ncode-lifetime=30\n')
+    workshop.accepts(text)
+    workshop.refuses(text.replace('=5', '=x'), workshop.config, '[tokens] replay-window')
 
 
 @in_workshop('drop-in: the file that said it is the one that is named')

@@ -148,11 +148,13 @@ def _(workshop):
 @in_workshop('stop: who has connected and asked is answered')
 def _(workshop):
     service = workshop.start(workshop.server())
-    connections = [connect(workshop.port) for _ in range(60)]
+    service.signal(signal.SIGSTOP)
+    connections = [connect(workshop.port) for _ in range(200)]
     for connection in connections:
         connection.sendall(GET)
     service.signal(signal.SIGTERM)
-    tap.equal([read_answer(connection)[0] for connection in connections], [200] * 60)
+    service.signal(signal.SIGCONT)
+    tap.equal([read_answer(connection)[0] for connection in connections], [200] * len(connections))
     tap.equal(service.wait(), 0, service.text)
     for connection in connections:
         connection.close()

@@ -524,7 +524,7 @@ test_forms_need_their_token_and_browser (Fixture *self, gconstpointer data)
 {
   Browser *browser = self->browser;
   g_autoptr (Browser) stranger = browser_new (self->server);
-  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL, *other = NULL;
 
   open_page (browser, WEB (""));
   action = find_attribute (browser->html, "<form", "action");
@@ -532,6 +532,9 @@ test_forms_need_their_token_and_browser (Fixture *self, gconstpointer data)
   body = g_strdup_printf ("csrf=%s&username=alice&password=secret", csrf);
 
   send_request (browser, "POST", action, "username=alice&password=secret");
+  g_assert_cmpuint (browser->status, ==, 403);
+  other = g_strconcat (body, "&t=another", NULL);
+  send_request (browser, "POST", action, other);
   g_assert_cmpuint (browser->status, ==, 403);
   send_request (stranger, "POST", action, body);
   g_assert_cmpuint (stranger->status, ==, 403);

@@ -32,6 +32,7 @@ test_weighs_accept_language (void)
   assert_language (pages, NULL, "en-GB,en;q=0.9,de;q=0.8", "en");
   assert_language (pages, NULL, "fr-FR, *;q=0.1", "en");
   assert_language (pages, NULL, "de;q=0, en", "en");
+  assert_language (pages, NULL, "fr, de;q=0", "en");
   assert_language (pages, NULL, "DE", "de");
 }
 

@@ -2,6 +2,7 @@
 --   OP     empty | client_credentials | introspect | refresh | revoke
 --   AUTH   client_id=…&client_secret=…
 --   SEED   file of JSON lines with "access" or "refresh"; FIELD which of them; SKIP how many were used
+--   ROUND  refresh: so many of them, whose successors go round
 --   OUT    append what was issued to this file, JSON lines
 local op, auth = os.getenv("OP"), os.getenv("AUTH") or ""
 local out = os.getenv("OUT") and io.open(os.getenv("OUT"), "a")
@@ -34,7 +35,9 @@ elseif op == "revoke" then
   end
 elseif op == "refresh" then
   local queue = read_seeds()
-  local head, tail = 1 + tonumber(os.getenv("SKIP") or "0"), #queue
+  local head = 1 + tonumber(os.getenv("SKIP"))
+  local tail = head + tonumber(os.getenv("ROUND")) - 1
+  for i = tail + 1, #queue do queue[i] = nil end
   function request()
     local token = "exhausted"
     if head <= tail then token, queue[head] = queue[head], nil; head = head + 1 end

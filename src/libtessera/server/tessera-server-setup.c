@@ -7,7 +7,7 @@
 #include "store/tessera-memory-store-private.h"
 #include "store/tessera-sqlite-store-private.h"
 
-#define SIGNATURES 16384        /* digests of verified tokens kept */
+#define SIGNATURES 131072       /* digests of verified tokens kept: 4 MiB, touched as they fill */
 #define PRUNE_SECONDS (60 * 60) /* between looks at retired keys */
 
 /* What goes into the thread, and what comes out of it. */

@@ -643,6 +643,40 @@ test_the_last_of_two_clicks_gets_the_code (Fixture *self, gconstpointer data)
   assert_code (browser);
 }
 
+static void
+hold_login (TesseraServer *server, TesseraAuthentication *authentication, gpointer data)
+{
+  TesseraAuthentication **held = data;
+
+  tessera_authentication_hold (authentication);
+  *held = g_object_ref (authentication);
+}
+
+/* The server stops while somebody's password is still being checked. */
+static void
+test_a_held_login_outlives_the_server (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (TesseraAuthentication) held = NULL;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+  Request request;
+
+  g_signal_handlers_disconnect_by_func (self->server, on_authenticate, NULL);
+  g_signal_connect (self->server, "authenticate", G_CALLBACK (hold_login), &held);
+  open_page (browser, WEB (""));
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&username=alice&password=secret", csrf);
+  begin_request (&request, browser, "POST", action, body);
+  while (held == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  tessera_server_close (self->server);
+  tessera_authentication_accept (held, NULL);
+  end_request (&request);
+
+  g_assert_cmpuint (browser->status, ==, 503);
+}
+
 /* What says anything else does not. */
 static void
 test_another_form_does_not_take_its_place (Fixture *self, gconstpointer data)
@@ -917,6 +951,7 @@ main (int argc, char *argv[])
   ADD ("a-session-is-new-at-each-login", test_a_session_is_new_at_each_login);
   ADD ("an-answer-is-given-once", test_an_answer_is_given_once);
   ADD ("the-last-of-two-clicks-gets-the-code", test_the_last_of_two_clicks_gets_the_code);
+  ADD ("a-held-login-outlives-the-server", test_a_held_login_outlives_the_server);
   ADD ("another-form-does-not-take-its-place", test_another_form_does_not_take_its_place);
   ADD ("an-expired-login-starts-again", test_an_expired_login_starts_again);
   ADD ("a-removed-client-ends-its-logins", test_a_removed_client_ends_its_logins);

@@ -677,7 +677,12 @@ tessera_server_constructed (GObject *object)
 static void
 tessera_server_dispose (GObject *object)
 {
-  tessera_server_close (TESSERA_SERVER (object));
+  TesseraServer *self = TESSERA_SERVER (object);
+
+  tessera_server_close (self);
+  /* The last outcomes are told while everything is still there. */
+  tessera_committer_free (self->engine.committer);
+  self->engine.committer = NULL;
   G_OBJECT_CLASS (tessera_server_parent_class)->dispose (object);
 }
 
@@ -812,8 +817,10 @@ tessera_server_close (TesseraServer *self)
   tessera_server_cancel_setup (self);
   self->state = TESSERA_SERVER_CLOSED;
   tessera_server_drain_waiting (self);
-  /* First the committing thread: it tells everybody who waits, and they use the rest. */
-  g_clear_pointer (&engine->committer, tessera_committer_free);
+  /* First the committing thread: it tells everybody who waits, and they use the rest. Closed, it
+   * refuses what a login brings that was held until now. */
+  if (engine->committer != NULL)
+    tessera_committer_close (engine->committer);
   engine->ready = FALSE;
   g_clear_pointer (&engine->deny_list, tessera_deny_list_free);
   g_clear_pointer (&engine->keys, tessera_key_ring_free);

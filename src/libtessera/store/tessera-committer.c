@@ -439,19 +439,25 @@ tessera_committer_new (TesseraStore *store, GMainContext *context)
 }
 
 void
+tessera_committer_close (TesseraCommitter *self)
+{
+  g_mutex_lock (&self->mutex);
+  self->closing = TRUE;
+  g_cond_signal (&self->submitted);
+  g_mutex_unlock (&self->mutex);
+  g_clear_pointer (&self->thread, g_thread_join);
+
+  while (dispatch_finished (self))
+    ;
+}
+
+void
 tessera_committer_free (TesseraCommitter *self)
 {
   if (self == NULL)
     return;
 
-  g_mutex_lock (&self->mutex);
-  self->closing = TRUE;
-  g_cond_signal (&self->submitted);
-  g_mutex_unlock (&self->mutex);
-  g_thread_join (self->thread);
-
-  while (dispatch_finished (self))
-    ;
+  tessera_committer_close (self);
   g_source_destroy (self->done_source);
   g_source_unref (self->done_source);
   g_main_context_unref (self->context);

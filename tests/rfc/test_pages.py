@@ -345,6 +345,22 @@ def _(s):
     check('code' in parameters_of(fresh.submit(page, form, decision='allow').location), 'alice herself')
 
 
+@test('A40 what one browser began no other goes on with')
+def _(s):
+    alice, page, form = consent_page(s)
+    for session in (session_cookie(s.browser('bob')), session_cookie(alice), None):
+        other, _, _ = login_page(s)  # a browser that is known, but not the one
+        if session:
+            other.cookies['tessera-session'] = session
+        answer = other.open(page.url)
+        check(answer.status != 200 or not answer.page.form_with('decision'), 'the question of another browser was shown')
+        check('code=' not in (answer.location or ''), repr(answer))
+    _, login, _ = login_page(s)
+    other, _, _ = login_page(s)
+    one_of(other.open(login.url).status, (400, 403))
+    check('code' in parameters_of(alice.submit(page, form, decision='allow').location), 'alice herself')
+
+
 @test('pages a consent is used once: again, back and reload do no harm')
 def _(s):
     browser, page, form = consent_page(s)

@@ -306,6 +306,25 @@ def _():
         equal(quietly(service.get, '/', token).status, 403, 'an exception in the handler')
 
 
+@test('bindings/one server is attached to several HTTP servers')
+def _():
+    with Service() as service:
+        other = Soup.Server()
+        other.listen_local(0, Soup.ServerListenOptions.IPV4_ONLY)
+        base = 'http://127.0.0.1:%d' % other.get_uris()[0].get_port()
+        service.tessera.attach(other)
+        other.add_auth_domain(service.guard)
+        other.add_handler('/', service.on_request)
+        equal(in_thread(Browser(base).get, '/jwks').status, 200)
+        equal(in_thread(Browser(base).get, '/').status, 401)
+        bearer = {'Authorization': 'Bearer ' + service.own_token()}
+        equal(in_thread(Browser(base).get, '/', bearer).status, 200)
+        service.tessera.detach(other)
+        equal(in_thread(Browser(base).get, '/jwks', bearer).body, b'')
+        equal(service.get('/jwks').status, 200)
+        other.disconnect()
+
+
 class Checker(GObject.Object, Tessera.TokenChecker):
     """Somebody else's idea of who may come in."""
 

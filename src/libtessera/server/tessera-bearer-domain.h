@@ -16,7 +16,8 @@ G_BEGIN_DECLS
  * @TESSERA_EXPIRY_POLICY_RENEW: as CLOSE, but the application may hand in a newer token
  *
  * What becomes of an open WebSocket when its access token expires. When the token is revoked, the
- * connection is closed under every policy.
+ * connection is closed under every policy. An expired token by itself cannot be revoked any more: a
+ * connection that was kept ends with its grant, session, person, client or key.
  */
 typedef enum
 {

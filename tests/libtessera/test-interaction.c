@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ISSUER "http://127.0.0.1:8417"
 #define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -644,6 +645,61 @@ test_the_last_of_two_clicks_gets_the_code (Fixture *self, gconstpointer data)
 }
 
 static void
+load_user (TesseraServer *server, const char *name, const char *password)
+{
+  g_autofree char *file = NULL, *text = NULL, *hash = tessera_hash_password (password, NULL);
+  g_autoptr (GError) error = NULL;
+  int fd = g_file_open_tmp ("tessera-users-XXXXXX", &file, &error);
+
+  g_assert_no_error (error);
+  close (fd);
+  text = g_strdup_printf ("%s:%s\n", name, hash);
+  g_assert_true (g_file_set_contents (file, text, -1, &error));
+  g_assert_true (tessera_server_load_users (server, file, &error));
+  unlink (file);
+}
+
+#define CROWD 40
+
+/* More at once than passwords can be hashed and queued for. */
+static void
+test_a_crowd_is_asked_to_come_back (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GPtrArray) browsers = g_ptr_array_new_with_free_func ((GDestroyNotify) browser_free);
+  Request requests[CROWD];
+  guint busy = 0;
+
+  g_signal_handlers_disconnect_by_func (self->server, on_authenticate, NULL);
+  load_user (self->server, "alice", "secret");
+  for (guint i = 0; i < CROWD; i++)
+    {
+      Browser *browser = browser_new (self->server);
+      g_autofree char *action = NULL, *csrf = NULL, *body = NULL, *address = NULL;
+
+      g_ptr_array_add (browsers, browser);
+      address = g_strdup_printf ("192.0.2.%u", i);
+      browser->address = g_intern_string (address);
+      open_page (browser, WEB (""));
+      action = find_attribute (browser->html, "<form", "action");
+      csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+      body = g_strdup_printf ("csrf=%s&username=alice&password=wrong", csrf);
+      begin_request (&requests[i], browser, "POST", action, body);
+    }
+  for (guint i = 0; i < CROWD; i++)
+    {
+      Browser *browser = g_ptr_array_index (browsers, i);
+
+      end_request (&requests[i]);
+      if (browser->status != 503)
+        continue;
+      busy++;
+      g_assert_nonnull (browser->retry_after);
+    }
+  g_assert_cmpuint (busy, >, 0);
+  g_assert_cmpuint (busy, <, CROWD);
+}
+
+static void
 hold_login (TesseraServer *server, TesseraAuthentication *authentication, gpointer data)
 {
   TesseraAuthentication **held = data;
@@ -951,6 +1007,7 @@ main (int argc, char *argv[])
   ADD ("a-session-is-new-at-each-login", test_a_session_is_new_at_each_login);
   ADD ("an-answer-is-given-once", test_an_answer_is_given_once);
   ADD ("the-last-of-two-clicks-gets-the-code", test_the_last_of_two_clicks_gets_the_code);
+  ADD ("B46-a-crowd-is-asked-to-come-back", test_a_crowd_is_asked_to_come_back);
   ADD ("a-held-login-outlives-the-server", test_a_held_login_outlives_the_server);
   ADD ("another-form-does-not-take-its-place", test_another_form_does_not_take_its_place);
   ADD ("an-expired-login-starts-again", test_an_expired_login_starts_again);

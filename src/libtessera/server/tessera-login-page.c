@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define USERNAME_MAX_LENGTH 256
+#define BUSY_SECONDS 2 /* then the password pool has worked through its queue */
 
 typedef enum
 {
@@ -125,6 +126,25 @@ begin_session (TesseraVisit *visit, TesseraAuthentication *authentication)
                                on_session_begun, visit);
 }
 
+/* 429: too many failures from there; 503: too many logins of anybody (threats.md B46). */
+static void
+respond_later (TesseraVisit *visit, guint status, guint seconds)
+{
+  TesseraValues *values = tessera_visit_make_values (visit);
+  g_autofree char *again
+      = tessera_visit_dup_path (visit, visit->engine->settings->login_path, NULL);
+  g_autofree char *retry_after = g_strdup_printf ("%u", seconds);
+
+  g_message ("login throttled request=%s from=%s", visit->exchange->request_id,
+             visit->exchange->remote_address != NULL ? visit->exchange->remote_address : "-");
+  tessera_exchange_add_header (visit->exchange, "Retry-After", retry_after);
+  tessera_values_set (values, "again", again);
+  tessera_values_set_number (values, "seconds", MAX (seconds, 2));
+  if (seconds > 100)
+    tessera_values_set_number (values, "minutes", (seconds + 59) / 60);
+  tessera_visit_respond_page (visit, status, "throttled", values);
+}
+
 static void
 on_decided (TesseraAuthentication *authentication, gpointer data)
 {
@@ -137,6 +157,12 @@ on_decided (TesseraAuthentication *authentication, gpointer data)
     {
       tessera_throttle_succeed (visit->interaction->account_throttle, username, address);
       begin_session (visit, authentication);
+      return;
+    }
+
+  if (tessera_authentication_is_busy (authentication))
+    {
+      respond_later (visit, 503, BUSY_SECONDS);
       return;
     }
 
@@ -173,24 +199,6 @@ get_seconds_to_wait (TesseraVisit *visit, const char *username)
 }
 
 static void
-respond_throttled (TesseraVisit *visit, guint seconds)
-{
-  TesseraValues *values = tessera_visit_make_values (visit);
-  g_autofree char *again
-      = tessera_visit_dup_path (visit, visit->engine->settings->login_path, NULL);
-  g_autofree char *retry_after = g_strdup_printf ("%u", seconds);
-
-  g_message ("login throttled request=%s from=%s", visit->exchange->request_id,
-             visit->exchange->remote_address != NULL ? visit->exchange->remote_address : "-");
-  tessera_exchange_add_header (visit->exchange, "Retry-After", retry_after);
-  tessera_values_set (values, "again", again);
-  tessera_values_set_number (values, "seconds", MAX (seconds, 2));
-  if (seconds > 100)
-    tessera_values_set_number (values, "minutes", (seconds + 59) / 60);
-  tessera_visit_respond_page (visit, 429, "throttled", values);
-}
-
-static void
 log_in (TesseraVisit *visit)
 {
   const char *username = tessera_params_get (visit->form, "username");
@@ -210,7 +218,7 @@ log_in (TesseraVisit *visit)
 
   seconds = get_seconds_to_wait (visit, username);
   if (seconds > 0)
-    respond_throttled (visit, seconds);
+    respond_later (visit, 429, seconds);
   else
     authenticate (visit, username, password);
 }

@@ -847,6 +847,9 @@ test_websocket_can_be_renewed (Fixture *f, gconstpointer data)
   g_object_set (f->guard, "expiry-policy", TESSERA_EXPIRY_POLICY_RENEW, NULL);
   assert_renewal_fails (f, "wrong", TESSERA_ERROR_INVALID_TOKEN);
   assert_renewal_fails (f, "other", TESSERA_ERROR_INVALID_TOKEN);
+  g_object_set (f->guard, "scope", "write", NULL);
+  assert_renewal_fails (f, "newer", TESSERA_ERROR_INSUFFICIENT_SCOPE);
+  g_object_set (f->guard, "scope", NULL, NULL);
   g_assert_true (tessera_bearer_domain_renew_websocket (f->guard, f->accepted, "newer", &error));
   g_assert_no_error (error);
   assert_renewal_fails (f, "good", TESSERA_ERROR_INVALID_TOKEN);
@@ -979,7 +982,7 @@ test_endpoints_of_the_server_stay_open (Fixture *f, gconstpointer data)
   g_autoptr (TesseraServer) tessera = tessera_server_new_in_memory (ISSUER);
   g_autoptr (TesseraBearerDomain) guard
       = tessera_bearer_domain_new (TESSERA_TOKEN_CHECKER (tessera));
-  g_autofree char *open = NULL, *socket = NULL;
+  g_autofree char *open = NULL;
 
   soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (f->guard));
   soup_server_add_auth_domain (f->server, SOUP_AUTH_DOMAIN (guard));

@@ -355,7 +355,7 @@ tessera_authentication_get_scopes (TesseraAuthentication *self)
  *
  * Where the attempt came from.
  *
- * Returns: an IP address, or `""` when there is none
+ * Returns: an IP address, or `unix` for a unix socket
  */
 const char *
 tessera_authentication_get_remote_address (TesseraAuthentication *self)

@@ -100,7 +100,7 @@ tessera_request_get_path (TesseraRequest *self)
  *
  * Where it came from.
  *
- * Returns: (nullable): an IP address; %NULL when there is none, as for a unix socket
+ * Returns: an IP address, or `unix` for a unix socket
  */
 const char *
 tessera_request_get_remote_address (TesseraRequest *self)

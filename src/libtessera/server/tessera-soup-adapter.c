@@ -47,9 +47,11 @@ typedef struct
   char address[INET6_ADDRSTRLEN];
 } Inlet;
 
-/* Emission hooks come before every handler: before libsoup decodes the path (after which %2F is a
- * slash), asks auth domains and looks for handlers. They are set for the whole process, and touch
- * only messages of attached servers. */
+/* Nearest to the target as it came: libsoup's parser has resolved dot segments and decoded
+ * unreserved characters (RFC 3986 §6.2.2), which name the same path, and no others. Emission hooks
+ * come before every handler: before libsoup decodes the path (after which %2F is a slash), asks
+ * auth domains and looks for handlers. They are set for the whole process, and touch only messages
+ * of attached servers. */
 static GMutex hooks_lock;
 static guint hooks_users;
 static guint got_headers_signal, got_body_signal;

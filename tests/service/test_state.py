@@ -6,6 +6,7 @@ import glob
 import os
 import shutil
 import sqlite3
+import tempfile
 
 from workshop import Workshop, run
 import tap
@@ -174,6 +175,34 @@ def _(service):
     connection.execute('PRAGMA user_version=%d' % version)
     connection.close()
     goes_on(service)
+
+
+@test('state: after a sync that failed no revocation is confirmed, and the service ends to be started anew')
+def _():
+    flag = tempfile.NamedTemporaryFile()
+    flag.write(b'\0')
+    flag.flush()
+    os.environ['TESSERA_TEST_SYNC'] = flag.name
+    service = Service(clients=[Client('c1', **MACHINE), Client('rsall', introspect='*;', **MACHINE)])
+    try:
+        service.start()
+        kept, lost = service.machine_token(), service.machine_token()
+        os.pwrite(flag.fileno(), b'\1', 0)
+        answer = service.revoke(lost)
+        tap.equal(answer.status, 503, repr(answer))
+        tap.equal(service._collect(), 1, service.log.decode())
+        tap.contains(service.log.decode(), 'cannot go on')
+        os.pwrite(flag.fileno(), b'\0', 0)
+        service.start_again()
+        tap.check(service.is_active(kept), 'a token that nobody revoked')
+        tap.equal(service.revoke(lost).status, 200)
+        tap.check(not service.is_active(lost), 'the token lives')
+        tap.equal(service.terminate(), 0)
+        service.check_log()
+    finally:
+        del os.environ['TESSERA_TEST_SYNC']
+        flag.close()
+        service.abandon()
 
 
 @test('state: a directory that cannot be made is refused')

@@ -45,6 +45,8 @@ struct _TesseraServer
   TesseraSetup *setup;
   GSource *setup_source; /* begins, then ends, the setup; then settles */
   GSource *prune_source;
+  GSource
+      *store_failed; /* attached by the committing thread, once, when the store failed for good */
   GError *failure;
   guint unsettled; /* TesseraDeclared: what is not held against the store yet */
   GQueue waiting;  /* TesseraExchange*, until ready */

@@ -195,6 +195,37 @@ on_prune (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+on_store_failed (gpointer data)
+{
+  TesseraServer *self = data;
+  g_autoptr (GError) error
+      = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                             "The store failed for good; only a restart can read it again.");
+
+  tessera_server_emit (self, TESSERA_SIGNAL_FAILED, error);
+  return G_SOURCE_REMOVE;
+}
+
+/* In the committing thread. */
+static void
+on_commit (gboolean committed, gpointer data)
+{
+  TesseraServer *self = data;
+
+  if (!committed && g_source_get_context (self->store_failed) == NULL
+      && tessera_committer_has_failed (self->engine.committer))
+    g_source_attach (self->store_failed, self->context);
+}
+
+static void
+watch_store (TesseraServer *self)
+{
+  self->store_failed = g_idle_source_new ();
+  g_source_set_callback (self->store_failed, on_store_failed, self, NULL);
+  tessera_committer_add_listener (self->engine.committer, on_commit, self);
+}
+
 static void
 become_ready (TesseraServer *self, TesseraSetup *setup)
 {
@@ -203,6 +234,7 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   engine->keys = g_steal_pointer (&setup->keys);
   engine->deny_list = g_steal_pointer (&setup->deny_list);
   engine->committer = g_steal_pointer (&setup->committer);
+  watch_store (self);
   engine->signatures = tessera_signature_cache_new (SIGNATURES);
   engine->ready = TRUE;
   self->state = TESSERA_SERVER_READY;

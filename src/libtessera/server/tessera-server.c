@@ -821,6 +821,9 @@ tessera_server_close (TesseraServer *self)
    * refuses what a login brings that was held until now. */
   if (engine->committer != NULL)
     tessera_committer_close (engine->committer);
+  if (self->store_failed != NULL)
+    g_source_destroy (self->store_failed);
+  g_clear_pointer (&self->store_failed, g_source_unref);
   engine->ready = FALSE;
   g_clear_pointer (&engine->deny_list, tessera_deny_list_free);
   g_clear_pointer (&engine->keys, tessera_key_ring_free);
@@ -1026,7 +1029,8 @@ install_state_signals (void)
    * @self: the server
    * @error: why
    *
-   * The server could not be made ready; every request gets 503.
+   * The server could not be made ready, every request gets 503; or its store failed for good while
+   * it ran, and what has to be stored gets 503 until the program is started anew.
    */
   signals[TESSERA_SIGNAL_FAILED] = new_signal ("failed", 1, G_TYPE_ERROR, 0);
 }

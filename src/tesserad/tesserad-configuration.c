@@ -3,6 +3,7 @@
 
 #include "tesserad-configuration.h"
 
+#include "tesserad-log.h"
 #include "tesserad-schema.h"
 #include "tesserad-secret-file.h"
 
@@ -763,19 +764,29 @@ rehearse_tls (TesseradConfiguration *self, GError **error)
   return TRUE;
 }
 
-gboolean
-tesserad_configuration_rehearse (TesseradConfiguration *self, GError **error)
+static gboolean
+rehearse_on (TesseradConfiguration *self, TesseraServer *server, GError **error)
 {
-  g_autoptr (TesseraServer) server = tessera_server_new_in_memory (self->issuer);
   g_autoptr (GError) inner = NULL;
-  gboolean good = FALSE;
 
   if (!tessera_server_wait_ready (server, &inner))
     return tesserad_key_file_propagate (self->key_file, "server", "issuer",
                                         g_steal_pointer (&inner), error);
-  good = rehearse_resources (self, server, error) && rehearse_clients (self, server, error)
+  return rehearse_resources (self, server, error) && rehearse_clients (self, server, error)
          && tesserad_configuration_load_users (self, server, error) && rehearse_tls (self, error);
+}
+
+gboolean
+tesserad_configuration_rehearse (TesseradConfiguration *self, GError **error)
+{
+  g_autoptr (TesseraServer) server = NULL;
+  gboolean good = FALSE;
+
+  tesserad_log_hush (TRUE);
+  server = tessera_server_new_in_memory (self->issuer);
+  good = rehearse_on (self, server, error);
   tessera_server_close (server);
+  tesserad_log_hush (FALSE);
   return good;
 }
 

@@ -7,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LIBRARY_DOMAIN "Tessera"
+
 static GLogLevelFlags fatal_levels; /* what G_DEBUG asked for */
+static gboolean hushed;             /* atomic */
 
 static const char *
 get_level_name (GLogLevelFlags level)
@@ -52,7 +55,7 @@ write_line (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
   g_autoptr (GString) line = g_string_new (NULL);
   gsize written = 0;
 
-  if (domain != NULL && strcmp (domain, G_LOG_DOMAIN) != 0 && strcmp (domain, "Tessera") != 0)
+  if (domain != NULL && strcmp (domain, G_LOG_DOMAIN) != 0 && strcmp (domain, LIBRARY_DOMAIN) != 0)
     g_string_append_printf (line, "%s-", domain);
   if (name != NULL)
     g_string_append_printf (line, "%s: ", name);
@@ -71,12 +74,19 @@ write_line (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
     }
 }
 
+static gboolean
+is_hushed (GLogLevelFlags level, const char *domain)
+{
+  return g_atomic_int_get (&hushed) && (level & G_LOG_LEVEL_MESSAGE) != 0
+         && g_strcmp0 (domain, LIBRARY_DOMAIN) == 0;
+}
+
 static GLogWriterOutput
 write_record (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
 {
   const char *domain = get_field (fields, n_fields, "GLIB_DOMAIN");
 
-  if (g_log_writer_default_would_drop (level, domain))
+  if (g_log_writer_default_would_drop (level, domain) || is_hushed (level, domain))
     return G_LOG_WRITER_HANDLED;
   if (!g_log_writer_is_journald (STDERR_FILENO)
       || g_log_writer_journald (level, fields, n_fields, data) != G_LOG_WRITER_HANDLED)
@@ -92,4 +102,10 @@ tesserad_log_start (void)
   fatal_levels = g_log_set_always_fatal (G_LOG_LEVEL_ERROR);
   g_log_set_always_fatal (fatal_levels);
   g_log_set_writer_func (write_record, NULL, NULL);
+}
+
+void
+tesserad_log_hush (gboolean hush)
+{
+  g_atomic_int_set (&hushed, hush);
 }

@@ -8,5 +8,8 @@ G_BEGIN_DECLS
 /* From now on each message is one structured record of the journal, if that is where stderr goes,
  * else one line of stderr. */
 void tesserad_log_start (void);
+/* Keeps back what the library has to say, but not its warnings: while a configuration is rehearsed,
+ * which is not yet in force. */
+void tesserad_log_hush (gboolean hush);
 
 G_END_DECLS

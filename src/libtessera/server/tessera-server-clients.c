@@ -29,7 +29,7 @@ tell_weaknesses (TesseraClient *client)
     g_message ("Client %s has a secret that can be guessed; keep it for samples and tests",
                tessera_client_get_id (client));
   if (!tessera_client_requires_pkce (client))
-    g_message ("Client %s may do without PKCE: its codes can be injected (RFC 9700 §2.1.1)",
+    g_message ("Client %s may do without PKCE: its codes can be injected (RFC 9700 section 2.1.1)",
                tessera_client_get_id (client));
 }
 

@@ -203,7 +203,7 @@ def _(s):
         s.form('/token', {'grant_type': value + 'x'}, s.c1)
         s.request('POST', '/token', 'x', {'Content-Type': 'text/' + urllib.parse.quote(value) or 'x'})
     s.sync_log()
-    text = bytes(s.log)
+    text = bytes(s.log).replace('§'.encode(), b'')  # ours
     check(len(text) > 2000, 'the log is almost empty')
     bad = re.search(rb'[^\n]{0,60}[^\x09\x0a\x20-\x7e][^\n]{0,60}', text)
     check(bad is None, 'unescaped: %r' % (bad and bad.group(0)))

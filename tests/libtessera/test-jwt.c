@@ -86,6 +86,32 @@ test_round_trip_of_every_algorithm (void)
     }
 }
 
+/* The header read last is remembered: never another token's, and never a refused one. */
+static void
+test_each_token_has_its_own_header (void)
+{
+  g_autofree char *first = sign (ES256_KEY, "at+jwt");
+  g_autofree char *second = sign (ES256_KEY, "JWT");
+  g_autofree char *third = sign (RS256_KEY, "at+jwt");
+  g_autofree char *bad = forge (ES256_KEY, "{\"alg\":\"ES256\",\"crit\":[]}", "{}");
+  const char *const tokens[] = { first, second, first, third, bad, bad, first };
+  const char *const types[] = { "at+jwt", "JWT", "at+jwt", "at+jwt", NULL, NULL, "at+jwt" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      if (types[i] == NULL)
+        {
+          assert_malformed (tokens[i]);
+          continue;
+        }
+      TesseraKey *key = tokens[i] == third ? RS256_KEY : ES256_KEY;
+      g_autoptr (TesseraJwt) jwt = parse (tokens[i]);
+      g_assert_cmpstr (jwt->typ, ==, types[i]);
+      g_assert_cmpstr (jwt->kid, ==, tessera_key_get_id (key));
+      g_assert_true (tessera_jwt_verify (jwt, key));
+    }
+}
+
 static void
 test_a_changed_token_is_refused (void)
 {
@@ -424,6 +450,7 @@ main (int argc, char **argv)
     keys[i] = tessera_key_generate (algorithms[i], NULL);
 
   g_test_add_func ("/jwt/round-trip-of-every-algorithm", test_round_trip_of_every_algorithm);
+  g_test_add_func ("/jwt/each-token-has-its-own-header", test_each_token_has_its_own_header);
   g_test_add_func ("/jwt/a-changed-token-is-refused", test_a_changed_token_is_refused);
   g_test_add_func ("/jwt/D01-alg-none-is-refused", test_alg_none_is_refused);
   g_test_add_func ("/jwt/D02-hmac-with-the-public-key-is-refused",

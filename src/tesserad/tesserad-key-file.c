@@ -18,7 +18,7 @@ struct _TesseradKeyFile
   GPtrArray *parts; /* Part*, in reading order */
 };
 
-G_DEFINE_QUARK (tesserad - error - quark, tesserad_error)
+G_DEFINE_QUARK (tesserad_error_quark, tesserad_error)
 
 static void
 part_free (Part *part)

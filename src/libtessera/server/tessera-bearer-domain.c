@@ -91,8 +91,8 @@ enum
 static GParamSpec *props[N_PROPS];
 static guint signals[N_SIGNALS];
 
-static G_DEFINE_QUARK (tessera - access - token, access_token);
-static G_DEFINE_QUARK (tessera - bearer - refusal, refusal); /* GError* that the challenge tells */
+static G_DEFINE_QUARK (tessera_access_token, access_token);
+static G_DEFINE_QUARK (tessera_bearer_refusal, refusal); /* GError* that the challenge tells */
 
 G_DEFINE_FINAL_TYPE (TesseraBearerDomain, tessera_bearer_domain, SOUP_TYPE_AUTH_DOMAIN)
 

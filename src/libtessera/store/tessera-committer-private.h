@@ -35,8 +35,8 @@ typedef gboolean (*TesseraCommitPrepare) (TesseraStore *store,
 TesseraCommitter *tessera_committer_new (TesseraStore *store, GMainContext *context);
 /* Finishes what waits, commits, joins the thread; every accepted operation is told first. */
 void tessera_committer_free (TesseraCommitter *self);
-/* The same but for the memory: the store is dropped, and what is submitted later is refused and told
- * as ever. */
+/* The same but for the memory: the store is dropped, and what is submitted later is refused and
+ * told as ever. */
 void tessera_committer_close (TesseraCommitter *self);
 
 void tessera_committer_add_listener (TesseraCommitter *self,

@@ -1,44 +1,54 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests with other people's programs share: a service with clients for them, a protected
-resource, and a way to pass their TAP on."""
+resource, and a report that several programs write into."""
 import http.server
-import json
 import os
 import re
 import subprocess
 import sys
 import threading
-import urllib.parse
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'support'))
 from tessera_fixture import Client, Service, free_port  # noqa: E402
 
 AUDIENCE = 'urn:interop:rs'
-REDIRECT = 'http://127.0.0.1:9499/cb'
+OTHER_AUDIENCE = 'urn:interop:other'
+REDIRECT = 'http://127.0.0.1:%d/cb' % free_port()  # nobody listens there: who is sent there stops before
+PRIVATE_REDIRECT = 'com.example.interop:/cb'
 SCOPE = 'api:read api:write'
-RESOURCES = '[resource interop]\nidentifier=%s\nscopes=api:read;api:write;\n\n' % AUDIENCE
+RESOURCES = ''.join('[resource %s]\nidentifier=%s\nscopes=api:read;api:write;\n\n' % pair
+                    for pair in (('interop', AUDIENCE), ('other', OTHER_AUDIENCE)))
 
 
 def clients():
-    keys = dict(redirect_uri='http://127.0.0.1/cb', scope=SCOPE, audience=AUDIENCE + ';', resources=AUDIENCE + ';',
+    keys = dict(redirect_uri='http://127.0.0.1/cb', redirect_uris='http://127.0.0.1/cb;%s;' % PRIVATE_REDIRECT,
+                scope=SCOPE, audience=AUDIENCE + ';', resources='%s;%s;' % (AUDIENCE, OTHER_AUDIENCE),
                 application_type='native')
     both = dict(keys, grant_types='authorization_code;refresh_token;client_credentials;')
     public = dict(keys, grant_types='authorization_code;refresh_token;')
     return [
-        Client('interop-basic', **both),
-        Client('interop-post', method='client_secret_post', **both),
-        Client('interop-public', method='none', **public),
-        Client('interop-rs', scope='', introspect=AUDIENCE + ';', grant_types='client_credentials;'),
+        Client('interop-basic', client_name='Basic Notes', **both),
+        Client('interop-post', client_name='Post Notes', method='client_secret_post', **both),
+        Client('interop-public', client_name='Field Notes', method='none', **public),
+        Client('interop-rs', introspect=AUDIENCE + ';', grant_types='client_credentials;'),
     ]
 
 
 class InteropService(Service):
-    def __init__(self, tokens='', **options):
-        super().__init__(clients=clients(), sections=RESOURCES + tokens, **options)
+    """@born: seconds by which its clock is off from the start."""
+
+    def __init__(self, sections='', born=0, **options):
+        super().__init__(clients=clients(), sections=RESOURCES + sections, **options)
+        self.advance(born)
+
+    def log_in_clients(self):
+        """Those that people log in with: one for each way of client authentication."""
+        return [self.clients[name] for name in ('interop-basic', 'interop-post', 'interop-public')]
 
     def environment_for(self, client, **more):
-        """What a probe reads from its environment."""
+        """What a program in C or JavaScript reads from its environment."""
         values = dict(
             os.environ, ISSUER=self.issuer, CLIENT_ID=client.id, CLIENT_AUTH=client.method, REDIRECT_URI=REDIRECT,
             SCOPE=SCOPE, RS_AUDIENCE=AUDIENCE, AGENT=os.path.join(HERE, 'agent.py'), OP_USER='alice',
@@ -88,36 +98,62 @@ class Report:
 
     def line(self, ok, name, directive=''):
         self.count += 1
-        self.good = self.good and ok
+        self.good = self.good and bool(ok)
         print('%s %d %s%s' % ('ok' if ok else 'not ok', self.count, name, directive), flush=True)
 
     def skip(self, name, reason):
         self.line(True, name, ' # SKIP ' + reason)
 
-    def relay(self, argv, environment, timeout=120):
-        """Runs a program that speaks TAP and numbers its lines anew."""
-        run = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=timeout)
-        seen = 0
-        for text in run.stdout.splitlines():
-            match = re.match(r'(not ok|ok)\b\s*\d*\s*(?:- )?([^#]*)(#.*)?$', text)
-            if match:
-                seen += 1
-                self.line(match.group(1) == 'ok', match.group(2).strip(), ' ' + match.group(3) if match.group(3) else '')
-            else:
-                print('# ' + text)
-        if run.returncode or not seen:
-            for text in run.stderr.splitlines()[-30:]:
-                print('# ' + text)
-        if not seen or (run.returncode and self.good):
-            self.line(False, '%s ended with %d' % (os.path.basename(argv[-1]), run.returncode))
+    def comment(self, text):
+        for line in text.rstrip().splitlines():
+            print('# ' + line, flush=True)
 
-    def end(self, service=None):
-        if service is not None:
-            try:
-                service.stop()
-                self.line(True, 'the service stops in order and complained of nothing')
-            except Exception as error:
-                print('# ' + str(error).replace('\n', '\n# '))
-                self.line(False, 'the service stops in order and complained of nothing')
+    def step(self, name, function):
+        """One case: bad when @function raises or returns False. Its value, or None."""
+        try:
+            value = function()
+        except Exception:  # whatever it was, the next step runs
+            self.comment(traceback.format_exc())
+            self.line(False, name)
+            return None
+        self.line(value is not False, name)
+        return value
+
+    def relay(self, argv, environment, timeout=240):
+        """Runs a program that speaks TAP and numbers its lines anew."""
+        try:
+            run = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=timeout)
+            out, err, status = run.stdout, run.stderr, run.returncode
+        except subprocess.TimeoutExpired as late:
+            out, err = ((part or b'').decode('utf-8', 'replace') for part in (late.stdout, late.stderr))
+            status = 'no end after %d s' % timeout
+        told = [self.relay_line(text) for text in out.splitlines()]
+        if status or True not in told:
+            self.comment('\n'.join(err.splitlines()[-30:]))
+        if True not in told or (status and False not in told):
+            self.line(False, '%s ended (%s) without naming a failure' % (os.path.basename(argv[-1]), status))
+
+    def relay_line(self, text):
+        """The verdict when the line is one, else None."""
+        match = re.match(r'(not ok|ok)\b\s*\d*\s*(?:- )?([^#]*)(#.*)?$', text)
+        if not match:
+            if not text.startswith('1..'):
+                self.comment(text.removeprefix('# '))
+            return None
+        ok = match.group(1) == 'ok'
+        self.line(ok, match.group(2).strip(), ' ' + match.group(3) if match.group(3) else '')
+        return ok
+
+    def run(self, walk, *arguments, **options):
+        """Starts a service, lets @walk (report, service, …) use it, and stops it in order."""
+        service = InteropService(**options)
+        try:
+            walk(self, service.start(), *arguments)
+        except Exception:
+            self.comment(traceback.format_exc())
+            self.line(False, 'all steps were reached')
+        self.step('the service stops in order and complained of nothing', service.stop)
+
+    def end(self):
         print('1..%d' % self.count)
         sys.exit(0 if self.good else 1)

@@ -1,136 +1,170 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* librest (GNOME) as an OAuth client: authorization code + PKCE, protected call, refresh.
- * Environment: AUTH_URL TOKEN_URL API_URL CLIENT_ID CLIENT_SECRET(unset = public) REDIRECT_URI
- * SCOPE AGENT */
+/* librest (GNOME) as a client: authorization code with PKCE, a protected call, refresh; says TAP.
+ *
+ * Environment: AUTH_URL TOKEN_URL API_URL CLIENT_ID CLIENT_SECRET (unset: a public client)
+ * REDIRECT_URI SCOPE, AGENT: the program that is the person at the browser. */
+
 #include <rest/rest.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static GMainLoop *loop;
-static gboolean ok_flag;
-static int n, bad;
+static const char *client_id;
+static int n_lines;
+static gboolean all_good = TRUE;
+
+static gboolean
+tap (gboolean ok, const char *sentence)
+{
+  printf ("%s %d - librest as %s: %s\n", ok ? "ok" : "not ok", ++n_lines, client_id, sentence);
+  all_good = all_good && ok;
+  return ok;
+}
+
+static gboolean
+say_error (const char *what, GError *error)
+{
+  if (error == NULL)
+    return TRUE;
+  printf ("# %s: %s\n", what, error->message);
+  g_error_free (error);
+  return FALSE;
+}
+
+/* Lets the person sign in and allow. The address that the browser is sent to, or NULL. */
+static GUri *
+walk_through_pages (const char *address)
+{
+  const char *argv[]
+      = { "/usr/bin/python3", g_getenv ("AGENT"), address, g_getenv ("REDIRECT_URI"), NULL };
+  g_autofree char *printed = NULL;
+  GError *error = NULL;
+  int status;
+
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &printed, NULL, &status,
+                &error);
+  if (!say_error ("agent", error) || status != 0)
+    return NULL;
+  return g_uri_parse (g_strstrip (printed), G_URI_FLAGS_ENCODED, NULL);
+}
+
+typedef struct
+{
+  GMainLoop *loop;
+  gboolean ok;
+} Wait;
 
 static void
-tap (gboolean ok, const char *fmt, ...)
+on_fetched (GObject *proxy, GAsyncResult *result, gpointer data)
 {
-  va_list ap;
-  va_start (ap, fmt);
-  g_autofree char *s = g_strdup_vprintf (fmt, ap);
-  va_end (ap);
-  printf ("%s %d - librest: %s\n", ok ? "ok" : "not ok", ++n, s);
-  if (!ok)
-    bad++;
+  Wait *wait = data;
+  GError *error = NULL;
+
+  wait->ok
+      = rest_oauth2_proxy_fetch_access_token_finish (REST_OAUTH2_PROXY (proxy), result, &error);
+  say_error ("fetch", error);
+  g_main_loop_quit (wait->loop);
 }
 
 static void
-fetched (GObject *src, GAsyncResult *res, gpointer data)
+on_refreshed (GObject *proxy, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (GError) e = NULL;
-  ok_flag = rest_oauth2_proxy_fetch_access_token_finish (REST_OAUTH2_PROXY (src), res, &e);
-  if (e)
-    printf ("# fetch error: %s\n", e->message);
-  g_main_loop_quit (loop);
+  Wait *wait = data;
+  GError *error = NULL;
+
+  wait->ok
+      = rest_oauth2_proxy_refresh_access_token_finish (REST_OAUTH2_PROXY (proxy), result, &error);
+  say_error ("refresh", error);
+  g_main_loop_quit (wait->loop);
 }
 
-static void
-refreshed (GObject *src, GAsyncResult *res, gpointer data)
+static gboolean
+log_in (RestOAuth2Proxy *proxy)
 {
-  g_autoptr (GError) e = NULL;
-  ok_flag = rest_oauth2_proxy_refresh_access_token_finish (REST_OAUTH2_PROXY (src), res, &e);
-  if (e)
-    printf ("# refresh error: %s\n", e->message);
-  g_main_loop_quit (loop);
+  RestPkceCodeChallenge *pkce = rest_pkce_code_challenge_new_random ();
+  g_autofree char *state = NULL;
+  g_autofree char *address = rest_oauth2_proxy_build_authorization_url (
+      proxy, rest_pkce_code_challenge_get_challenge (pkce), g_getenv ("SCOPE"), &state);
+  g_autoptr (GUri) back = walk_through_pages (address);
+  g_autoptr (GHashTable) answer = NULL; /* char *name -> char *value */
+  Wait wait = { g_main_loop_new (NULL, FALSE), FALSE };
+
+  if (back != NULL && g_uri_get_query (back) != NULL)
+    answer = g_uri_parse_params (g_uri_get_query (back), -1, "&", G_URI_PARAMS_WWW_FORM, NULL);
+  if (!tap (answer != NULL && g_hash_table_contains (answer, "code"),
+            "the browser comes back with a code"))
+    return FALSE;
+  tap (g_strcmp0 (g_hash_table_lookup (answer, "state"), state) == 0, "the state is unchanged");
+
+  rest_oauth2_proxy_fetch_access_token_async (proxy, g_hash_table_lookup (answer, "code"),
+                                              rest_pkce_code_challenge_get_verifier (pkce), NULL,
+                                              on_fetched, &wait);
+  g_main_loop_run (wait.loop);
+  g_main_loop_unref (wait.loop);
+  rest_pkce_code_challenge_free (pkce);
+  return tap (wait.ok && rest_oauth2_proxy_get_access_token (proxy) != NULL,
+              "the code is exchanged for tokens");
 }
 
+/* GET API_URL; librest leaves the header to the application. */
 static guint
-api_call (RestOAuth2Proxy *p)
+call (RestOAuth2Proxy *proxy)
 {
-  g_autoptr (GError) e = NULL;
-  g_autoptr (RestProxyCall) call = rest_proxy_new_call (REST_PROXY (p));
-  g_autofree char *bearer = g_strconcat ("Bearer ", rest_oauth2_proxy_get_access_token (p), NULL);
-  if (g_getenv ("ADD_BEARER"))
-    rest_proxy_call_add_header (call, "Authorization", bearer);
-  rest_proxy_call_set_method (call, "GET");
-  rest_proxy_call_sync (call, &e);
-  if (e)
-    printf ("# api error: %s\n", e->message);
-  return rest_proxy_call_get_status_code (call);
+  g_autoptr (RestProxyCall) message = rest_proxy_new_call (REST_PROXY (proxy));
+  g_autofree char *bearer
+      = g_strconcat ("Bearer ", rest_oauth2_proxy_get_access_token (proxy), NULL);
+  GError *error = NULL;
+
+  rest_proxy_call_add_header (message, "Authorization", bearer);
+  rest_proxy_call_set_method (message, "GET");
+  rest_proxy_call_sync (message, &error);
+  say_error ("call", error);
+  return rest_proxy_call_get_status_code (message);
 }
 
-static const char *
-env (const char *k, const char *d)
+/* librest sends no client authentication when it refreshes, and takes a refusal for success: what
+ * tells is whether the tokens are others. */
+static void
+refresh (RestOAuth2Proxy *proxy, gboolean is_public)
 {
-  const char *v = g_getenv (k);
-  return v ? v : d;
+  g_autofree char *access_token = g_strdup (rest_oauth2_proxy_get_access_token (proxy));
+  g_autofree char *refresh_token = g_strdup (rest_oauth2_proxy_get_refresh_token (proxy));
+  Wait wait = { g_main_loop_new (NULL, FALSE), FALSE };
+  gboolean changed;
+
+  rest_oauth2_proxy_refresh_access_token_async (proxy, NULL, on_refreshed, &wait);
+  g_main_loop_run (wait.loop);
+  g_main_loop_unref (wait.loop);
+
+  changed = g_strcmp0 (access_token, rest_oauth2_proxy_get_access_token (proxy)) != 0;
+  if (!is_public)
+    {
+      tap (!changed, "a confidential client that does not authenticate itself is not refreshed");
+      return;
+    }
+  tap (changed, "refresh gives another access token");
+  tap (g_strcmp0 (refresh_token, rest_oauth2_proxy_get_refresh_token (proxy)) != 0,
+       "and another refresh token");
+  tap (call (proxy) == 200, "the protected resource takes the new token");
 }
 
 int
 main (void)
 {
-  g_autoptr (RestOAuth2Proxy) p
-      = rest_oauth2_proxy_new (env ("AUTH_URL", ""), env ("TOKEN_URL", ""),
-                               env ("REDIRECT_URI", ""), env ("CLIENT_ID", ""),
-                               g_getenv ("CLIENT_SECRET"), env ("API_URL", ""));
-  RestPkceCodeChallenge *pkce = rest_pkce_code_challenge_new_random ();
-  char *state = NULL;
-  g_autofree char *url
-      = rest_oauth2_proxy_build_authorization_url (p, rest_pkce_code_challenge_get_challenge (pkce),
-                                                   env ("SCOPE", "api:read"), &state);
-  loop = g_main_loop_new (NULL, FALSE);
-  printf ("# url %s\n# verifier length %zu\n", url,
-          strlen (rest_pkce_code_challenge_get_verifier (pkce)));
+  const char *secret = g_getenv ("CLIENT_SECRET");
+  g_autoptr (RestOAuth2Proxy) proxy = NULL;
 
-  g_autofree char *out = NULL;
-  int st = 0;
-  const char *argv[] = { env ("AGENT", "./agent.py"), url, env ("REDIRECT_URI", ""), NULL };
-  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, NULL, &st, NULL);
-  tap (st == 0, "authorization request reaches the redirect");
-  if (st)
-    return 1;
-  g_autoptr (GUri) u = g_uri_parse (g_strstrip (out), G_URI_FLAGS_ENCODED, NULL);
-  g_autoptr (GHashTable) q
-      = g_uri_parse_params (g_uri_get_query (u), -1, "&", G_URI_PARAMS_WWW_FORM, NULL);
-  const char *code = g_hash_table_lookup (q, "code");
-  tap (code != NULL, "code returned");
-  tap (g_strcmp0 (g_hash_table_lookup (q, "state"), state) == 0, "state returned unchanged");
-
-  rest_oauth2_proxy_fetch_access_token_async (p, code, rest_pkce_code_challenge_get_verifier (pkce),
-                                              NULL, fetched, NULL);
-  g_main_loop_run (loop);
-  tap (ok_flag && rest_oauth2_proxy_get_access_token (p) != NULL,
-       "code exchanged for an access token");
-  tap (rest_oauth2_proxy_get_expiration_date (p) != NULL,
-       "expires_in present (librest needs it for every call)");
-  if (rest_oauth2_proxy_get_access_token (p) == NULL)
+  client_id = g_getenv ("CLIENT_ID");
+  proxy
+      = rest_oauth2_proxy_new (g_getenv ("AUTH_URL"), g_getenv ("TOKEN_URL"),
+                               g_getenv ("REDIRECT_URI"), client_id, secret, g_getenv ("API_URL"));
+  if (log_in (proxy))
     {
-      printf ("1..%d\n", n);
-      return 1;
+      tap (rest_oauth2_proxy_get_expiration_date (proxy) != NULL,
+           "expires_in is a number: librest asks for it at every call");
+      tap (call (proxy) == 200, "the protected resource takes the token");
+      if (tap (rest_oauth2_proxy_get_refresh_token (proxy) != NULL, "there is a refresh token"))
+        refresh (proxy, secret == NULL);
     }
-  guint s = api_call (p);
-  tap (s == 200, "protected call answers 200 (got %u)", s);
-
-  g_autofree char *at1 = g_strdup (rest_oauth2_proxy_get_access_token (p));
-  g_autofree char *rt1 = g_strdup (rest_oauth2_proxy_get_refresh_token (p));
-  tap (rt1 != NULL, "refresh token issued");
-  if (rt1)
-    {
-      rest_oauth2_proxy_refresh_access_token_async (p, NULL, refreshed, NULL);
-      g_main_loop_run (loop);
-      gboolean changed = g_strcmp0 (at1, rest_oauth2_proxy_get_access_token (p)) != 0;
-      gboolean want = g_getenv ("CLIENT_SECRET")
-                      == NULL; /* librest sends no client authentication on refresh */
-      tap (changed == want,
-           want ? "refresh of a public client gives a new access token"
-                : "refresh without client authentication is refused to a confidential client");
-      if (changed)
-        {
-          tap (g_strcmp0 (rt1, rest_oauth2_proxy_get_refresh_token (p)) != 0,
-               "refresh token rotated for the public client");
-          s = api_call (p);
-          tap (s == 200, "protected call with the refreshed token answers 200 (got %u)", s);
-        }
-    }
-  printf ("1..%d\n", n);
-  return bad ? 1 : 0;
+  printf ("1..%d\n", n_lines);
+  return all_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

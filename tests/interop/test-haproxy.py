@@ -7,65 +7,89 @@ import subprocess
 import tempfile
 import time
 
-from interop import AUDIENCE, HERE, InteropService, Report, free_port
-from tessera_fixture import header_of
+from interop import AUDIENCE, HERE, OTHER_AUDIENCE, Report
+from tessera_fixture import free_port, header_of
 
 
-def ask(port, token=None):
-    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
-    connection.request('GET', '/', headers={'Authorization': 'Bearer ' + token} if token else {})
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
+class Proxy:
+    def __init__(self, service, token, algorithm):
+        self.port = free_port()
+        self.directory = tempfile.TemporaryDirectory(prefix='tessera-haproxy-')
+        key = self.write('key.pem', service.get('/jwks/%s.pem' % header_of(token)['kid']).text)
+        with open(os.path.join(HERE, 'haproxy.cfg.in'), encoding='utf-8') as file:
+            text = file.read()
+        values = dict(PORT=str(self.port), PEM=key, ALG=algorithm, ISSUER=service.issuer, AUD=AUDIENCE)
+        for name, value in values.items():
+            text = text.replace('@%s@' % name, value)
+        self.log = open(os.path.join(self.directory.name, 'log'), 'w+', encoding='utf-8')
+        self.process = subprocess.Popen(['haproxy', '-db', '-f', self.write('haproxy.cfg', text)], stdout=self.log,
+                                        stderr=subprocess.STDOUT)
+
+    def write(self, name, text):
+        path = os.path.join(self.directory.name, name)
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text)
+        return path
+
+    def wait_ready(self):
+        for _ in range(1000):
+            if self.process.poll() is not None:
+                self.log.seek(0)
+                raise RuntimeError('haproxy ended: ' + self.log.read())
+            try:
+                return self.ask()
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError('haproxy does not answer')
+
+    def ask(self, token=None):
+        """(status, what WWW-Authenticate says)"""
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=10)
+        connection.request('GET', '/', headers={'Authorization': 'Bearer ' + token} if token else {})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status, answer.getheader('WWW-Authenticate') or ''
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.log.close()
+        self.directory.cleanup()
 
 
-def start(service, token, algorithm):
-    directory = tempfile.mkdtemp(prefix='tessera-haproxy-')
-    port = free_port()
-    pem = os.path.join(directory, 'key.pem')
-    with open(pem, 'wb') as file:
-        file.write(service.get('/jwks/%s.pem' % header_of(token)['kid']).body)
-    with open(os.path.join(HERE, 'haproxy.cfg.in'), encoding='utf-8') as file:
-        text = file.read()
-    for name, value in dict(TMP=directory, PORT=str(port), PEM=pem, ALG=algorithm, ISSUER=service.issuer, AUD=AUDIENCE).items():
-        text = text.replace('@%s@' % name, value)
-    path = os.path.join(directory, 'haproxy.cfg')
-    with open(path, 'w', encoding='utf-8') as file:
-        file.write(text)
-    process = subprocess.Popen(['haproxy', '-db', '-f', path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(500):
-        try:
-            ask(port)
-            break
-        except OSError:
-            time.sleep(0.02)
-    return process, port
+def changed(token):
+    head, payload, signature = token.split('.')
+    return '.'.join((head, payload, ('B' if signature[0] == 'A' else 'A') + signature[1:]))
 
 
-def main():
-    report = Report()
-    for algorithm in ('ES256', 'RS256'):
-        service = InteropService(tokens='[tokens]\nsigning-algorithm=%s\n' % algorithm).start()
-        client = service.clients['interop-basic']
-        token = service.machine_token(client, scope='api:read')
-        process, port = start(service, token, algorithm)
-        head, payload, signature = token.split('.')
-        changed = '.'.join((head, payload, ('B' if signature[0] == 'A' else 'A') + signature[1:]))
-        weak = service.machine_token(client, scope='api:write')
-        for name, want, got in (
-            ('takes our token, by its PEM key', 200, ask(port, token)),
-            ('refuses no token', 401, ask(port)),
-            ('refuses a changed signature', 401, ask(port, changed)),
-            ('refuses a token without the scope', 403, ask(port, weak)),
-        ):
-            print('# %s %d' % (algorithm, got))
-            report.line(want == got, 'haproxy %s: %s' % (algorithm, name))
-        process.terminate()
-        process.wait(10)
-        if algorithm == 'ES256':
-            service.stop()
-    report.end(service)
+def walk(report, service, algorithm, cases):
+    client = service.clients['interop-basic']
+    token = service.machine_token(client, scope='api:read')
+    proxy = Proxy(service, token, algorithm)
+    try:
+        proxy.wait_ready()
+        for name, wanted, make in cases:
+            status, said = proxy.ask(make(service, client, token))
+            report.line(status == wanted[0] and wanted[1] in said, 'haproxy %s: %s' % (algorithm, name))
+            report.comment('%d %s' % (status, said))
+    finally:
+        proxy.stop()
 
 
-main()
+CASES = [
+    ('takes our token, by its key in PEM', (200, ''), lambda service, client, token: token),
+    ('refuses no token', (401, 'Bearer'), lambda service, client, token: None),
+    ('refuses a changed signature', (401, 'signature'), lambda service, client, token: changed(token)),
+    ('refuses a token without the scope', (403, 'insufficient_scope'),
+     lambda service, client, token: service.machine_token(client, scope='api:write')),
+    ('refuses a token for another audience', (401, 'aud'),
+     lambda service, client, token: service.machine_token(client, scope='api:read', resource=OTHER_AUDIENCE)),
+]
+LATE = [('refuses an expired token', (401, 'exp'), lambda service, client, token: token)]
+
+report = Report()
+for algorithm in ('ES256', 'RS256'):
+    report.run(walk, algorithm, CASES, sections='[tokens]\nsigning-algorithm=%s\n' % algorithm)
+report.run(walk, 'ES256', LATE, born=-3600)
+report.end()

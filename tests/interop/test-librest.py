@@ -3,11 +3,16 @@
 """GNOME librest as a client: a public one, with rotation, as GNOME applications are; and a confidential one."""
 import os
 
-from interop import InteropService, ProtectedResource, Report
+from interop import ProtectedResource, Report
+
+
+def walk(report, service):
+    api = ProtectedResource(service)
+    for client_id in ('interop-public', 'interop-post'):
+        environment = service.environment_for(service.clients[client_id], API_URL=api.url)
+        report.relay([os.environ['LIBREST_PROBE']], environment)
+
 
 report = Report()
-service = InteropService().start()
-api = ProtectedResource(service)
-for client_id in ('interop-public', 'interop-post'):
-    report.relay([os.environ['LIBREST_PROBE']], service.environment_for(service.clients[client_id], API_URL=api.url, ADD_BEARER='1'))
-report.end(service)
+report.run(walk)
+report.end()

@@ -179,7 +179,7 @@ def parameters_of(url):
 
 
 class Service:
-    def __init__(self, issuer=None, clients=None, users=None, sections='', endpoints='', issuer_path='', listener=''):
+    def __init__(self, issuer=None, clients=None, users=None, sections='', server='', endpoints='', issuer_path='', listener=''):
         self.port = free_port()
         self.issuer = issuer or 'http://127.0.0.1:%d%s' % (self.port, issuer_path)
         self.prefix = urllib.parse.urlsplit(self.issuer).path
@@ -191,6 +191,7 @@ class Service:
         self.clients = {client.id: client for client in (clients if clients is not None else default_clients())}
         self.users = dict(PASSWORDS if users is None else users)
         self.sections = sections
+        self.server = server  # more lines of [server]
         self.endpoints = endpoints
         self.listener = listener
         self.offset_ms = 0
@@ -213,7 +214,7 @@ class Service:
 
     def write_configuration(self):
         write_private(self.users_file, ''.join(password_line(name, password) for name, password in self.users.items()))
-        text = '[server]\nissuer=%s\nstate-directory=%s\n\n' % (self.issuer, self.state)
+        text = '[server]\nissuer=%s\nstate-directory=%s\n%s\n' % (self.issuer, self.state, self.server)
         text += '[listener main]\naddress=127.0.0.1:%d\n%s\n' % (self.port, self.listener)
         text += '[users]\nfile=%s\n\n' % self.users_file
         if self.endpoints:

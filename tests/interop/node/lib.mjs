@@ -1,35 +1,82 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Shared by the Node probes: TAP output, environment, headless login.
+// Shared by the Node programs: the environment, TAP, and the person at the browser.
 import { webcrypto } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import path from 'node:path';
-const here = path.dirname(fileURLToPath(import.meta.url));
-globalThis.crypto ??= webcrypto; // Debian 12's Node 18 has it under another name
-let n = 0, bad = 0;
-export const env = (k, d) => process.env[k] || d;
-export function tap(ok, what, why = '') {
-  n++; if (!ok) bad++;
-  console.log(`${ok ? 'ok' : 'not ok'} ${n} - ${env('LIB', '')}${what}${why && !ok ? ` # ${String(why).slice(0, 300)}` : ''}`);
-  return ok;
-}
-export const skip = (what, why) => { n++; console.log(`ok ${n} - ${env('LIB', '')}${what} # SKIP ${why}`); };
-export async function step(what, fn) {
-  try { const v = await fn(); tap(v !== false, what); return v === undefined ? true : v; }
-  catch (e) { tap(false, what, [e.code, e.message, e.error, e.error_description, e.cause?.message ?? (e.cause ? JSON.stringify(e.cause) : '')].filter(Boolean).join(' | ')); return undefined; }
-}
-export async function refuses(what, fn, test = () => true) {
-  try { await fn(); return tap(false, what, 'accepted'); }
-  catch (e) { return tap(test(e), what, [e.code, e.message, e.error].filter(Boolean).join(' | ')); }
-}
-export function done() { console.log(`1..${n}`); process.exit(bad ? 1 : 0); }
-export function login(url, extra = {}) {
-  const r = spawnSync(env('AGENT', path.join(here, '..', 'authorize.py')), [String(url), env('REDIRECT_URI', 'http://127.0.0.1:9499/cb')], { encoding: 'utf8', env: { ...process.env, ...extra } });
-  if (r.status !== 0) throw new Error(`agent ${r.status}: ${r.stderr.slice(0, 300)}`);
-  return new URL(r.stdout.trim());
-}
-export const cfg = {
-  issuer: new URL(env('ISSUER', 'http://127.0.0.1:9400')), id: env('CLIENT_ID', 'interop-basic'), secret: env('CLIENT_SECRET', ''),
-  auth: env('CLIENT_AUTH', 'client_secret_basic'), redirect: env('REDIRECT_URI', 'http://127.0.0.1:9499/cb'),
-  scope: env('SCOPE', 'api:read'), aud: env('RS_AUDIENCE', 'urn:interop:rs'), algorithm: env('DISCOVERY', 'oauth2'),
+
+globalThis.crypto ??= webcrypto; // Node 18 has it under another name
+
+const { ISSUER, CLIENT_ID, CLIENT_SECRET, CLIENT_AUTH, REDIRECT_URI, SCOPE, RS_AUDIENCE, API_URL, AGENT } = process.env;
+export const env = process.env;
+export const settings = {
+  issuer: new URL(ISSUER),
+  client: CLIENT_ID,
+  secret: CLIENT_SECRET,
+  method: CLIENT_AUTH,
+  redirect: REDIRECT_URI,
+  scope: SCOPE,
+  audience: RS_AUDIENCE,
+  api: API_URL && new URL(API_URL),
 };
+
+let count = 0;
+let good = true;
+let prefix = '';
+
+export function name(text) {
+  prefix = text;
+}
+
+export function tap(ok, sentence, why = '') {
+  good &&= ok;
+  for (const line of ok ? [] : String(why).split('\n')) {
+    if (line) console.log(`# ${line.slice(0, 500)}`);
+  }
+  console.log(`${ok ? 'ok' : 'not ok'} ${++count} - ${prefix}: ${sentence}`);
+}
+
+export function skip(sentence, why) {
+  console.log(`ok ${++count} - ${prefix}: ${sentence} # SKIP ${why}`);
+}
+
+function explain(error) {
+  const cause = error.cause?.message ?? (error.cause && JSON.stringify(error.cause));
+  return [error.code, error.error, error.error_description, error.stack ?? error, cause].filter(Boolean).join('\n');
+}
+
+/** One case: bad when the function throws or returns false. Tells whether it was good. */
+export async function step(sentence, run) {
+  try {
+    const ok = (await run()) !== false;
+    tap(ok, sentence);
+    return ok;
+  } catch (error) {
+    tap(false, sentence, explain(error));
+    return false;
+  }
+}
+
+/** One case: good when the function throws an error that `is` accepts. */
+export async function refuses(sentence, run, is = () => true) {
+  try {
+    await run();
+  } catch (error) {
+    tap(is(error), sentence, explain(error));
+    return;
+  }
+  tap(false, sentence, 'it was accepted');
+}
+
+export function done() {
+  console.log(`1..${count}`);
+  process.exit(good ? 0 : 1);
+}
+
+/** Lets the person sign in and decide: the address that the browser is sent to in the end. */
+export function answer(address, decision = 'allow') {
+  const run = spawnSync('/usr/bin/python3', [AGENT, String(address), REDIRECT_URI], {
+    encoding: 'utf8',
+    env: { ...process.env, OP_DENY: decision === 'deny' ? '1' : '0' },
+  });
+  if (run.status !== 0) throw new Error(`the browser stopped: ${run.stderr}`);
+  return new URL(run.stdout.trim());
+}

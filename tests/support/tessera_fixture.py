@@ -180,8 +180,9 @@ def parameters_of(url):
 
 class Service:
     def __init__(self, issuer=None, clients=None, users=None, sections='', server='', endpoints='', issuer_path='', listener=''):
-        self.port = free_port()
-        self.issuer = issuer or 'http://127.0.0.1:%d%s' % (self.port, issuer_path)
+        self._given_issuer = issuer
+        self._issuer_path = issuer_path
+        self._take_port()
         self.prefix = urllib.parse.urlsplit(self.issuer).path
         self.directory = tempfile.mkdtemp(prefix='tessera-test-')
         self.state = os.path.join(self.directory, 'state')
@@ -203,6 +204,10 @@ class Service:
         self._browsers = {}
         self._exits = []
         self._write_clock()
+
+    def _take_port(self):
+        self.port = free_port()
+        self.issuer = self._given_issuer or 'http://127.0.0.1:%d%s' % (self.port, self._issuer_path)
 
     # Configuration
 
@@ -228,6 +233,15 @@ class Service:
     # Life
 
     def start(self, wait=True):
+        """With the configuration of now; if another program took the port meanwhile, on another one."""
+        self.write_configuration()
+        try:
+            return self.start_again(wait)
+        except RuntimeError:
+            if b'in use' not in self.log or self._exits:
+                raise
+        self._collect()
+        self._take_port()
         self.write_configuration()
         return self.start_again(wait)
 

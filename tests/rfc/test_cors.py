@@ -4,7 +4,7 @@
 
 import rfc_path  # noqa: F401
 from tap import check, contains, equal, main, one_of, test
-from tessera_fixture import FORM, Service
+from tessera_fixture import FORM, Client, Service
 
 GOOD = 'https://spa.test'
 BAD = ('https://evil.test', 'https://spa.test.evil.test', 'http://spa.test', 'https://spa.test:8443', 'https://SPA.test', 'null', 'https://c1.test', 'https://spa.test/', '*', '')
@@ -68,6 +68,27 @@ def _(s):
     answer = ask(s, 'POST', '/token', 'grant_type=authorization_code&client_id=c1&code=x', GOOD)
     equal(answer.status, 401)
     equal(answer.header('Access-Control-Allow-Origin'), GOOD)
+
+
+@test('cors an allowed origin that is no redirect URI works too, a mistake in one refuses the start')
+def _(s):
+    def service(origin):
+        return Service(clients=[Client('o', method='none', redirect_uri='https://o.test/cb', scope='a', grant_types='authorization_code;', allowed_origins=origin + ';')])
+
+    other = service('https://extra.test:8443')
+    try:
+        other.start()
+        equal(ask(other, 'POST', '/token', 'x=y', 'https://extra.test:8443').header('Access-Control-Allow-Origin'), 'https://extra.test:8443')
+        equal(ask(other, 'POST', '/token', 'x=y', 'https://o.test').header('Access-Control-Allow-Origin'), 'https://o.test')
+        equal(ask(other, 'POST', '/token', 'x=y', 'https://extra.test').header('Access-Control-Allow-Origin'), None)
+    finally:
+        other.stop()
+    for bad in ('*', 'null', 'https://extra.test/', 'extra.test', 'https://*.test'):
+        other = service(bad)
+        try:
+            equal(other.run_check()[0], 78, bad)
+        finally:
+            other.abandon()
 
 
 @test('cors a whole flow of a page works from its origin')

@@ -210,6 +210,15 @@ def _(s):
         other.stop()
 
 
+@test('A21 a session cookie that comes twice counts as none')
+def _(s):
+    browser = s.browser()
+    good = 'tessera-session=' + session_cookie(browser)
+    for cookies, signed_in in ((good, True), (good + '; ' + good, False), (good + '; tessera-session=x', False), ('tessera-session=x; ' + good, False), ('x=y; ' + good, True)):
+        answer = s.get(s.authorization_url(prompt='none'), {'Cookie': cookies})
+        equal('login_required' not in answer.location, signed_in, cookies.replace(session_cookie(browser), '...'))
+
+
 @test('A22 no parameter leads away from the issuer')
 def _(s):
     for target in ('//evil.test', '/\\evil.test', 'https:evil.test', '/%09/evil.test', 'https://evil.test/', 'javascript:alert(1)', '\\\\evil.test'):

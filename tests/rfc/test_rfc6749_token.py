@@ -7,7 +7,7 @@ import gzip
 
 import rfc_path  # noqa: F401
 from tap import check, equal, lacks, main, one_of, test
-from tessera_fixture import (FORM, R1, R2, Service, challenge_of, claims_of, expect_client_refused, expect_error, in_parallel, new_verifier,
+from tessera_fixture import (FORM, R1, R2, Client, Service, challenge_of, claims_of, expect_client_refused, expect_error, in_parallel, new_verifier,
                              parameters_of)
 
 CC = 'grant_type=client_credentials&scope=a'
@@ -381,6 +381,20 @@ def _(s):
     s.advance(5 * day)
     expect_error(s.refresh(tokens['refresh_token']), 'invalid_grant')
     s.forget_browsers()
+
+
+@test('B29 a client may have a shorter life for its refresh tokens')
+def _(s):
+    s.clients['brief'] = Client('brief', redirect_uri='https://brief.test/cb', scope='a', grant_types='authorization_code;refresh_token;', refresh_token_lifetime='300')
+    s.reload()
+    tokens = s.tokens(s.brief)
+    s.advance(200)
+    newer = s.refresh(tokens['refresh_token'], s.brief)
+    equal(newer.status, 200)
+    s.advance(110)
+    expect_error(s.refresh(newer.json()['refresh_token'], s.brief), 'invalid_grant')
+    del s.clients['brief']
+    s.reload()
 
 
 @test('B31 a token is for no other resource than was granted')

@@ -66,5 +66,27 @@ def _(s):
     check(s.is_active(answer['access_token'], s.rs1) and not s.is_active(answer['access_token'], s.rs2), 'R1 only')
 
 
+@test('rfc8707/2 more resources than eight are refused')
+def _(s):
+    expect_error(both(s, s.c1, *[R1] * 9, grant_type='client_credentials'), 'invalid_target')
+    equal(both(s, s.c1, R1, R1, grant_type='client_credentials').status, 200)
+
+
+@test('rfc8707/2.2 a token has the scopes only that its resource offers, and the answer says so')
+def _(s):
+    other = Service(sections='[resource r1]\nidentifier=%s\nscopes=a;\n\n[resource r2]\nidentifier=%s\nscopes=b;\n' % (R1, R2))
+    try:
+        other.start()
+        for resource, scope in ((R1, 'a'), (R2, 'b')):
+            answer = other.client_credentials(scope='a b', resource=resource).json()
+            equal(answer['scope'], scope)
+            equal(claims_of(answer['access_token'])['scope'], scope)
+        tokens = other.tokens(scope='a b', resource=[R1, R2])
+        equal(set(tokens['scope'].split()), {'a', 'b'})
+        equal(other.refresh(tokens['refresh_token'], resource=R2).json()['scope'], 'b')
+    finally:
+        other.stop()
+
+
 if __name__ == '__main__':
     main(Service)

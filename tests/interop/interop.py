@@ -4,6 +4,7 @@ resource, and a report that several programs write into."""
 import http.server
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -104,6 +105,14 @@ class Report:
     def skip(self, name, reason):
         self.line(True, name, ' # SKIP ' + reason)
 
+    def finds(self, *programs):
+        """Whether they are installed; else one line says which is not."""
+        for program in programs:
+            if shutil.which(program) is None:
+                self.skip(programs[0], '%s is not installed' % program)
+                return False
+        return True
+
     def comment(self, text):
         for line in text.rstrip().splitlines():
             print('# ' + line, flush=True)
@@ -119,7 +128,7 @@ class Report:
         self.line(value is not False, name)
         return value
 
-    def relay(self, argv, environment, timeout=240):
+    def relay(self, argv, environment, timeout=600):
         """Runs a program that speaks TAP and numbers its lines anew."""
         try:
             run = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=timeout)

@@ -32,11 +32,16 @@ def walk(report, service, folder):
     report.comment('screenshots: %s' % screens)
 
 
-report = Report()
-folder, why = (None, 'there is no chromium here') if CHROMIUM is None else node_modules.prepare()
-if folder is None:
-    report.skip('chromium', why)
-else:
+def run(report):
+    folder, why = node_modules.prepare()
+    if folder is None:
+        report.skip('chromium', why)
+        return
     with tempfile.TemporaryDirectory(prefix='tessera-theme-') as theme:
         report.run(walk, folder, server='theme-directory=%s\n' % make_theme(theme))
+
+
+report = Report()
+if report.finds('chromium', 'msgfmt'):
+    run(report)
 report.end()

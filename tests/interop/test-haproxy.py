@@ -89,7 +89,8 @@ CASES = [
 LATE = [('refuses an expired token', (401, 'exp'), lambda service, client, token: token)]
 
 report = Report()
-for algorithm in ('ES256', 'RS256'):
-    report.run(walk, algorithm, CASES, sections='[tokens]\nsigning-algorithm=%s\n' % algorithm)
-report.run(walk, 'ES256', LATE, born=-3600)
+if report.finds('haproxy'):
+    for algorithm in ('ES256', 'RS256'):
+        report.run(walk, algorithm, CASES, sections='[tokens]\nsigning-algorithm=%s\n' % algorithm)
+    report.run(walk, 'ES256', LATE, born=-3600)
 report.end()

@@ -3,7 +3,6 @@
 """The documentation's nginx configuration: TLS there, a unix socket behind it, a whole code flow through it."""
 import http.client
 import os
-import shutil
 import ssl
 import subprocess
 import tempfile
@@ -113,9 +112,14 @@ def walk(report, service, nginx):
         nginx.stop()
 
 
+def run(report, directory):
+    nginx = Nginx(directory)
+    proxy = '[listener proxy]\naddress=unix:%s\ntrusted-proxies=unix;\n' % nginx.socket
+    report.run(walk, nginx, issuer=nginx.issuer, sections=proxy)
+
+
 report = Report()
-directory = tempfile.mkdtemp(prefix='tessera-nginx-')
-nginx = Nginx(directory)
-report.run(walk, nginx, issuer=nginx.issuer, sections='[listener proxy]\naddress=unix:%s\ntrusted-proxies=unix;\n' % nginx.socket)
-shutil.rmtree(directory, ignore_errors=True)
+if report.finds('nginx', 'openssl'):
+    with tempfile.TemporaryDirectory(prefix='tessera-nginx-') as directory:
+        run(report, directory)
 report.end()

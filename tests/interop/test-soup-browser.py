@@ -5,14 +5,17 @@ drops what a browser would drop (Secure over http, __Host- without Secure)."""
 import json
 import urllib.parse
 
-import gi
+from interop import REDIRECT, Report
+from browser import Page, Response
+from tessera_fixture import challenge_of, new_verifier, parameters_of
 
-gi.require_version('Soup', '3.0')
-from gi.repository import GLib, Soup  # noqa: E402
-
-from interop import REDIRECT, Report  # noqa: E402
-from browser import Page, Response  # noqa: E402
-from tessera_fixture import challenge_of, new_verifier, parameters_of  # noqa: E402
+try:
+    import gi
+    gi.require_version('Soup', '3.0')
+    from gi.repository import GLib, Soup
+    MISSING = None
+except (ImportError, ValueError) as error:
+    MISSING = str(error)
 
 FORM = 'application/x-www-form-urlencoded'
 
@@ -87,5 +90,8 @@ def walk(report, service):
 
 
 report = Report()
-report.run(walk)
+if MISSING:
+    report.skip('soup', MISSING)
+else:
+    report.run(walk)
 report.end()

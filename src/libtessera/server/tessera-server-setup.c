@@ -7,6 +7,8 @@
 #include "store/tessera-memory-store-private.h"
 #include "store/tessera-sqlite-store-private.h"
 
+#include <errno.h>
+
 #define SIGNATURES 131072       /* digests of verified tokens kept: 4 MiB, touched as they fill */
 #define PRUNE_SECONDS (60 * 60) /* between looks at retired keys */
 
@@ -147,8 +149,9 @@ dup_state_directory (TesseraServer *self)
   if (self->state_directory != NULL)
     return g_strdup (self->state_directory);
   const char *program = g_get_prgname ();
-  return g_build_filename (g_get_user_data_dir (), program != NULL ? program : "unnamed", "tessera",
-                           NULL);
+  if (program == NULL) /* nobody set it: a program without GApplication */
+    program = program_invocation_short_name;
+  return g_build_filename (g_get_user_data_dir (), program, "tessera", NULL);
 }
 
 /* The server's own first, then those of its resources. */

@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define MAX_PASSWORD 1024
+#define MAX_PASSWORD 511 /* what crypt(3) takes */
 
 static char *option_user;
 

@@ -577,14 +577,15 @@ install_properties (GObjectClass *object_class)
   /**
    * TesseraBearerDomain:close-connection:
    *
-   * Whether a connection is closed after a refused request.
+   * Whether a connection is closed after a refused request. %FALSE by default.
    */
   props[PROP_CLOSE_CONNECTION]
       = g_param_spec_boolean ("close-connection", NULL, NULL, FALSE, flags);
   /**
    * TesseraBearerDomain:expiry-policy:
    *
-   * What becomes of an open WebSocket when its token expires.
+   * What becomes of an open WebSocket when its token expires: %TESSERA_EXPIRY_POLICY_CLOSE by
+   * default.
    */
   props[PROP_EXPIRY_POLICY]
       = g_param_spec_enum ("expiry-policy", NULL, NULL, TESSERA_TYPE_EXPIRY_POLICY,
@@ -594,7 +595,7 @@ install_properties (GObjectClass *object_class)
    *
    * Whether a browser may send its token as the second of two `Sec-WebSocket-Protocol` values, as
    * in `new WebSocket (url, ["app-protocol", token])`. Only from
-   * [property@Tessera.BearerDomain:allowed-origins].
+   * [property@Tessera.BearerDomain:allowed-origins]. %FALSE by default.
    */
   props[PROP_WEBSOCKET_PROTOCOL_TOKEN]
       = g_param_spec_boolean ("websocket-protocol-token", NULL, NULL, FALSE, flags);
@@ -822,6 +823,10 @@ check_renewal (TesseraAccessToken *old, TesseraAccessToken *new, GError **error)
  * Lets @connection live on with @token, which the client sent over it in a way of the application's
  * own. Everything is asked of @token that was asked at the handshake. On failure the connection
  * keeps its old token.
+ *
+ * Errors: %TESSERA_ERROR_INVALID_TOKEN, %TESSERA_ERROR_INSUFFICIENT_SCOPE,
+ * %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE; %TESSERA_ERROR_ACCESS_DENIED when @connection is not
+ * watched, or the policy is another.
  *
  * Returns: %TRUE when @token took the old one's place
  */

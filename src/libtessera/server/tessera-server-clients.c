@@ -350,6 +350,8 @@ tessera_server_register_client_async (TesseraServer *self,
  *
  * Finishes [method@Server.register_client_async].
  *
+ * Errors: %TESSERA_SETUP_ERROR_CLIENT, %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE.
+ *
  * Returns: (transfer full): the `client_id`
  */
 char *
@@ -524,6 +526,8 @@ tessera_server_remove_client_async (TesseraServer *self,
  *
  * Finishes [method@Server.remove_client_async].
  *
+ * Errors: %TESSERA_SETUP_ERROR_NOT_FOUND, %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE.
+ *
  * Returns: %TRUE when it is gone
  */
 gboolean
@@ -684,6 +688,9 @@ tessera_server_load_users (TesseraServer *self, const char *file, GError **error
  *
  * Hashes a password for a file of [method@Server.load_users], by yescrypt. Blocks for some 30 ms:
  * that is what it is for.
+ *
+ * Errors: %TESSERA_SETUP_ERROR_USER when @password is longer than 511 bytes, which is all that
+ * crypt(3) takes.
  *
  * Returns: (transfer full): the hash
  */

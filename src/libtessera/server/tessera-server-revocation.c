@@ -171,6 +171,8 @@ tessera_server_revoke_token_async (TesseraServer *self,
  *
  * Finishes [method@Server.revoke_token_async].
  *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
+ *
  * Returns: %TRUE, also for an unknown token
  */
 gboolean
@@ -204,6 +206,8 @@ revoke_finish (TesseraServer *self, GAsyncResult *result, gpointer source_tag, G
  * @error: return location for an error
  *
  * Ends a grant: its refresh token and all its access tokens. Blocks until that is durable.
+ *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
  *
  * Returns: %TRUE when it is over, also if there was none
  */
@@ -246,6 +250,8 @@ tessera_server_revoke_grant_async (TesseraServer *self,
  *
  * Finishes [method@Server.revoke_grant_async].
  *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
+ *
  * Returns: %TRUE when the revocation is durable
  */
 gboolean
@@ -262,6 +268,8 @@ tessera_server_revoke_grant_finish (TesseraServer *self, GAsyncResult *result, G
  *
  * Revokes everything one person allowed, and ends their sessions. They can log in again; what is
  * issued after this returned is good. Blocks until it is durable.
+ *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
  *
  * Returns: %TRUE when it is over
  */
@@ -304,6 +312,8 @@ tessera_server_revoke_subject_async (TesseraServer *self,
  *
  * Finishes [method@Server.revoke_subject_async].
  *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
+ *
  * Returns: %TRUE when the revocation is durable
  */
 gboolean
@@ -320,6 +330,8 @@ tessera_server_revoke_subject_finish (TesseraServer *self, GAsyncResult *result,
  *
  * Revokes everything that was issued to a client. The client stays, and what is issued after this
  * returned is good. Blocks until it is durable.
+ *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
  *
  * Returns: %TRUE when it is over
  */
@@ -361,6 +373,8 @@ tessera_server_revoke_client_async (TesseraServer *self,
  * @error: return location for an error
  *
  * Finishes [method@Server.revoke_client_async].
+ *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
  *
  * Returns: %TRUE when the revocation is durable
  */

@@ -22,8 +22,8 @@
  *
  * Make one with the issuer, that is, the URL under which clients reach it; declare clients with
  * [method@Server.add_client]; decide logins in [signal@Server::authenticate]; and
- * [method@Server.attach] it to a [class@Soup.Server]. It answers at once with its keys and its
- * store made ready in a thread, while requests wait.
+ * [method@Server.attach] it to a [class@Soup.Server]. Its keys and its store are made ready in a
+ * thread, while requests wait.
  *
  * It is also a [iface@TokenChecker]: give it to a [class@BearerDomain] to protect paths.
  *
@@ -78,123 +78,127 @@ static const Setting settings_table[] = {
   /**
    * TesseraServer:authorization-path:
    *
-   * Path of the authorization endpoint, below the issuer (RFC 6749 §3.1).
+   * Path of the authorization endpoint, below the issuer (RFC 6749 §3.1): `/authorize` unless set.
    */
   PATH ("authorization-path", authorization_path),
   /**
    * TesseraServer:token-path:
    *
-   * Path of the token endpoint, below the issuer (RFC 6749 §3.2).
+   * Path of the token endpoint, below the issuer (RFC 6749 §3.2): `/token` unless set.
    */
   PATH ("token-path", token_path),
   /**
    * TesseraServer:revocation-path:
    *
-   * Path of the revocation endpoint, below the issuer (RFC 7009 §2).
+   * Path of the revocation endpoint, below the issuer (RFC 7009 §2): `/revoke` unless set.
    */
   PATH ("revocation-path", revocation_path),
   /**
    * TesseraServer:introspection-path:
    *
-   * Path of the introspection endpoint, below the issuer (RFC 7662 §2).
+   * Path of the introspection endpoint, below the issuer (RFC 7662 §2): `/introspect` unless set.
    */
   PATH ("introspection-path", introspection_path),
   /**
    * TesseraServer:jwks-path:
    *
-   * Path of the key set, below the issuer (RFC 7517 §5). Below it lie the same keys as `KID.pem`.
+   * Path of the key set, below the issuer (RFC 7517 §5): `/jwks` unless set. Below it lie the same
+   * keys as `KID.pem`.
    */
   PATH ("jwks-path", jwks_path),
   /**
    * TesseraServer:login-path:
    *
-   * Path of the login page, below the issuer.
+   * Path of the login page, below the issuer: `/login` unless set.
    */
   PATH ("login-path", login_path),
   /**
    * TesseraServer:consent-path:
    *
-   * Path of the consent page, below the issuer.
+   * Path of the consent page, below the issuer: `/consent` unless set.
    */
   PATH ("consent-path", consent_path),
   /**
    * TesseraServer:logout-path:
    *
-   * Path of the logout page, below the issuer.
+   * Path of the logout page, below the issuer: `/logout` unless set.
    */
   PATH ("logout-path", logout_path),
   /**
    * TesseraServer:access-token-lifetime:
    *
-   * How long access tokens live, in seconds. A client may have its own.
+   * How long access tokens live, in seconds: 600 unless set. A client may have its own.
    */
   SECONDS ("access-token-lifetime", access_token_lifetime, 1, LIFETIME_MAX),
   /**
    * TesseraServer:refresh-token-lifetime:
    *
-   * How long a grant can be refreshed, in seconds from its beginning. A client may have its own.
+   * How long a grant can be refreshed, in seconds from its beginning: 2592000 (30 days) unless set.
+   * A client may have its own.
    */
   SECONDS ("refresh-token-lifetime", refresh_token_lifetime, 1, LIFETIME_MAX),
   /**
    * TesseraServer:refresh-token-idle-lifetime:
    *
-   * How long a grant can be refreshed, in seconds from its last use.
+   * How long a grant can be refreshed, in seconds from its last use: 1209600 (14 days) unless set.
    */
   SECONDS ("refresh-token-idle-lifetime", refresh_token_idle_lifetime, 1, LIFETIME_MAX),
   /**
    * TesseraServer:code-lifetime:
    *
-   * How long an authorization code can be redeemed, in seconds, at most 60.
+   * How long an authorization code can be redeemed, in seconds: 60 unless set, and at most.
    */
   SECONDS ("code-lifetime", code_lifetime, 1, 60),
   /**
    * TesseraServer:replay-window:
    *
    * How long a refresh token that was used gives the same successor again, in seconds, while the
-   * successor is unused: so that a lost answer does no harm.
+   * successor is unused: so that a lost answer does no harm. 30 unless set, at most 300.
    */
   SECONDS ("replay-window", replay_window, 0, 300),
   /**
    * TesseraServer:session-lifetime:
    *
-   * How long a browser stays signed in, in seconds.
+   * How long a browser stays signed in, in seconds: 28800 (8 hours) unless set.
    */
   SECONDS ("session-lifetime", session_lifetime, 1, LIFETIME_MAX),
   /**
    * TesseraServer:session-idle:
    *
-   * How long a browser stays signed in without a request, in seconds.
+   * How long a browser stays signed in without a request, in seconds: 1800 unless set.
    */
   SECONDS ("session-idle", session_idle, 1, LIFETIME_MAX),
   /**
    * TesseraServer:jwks-max-age:
    *
-   * How long others may keep the key set, in seconds. A new key waits as long before it signs.
+   * How long others may keep the key set, in seconds: 900 unless set, and at most. A new key waits
+   * as long before it signs.
    */
   SECONDS ("jwks-max-age", jwks_max_age, 0, 900),
   /**
    * TesseraServer:revocation-enabled:
    *
-   * Whether there is a revocation endpoint.
+   * Whether there is a revocation endpoint: %TRUE unless set.
    */
   SWITCH ("revocation-enabled", revocation_enabled),
   /**
    * TesseraServer:introspection-enabled:
    *
-   * Whether there is an introspection endpoint.
+   * Whether there is an introspection endpoint: %TRUE unless set.
    */
   SWITCH ("introspection-enabled", introspection_enabled),
   /**
    * TesseraServer:revocation-requires-client-authentication:
    *
-   * Whether clients with a secret must show it to revoke (RFC 7009 §2.1). If not, possession of a
-   * token suffices to revoke it.
+   * Whether clients must say who they are to revoke, and those with a secret show it (RFC 7009
+   * §2.1): %TRUE unless set. If not, possession of a token suffices to revoke it.
    */
   SWITCH ("revocation-requires-client-authentication", revocation_requires_client_authentication),
   /**
    * TesseraServer:revocation-ends-grant:
    *
-   * Whether revoking an access token ends its grant too, so that its refresh token stops as well.
+   * Whether revoking an access token ends its grant too, so that its refresh token stops as well:
+   * %FALSE unless set.
    */
   SWITCH ("revocation-ends-grant", revocation_ends_grant),
 };
@@ -721,7 +725,8 @@ tessera_server_finalize (GObject *object)
  * @issuer: the URL under which clients reach the server: https, or http on a loopback address;
  * without query, fragment and trailing slash (RFC 8414 §2)
  * @state_directory: (nullable) (type filename): where keys and database are kept, or %NULL for the
- *   program's own folder in the user's data directory
+ *   folder `PROGRAM/tessera` in the user's data directory, where PROGRAM is
+ * [func@GLib.get_prgname], or the executable's name when none was set
  *
  * Makes a server. It returns at once; keys and store are made ready in a thread once the main
  * context runs, and requests wait for them. [signal@Server::failed] and [method@Server.wait_ready]
@@ -871,7 +876,7 @@ install_properties (GObjectClass *klass)
    * TesseraServer:state-directory:
    *
    * Where keys and database are kept; %NULL for the program's own folder in the user's data
-   * directory.
+   * directory, as [ctor@Server.new] has it.
    */
   g_object_class_install_property (klass, PROP_STATE_DIRECTORY,
                                    g_param_spec_string ("state-directory", NULL, NULL, NULL,
@@ -887,7 +892,7 @@ install_properties (GObjectClass *klass)
   /**
    * TesseraServer:signing-algorithm:
    *
-   * How access tokens are signed: `ES256`, `EdDSA`, `RS256` or `PS256`.
+   * How access tokens are signed: `ES256` (unless set), `EdDSA`, `RS256` or `PS256`.
    */
   g_object_class_install_property (klass, PROP_SIGNING_ALGORITHM,
                                    g_param_spec_string ("signing-algorithm", NULL, NULL, NULL,

@@ -8,8 +8,8 @@
  * @server: an HTTP server
  * @certificate_file: (type filename): the certificate and its chain; it may hold the key too
  * @key_file: (nullable) (type filename): the private key, or %NULL if it is in @certificate_file
- * @ca_file: (nullable) (type filename): authorities whose client certificates are accepted, or
- * %NULL
+ * @ca_file: (nullable) (type filename): authorities that the certificates of clients are held
+ *   against, if @server asks for some (its `tls-auth-mode`), or %NULL
  * @error: return location for an error
  *
  * Gives @server its certificate from PEM files. May be called again at any time; new connections

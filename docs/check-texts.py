@@ -86,9 +86,9 @@ def compile_sample(sample):
     tap.equal(run.returncode, 0, run.stderr)
 
 
-def readme_lines(beginning):
-    """The lines of the README's blocks that begin so."""
-    return [line for block in blocks(README.read_text(encoding='utf-8'))
+def lines_of(path, beginning, language=''):
+    """The lines of the text's blocks that begin so."""
+    return [line for block in blocks(path.read_text(encoding='utf-8'), language)
             for line in block.splitlines() if line.startswith(beginning)]
 
 
@@ -118,13 +118,13 @@ class Program:
         source, = blocks(README.read_text(encoding='utf-8'), 'c')
         (self.folder / 'app.c').write_text(source.replace(PORT, self.port), encoding='utf-8')
         (self.folder / 'build').symlink_to(BUILD)
-        line, = readme_lines('cc ')
+        line, = lines_of(README, 'cc ')
         subprocess.run(line, shell=True, cwd=self.folder, check=True)
 
     def __enter__(self):
         self.build()
         home = {'XDG_DATA_HOME': str(self.folder / 'data'), 'HOME': str(self.folder)}
-        line, = readme_lines('LD_LIBRARY_PATH=')
+        line, = lines_of(README, 'LD_LIBRARY_PATH=')
         self.process = subprocess.Popen('exec env ' + line, shell=True, cwd=self.folder, stdin=subprocess.DEVNULL,
                                         env={**os.environ, **home, 'G_DEBUG': 'fatal-criticals'})
         self.wait()
@@ -185,7 +185,7 @@ for where, text in samples():
 @tap.test('the program of the README runs, and its curl lines are answered as it says')
 def _():
     with tempfile.TemporaryDirectory() as folder, Program(folder) as program:
-        lines = readme_lines('curl ')
+        lines = lines_of(README, 'curl ')
         tap.check(lines, 'the README has no curl line')
         for line in lines:
             tap.equal(program.curl(line), int(line.rsplit('# ', 1)[1][:3]), line)
@@ -195,6 +195,17 @@ def _():
         tap.equal(program.curl(re.sub(r'token=\S+', 'token=' + token, lines[-1])), 200)
         tap.equal(program.fetch('/', headers=bearer)[0], 401)
         tap.check((program.folder / 'data/app/tessera/keys').is_dir(), 'the state is not in the program\'s own folder')
+
+
+@tap.test('the server of the examples is built by the line that is printed')
+def _():
+    line, = lines_of(ROOT / 'docs/examples/README.md', 'cc ', 'sh')
+    with tempfile.TemporaryDirectory() as folder:
+        for name, target in (('build', BUILD), ('docs', ROOT / 'docs')):
+            pathlib.Path(folder, name).symlink_to(target)
+        subprocess.run(line, shell=True, cwd=folder, check=True)
+        tap.check((BUILD / 'hello-server').exists(), 'there is no such program')
+        (BUILD / 'hello-server').unlink()
 
 
 @tap.test('every function that a text names is exported')

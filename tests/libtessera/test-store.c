@@ -876,6 +876,23 @@ assert_refused (Fixture *f, int code)
   g_assert_error (error, TESSERA_SETUP_ERROR, code);
 }
 
+/* A home that is a link, as on systems where /home is one. */
+static void
+test_directory_behind_a_link (Fixture *f, gconstpointer data)
+{
+  g_autofree char *link = path_of (f, "link");
+  g_autofree char *inside = g_build_filename (link, "made", NULL);
+  g_autofree char *deep = path_of (f, "made");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (symlink (".", link), ==, 0);
+  g_autoptr (TesseraStore) made = tessera_sqlite_store_open (inside, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (made);
+  g_clear_object (&made);
+  remove_directory (deep);
+}
+
 static void
 test_second_process_is_kept_out (Fixture *f, gconstpointer data)
 {
@@ -1056,6 +1073,7 @@ main (int argc, char *argv[])
   ADD ("reading-costs-no-sync", test_reading_costs_no_sync);
 
   ADD_SQLITE ("files-are-private", test_files_are_private);
+  ADD_SQLITE ("directory-may-lie-behind-a-link", test_directory_behind_a_link);
   ADD_SQLITE ("second-process-is-kept-out", test_second_process_is_kept_out);
   ADD_SQLITE ("newer-schema-is-refused", test_newer_schema_is_refused);
   ADD_SQLITE ("foreign-database-is-refused", test_foreign_database_is_refused);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -446,24 +447,38 @@ finalize_statement (gpointer statement)
   sqlite3_finalize (statement);
 }
 
+/* The directory may lie behind symbolic links, as a home may; SQLite is told to follow none. */
+static char *
+make_directory (const char *directory, GError **error)
+{
+  if (g_mkdir_with_parents (directory, 0700) != 0)
+    {
+      fail_errno (directory, error);
+      return NULL;
+    }
+  char *resolved = realpath (directory, NULL);
+  if (resolved == NULL)
+    fail_errno (directory, error);
+  return resolved;
+}
+
 TesseraDatabase *
 tessera_database_open (const char *directory,
                        const char *const *migrations,
                        gboolean *out_is_new,
                        GError **error)
 {
+  g_autofree char *resolved = make_directory (directory, error);
+  if (resolved == NULL)
+    return NULL;
+
   g_autoptr (TesseraDatabase) self = g_new0 (TesseraDatabase, 1);
   self->lock_fd = -1;
   self->statements = g_hash_table_new_full (NULL, NULL, NULL, finalize_statement);
-  self->path = g_build_filename (directory, "tessera.db", NULL);
-  self->reserve_path = g_build_filename (directory, "reserve", NULL);
+  self->path = g_build_filename (resolved, "tessera.db", NULL);
+  self->reserve_path = g_build_filename (resolved, "reserve", NULL);
 
-  if (g_mkdir_with_parents (directory, 0700) != 0)
-    {
-      fail_errno (directory, error);
-      return NULL;
-    }
-  if (!open_and_migrate (self, directory, migrations, out_is_new, error))
+  if (!open_and_migrate (self, resolved, migrations, out_is_new, error))
     {
       tessera_store_explain_damage (error);
       return NULL;

@@ -4,6 +4,7 @@
 
 #include "log-capture.h"
 
+#include "model/tessera-issuance.h"
 #include "server/tessera-page.h"
 #include "server/tessera-server-private.h"
 
@@ -233,6 +234,49 @@ test_disguised_path_reaches_nobody (Fixture *self, gconstpointer data)
   g_object_set (self->server, "token-path", "/oauth/token", NULL);
   assert_refused (self, "GET /oauth%2Ftoken HTTP/1.1\r\nHost: h\r\n\r\n", 404);
   g_assert_cmpuint (self->app_calls, ==, 0);
+}
+
+/* Two issuers, one SoupServer. */
+static void
+test_servers_stand_side_by_side (Fixture *self, gconstpointer data)
+{
+  const char *const targets[] = { "/jwks", "/two/jwks", "/two/login" };
+  g_autoptr (TesseraServer) second = tessera_server_new_in_memory ("http://127.0.0.1:8417/two");
+  tessera_server_attach (second, self->soup);
+  for (guint i = 0; i < G_N_ELEMENTS (targets); i++)
+    {
+      g_autofree char *request = g_strdup_printf ("GET %s HTTP/1.1\r\nHost: h\r\n\r\n", targets[i]);
+      g_autofree char *answer = ask (self, request);
+      assert_status (answer, 200);
+    }
+  g_assert_cmpuint (self->app_calls, ==, 0);
+
+  tessera_server_detach (self->server, self->soup);
+  tessera_server_attach (self->server, self->soup);
+  g_autofree char *request = make_token_request ("");
+  g_autofree char *first = ask (self, request);
+  assert_status (first, 200);
+  tessera_server_detach (second, self->soup);
+  g_autofree char *gone = ask (self, "GET /two/jwks HTTP/1.1\r\nHost: h\r\n\r\n");
+  g_assert_true (g_str_has_suffix (gone, "\r\n\r\napp"));
+}
+
+static void
+drop_server (TesseraServer *server, TesseraIssuance *issuance, gpointer data)
+{
+  g_clear_object ((TesseraServer **) data);
+}
+
+static void
+test_handler_may_drop_the_server (Fixture *self, gconstpointer data)
+{
+  TesseraServer *server = self->server;
+  g_signal_connect (server, "issue-token", G_CALLBACK (drop_server), &self->server);
+  g_autofree char *request = make_token_request ("");
+  g_autofree char *answer = ask (self, request);
+  assert_status (answer, 200);
+  g_assert_null (self->server);
+  self->server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
 }
 
 static gboolean
@@ -554,6 +598,8 @@ add_path_tests (void)
   ADD ("leaves-other-requests-alone", test_leaves_other_requests_alone);
   ADD ("disguised-path-reaches-nobody", test_disguised_path_reaches_nobody);
   ADD ("auth-domains-are-not-asked", test_auth_domains_are_not_asked);
+  ADD ("servers-stand-side-by-side", test_servers_stand_side_by_side);
+  ADD ("handler-may-drop-the-server", test_handler_may_drop_the_server);
   ADD ("G07-host-does-not-matter", test_host_does_not_matter);
   ADD ("detached-server-serves-nothing", test_detached_server_serves_nothing);
 }

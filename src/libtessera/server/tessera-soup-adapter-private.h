@@ -11,5 +11,7 @@ typedef struct _TesseraSoupAdapter TesseraSoupAdapter;
 TesseraSoupAdapter *tessera_soup_adapter_new (TesseraServer *server, SoupServer *soup);
 void tessera_soup_adapter_free (TesseraSoupAdapter *self);
 SoupServer *tessera_soup_adapter_get_soup (TesseraSoupAdapter *self); /* NULL when it is gone */
+/* Is the message one that an adapter serves? */
+gboolean tessera_soup_adapter_has_taken (SoupServerMessage *message);
 
 G_END_DECLS

@@ -25,6 +25,7 @@ struct _TesseraSoupAdapter
   TesseraServer *server; /* NULL when detached */
   GWeakRef soup;
   gulong request_started;
+  TesseraSoupAdapter *next; /* of another server on the same SoupServer, held; or NULL */
 };
 
 /* What a message is to us, between its head and its body. */
@@ -82,6 +83,7 @@ adapter_unref (gpointer data)
   TesseraSoupAdapter *self = data;
   if (--self->ref_count > 0)
     return;
+  g_clear_pointer (&self->next, adapter_unref);
   g_weak_ref_clear (&self->soup);
   g_free (self);
 }
@@ -357,18 +359,20 @@ is_disguised (TesseraServer *server, const char *path)
   return decoded != NULL && tessera_server_owns_path (server, decoded);
 }
 
-static void
+/* TRUE when the message is ours. */
+static gboolean
 got_headers (TesseraSoupAdapter *self, SoupServerMessage *message)
 {
   GUri *uri = soup_server_message_get_uri (message);
   if (uri == NULL)
-    return;
+    return FALSE;
   const char *path = g_uri_get_path (uri);
   if (!tessera_server_owns_path (self->server, path))
     {
-      if (G_UNLIKELY (is_disguised (self->server, path)))
-        refuse (self->server, message, 404, "There is nothing here.");
-      return;
+      if (G_LIKELY (!is_disguised (self->server, path)))
+        return FALSE;
+      refuse (self->server, message, 404, "There is nothing here.");
+      return TRUE;
     }
 
   Head head = { 0 };
@@ -378,16 +382,22 @@ got_headers (TesseraSoupAdapter *self, SoupServerMessage *message)
   if (description != NULL)
     {
       refuse (self->server, message, status, description);
-      return;
+      return TRUE;
     }
   g_autoptr (SoupServer) soup = g_weak_ref_get (&self->soup);
   take_over (message, soup, &head);
+  if (g_object_get_qdata (G_OBJECT (message), adapter_quark ()) != self)
+    g_object_set_qdata_full (G_OBJECT (message), adapter_quark (), adapter_ref (self),
+                             adapter_unref);
+  return TRUE;
 }
 
 static void
 got_body (TesseraSoupAdapter *self, SoupServerMessage *message, MessageFlags flags)
 {
-  g_autoptr (TesseraExchange) exchange = exchange_new (self->server, message, flags);
+  /* A handler may drop the application's last reference. */
+  g_autoptr (TesseraServer) server = g_object_ref (self->server);
+  g_autoptr (TesseraExchange) exchange = exchange_new (server, message, flags);
   Inlet *inlet = exchange->front_data;
 
   soup_server_message_set_status (message, SOUP_STATUS_INTERNAL_SERVER_ERROR, NULL);
@@ -395,7 +405,7 @@ got_body (TesseraSoupAdapter *self, SoupServerMessage *message, MessageFlags fla
   if (inlet->body != NULL)
     exchange->body = g_bytes_get_data (inlet->body, &exchange->body_length);
 
-  tessera_server_handle (self->server, exchange);
+  tessera_server_handle (server, exchange);
   if (exchange->answered)
     return;
   inlet->paused = TRUE;
@@ -409,8 +419,9 @@ on_got_headers (GSignalInvocationHint *hint, guint n_params, const GValue *param
 {
   SoupServerMessage *message = g_value_get_object (&params[0]);
   TesseraSoupAdapter *adapter = g_object_get_qdata (G_OBJECT (message), adapter_quark ());
-  if (adapter != NULL && adapter->server != NULL)
-    got_headers (adapter, message);
+  for (; adapter != NULL; adapter = adapter->next)
+    if (adapter->server != NULL && got_headers (adapter, message))
+      break;
   return TRUE;
 }
 
@@ -429,11 +440,36 @@ on_got_body (GSignalInvocationHint *hint, guint n_params, const GValue *params, 
   return TRUE;
 }
 
+/* Puts @self behind @first, in the order in which they were attached, and forgets the detached. */
+static void
+append_adapter (TesseraSoupAdapter *first, TesseraSoupAdapter *self)
+{
+  TesseraSoupAdapter **link = &first->next;
+
+  while (*link != NULL && *link != self)
+    if ((*link)->server != NULL)
+      link = &(*link)->next;
+    else
+      {
+        TesseraSoupAdapter *gone = *link;
+        *link = g_steal_pointer (&gone->next);
+        adapter_unref (gone);
+      }
+  if (*link == NULL)
+    *link = adapter_ref (self);
+}
+
 static void
 on_request_started (SoupServer *soup, SoupServerMessage *message, TesseraSoupAdapter *self)
 {
+  TesseraSoupAdapter *first = g_object_get_qdata (G_OBJECT (message), adapter_quark ());
+
   tessera_soup_connections_note (soup);
-  g_object_set_qdata_full (G_OBJECT (message), adapter_quark (), adapter_ref (self), adapter_unref);
+  if (first == NULL)
+    g_object_set_qdata_full (G_OBJECT (message), adapter_quark (), adapter_ref (self),
+                             adapter_unref);
+  else
+    append_adapter (first, self);
 }
 
 static void
@@ -492,6 +528,12 @@ tessera_soup_adapter_free (TesseraSoupAdapter *self)
     }
   remove_hooks ();
   adapter_unref (self);
+}
+
+gboolean
+tessera_soup_adapter_has_taken (SoupServerMessage *message)
+{
+  return g_object_get_qdata (G_OBJECT (message), flags_quark ()) != NULL;
 }
 
 SoupServer *

@@ -1001,6 +1001,29 @@ test_endpoints_of_the_server_stay_open (Fixture *f, gconstpointer data)
   tessera_server_close (tessera);
 }
 
+/* An endpoint that is served elsewhere, or no longer, is nobody's way past the guard. */
+static void
+test_endpoints_served_elsewhere_are_guarded (Fixture *f, gconstpointer data)
+{
+  g_autoptr (TesseraServer) tessera = tessera_server_new_in_memory (ISSUER);
+  g_autoptr (TesseraBearerDomain) guard
+      = tessera_bearer_domain_new (TESSERA_TOKEN_CHECKER (tessera));
+  g_autofree char *before = NULL, *detached = NULL;
+
+  soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (f->guard));
+  soup_server_add_auth_domain (f->server, SOUP_AUTH_DOMAIN (guard));
+  before = get (f, "/jwks", "");
+  tessera_server_attach (tessera, f->server);
+  tessera_server_detach (tessera, f->server);
+  detached = get (f, "/login", "");
+  soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (guard));
+  tessera_server_close (tessera);
+
+  assert_status (before, 401);
+  assert_status (detached, 401);
+  g_assert_cmpuint (f->handled, ==, 0);
+}
+
 static void
 on_failed (TesseraServer *tessera, GError *error, gpointer data)
 {
@@ -1075,6 +1098,7 @@ add_http_tests (void)
   add ("path-tricks-do-not-help", test_path_tricks_do_not_help);
   add ("no-method-is-exempt", test_no_method_is_exempt);
   add ("endpoints-of-the-server-stay-open", test_endpoints_of_the_server_stay_open);
+  add ("endpoints-served-elsewhere-are-guarded", test_endpoints_served_elsewhere_are_guarded);
   add ("a-failed-server-is-not-waited-for", test_a_failed_server_is_not_waited_for);
   add ("keeps-the-connection-unless-told", test_keeps_the_connection_unless_told);
   add ("waits-for-its-checker", test_waits_for_its_checker);

@@ -7,6 +7,7 @@
 #include "base/tessera-secret-private.h"
 #include "model/tessera-scope-private.h"
 #include "server/tessera-bearer-credentials-private.h"
+#include "server/tessera-soup-adapter-private.h"
 #include "server/tessera-websocket-watch-private.h"
 
 /* How long a request waits for a checker that is still loading. */
@@ -26,8 +27,8 @@
  * headers with 400 (RFC 6750 §3.1). While the checker is still loading, requests that carry a token
  * wait.
  *
- * When the checker is a [class@Tessera.Server], its own endpoints and pages stay open: exactly
- * their paths, nothing below or beside them. No WebSocket handshake is ever exempt.
+ * The endpoints and pages of a [class@Tessera.Server] that is attached to the same HTTP server stay
+ * open: exactly their paths, nothing below or beside them. No WebSocket handshake is ever exempt.
  *
  * A path can be taken out with [method@Soup.AuthDomain.remove_path]. The filter of the auth domain
  * is used by the guard itself and must not be replaced. When several domains cover a path, libsoup
@@ -353,17 +354,16 @@ wait_until_ready (TesseraBearerDomain *self, SoupServerMessage *message, const c
 
 /* What libsoup asks */
 
-/* TRUE: a token is needed. The path is the one libsoup routes by, so that whatever spelling leads
- * to a handler of the application leads past here too. */
+/* TRUE: a token is needed. Not by the path: an endpoint that no server serves here, because it is
+ * attached elsewhere or was detached, would be an open door to the application's handlers. */
 static gboolean
 needs_token (SoupAuthDomain *domain, SoupServerMessage *message, gpointer data)
 {
   TesseraBearerDomain *self = TESSERA_BEARER_DOMAIN (domain);
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
-  const char *path = g_uri_get_path (soup_server_message_get_uri (message));
 
   if (!tessera_bearer_credentials_is_handshake (headers))
-    return self->issuer == NULL || !tessera_server_owns_path (TESSERA_SERVER (self->checker), path);
+    return !tessera_soup_adapter_has_taken (message);
   if (self->websocket_protocol_token)
     tessera_bearer_credentials_take_protocol_token (headers,
                                                     (const char *const *) self->allowed_origins);

@@ -1161,6 +1161,75 @@ test_application_can_answer_first (void)
 }
 
 static void
+close_at_request (TesseraServer *server, TesseraRequest *request, gpointer data)
+{
+  tessera_server_close (server);
+}
+
+static void
+close_at_issuance (TesseraServer *server, TesseraIssuance *issuance, gpointer data)
+{
+  tessera_server_close (server);
+}
+
+static void
+test_handlers_may_close_the_server (void)
+{
+  static const struct
+  {
+    const char *signal;
+    GCallback handler;
+  } cases[] = { { "before-request", G_CALLBACK (close_at_request) },
+                { "issue-token", G_CALLBACK (close_at_issuance) } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (TesseraServer) server = new_server ();
+      g_signal_connect (server, cases[i].signal, cases[i].handler, NULL);
+      g_autoptr (FakeFront) front
+          = ask_in_vain (server, "POST", "/token", BASIC, "grant_type=client_credentials");
+      g_assert_cmpuint (front->status, ==, 503);
+    }
+}
+
+static void
+drop_at_revocation (TesseraServer *server, TesseraRevocation *revocation, gpointer data)
+{
+  g_clear_object ((TesseraServer **) data);
+}
+
+static void
+begin_revocation (TesseraServer *server, FakeFront *front, const char *form)
+{
+  fake_front_set_header (front, "Authorization", BASIC);
+  fake_front_set_header (front, "Content-Type", "application/x-www-form-urlencoded");
+  g_autoptr (TesseraExchange) exchange = fake_front_request (front, "POST", "/revoke", form);
+  tessera_server_handle (server, exchange);
+}
+
+/* While other requests wait for their outcome in the same turn of the loop. */
+static void
+test_handler_may_drop_the_server (void)
+{
+  TesseraServer *server = new_server ();
+  g_autoptr (FakeFront) first = fake_front_new ();
+  g_autoptr (FakeFront) second = fake_front_new ();
+  g_autofree char *one = issue (server), *other = issue (server);
+  g_autofree char *first_form = g_strconcat ("token=", one, NULL);
+  g_autofree char *second_form = g_strconcat ("token=", other, NULL);
+
+  g_signal_connect (server, "after-revoke-token", G_CALLBACK (drop_at_revocation), &server);
+  begin_revocation (server, first, first_form);
+  begin_revocation (server, second, second_form);
+  g_usleep (50000); /* for the committing thread, so that one turn tells both */
+  turn_until (&first->sent);
+  turn_until (&second->sent);
+  g_assert_cmpuint (first->status, ==, 200);
+  g_assert_cmpuint (second->status, ==, 200);
+  g_assert_null (server);
+}
+
+static void
 on_response_error (TesseraServer *server, const char *path, const char *error, gpointer data)
 {
   g_string_append_printf (data, "%s %s;", path, error);
@@ -1335,6 +1404,8 @@ static void
 add_signal_tests (void)
 {
   g_test_add_func ("/server/application-can-answer-first", test_application_can_answer_first);
+  g_test_add_func ("/server/handlers-may-close-it", test_handlers_may_close_the_server);
+  g_test_add_func ("/server/handler-may-drop-it", test_handler_may_drop_the_server);
   g_test_add_func ("/server/refusals-are-told", test_refusals_are_told);
   g_test_add_func ("/server/claims-can-be-added", test_claims_can_be_added);
   g_test_add_func ("/server/token-can-be-refused", test_token_can_be_refused);

@@ -47,6 +47,12 @@ ask_handlers (TesseraEngine *engine, const TesseraAuthorization *authorization, 
 
   if (!engine->hooks.issue_token (engine->hooks_data, issuance, error))
     return NULL;
+  if (!engine->ready)
+    {
+      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                           "The server was closed");
+      return NULL;
+    }
   if (tessera_issuance_is_refused (issuance))
     {
       g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_ACCESS_DENIED,

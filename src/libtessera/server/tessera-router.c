@@ -315,7 +315,12 @@ tessera_server_handle (TesseraServer *self, TesseraExchange *exchange)
     }
   if (!check_state (self, exchange) || !ask_application (self, exchange))
     return;
-  serve (self, route, exchange);
+  /* Looked up again: the handler may have closed the server, or set another path. */
+  route = lookup_route (self, exchange->path);
+  if (self->state != TESSERA_SERVER_READY || route == NULL)
+    tessera_exchange_respond_http_error (exchange, 503, "The server is not ready.");
+  else
+    serve (self, route, exchange);
 }
 
 void

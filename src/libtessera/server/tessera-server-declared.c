@@ -182,7 +182,8 @@ tessera_server_settle_only (TesseraServer *self, TesseraDeclared what, GError **
     return FALSE;
   self->unsettled &= ~scope;
   report (self, comparison);
-  return TRUE;
+  /* A handler may have closed the server. */
+  return tessera_server_check_ready (self, error);
 }
 
 static gboolean

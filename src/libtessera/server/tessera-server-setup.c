@@ -237,6 +237,7 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   engine->keys = g_steal_pointer (&setup->keys);
   engine->deny_list = g_steal_pointer (&setup->deny_list);
   engine->committer = g_steal_pointer (&setup->committer);
+  tessera_committer_set_owner (engine->committer, G_OBJECT (self));
   watch_store (self);
   engine->signatures = tessera_signature_cache_new (SIGNATURES);
   engine->ready = TRUE;

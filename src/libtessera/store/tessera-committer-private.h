@@ -33,6 +33,8 @@ typedef gboolean (*TesseraCommitPrepare) (TesseraStore *store,
 /* @context: where TesseraOperationDone runs (NULL: the thread's default). Takes a reference to the
  * store, which the committing thread drops when it ends; the caller should drop its own first. */
 TesseraCommitter *tessera_committer_new (TesseraStore *store, GMainContext *context);
+/* @owner, not referenced, lives while outcomes are told on the context. */
+void tessera_committer_set_owner (TesseraCommitter *self, GObject *owner);
 /* Finishes what waits, commits, joins the thread; every accepted operation is told first. */
 void tessera_committer_free (TesseraCommitter *self);
 /* The same but for the memory: the store is dropped, and what is submitted later is refused and

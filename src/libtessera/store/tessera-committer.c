@@ -45,6 +45,7 @@ struct _TesseraCommitter
   GThread *thread;
   GMainContext *context;
   GSource *done_source;
+  GObject *owner; /* borrowed; or NULL */
 
   GMutex mutex;     /* over what follows */
   GCond submitted;  /* there is work, or the end */
@@ -157,17 +158,20 @@ has_finished (TesseraCommitter *self)
 static gboolean
 dispatch_finished (TesseraCommitter *self)
 {
-  g_mutex_lock (&self->mutex);
-  Queue batch = queue_take (&self->finished, G_MAXUINT);
-  g_mutex_unlock (&self->mutex);
+  gboolean any = FALSE;
 
-  for (Operation *operation = batch.first, *next; operation != NULL; operation = next)
+  /* One by one: a callback may close the committer, which then tells all that are left. */
+  for (;;)
     {
-      next = operation->next;
+      g_mutex_lock (&self->mutex);
+      Operation *operation = queue_take (&self->finished, 1).first;
+      g_mutex_unlock (&self->mutex);
+      if (operation == NULL)
+        return any;
+      any = TRUE;
       operation->done (operation->data, operation->error);
       operation_free (operation);
     }
-  return batch.first != NULL;
 }
 
 static gboolean
@@ -186,7 +190,11 @@ on_done_source_check (GSource *source)
 static gboolean
 on_done_source_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
-  dispatch_finished (((DoneSource *) source)->committer);
+  TesseraCommitter *committer = ((DoneSource *) source)->committer;
+  /* Or a callback that drops the last reference would take the committer away from under us. */
+  g_autoptr (GObject) owner = committer->owner != NULL ? g_object_ref (committer->owner) : NULL;
+
+  dispatch_finished (committer);
   return G_SOURCE_CONTINUE;
 }
 
@@ -436,6 +444,12 @@ tessera_committer_new (TesseraStore *store, GMainContext *context)
   tessera_store_get_counts (store, &self->writes, &self->syncs);
   self->thread = g_thread_new ("tessera-commit", committer_thread, self);
   return self;
+}
+
+void
+tessera_committer_set_owner (TesseraCommitter *self, GObject *owner)
+{
+  self->owner = owner;
 }
 
 void

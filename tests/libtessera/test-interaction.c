@@ -810,6 +810,60 @@ test_a_revoked_subject_starts_again (Fixture *self, gconstpointer data)
   assert_refused (browser, "login_required");
 }
 
+/* Whoever lost the account while the password was looked at does not get in any more. */
+static void
+test_a_revocation_reaches_a_held_login (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (TesseraAuthentication) held = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+  Request request;
+
+  g_signal_handlers_disconnect_by_func (self->server, on_authenticate, NULL);
+  g_signal_connect (self->server, "authenticate", G_CALLBACK (hold_login), &held);
+  open_page (browser, WEB (""));
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&username=alice&password=secret", csrf);
+  begin_request (&request, browser, "POST", action, body);
+  while (held == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  tessera_server_revoke_subject (self->server, "alice", &error);
+  g_assert_no_error (error);
+  tessera_authentication_accept (held, NULL);
+  end_request (&request);
+
+  g_assert_cmpuint (browser->status, >=, 400);
+  g_assert_false (g_hash_table_contains (browser->cookies, "tessera-session"));
+  open_page (browser, WEB ("&prompt=none"));
+  assert_refused (browser, "login_required");
+}
+
+/* The entry in the deny-list lives shorter than the login may. */
+static void
+test_a_changed_client_ends_its_logins_for_good (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (GError) error = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  tessera_server_remove_client (self->server, "web", &error);
+  g_assert_no_error (error);
+  tessera_server_add_client (self->server, "Web", "https://new.test/cb", "web",
+                             "another-secret-of-web", 0, FALSE, NULL, &error);
+  g_assert_no_error (error);
+  offset_ms += 19 * 60 * 1000;
+  tessera_server_revoke_subject (self->server, "nobody", &error); /* so that it is pruned */
+  g_assert_no_error (error);
+  tessera_server_revoke_subject (self->server, "nobody", &error);
+  g_assert_no_error (error);
+  submit (browser, "decision=allow");
+  g_assert_null (browser->location);
+}
+
 static void
 test_a_browser_without_cookies_is_told (Fixture *self, gconstpointer data)
 {
@@ -1013,6 +1067,8 @@ main (int argc, char *argv[])
   ADD ("an-expired-login-starts-again", test_an_expired_login_starts_again);
   ADD ("a-removed-client-ends-its-logins", test_a_removed_client_ends_its_logins);
   ADD ("a-revoked-subject-starts-again", test_a_revoked_subject_starts_again);
+  ADD ("a-revocation-reaches-a-held-login", test_a_revocation_reaches_a_held_login);
+  ADD ("a-changed-client-ends-its-logins-for-good", test_a_changed_client_ends_its_logins_for_good);
   ADD ("a-browser-without-cookies-is-told", test_a_browser_without_cookies_is_told);
   ADD ("a-request-may-come-by-post-from-elsewhere", test_a_request_may_come_by_post_from_elsewhere);
   ADD ("an-application-with-its-own-scheme-gets-a-page",

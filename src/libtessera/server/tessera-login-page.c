@@ -118,12 +118,11 @@ begin_session (TesseraVisit *visit, TesseraAuthentication *authentication)
   g_autofree char *amr = tessera_authentication_dup_amr (authentication);
   TesseraTransaction *transaction = visit->transaction;
 
-  tessera_login_session_begin (visit->engine, tessera_authentication_get_subject (authentication),
-                               tessera_authentication_get_acr (authentication), amr, old,
-                               transaction != NULL && transaction->session_id != NULL
-                                   ? &transaction->session
-                                   : NULL,
-                               on_session_begun, visit);
+  tessera_login_session_begin (
+      visit->engine, tessera_authentication_get_subject (authentication),
+      tessera_authentication_get_acr (authentication), amr, visit->attempted_ms, old,
+      transaction != NULL && transaction->session_id != NULL ? &transaction->session : NULL,
+      on_session_begun, visit);
 }
 
 /* 429: too many failures from there; 503: too many logins of anybody (threats.md B46). */
@@ -180,10 +179,10 @@ authenticate (TesseraVisit *visit, const char *username, const char *password)
       username, password, visit->request != NULL ? visit->request->client : NULL,
       visit->request != NULL ? visit->request->scope : NULL, visit->exchange->remote_address);
 
+  visit->attempted_ms = tessera_clock_get_ms (visit->engine->clock);
   /* Counted before the password is looked at, so that attempts at the same time count too. */
   tessera_throttle_fail (visit->interaction->account_throttle, username,
-                         visit->exchange->remote_address,
-                         tessera_clock_get_ms (visit->engine->clock));
+                         visit->exchange->remote_address, visit->attempted_ms);
   tessera_server_authenticate (visit->server, authentication, on_decided, visit);
 }
 

@@ -146,8 +146,10 @@ tessera_login_session_lookup (TesseraEngine *engine,
 
 typedef struct
 {
+  TesseraEngine *engine;
   TesseraSecret *cookie;
   TesseraSession *session;
+  gint64 attempted_ms;
   TesseraDigest replaced[2];
   guint n_replaced;
   TesseraLoginSessionBegun begun;
@@ -167,6 +169,15 @@ run_begin (gpointer data, TesseraStore *store, GError **error)
 {
   Begin *self = data;
 
+  /* A cut-off that came while the password was looked at, because it was changed or its user
+   * removed, must not miss the session (design.md §5). */
+  if (tessera_login_session_is_cut_off (self->engine, &self->session->login, NULL,
+                                        self->attempted_ms))
+    {
+      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_ACCESS_DENIED,
+                           "The login was revoked meanwhile.");
+      return FALSE;
+    }
   for (guint i = 0; i < self->n_replaced; i++)
     if (!tessera_store_remove_session (store, &self->replaced[i], error))
       return FALSE;
@@ -209,6 +220,7 @@ tessera_login_session_begin (TesseraEngine *engine,
                              const char *subject,
                              const char *acr,
                              const char *amr,
+                             gint64 attempted_ms,
                              const char *replaced_cookie,
                              const TesseraDigest *replaced,
                              TesseraLoginSessionBegun begun,
@@ -216,6 +228,8 @@ tessera_login_session_begin (TesseraEngine *engine,
 {
   Begin *self = g_new0 (Begin, 1);
 
+  self->engine = engine;
+  self->attempted_ms = attempted_ms;
   self->cookie = tessera_secret_new ("");
   self->session = session_new (engine, self->cookie, subject, acr, amr);
   if (replaced_cookie != NULL)

@@ -38,6 +38,7 @@ struct _TesseraVisit
   TesseraTransaction *transaction;      /* or NULL */
   TesseraSecret *browser;               /* its cookie, or NULL */
   gboolean wants_switch;                /* to sign in as somebody else */
+  gint64 attempted_ms;                  /* when the password came that is looked at */
 
   TesseraSession *session; /* once loaded: who is signed in, or NULL */
   TesseraConsent *consent; /* what was allowed before, or NULL */
@@ -64,7 +65,8 @@ void tessera_visit_make_browser_known (TesseraVisit *self);
 
 gboolean tessera_visit_needs_login (TesseraVisit *self);
 gboolean tessera_visit_needs_consent (TesseraVisit *self);
-/* Has the session's subject, or the client, been cut off since the transaction began? */
+/* Has the session's subject, or the client, been cut off since the transaction began, or the client
+ * been changed? */
 gboolean tessera_visit_is_cut_off (TesseraVisit *self);
 
 /* The token of a form: bound to browser, transaction, what is shown and who is signed in. */

@@ -121,12 +121,33 @@ tessera_visit_needs_consent (TesseraVisit *self)
   return !tessera_client_is_first_party (client) && !was_allowed_before (self);
 }
 
+/* What the application was registered as when the request was checked must still be so. */
+static gboolean
+client_is_unchanged (TesseraVisit *self)
+{
+  TesseraClient *client = self->request->client;
+  g_autoptr (TesseraClient) registered
+      = tessera_client_registry_lookup (self->engine->clients, tessera_client_get_id (client));
+  g_autofree char *before = NULL, *now = NULL;
+
+  if (registered == client)
+    return TRUE;
+  if (registered == NULL)
+    return FALSE;
+
+  before = tessera_client_dup_fingerprint (client);
+  now = tessera_client_dup_fingerprint (registered);
+  return g_str_equal (before, now);
+}
+
 gboolean
 tessera_visit_is_cut_off (TesseraVisit *self)
 {
-  return tessera_login_session_is_cut_off (self->engine, &self->session->login,
-                                           tessera_client_get_id (self->request->client),
-                                           self->request->began_ms);
+  /* The entry of a changed client may be gone from the list before the transaction is. */
+  return !client_is_unchanged (self)
+         || tessera_login_session_is_cut_off (self->engine, &self->session->login,
+                                              tessera_client_get_id (self->request->client),
+                                              self->request->began_ms);
 }
 
 /* Tokens of forms */
@@ -336,25 +357,6 @@ copy_request (TesseraAuthorizationRequest *request, gint64 now_ms)
   copy->ui_locales = g_strdup (request->ui_locales);
   copy->began_ms = now_ms;
   return copy;
-}
-
-/* What the application was registered as when the request was checked must still be so. */
-static gboolean
-client_is_unchanged (TesseraVisit *self)
-{
-  TesseraClient *client = self->request->client;
-  g_autoptr (TesseraClient) registered
-      = tessera_client_registry_lookup (self->engine->clients, tessera_client_get_id (client));
-  g_autofree char *before = NULL, *now = NULL;
-
-  if (registered == client)
-    return TRUE;
-  if (registered == NULL)
-    return FALSE;
-
-  before = tessera_client_dup_fingerprint (client);
-  now = tessera_client_dup_fingerprint (registered);
-  return g_str_equal (before, now);
 }
 
 void

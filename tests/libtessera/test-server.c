@@ -14,7 +14,9 @@
 #include "store/tessera-deny-list-private.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define ISSUER "http://127.0.0.1:8417"
 #define SECRET "secret-of-c1-is-long"
@@ -508,6 +510,40 @@ test_registered_client_survives_a_restart (void)
   g_autoptr (TesseraServer) third = open_server (directory, NULL, NULL);
   g_assert_null (tessera_server_lookup_client (third, id));
   tessera_server_close (third);
+  remove_directory (directory);
+}
+
+/* While the disk refuses, a client can be neither removed nor half removed. */
+static void
+test_removal_that_failed_can_be_repeated (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autoptr (TesseraServer) server = open_server (directory, NULL, NULL);
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "name", "App", "grant-types", machine,
+                      "token-endpoint-auth-method", "client_secret_basic", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *id = tessera_server_register_client (server, client, NULL, &error);
+  g_assert_no_error (error);
+  struct rlimit before, none;
+  getrlimit (RLIMIT_FSIZE, &before);
+  none = before;
+  none.rlim_cur = 0;
+  void (*handler) (int) = signal (SIGXFSZ, SIG_IGN);
+
+  log_capture_begin ();
+  setrlimit (RLIMIT_FSIZE, &none);
+  g_assert_false (tessera_server_remove_client (server, id, &error));
+  setrlimit (RLIMIT_FSIZE, &before);
+  log_capture_end ();
+  signal (SIGXFSZ, handler);
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_clear_error (&error);
+  g_autoptr (TesseraClient) found = tessera_server_lookup_client (server, id);
+  g_assert_nonnull (found);
+  g_assert_true (tessera_server_remove_client (server, id, &error));
+  g_assert_no_error (error);
+  tessera_server_close (server);
   remove_directory (directory);
 }
 
@@ -1355,6 +1391,8 @@ add_declared_tests (void)
                    test_registers_and_removes_without_blocking);
   g_test_add_func ("/server/removed-client-comes-back-without-tokens",
                    test_removed_client_comes_back_without_tokens);
+  g_test_add_func ("/server/removal-that-failed-can-be-repeated",
+                   test_removal_that_failed_can_be_repeated);
   g_test_add_func ("/server/unknown-client-cannot-be-removed",
                    test_unknown_client_cannot_be_removed);
 }

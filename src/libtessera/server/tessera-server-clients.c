@@ -376,6 +376,8 @@ typedef struct
   TesseraServer *server;
   GTask *task; /* NULL: somebody waits */
   char *client_id;
+  TesseraClient *client; /* as it was registered */
+  gboolean declared;
   guint64 generation;
 } Removal;
 
@@ -383,6 +385,7 @@ static void
 removal_free (Removal *self)
 {
   g_clear_object (&self->task);
+  g_clear_object (&self->client);
   g_free (self->client_id);
   g_free (self);
 }
@@ -393,6 +396,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Removal, removal_free)
 static Removal *
 removal_begin (TesseraServer *server, const char *client_id, GError **error)
 {
+  g_autoptr (TesseraClient) client
+      = tessera_client_registry_lookup (server->engine.clients, client_id);
+  gboolean declared = tessera_client_registry_is_declared (server->engine.clients, client_id);
+
   if (!tessera_client_registry_remove (server->engine.clients, client_id))
     {
       g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND,
@@ -403,7 +410,19 @@ removal_begin (TesseraServer *server, const char *client_id, GError **error)
   Removal *self = g_new0 (Removal, 1);
   self->server = server;
   self->client_id = g_strdup (client_id);
+  self->client = g_steal_pointer (&client);
+  self->declared = declared;
   return self;
+}
+
+/* It could not be stored: the client is still there, so that it can be removed another time. */
+static void
+removal_undo (Removal *self)
+{
+  TesseraServer *server = self->server;
+
+  tessera_client_registry_add (server->engine.clients, self->client, self->declared, NULL);
+  tessera_server_settings_changed (server);
 }
 
 static gboolean
@@ -449,9 +468,13 @@ tessera_server_remove_client (TesseraServer *self, const char *client_id, GError
   if (!tessera_server_wait_ready (self, error))
     return FALSE;
   g_autoptr (Removal) removal = removal_begin (self, client_id, error);
-  if (removal == NULL
-      || !tessera_committer_submit_and_wait (self->engine.committer, removal_run, removal, error))
+  if (removal == NULL)
     return FALSE;
+  if (!tessera_committer_submit_and_wait (self->engine.committer, removal_run, removal, error))
+    {
+      removal_undo (removal);
+      return FALSE;
+    }
   removal_report (removal);
   return TRUE;
 }
@@ -463,6 +486,7 @@ on_removed (gpointer data, const GError *error)
 
   if (error != NULL)
     {
+      removal_undo (self);
       g_task_return_error (self->task, g_error_copy (error));
       return;
     }
@@ -608,6 +632,18 @@ set_algorithm (TesseraServer *self, TesseraResource *resource, const char *name,
          || tessera_key_ring_ensure (self->engine.keys, resource->signing_algorithm, error);
 }
 
+/* A list of its own, because the committing thread reads the one that is there. Takes @resource. */
+static void
+put_resource (TesseraServer *self, TesseraResource *resource)
+{
+  GPtrArray *old = self->engine.resources;
+  GPtrArray *resources = g_ptr_array_copy (old, NULL, NULL);
+
+  g_ptr_array_add (resources, resource);
+  g_atomic_pointer_set (&self->engine.resources, resources);
+  g_ptr_array_add (self->old_resources, old);
+}
+
 /**
  * tessera_server_add_resource_full:
  * @self: a server
@@ -644,7 +680,7 @@ tessera_server_add_resource_full (TesseraServer *self,
     return FALSE;
   resource->identifier = g_strdup (identifier);
   resource->token_type = g_strdup (token_type);
-  g_ptr_array_add (self->engine.resources, g_steal_pointer (&resource));
+  put_resource (self, g_steal_pointer (&resource));
   tessera_server_settings_changed (self);
   return TRUE;
 }

@@ -33,6 +33,7 @@ struct _TesseraServer
   char *theme_directory;
   char **trusted_proxies;
 
+  GPtrArray *old_resources; /* GPtrArray*: lists that the committing thread may still read */
   TesseraUserRegistry *users;
   TesseraPasswordPool *passwords; /* NULL until there are users */
   TesseraInteraction *interaction;

@@ -655,7 +655,8 @@ tessera_server_init (TesseraServer *self)
   g_queue_init (&self->waiting);
   g_queue_init (&self->tasks);
 
-  engine->resources = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_resource_free);
+  engine->resources = g_ptr_array_new ();
+  self->old_resources = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
   engine->clock = tessera_clock_new ();
   engine->clients = tessera_client_registry_new ();
   engine->client_throttle = tessera_throttle_new (CLIENT_FAILURES_A_MINUTE);
@@ -694,6 +695,7 @@ static void
 engine_clear (TesseraEngine *engine)
 {
   tessera_settings_free (engine->settings);
+  g_ptr_array_set_free_func (engine->resources, (GDestroyNotify) tessera_resource_free);
   g_ptr_array_unref (engine->resources);
   tessera_client_registry_free (engine->clients);
   tessera_throttle_free (engine->client_throttle);
@@ -711,6 +713,7 @@ tessera_server_finalize (GObject *object)
   g_clear_pointer (&self->routes, g_hash_table_unref);
   g_ptr_array_unref (self->adapters);
   tessera_user_registry_free (self->users);
+  g_ptr_array_unref (self->old_resources);
   engine_clear (&self->engine);
   g_clear_error (&self->failure);
   g_strfreev (self->trusted_proxies);

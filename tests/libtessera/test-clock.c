@@ -28,6 +28,19 @@ test_never_goes_back (void)
 }
 
 static void
+test_tells_how_far_it_was_set_back (void)
+{
+  g_autoptr (TesseraClock) clock = tessera_clock_new ();
+
+  g_assert_cmpint (tessera_clock_get_lag_ms (clock), ==, 0);
+  offset = 3600 * 1000;
+  g_assert_cmpint (tessera_clock_get_lag_ms (clock), ==, 0);
+  offset = 0;
+  g_assert_cmpint (tessera_clock_get_lag_ms (clock), >, 3599 * 1000);
+  g_assert_cmpint (tessera_clock_get_lag_ms (clock), <=, 3600 * 1000);
+}
+
+static void
 test_advances_to_a_stored_time (void)
 {
   g_autoptr (TesseraClock) clock = tessera_clock_new ();
@@ -46,6 +59,7 @@ main (int argc, char **argv)
   tessera_clock_follow_offset (&offset);
   g_test_add_func ("/clock/follows-the-offset-of-tests", test_follows_the_offset_of_tests);
   g_test_add_func ("/clock/never-goes-back", test_never_goes_back);
+  g_test_add_func ("/clock/tells-how-far-it-was-set-back", test_tells_how_far_it_was_set_back);
   g_test_add_func ("/clock/advances-to-a-stored-time", test_advances_to_a_stored_time);
   return g_test_run ();
 }

@@ -764,6 +764,26 @@ test_recheck_tells_revoked_from_expired (void)
   tessera_clock_follow_offset (NULL);
 }
 
+/* Elsewhere they would live for as long as it was set back. */
+static void
+test_issues_nothing_while_the_clock_is_behind (void)
+{
+  static gint64 offset = 7 * 60 * 1000;
+  g_autoptr (TesseraServer) server = new_server ();
+  tessera_clock_follow_offset (&offset);
+  g_autofree char *token = issue (server);
+  offset = 3 * 60 * 1000;
+  g_autofree char *still = issue (server);
+  offset = 0;
+  g_autoptr (FakeFront) front
+      = ask_in_vain (server, "POST", "/token", BASIC, "grant_type=client_credentials");
+  g_assert_cmpuint (front->status, ==, 503);
+  g_assert_true (is_good (server, token));
+  offset = 7 * 60 * 1000;
+  g_autofree char *again = issue (server);
+  tessera_clock_follow_offset (NULL);
+}
+
 /* Keys. */
 
 static void
@@ -1404,6 +1424,8 @@ add_revocation_tests (void)
   g_test_add_func ("/server/client-can-be-revoked-and-goes-on",
                    test_client_can_be_revoked_and_goes_on);
   g_test_add_func ("/server/revokes-without-blocking", test_revokes_without_blocking);
+  g_test_add_func ("/server/issues-nothing-while-the-clock-is-behind",
+                   test_issues_nothing_while_the_clock_is_behind);
   g_test_add_func ("/server/recheck-tells-revoked-from-expired",
                    test_recheck_tells_revoked_from_expired);
   g_test_add_func ("/server/old-tokens-survive-a-rotation", test_old_tokens_survive_a_rotation);

@@ -17,6 +17,8 @@ void tessera_clock_unref (TesseraClock *self);
 gint64 tessera_clock_get_ms (TesseraClock *self);
 /* Whole seconds (NumericDate, RFC 7519 §2). */
 gint64 tessera_clock_get_seconds (TesseraClock *self);
+/* By how much the machine's own time is behind: it was set back. 0: it is not. */
+gint64 tessera_clock_get_lag_ms (TesseraClock *self);
 /* From now on the time is at least @ms: a stored high-water mark, or the first instant after a
  * cut-off. */
 void tessera_clock_advance (TesseraClock *self, gint64 ms);

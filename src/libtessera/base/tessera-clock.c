@@ -70,6 +70,14 @@ tessera_clock_get_seconds (TesseraClock *self)
   return tessera_clock_get_ms (self) / 1000;
 }
 
+gint64
+tessera_clock_get_lag_ms (TesseraClock *self)
+{
+  gint64 now = read_wall_clock_ms ();
+
+  return raise_to (self, now) - now;
+}
+
 void
 tessera_clock_advance (TesseraClock *self, gint64 ms)
 {

@@ -10,11 +10,25 @@
 
 #include <string.h>
 
+#define CLOCK_LAG_MAX_MS (5 * 60 * 1000)
+
 void
 tessera_issued_token_clear (TesseraIssuedToken *self)
 {
   g_clear_pointer (&self->access_token, tessera_secret_free);
   g_clear_pointer (&self->scope, g_free);
+}
+
+/* Since the machine's clock was set back, ours stands still; where a token is checked by others,
+ * who have the right time, it would live too long (threats.md §2). */
+static gboolean
+check_clock (TesseraEngine *engine, GError **error)
+{
+  if (tessera_clock_get_lag_ms (engine->clock) <= CLOCK_LAG_MAX_MS)
+    return TRUE;
+  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                       "The clock of the server was set back");
+  return FALSE;
 }
 
 /* Issuing and revoking cannot slip past each other: the time of the token is fixed first, then the
@@ -150,7 +164,7 @@ tessera_token_issuer_issue (TesseraEngine *engine,
   const char *scope = authorization->scope;
 
   *out_token = (TesseraIssuedToken){ 0 };
-  if (!check_not_denied (engine, authorization, error))
+  if (!check_clock (engine, error) || !check_not_denied (engine, authorization, error))
     return FALSE;
   if (engine->hooks.issue_token != NULL)
     {

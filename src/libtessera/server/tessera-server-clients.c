@@ -95,7 +95,8 @@ make_client (const char *name,
  *   `authorization_code`, and `refresh_token` with @refresh_tokens
  * @error: return location for an error
  *
- * Declares a client in one line. [method@Server.add_client_object] takes all there is to say.
+ * Declares a client in one line, as an application does at each start. It has no scopes;
+ * [method@Server.add_client_object] takes all there is to say.
  *
  * Errors: %TESSERA_SETUP_ERROR_CLIENT, %TESSERA_SETUP_ERROR_EXISTS.
  *

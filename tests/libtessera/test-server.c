@@ -513,6 +513,33 @@ test_registered_client_survives_a_restart (void)
   remove_directory (directory);
 }
 
+/* As after a restore of the keys alone. */
+static void
+test_keys_without_their_database_revive_nothing (void)
+{
+  static const char *const lost[]
+      = { "tessera.db", "tessera.db-wal", "tessera.db-shm", "generation" };
+  g_autofree char *directory = make_directory ();
+  g_autoptr (TesseraServer) first = open_server (directory, "c1", SECRET);
+  g_autofree char *token = issue (first);
+  g_assert_true (tessera_server_revoke_token (first, token, NULL, NULL, NULL));
+  tessera_server_close (first);
+  for (guint i = 0; i < G_N_ELEMENTS (lost); i++)
+    {
+      g_autofree char *path = g_build_filename (directory, lost[i], NULL);
+      g_unlink (path);
+    }
+
+  log_capture_begin ();
+  g_autoptr (TesseraServer) second = open_server (directory, "c1", SECRET);
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "*everybody has to log in again*");
+  g_assert_false (is_good (second, token));
+  g_autofree char *fresh = issue (second);
+  g_assert_true (is_good (second, fresh));
+  tessera_server_close (second);
+  remove_directory (directory);
+}
+
 /* While the disk refuses, a client can be neither removed nor half removed. */
 static void
 test_removal_that_failed_can_be_repeated (void)
@@ -1411,6 +1438,8 @@ add_declared_tests (void)
                    test_registers_and_removes_without_blocking);
   g_test_add_func ("/server/removed-client-comes-back-without-tokens",
                    test_removed_client_comes_back_without_tokens);
+  g_test_add_func ("/server/keys-without-their-database-revive-nothing",
+                   test_keys_without_their_database_revive_nothing);
   g_test_add_func ("/server/removal-that-failed-can-be-repeated",
                    test_removal_that_failed_can_be_repeated);
   g_test_add_func ("/server/unknown-client-cannot-be-removed",

@@ -40,6 +40,8 @@ TesseraKeyRing *tessera_key_ring_open (const char *directory,
                                        gboolean may_create,
                                        TesseraClock *clock,
                                        GError **error);
+/* Is there a ring that was in use? */
+gboolean tessera_key_ring_exists (const char *directory);
 void tessera_key_ring_free (TesseraKeyRing *self);
 
 /* Blocking: makes next and active of @algorithm if there are none. */

@@ -609,6 +609,14 @@ load_or_create (TesseraKeyRing *self,
   return create (self, algorithm, error);
 }
 
+gboolean
+tessera_key_ring_exists (const char *directory)
+{
+  g_autofree char *path = g_build_filename (directory, RING_FILE, NULL);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
 TesseraKeyRing *
 tessera_key_ring_open (const char *directory,
                        TesseraAlgorithm algorithm,

@@ -30,6 +30,7 @@ struct _TesseraSetup
   TesseraDenyList *deny_list;
   TesseraCommitter *committer;
   GPtrArray *clients; /* TesseraClient*, registered ones */
+  gboolean had_keys;  /* before this start */
   gboolean rolled_back;
 };
 
@@ -86,6 +87,7 @@ open_keys (TesseraSetup *self, gboolean may_create, GError **error)
   g_autofree char *directory
       = self->directory != NULL ? g_build_filename (self->directory, "keys", NULL) : NULL;
 
+  self->had_keys = directory != NULL && tessera_key_ring_exists (directory);
   self->keys
       = tessera_key_ring_open (directory, g_array_index (self->algorithms, TesseraAlgorithm, 0),
                                may_create, self->clock, error);
@@ -105,6 +107,8 @@ load_deny_list (TesseraSetup *self, GError **error)
       = self->directory != NULL ? g_build_filename (self->directory, "generation", NULL) : NULL;
 
   self->deny_list = tessera_deny_list_new (self->clock, 0, mirror);
+  if (self->had_keys)
+    tessera_deny_list_expect_past (self->deny_list);
   return tessera_deny_list_load (self->deny_list, self->store, self->longest_lifetime_ms,
                                  &self->rolled_back, error);
 }

@@ -810,8 +810,8 @@ tessera_server_detach (TesseraServer *self, SoupServer *server)
  * tessera_server_close:
  * @self: a server
  *
- * Finishes what is under way, makes all of it durable and closes the store. Further requests get
- * 503, and no token is good. Blocks. Dropping the last reference closes too.
+ * Finishes what is under way, makes all of it durable and closes the store. It is detached
+ * everywhere, and no token is good any more. Blocks. Dropping the last reference closes too.
  */
 void
 tessera_server_close (TesseraServer *self)

@@ -23,6 +23,9 @@ TesseraDenyList *
 tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror_path);
 void tessera_deny_list_free (TesseraDenyList *self);
 
+/* Before it is loaded: there are signing keys already, so that a database without a past, and
+ * without a mirror beside it, has lost them. */
+void tessera_deny_list_expect_past (TesseraDenyList *self);
 /* Before the committer exists, in the thread that opened @store: loads the entries and the
  * high-water time, compares the mirror. A database that is missing, another, or behind its mirror
  * was rolled back: then everything issued up to now is denied, everything that began before is

@@ -66,6 +66,7 @@ struct _TesseraDenyList
   TesseraMirror *mirror; /* or NULL */
   TesseraCommitter *committer;
   guint max_tokens;
+  gboolean expects_past;
   gint64 longest_lifetime_ms; /* atomic */
 
   GRWLock lock; /* over what follows */
@@ -715,7 +716,7 @@ is_rolled_back (TesseraDenyList *self, gboolean *out_rolled_back, GError **error
           return FALSE;
         }
       /* A database that has been in use always has a high-water time. */
-      *out_rolled_back = self->state.high_water_ms != 0;
+      *out_rolled_back = self->expects_past || self->state.high_water_ms != 0;
       return TRUE;
     }
 
@@ -771,6 +772,12 @@ load_in_transaction (TesseraDenyList *self,
       && !tessera_mirror_create (self->mirror, &self->state, error))
     return FALSE;
   return put_state (self, store, error);
+}
+
+void
+tessera_deny_list_expect_past (TesseraDenyList *self)
+{
+  self->expects_past = TRUE;
 }
 
 gboolean

@@ -35,14 +35,12 @@ test_too_long_never_matches (void)
 }
 
 static void
-test_only_strong_methods_are_acceptable (void)
+test_only_yescrypt_is_acceptable (void)
 {
-  static const char *const good[] = {
+  static const char *const bad[] = {
     "$2b$12$abcdefghijklmnopqrstuOuCZ.b5xAvQ.x2g5s9mfUP5ZW5pdYl1G",
     "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/"
     "jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/",
-  };
-  static const char *const bad[] = {
     "",
     "secret",
     "*",
@@ -57,8 +55,6 @@ test_only_strong_methods_are_acceptable (void)
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA",
   };
   g_assert_false (tessera_password_is_acceptable_hash (NULL));
-  for (guint i = 0; i < G_N_ELEMENTS (good); i++)
-    g_assert_true (tessera_password_is_acceptable_hash (good[i]));
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     g_assert_false (tessera_password_is_acceptable_hash (bad[i]));
 }
@@ -162,8 +158,7 @@ main (int argc, char **argv)
   alice_hash = tessera_password_hash ("correct horse", NULL);
   g_test_add_func ("/password/a-hash-is-yescrypt-and-matches", test_a_hash_is_yescrypt_and_matches);
   g_test_add_func ("/password/too-long-never-matches", test_too_long_never_matches);
-  g_test_add_func ("/password/only-strong-methods-are-acceptable",
-                   test_only_strong_methods_are_acceptable);
+  g_test_add_func ("/password/only-yescrypt-is-acceptable", test_only_yescrypt_is_acceptable);
   g_test_add_func ("/password/a-useless-hash-matches-nothing", test_a_useless_hash_matches_nothing);
   g_test_add_func ("/password/the-pool-tells-on-its-context", test_the_pool_tells_on_its_context);
   g_test_add_func ("/password/A38-an-unknown-user-costs-the-same",

@@ -8,9 +8,7 @@
 
 #include <string.h>
 
-#define HASH                                                                                       \
-  "$6$saltsaltsalt$"                                                                               \
-  "qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+#define HASH "$y$j75$saltsaltsalt$jyf/lxrpdyAIshWRo1x5DRC6KIE7sNRRtjcomR3PgHA"
 
 static TesseraClient *
 add (TesseraClientRegistry *registry, const char *id, gboolean declared)

@@ -33,8 +33,7 @@ tessera_password_pool_get_hash_count (TesseraPasswordPool *self); /* crypt(3) ca
 /* Blocking. */
 char *tessera_password_hash (const char *password, GError **error);
 gboolean tessera_password_matches (const char *password, const char *hash);
-/* Is @hash of a method that is good enough for people's passwords (yescrypt, scrypt, bcrypt,
- * SHA-512)? */
+/* Is @hash a whole yescrypt hash? */
 gboolean tessera_password_is_acceptable_hash (const char *hash);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraPasswordPool, tessera_password_pool_free)

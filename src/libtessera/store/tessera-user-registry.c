@@ -59,7 +59,7 @@ add_user (GHashTable *hashes, const char *name, const char *hash)
   if (!is_name (name))
     return "the user name is empty, too long or malformed";
   if (!tessera_password_is_acceptable_hash (hash))
-    return "the password hash is malformed or of a method that is too weak";
+    return "the password hash is malformed or not by yescrypt";
   if (g_hash_table_contains (hashes, name))
     return "the user is there already";
   g_hash_table_insert (hashes, g_strdup (name), g_strdup (hash));

@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 
-TAP_LINE = re.compile(r'^(not ok|ok)\b\s*\d*\s*(?:- )?([^#\n]*)(#\s*(?:skip|SKIP)[^\n]*)?', re.MULTILINE)
+TAP_LINE = re.compile(r'^(not ok|ok)\b\s*\d*\s*(?:- )?([^#\n]*)(#\s*(?:skip|SKIP)\b\s*([^\n]*))?', re.MULTILINE)
 UNITTEST_TOTAL = re.compile(r'^Ran (\d+) tests? in', re.MULTILINE)
 UNITTEST_RESULT = re.compile(r'^(?:OK|FAILED)(?: \((.*)\))?$', re.MULTILINE)
 
@@ -32,8 +32,9 @@ class Cases:
 
     def __init__(self):
         self.verdicts = {}  # (test, case) -> 'ok', 'not ok' or 'skip'
+        self.reasons = {}  # (test, case) -> why it was skipped
 
-    def add(self, test, cases):
+    def add(self, test, cases, reasons):
         """The cases of one run; what was skipped before gives way, what failed stays failed."""
         seen = set()
         for name, verdict in cases:
@@ -42,9 +43,11 @@ class Cases:
             seen.add(name)
             if self.verdicts.get((test, name)) in (None, 'skip'):
                 self.verdicts[test, name] = verdict
+                self.reasons[test, name] = reasons.get(name)
 
     def of_verdict(self, verdict):
-        return [title_of(*key) for key, own in self.verdicts.items() if own == verdict]
+        return [title_of(*key) + (f' ({self.reasons[key]})' if verdict == 'skip' and self.reasons[key] else '')
+                for key, own in self.verdicts.items() if own == verdict]
 
     def has_skipped(self, test):
         return any(own == 'skip' for (name, _), own in self.verdicts.items() if name == test)
@@ -105,7 +108,12 @@ def cases_of_unittest(record):
 
 def cases_of_tap(record):
     return [(name.strip(), 'skip' if skip else verdict)
-            for verdict, name, skip in TAP_LINE.findall(record.get('stdout') or '')]
+            for verdict, name, skip, _ in TAP_LINE.findall(record.get('stdout') or '')]
+
+
+def reasons_of(record):
+    """Why cases were skipped, by their names."""
+    return {name.strip(): reason.strip() for _, name, skip, reason in TAP_LINE.findall(record.get('stdout') or '') if skip}
 
 
 def cases_of(record):
@@ -142,11 +150,11 @@ def run_directory(directory, arguments, cases):
     records = run_tests(directory, names)
     for record in records:
         own = cases_of(record)
-        cases.add(record['name'], own)
+        cases.add(record['name'], own, reasons_of(record))
         if any(verdict == 'not ok' for _, verdict in own):
             show_failure(record)
     for name in set(names) - {record['name'] for record in records}:
-        cases.add(name, [('did not run', 'not ok')])
+        cases.add(name, [('did not run', 'not ok')], {})
     return len(names)
 
 

@@ -3,6 +3,8 @@
 
 #include "tesserad-acceptor.h"
 
+#include "tesserad-framing-stream.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -83,8 +85,10 @@ hand_over (TesseradAcceptor *self, GSocketConnection *connection, GIOStream *str
   g_autoptr (GSocketAddress) local = get_local_address (connection);
   g_autoptr (GSocketAddress) remote = g_socket_connection_get_remote_address (connection, NULL);
 
+  g_autoptr (GIOStream) strict = tesserad_framing_stream_new (stream);
+
   if (remote != NULL) /* else it is gone already */
-    soup_server_accept_iostream (self->soup, stream, local, remote, NULL);
+    soup_server_accept_iostream (self->soup, strict, local, remote, NULL);
 }
 
 /* Takes the handshake out, whose end this is. */

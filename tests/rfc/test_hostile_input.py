@@ -108,6 +108,9 @@ def _(s):
                b'CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n', b'GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n', b'GET //// HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
                b'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n', b'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n',
                b'POST /token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n', b'POST /token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n',
+               b'POST /token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: foo\r\n\r\n', b'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\n',
+               b'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n 5x\r\n\r\n', b'POST /token HTTP/1.1\r\nHost: x\r\ntransfer-encoding: chunked, foo\r\n\r\n',
+               b'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\nX: y\n\n',
                b'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nx=1&y', b'GET /jwks HTTP/1.1\r\nHost: x\r\nRange: bytes=-99999\r\nConnection: close\r\n\r\n',
                b'GET /jwks HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n', b'GET /jwks HTTP/1.1\r\nX: a\r\n b\r\nHost: x\r\nConnection: close\r\n\r\n']
     for probe in probes:

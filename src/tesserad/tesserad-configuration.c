@@ -494,6 +494,31 @@ read_named_groups (TesseradConfiguration *self, GError **error)
   return TRUE;
 }
 
+static gboolean
+has_unix_listener (TesseradConfiguration *self)
+{
+  for (guint i = 0; i < self->listeners->len; i++)
+    {
+      TesseradListenerSettings *listener = g_ptr_array_index (self->listeners, i);
+
+      if (g_str_has_prefix (listener->address, "unix:"))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Failures are counted by address, and behind a proxy that may not name them all have the same. */
+static void
+note_shared_address (TesseradConfiguration *self)
+{
+  if (!has_unix_listener (self)
+      || g_ptr_array_find_with_equal_func (self->trusted_proxies, "unix", g_str_equal, NULL))
+    return;
+  g_ptr_array_add (self->notices,
+                   g_strdup ("a listener is a unix socket and trusted-proxies does not have unix: "
+                             "everybody behind it counts as one address when logins fail"));
+}
+
 static TesseradConfiguration *
 configuration_new (void)
 {
@@ -521,6 +546,7 @@ tesserad_configuration_load (const char *path, GError **error)
       || !read_named_groups (self, error)
       || !read_private_path (self->key_file, "users", "file", &self->users_file, error))
     return NULL;
+  note_shared_address (self);
   return g_steal_pointer (&self);
 }
 

@@ -510,6 +510,23 @@ test_a_longer_lifetime_of_before_counts (Fixture *f, gconstpointer data)
   g_assert_true (is_denied (f, &token));
 }
 
+static gboolean
+run_get_state (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_store_get_state (store, data, error);
+}
+
+/* Nothing else need ever be written before a crash: issuing is not. */
+static void
+test_a_longer_lifetime_is_kept_at_once (Fixture *f, gconstpointer data)
+{
+  TesseraStoreState state = { 0 };
+
+  tessera_deny_list_set_longest_lifetime (f->list, 6 * LIFETIME_MS);
+  g_assert_true (tessera_committer_submit_and_wait (f->committer, run_get_state, &state, NULL));
+  g_assert_cmpint (state.longest_lifetime_ms, ==, 6 * LIFETIME_MS);
+}
+
 static void
 test_clock_going_back_changes_nothing (Fixture *f, gconstpointer data)
 {
@@ -807,6 +824,7 @@ main (int argc, char *argv[])
   ADD ("a-full-list-costs-the-flooder-only", 100, test_a_full_list_costs_the_flooder_only);
   ADD ("nothing-is-forgotten-early", 0, test_nothing_is_forgotten_early);
   ADD ("a-longer-lifetime-of-before-counts", 0, test_a_longer_lifetime_of_before_counts);
+  ADD ("a-longer-lifetime-is-kept-at-once", 0, test_a_longer_lifetime_is_kept_at_once);
   ADD ("clock-going-back-changes-nothing", 0, test_clock_going_back_changes_nothing);
   ADD ("deleted-database-is-noticed", 0, test_deleted_database_is_noticed);
   ADD ("database-behind-the-mirror-is-noticed", 0, test_database_behind_the_mirror_is_noticed);

@@ -30,6 +30,17 @@ def _(s):
     equal(claims_of(s.refresh(tokens['refresh_token']).json()['access_token'])['aud'], R2)
 
 
+@test('consent for one resource is not consent for the usual audience')
+def _(s):
+    browser = s.new_browser()
+    first = browser.authorize(s.authorization_url(resource=R2), 'alice', s.users['alice'])
+    check('code=' in (first.location or ''), repr(first))
+    again = browser.open(s.authorization_url(resource=R2))
+    check('code=' in (again.location or ''), 'it was remembered: %r' % again)
+    other = browser.open(s.authorization_url())
+    check(other.status == 200 and other.page.form_with('decision'), 'asked again: %r' % other)
+
+
 @test('B31 a code cannot be redeemed for a resource that was not granted')
 def _(s):
     code, verifier = s.code(resource=R1)

@@ -309,6 +309,13 @@ allowed_origins=https://shop.test;
 '''))
 
 
+@in_workshop('listener: that all behind a unix socket share an address is said, unless the proxy may name them')
+def _(workshop):
+    unix = workshop.server() + '[listener proxy]\naddress=unix:http\n'
+    tap.contains(workshop.accepts(unix), 'everybody behind it counts as one address')
+    tap.lacks(workshop.accepts(unix + 'trusted-proxies=unix;\n'), 'counts as one address')
+
+
 @in_workshop('client: doing without PKCE is said')
 def _(workshop):
     said = workshop.accepts(workshop.server() + workshop.machine('shop', 'require_pkce=false\n'))

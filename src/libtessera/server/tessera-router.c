@@ -63,6 +63,10 @@ static const TesseraRoute route_table[] = {
   { 0, STYLESHEET_PATH, 0, METHOD_GET, ORIGINS_NONE, NULL, tessera_interaction_handle_stylesheet },
 };
 
+/* Each key of the set, below it. */
+static const TesseraRoute key_route
+    = { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, tessera_jwks_endpoint_handle, NULL };
+
 static const TesseraRoute metadata_route
     = { 0, WELL_KNOWN_PATH, 0, METHOD_GET, ORIGINS_ANY, tessera_metadata_endpoint_handle, NULL };
 
@@ -116,7 +120,7 @@ lookup_route (TesseraServer *self, const char *path)
     self->routes = make_routes (settings);
   const TesseraRoute *route = g_hash_table_lookup (self->routes, path);
   if (route == NULL && is_below_jwks (settings, path))
-    route = &route_table[4];
+    route = &key_route;
   return route;
 }
 

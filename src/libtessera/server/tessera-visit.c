@@ -99,9 +99,18 @@ tessera_visit_needs_login (TesseraVisit *self)
 }
 
 static gboolean
+is_said (const char *resources)
+{
+  return resources != NULL && *resources != '\0';
+}
+
+/* Not to say a resource means the client's usual audience, which is no part of those said before.
+ */
+static gboolean
 was_allowed_before (TesseraVisit *self)
 {
   return self->consent != NULL
+         && is_said (self->request->resources) == is_said (self->consent->resources)
          && tessera_scope_is_subset (self->request->scope, self->consent->scope)
          && tessera_scope_is_subset (self->request->resources, self->consent->resources);
 }

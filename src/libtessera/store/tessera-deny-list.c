@@ -930,14 +930,26 @@ tessera_deny_list_attach (TesseraDenyList *self, TesseraCommitter *committer)
   tessera_committer_add_listener (committer, on_batch, self);
 }
 
+static gboolean
+run_put_state (gpointer data, TesseraStore *store, GError **error)
+{
+  return put_state (data, store, error);
+}
+
 void
 tessera_deny_list_set_longest_lifetime (TesseraDenyList *self, gint64 lifetime_ms)
 {
   gint64 longest = get_lifetime (self);
+
+  if (longest >= lifetime_ms)
+    return;
   while (longest < lifetime_ms
          && !__atomic_compare_exchange_n (&self->longest_lifetime_ms, &longest, lifetime_ms, FALSE,
                                           __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     ;
+  /* Issuing writes nothing, and after a crash entries must still outlive what was issued. */
+  if (self->committer != NULL)
+    tessera_committer_submit (self->committer, run_put_state, NULL, self);
 }
 
 guint64

@@ -297,8 +297,11 @@ test_nothing_is_good_after_close (void)
   g_autoptr (TesseraAccessToken) access_token
       = tessera_token_checker_check (TESSERA_TOKEN_CHECKER (server), token, NULL, &error);
   g_assert_no_error (error);
+  guint changed = 0; /* tells guards to look at their open WebSockets */
+  g_signal_connect (server, "changed", G_CALLBACK (count), &changed);
   tessera_server_close (server);
 
+  g_assert_cmpuint (changed, ==, 1);
   g_assert_false (
       tessera_token_checker_recheck (TESSERA_TOKEN_CHECKER (server), access_token, NULL));
   g_assert_null (tessera_token_checker_check (TESSERA_TOKEN_CHECKER (server), token, NULL, &error));

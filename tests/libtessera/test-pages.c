@@ -220,11 +220,6 @@ test_preview (void)
   g_autoptr (TesseraPages) pages = tessera_pages_new ();
   const GPtrArray *translations = tessera_pages_get_translations (pages);
 
-  if (folder == NULL)
-    {
-      g_test_skip ("TESSERA_PREVIEW is not set");
-      return;
-    }
   for (guint n = 0; n < G_N_ELEMENTS (names); n++)
     {
       write_preview (pages, names[n], folder, NULL);
@@ -245,7 +240,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/pages/a-failure-has-title-and-focus", test_a_failure_has_title_and_focus);
   g_test_add_func ("/pages/a-theme-replaces-files", test_a_theme_replaces_files);
   g_test_add_func ("/pages/a-missing-theme-is-said", test_a_missing_theme_is_said);
-  g_test_add_func ("/pages/preview", test_preview);
+  if (g_getenv ("TESSERA_PREVIEW") != NULL)
+    g_test_add_func ("/pages/preview", test_preview);
 
   return g_test_run ();
 }

@@ -69,5 +69,7 @@ TesseraAccessToken *tessera_engine_check_token (
 /* As above without the deny-list: for revocation, which must find what is denied already. */
 TesseraAccessToken *
 tessera_engine_verify_token (TesseraEngine *self, const char *token, gsize length, GError **error);
+/* Was a token that was good revoked since, or its client removed? */
+gboolean tessera_engine_is_denied (TesseraEngine *self, TesseraAccessToken *token);
 
 G_END_DECLS

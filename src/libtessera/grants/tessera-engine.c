@@ -87,8 +87,8 @@ tessera_engine_verify_token (TesseraEngine *self, const char *token, gsize lengt
   return g_steal_pointer (&access_token);
 }
 
-static gboolean
-is_denied (TesseraEngine *self, TesseraAccessToken *token)
+gboolean
+tessera_engine_is_denied (TesseraEngine *self, TesseraAccessToken *token)
 {
   g_autoptr (TesseraClient) client
       = tessera_client_registry_lookup (self->clients, tessera_access_token_get_client_id (token));
@@ -112,7 +112,7 @@ tessera_engine_check_token (
       refuse (error, "The token is for another audience");
       return NULL;
     }
-  if (is_denied (self, access_token))
+  if (tessera_engine_is_denied (self, access_token))
     {
       refuse (error, "The token was revoked");
       return NULL;

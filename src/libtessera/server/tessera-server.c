@@ -610,18 +610,13 @@ check_token (TesseraTokenChecker *checker, const char *token, const char *audien
 static gboolean
 recheck_token (TesseraTokenChecker *checker, TesseraAccessToken *token, gboolean *out_expired)
 {
-  TesseraServer *self = TESSERA_SERVER (checker);
-  TesseraTokenIdentity identity;
+  TesseraEngine *engine = &TESSERA_SERVER (checker)->engine;
 
   *out_expired = FALSE;
-  if (!self->engine.ready)
+  if (!engine->ready || tessera_engine_is_denied (engine, token))
     return FALSE;
-  tessera_access_token_get_identity (token, &identity);
-  g_autoptr (TesseraClient) client
-      = tessera_client_registry_lookup (self->engine.clients, identity.client_id);
-  if (client == NULL || tessera_deny_list_check (self->engine.deny_list, &identity))
-    return FALSE;
-  *out_expired = tessera_clock_get_ms (self->engine.clock) >= identity.expires_ms;
+  *out_expired
+      = tessera_clock_get_seconds (engine->clock) >= tessera_access_token_get_expires_at (token);
   return !*out_expired;
 }
 

@@ -30,7 +30,7 @@ PORT = '8080'  # of the README's program
 README = ROOT / 'README.md'
 GUIDES = sorted((ROOT / 'docs/guide').glob('*.md'))
 TEXTS = [README, ROOT / 'CONTRIBUTING.md', ROOT / 'SECURITY.md', ROOT / 'NEWS', ROOT / 'docs/benchmarks.md',
-         ROOT / 'docs/examples/README.md', *GUIDES]
+         ROOT / 'docs/security.md', ROOT / 'docs/examples/README.md', *GUIDES]
 STRICT = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-Wno-unused-function']
 
 # Around a sample that stands inside a function: what its text speaks of.
@@ -224,6 +224,17 @@ def _():
         links = [path.parent / link for link in re.findall(r'\]\(([^)#:]+)\)', text)]
         named = [ROOT / name for name in re.findall(r'(?<![\w./-])(?:docs|data|tests|src|po)/(?!LANGUAGE)[\w./-]*\w', text)]
         tap.equal([str(file) for file in links + named if not file.exists()], [], path.name)
+
+
+@tap.test('every command of ./dev that a text names is there, and every test named behind ./dev test')
+def _():
+    commands = re.findall(r'^dev_(\w+)\(\)', (ROOT / 'dev').read_text(encoding='utf-8'), re.MULTILINE)
+    programs = {path.stem.replace('_', '-') for path in (ROOT / 'tests').rglob('*') if path.suffix in ('.c', '.py')}
+    for path in TEXTS:
+        for command, words in re.findall(r'`?\./dev (\w+)((?: [a-z0-9][\w-]*)*)', path.read_text(encoding='utf-8')):
+            tap.check(command in commands, f'{path.name}: there is no ./dev {command}')
+            for word in words.split() if command == 'test' else []:
+                tap.check(any(word in program for program in programs), f'{path.name}: no test is called {word}')
 
 
 if __name__ == '__main__':

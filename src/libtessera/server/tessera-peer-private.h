@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* What a front door in front of libsoup knows of a connection and libsoup has no place for. It
+ * travels with the remote address, the one object that libsoup carries from
+ * soup_server_accept_iostream () to soup_server_message_get_remote_address (). */
+typedef struct _TesseraPeer TesseraPeer;
+
+struct _TesseraPeer
+{
+  gboolean secure; /* TLS ends at the front door, or at a trusted proxy that says so */
+  /* The answer to the request under way waits for a person or a program: it may take @seconds
+   * instead of the usual time for a first byte. */
+  void (*hold) (TesseraPeer *self, guint seconds);
+};
+
+/* @self is borrowed, and must stay while @address is in libsoup's hands. */
+void tessera_peer_attach (TesseraPeer *self, GSocketAddress *address);
+/* NULL: the connection came through no front door of ours. */
+TesseraPeer *tessera_peer_get (GSocketAddress *address);
+
+G_END_DECLS

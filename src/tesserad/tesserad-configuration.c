@@ -39,6 +39,7 @@ tesserad_configuration_free (TesseradConfiguration *self)
   g_clear_pointer (&self->key_file, tesserad_key_file_free);
   g_free (self->issuer);
   g_free (self->state_directory);
+  g_free (self->key_directory);
   g_free (self->users_file);
   g_ptr_array_unref (self->listeners);
   g_ptr_array_unref (self->resources);
@@ -102,6 +103,7 @@ read_server (TesseradConfiguration *self, GError **error)
     return tesserad_key_file_refuse (self->key_file, "server", "issuer", error, "is missing");
   if (!tesserad_key_file_get_string (self->key_file, "server", "issuer", &self->issuer, error)
       || !read_path (self->key_file, "server", "state-directory", &self->state_directory, error)
+      || !read_path (self->key_file, "keys", "directory", &self->key_directory, error)
       || !read_path (self->key_file, "server", "theme-directory", &theme, error)
       || !tesserad_key_file_get_boolean (self->key_file, "server", "direct-endpoints",
                                          &direct_endpoints, error))
@@ -115,6 +117,8 @@ read_server (TesseradConfiguration *self, GError **error)
                                      "%s is not a folder", theme);
   if (self->state_directory == NULL)
     self->state_directory = dup_default_state_directory ();
+  if (self->key_directory == NULL)
+    self->key_directory = g_build_filename (self->state_directory, "keys", NULL);
   g_hash_table_insert (self->values, (gpointer) "theme-directory", g_steal_pointer (&theme));
   return TRUE;
 }
@@ -707,6 +711,8 @@ tesserad_configuration_check_reload (TesseradConfiguration *self,
   if (!g_str_equal (self->state_directory, old->state_directory))
     return tesserad_key_file_refuse (self->key_file, "server", "state-directory", error, "%s",
                                      restart);
+  if (!g_str_equal (self->key_directory, old->key_directory))
+    return tesserad_key_file_refuse (self->key_file, "keys", "directory", error, "%s", restart);
   if (!same_listeners (self, old))
     return tesserad_key_file_refuse (self->key_file, NULL, NULL, error,
                                      "a [listener NAME] changed: only a restart can change "
@@ -819,13 +825,12 @@ tesserad_configuration_rehearse (TesseradConfiguration *self, GError **error)
 gboolean
 tesserad_configuration_check_keys (TesseradConfiguration *self, GError **error)
 {
-  g_autofree char *folder = g_build_filename (self->state_directory, "keys", NULL);
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  g_autoptr (GDir) dir = g_dir_open (self->key_directory, 0, NULL);
   const char *name = NULL;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
-      g_autofree char *file = g_build_filename (folder, name, NULL);
+      g_autofree char *file = g_build_filename (self->key_directory, name, NULL);
       g_autofree char *checked = NULL;
       g_autoptr (GError) inner = NULL;
 
@@ -833,7 +838,7 @@ tesserad_configuration_check_keys (TesseradConfiguration *self, GError **error)
         continue;
       checked = tesserad_secret_file_check (file, &inner);
       if (checked == NULL)
-        return tesserad_key_file_propagate (self->key_file, "server", "state-directory",
+        return tesserad_key_file_propagate (self->key_file, "keys", "directory",
                                             g_steal_pointer (&inner), error);
     }
   return TRUE;

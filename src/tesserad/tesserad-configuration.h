@@ -32,6 +32,7 @@ typedef struct
   TesseradKeyFile *key_file; /* for messages that name the place */
   char *issuer;
   char *state_directory;
+  char *key_directory;
   char *users_file;           /* path, or NULL */
   GPtrArray *listeners;       /* TesseradListenerSettings* */
   GPtrArray *resources;       /* TesseradResourceSettings* */

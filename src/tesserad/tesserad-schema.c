@@ -41,7 +41,7 @@ const TesseradSetting tesserad_settings[] = {
   { "session", "lifetime", TESSERAD_KIND_INTEGER, "session-lifetime", "28800", 60, YEAR },
   { "session", "idle", TESSERAD_KIND_INTEGER, "session-idle", "1800", 60, YEAR },
 
-  { "keys", "directory", TESSERAD_KIND_REFUSED },
+  { "keys", "directory", TESSERAD_KIND_STRING },
   { "keys", "jwks-max-age", TESSERAD_KIND_INTEGER, "jwks-max-age", "900", 0, 900 },
 
   { "limits", "connections", TESSERAD_KIND_REFUSED },

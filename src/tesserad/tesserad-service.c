@@ -268,6 +268,7 @@ start_server (TesseradService *self, GError **error)
   TesseradConfiguration *configuration = self->configuration;
 
   self->server = tessera_server_new (configuration->issuer, configuration->state_directory);
+  g_object_set (self->server, "key-directory", configuration->key_directory, NULL);
   tesserad_configuration_apply (configuration, self->server);
   /* Before the keys are made ready: a resource may need one of its own algorithm. */
   if (!tesserad_configuration_add_resources (configuration, NULL, self->server, error)

@@ -173,7 +173,7 @@ def _(service):
 
 @test('reload: issuer, state and listeners do not change')
 def _(service):
-    issuer, state, port = service.issuer, service.state, service.port
+    issuer, state, port, sections = service.issuer, service.state, service.port, service.sections
     service.issuer += '/other'
     refused(service, '[server] issuer', 'restart')
     service.issuer = issuer
@@ -181,6 +181,9 @@ def _(service):
     refused(service, '[server] state-directory', 'restart')
     tap.check(not os.path.exists(service.state), 'another state was made')
     service.state = state
+    service.sections += '\n[keys]\ndirectory=other-keys\n'
+    refused(service, '[keys] directory', 'restart')
+    service.sections = sections
     service.port = 1
     refused(service, 'listener', 'restart')
     service.port = port

@@ -73,6 +73,23 @@ def key_files(service):
     return found
 
 
+@test('state: keys have a folder of their own where the file says so')
+def _():
+    with Workshop() as workshop:
+        text = workshop.server() + '[keys]\ndirectory=elsewhere\n'
+        tap.equal(workshop.start(text).stop(), 0)
+        tap.check(glob.glob(workshop.path('elsewhere', '*.pem')), 'no key where the file says')
+        tap.check(not os.path.exists(workshop.path('state', 'keys')), 'a folder nobody asked for')
+
+        os.chmod(glob.glob(workshop.path('elsewhere', '*.pem'))[0], 0o644)
+        workshop.refuses(text, '[keys] directory')
+
+        shutil.rmtree(workshop.path('elsewhere'))
+        again = workshop.start(text, wait=False)
+        tap.equal(again.wait(), 78, again.text)
+        tap.check(not os.path.exists(workshop.path('elsewhere')), 'keys were made for an old state')
+
+
 @with_service('state: as it was, all goes on')
 def _(service):
     goes_on(service)

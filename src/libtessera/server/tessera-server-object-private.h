@@ -29,6 +29,7 @@ struct _TesseraServer
   GThread *thread;       /* that made the server */
   TesseraEngine engine;
   char *state_directory; /* NULL: the default */
+  char *key_directory;   /* NULL: in the state directory */
   gboolean in_memory;
   char *theme_directory;
   char **trusted_proxies;

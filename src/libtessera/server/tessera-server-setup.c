@@ -16,8 +16,9 @@
 struct _TesseraSetup
 {
   char *issuer;
-  char *directory;    /* NULL: memory only */
-  GArray *algorithms; /* TesseraAlgorithm */
+  char *directory;     /* NULL: memory only */
+  char *key_directory; /* NULL likewise */
+  GArray *algorithms;  /* TesseraAlgorithm */
   TesseraClock *clock;
   gint64 longest_lifetime_ms;
   GMainContext *context;
@@ -50,6 +51,7 @@ setup_free (TesseraSetup *self)
   g_main_context_unref (self->context);
   g_free (self->issuer);
   g_free (self->directory);
+  g_free (self->key_directory);
   g_free (self);
 }
 
@@ -84,13 +86,10 @@ open_store (TesseraSetup *self, gboolean *out_may_create_keys, GError **error)
 static gboolean
 open_keys (TesseraSetup *self, gboolean may_create, GError **error)
 {
-  g_autofree char *directory
-      = self->directory != NULL ? g_build_filename (self->directory, "keys", NULL) : NULL;
-
-  self->had_keys = directory != NULL && tessera_key_ring_exists (directory);
-  self->keys
-      = tessera_key_ring_open (directory, g_array_index (self->algorithms, TesseraAlgorithm, 0),
-                               may_create, self->clock, error);
+  self->had_keys = self->key_directory != NULL && tessera_key_ring_exists (self->key_directory);
+  self->keys = tessera_key_ring_open (self->key_directory,
+                                      g_array_index (self->algorithms, TesseraAlgorithm, 0),
+                                      may_create, self->clock, error);
   if (self->keys == NULL)
     return FALSE;
   for (guint i = 0; i < self->algorithms->len; i++)
@@ -156,6 +155,15 @@ dup_state_directory (TesseraServer *self)
   if (program == NULL) /* nobody set it: a program without GApplication */
     program = program_invocation_short_name;
   return g_build_filename (g_get_user_data_dir (), program, "tessera", NULL);
+}
+
+static char *
+dup_key_directory (TesseraServer *self, const char *state_directory)
+{
+  if (state_directory == NULL)
+    return NULL;
+  return self->key_directory != NULL ? g_strdup (self->key_directory)
+                                     : g_build_filename (state_directory, "keys", NULL);
 }
 
 /* The server's own first, then those of its resources. */
@@ -335,6 +343,7 @@ begin_setup (TesseraServer *self)
   clear_setup_source (self);
   setup->issuer = g_strdup (engine->settings->issuer);
   setup->directory = dup_state_directory (self);
+  setup->key_directory = dup_key_directory (self, setup->directory);
   setup->algorithms = list_algorithms (engine);
   setup->clock = tessera_clock_ref (engine->clock);
   setup->longest_lifetime_ms = tessera_engine_get_longest_lifetime_ms (engine);

@@ -209,6 +209,7 @@ enum
   PROP_STATE_DIRECTORY,
   PROP_EPHEMERAL,
   PROP_SIGNING_ALGORITHM,
+  PROP_KEY_DIRECTORY,
   PROP_THEME_DIRECTORY,
   PROP_TRUSTED_PROXIES,
   PROP_SETTINGS
@@ -315,6 +316,10 @@ tessera_server_set_property (GObject *object, guint id, const GValue *value, GPa
     case PROP_SIGNING_ALGORITHM:
       set_signing_algorithm (self, g_value_get_string (value));
       break;
+    case PROP_KEY_DIRECTORY:
+      g_free (self->key_directory);
+      self->key_directory = g_value_dup_string (value);
+      break;
     case PROP_THEME_DIRECTORY:
       set_theme_directory (self, g_value_get_string (value));
       break;
@@ -347,6 +352,9 @@ tessera_server_get_property (GObject *object, guint id, GValue *value, GParamSpe
     case PROP_SIGNING_ALGORITHM:
       g_value_set_string (value,
                           tessera_algorithm_get_name (self->engine.settings->signing_algorithm));
+      break;
+    case PROP_KEY_DIRECTORY:
+      g_value_set_string (value, self->key_directory);
       break;
     case PROP_THEME_DIRECTORY:
       g_value_set_string (value, self->theme_directory);
@@ -713,6 +721,7 @@ tessera_server_finalize (GObject *object)
   g_clear_error (&self->failure);
   g_strfreev (self->trusted_proxies);
   g_free (self->state_directory);
+  g_free (self->key_directory);
   g_free (self->theme_directory);
   g_main_context_unref (self->context);
   G_OBJECT_CLASS (tessera_server_parent_class)->finalize (object);
@@ -881,6 +890,14 @@ install_properties (GObjectClass *klass)
   g_object_class_install_property (klass, PROP_STATE_DIRECTORY,
                                    g_param_spec_string ("state-directory", NULL, NULL, NULL,
                                                         flags | G_PARAM_CONSTRUCT_ONLY));
+  /**
+   * TesseraServer:key-directory:
+   *
+   * Where the signing keys are kept, if not in the folder `keys` of the state directory. Set it
+   * before the main context runs: the keys are opened then, once.
+   */
+  g_object_class_install_property (klass, PROP_KEY_DIRECTORY,
+                                   g_param_spec_string ("key-directory", NULL, NULL, NULL, flags));
   /**
    * TesseraServer:ephemeral:
    *

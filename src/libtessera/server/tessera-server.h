@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 #define TESSERA_TYPE_SERVER (tessera_server_get_type ())
 
 /* Implements TesseraTokenChecker. Properties: every member of TesseraSettings that an application
- * may set (issuer and state-directory construct-only; signing-algorithm, *-path, *-lifetime,
+ * may set (issuer and state-directory construct-only; key-directory, signing-algorithm, *-path, *-lifetime,
  * replay-window, session-idle, revocation-enabled, introspection-enabled,
  * revocation-requires-client-authentication, revocation-ends-grant, jwks-max-age, theme-directory).
  * Signals: authenticate, after-revoke-token, before-request, render-page, issue-token,

@@ -36,7 +36,7 @@ parse_header (const char *line)
 
   if (line[0] != '[' || end == NULL)
     return NULL;
-  return g_strndup (line + 1, end - line - 1);
+  return g_strndup (line + 1, (gsize) (end - line - 1));
 }
 
 /* GKeyFile lets the last of two equal keys win without a word. In one file that is a mistake, and
@@ -71,7 +71,7 @@ check_repeats (const char *path, const char *text, GError **error)
       if (equals == NULL)
         continue;
 
-      g_autofree char *key = g_strchomp (g_strndup (line, equals - line));
+      g_autofree char *key = g_strchomp (g_strndup (line, (gsize) (equals - line)));
       if (!g_hash_table_add (seen, g_strdup_printf ("%s\n%s", group, key)))
         {
           g_set_error (error, TESSERAD_ERROR, TESSERAD_ERROR_CONFIGURATION,

@@ -31,7 +31,7 @@ static GSocketAddress *
 parse_address (const char *address, GError **error)
 {
   const char *colon = strrchr (address, ':');
-  g_autofree char *host = colon != NULL ? g_strndup (address, colon - address) : NULL;
+  g_autofree char *host = colon != NULL ? g_strndup (address, (gsize) (colon - address)) : NULL;
   gsize length = host != NULL ? strlen (host) : 0;
   g_autoptr (GInetAddress) inet = NULL;
   guint64 port = 0;

@@ -95,7 +95,7 @@ dup_kind_of_group (const char *group)
 {
   const char *name = tesserad_schema_get_name (group);
 
-  return name == NULL ? g_strdup (group) : g_strndup (group, name - group - 1);
+  return name == NULL ? g_strdup (group) : g_strndup (group, (gsize) (name - group - 1));
 }
 
 static gboolean

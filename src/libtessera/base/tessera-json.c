@@ -51,7 +51,7 @@ tessera_json_parse (const char *text, gsize length, gsize max_length, GError **e
 static int
 append_to_string (const char *buffer, size_t size, void *data)
 {
-  g_string_append_len (data, buffer, size);
+  g_string_append_len (data, buffer, (gssize) size);
   return 0;
 }
 

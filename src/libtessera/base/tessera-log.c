@@ -23,9 +23,9 @@ tessera_log_escape (const char *text)
   GString *line = g_string_sized_new (shown + 8);
   for (gsize i = 0; i < shown; i++)
     {
-      guchar c = text[i];
+      guchar c = (guchar) text[i];
       if (is_plain (c))
-        g_string_append_c (line, c);
+        g_string_append_c (line, (char) c);
       else
         g_string_append_printf (line, "\\x%02x", c);
     }

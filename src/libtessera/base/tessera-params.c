@@ -41,14 +41,15 @@ decode (const char *text, gsize length, char *out)
 
   for (gsize i = 0; i < length; i++)
     {
-      guchar c = text[i];
+      guchar c = (guchar) text[i];
       if (c == '+')
         c = ' ';
       else if (c == '%')
         {
           if (length - i < 3 || !g_ascii_isxdigit (text[i + 1]) || !g_ascii_isxdigit (text[i + 2]))
             return NULL;
-          c = g_ascii_xdigit_value (text[i + 1]) << 4 | g_ascii_xdigit_value (text[i + 2]);
+          c = (guchar) (g_ascii_xdigit_value (text[i + 1]) << 4
+                        | g_ascii_xdigit_value (text[i + 2]));
           i += 2;
           if (c == 0)
             return NULL;
@@ -56,7 +57,7 @@ decode (const char *text, gsize length, char *out)
       else if (c < 0x20 || c == 0x7f)
         return NULL;
       has_high |= c >= 0x80;
-      *out++ = c;
+      *out++ = (char) c;
     }
   *out = '\0';
   if (has_high && !g_utf8_validate (start, out - start, NULL))
@@ -73,11 +74,11 @@ decode_pair (const char *text, gsize length, Pair *out_pair, char **cursor, GErr
     return refuse (error, "A parameter is not of the form name=value.");
 
   out_pair->name = *cursor;
-  char *end = decode (text, equals - text, *cursor);
+  char *end = decode (text, (gsize) (equals - text), *cursor);
   if (end == NULL)
     return refuse (error, "A parameter name is not properly encoded.");
   out_pair->value = end + 1;
-  end = decode (equals + 1, text + length - (equals + 1), end + 1);
+  end = decode (equals + 1, (gsize) (text + length - (equals + 1)), end + 1);
   if (end == NULL)
     return refuse (error, "A parameter value is not properly encoded.");
   *cursor = end + 1;
@@ -116,8 +117,8 @@ tessera_params_parse (const char *form, gsize length, GError **error)
   const char *rest = form;
   for (guint i = 0; i < n; i++)
     {
-      const char *end = memchr (rest, '&', form + length - rest);
-      gsize pair_length = (end != NULL ? end : form + length) - rest;
+      const char *end = memchr (rest, '&', (gsize) (form + length - rest));
+      gsize pair_length = (gsize) ((end != NULL ? end : form + length) - rest);
       if (!decode_pair (rest, pair_length, &self->pairs[i], &cursor, error))
         return NULL;
       rest += pair_length + 1;

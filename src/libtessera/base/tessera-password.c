@@ -173,7 +173,7 @@ start_threads (TesseraPasswordPool *self)
   if (self->threads != NULL)
     return;
   self->unknown_hash = make_unknown_hash ();
-  self->threads = g_thread_pool_new (run_job, self, g_get_num_processors (), TRUE, NULL);
+  self->threads = g_thread_pool_new (run_job, self, (int) g_get_num_processors (), TRUE, NULL);
 }
 
 /* Nobody is left waiting: what is not hashed by now is told not to match. */

@@ -77,7 +77,7 @@ get_thread_state (void)
 static void
 fill_random (guint8 *bytes, gsize length)
 {
-  if (RAND_bytes (bytes, length) != 1)
+  if (length > G_MAXINT || RAND_bytes (bytes, (int) length) != 1)
     g_error ("OpenSSL has no random bytes.");
 }
 
@@ -146,7 +146,7 @@ tessera_hmac (const guint8 *key, gsize key_length, const void *data, gsize lengt
   TesseraDigest digest;
 
   init_once ();
-  if (HMAC (sha256, key, key_length, data, length, digest.bytes, NULL) == NULL)
+  if (HMAC (sha256, key, (int) key_length, data, length, digest.bytes, NULL) == NULL)
     g_error ("OpenSSL cannot compute an HMAC.");
   return digest;
 }
@@ -275,12 +275,12 @@ tessera_base64url_decode (const char *text, gsize length, gsize *out_length)
       gint value = decode_char (text[i]);
       if (value < 0)
         return NULL;
-      bits = bits << 6 | value;
+      bits = bits << 6 | (guint32) value;
       n_bits += 6;
       if (n_bits < 8)
         continue;
       n_bits -= 8;
-      *out++ = bits >> n_bits;
+      *out++ = (guint8) (bits >> n_bits);
       bits &= (1u << n_bits) - 1;
     }
   if (bits != 0) /* only one spelling of each value is taken (threats.md D11) */
@@ -301,7 +301,7 @@ tessera_uuid_new (gint64 ms)
 
   tessera_random_bytes (bytes + 6, sizeof bytes - 6);
   for (guint i = 0; i < 6; i++)
-    bytes[i] = ms >> (40 - 8 * i);
+    bytes[i] = (guint8) (ms >> (40 - 8 * i));
   bytes[6] = 0x70 | (bytes[6] & 0x0f);
   bytes[8] = 0x80 | (bytes[8] & 0x3f);
   for (guint i = 0; i < sizeof bytes; i++)
@@ -340,7 +340,7 @@ tessera_uuid_parse (const char *text, guint8 out_bytes[16], gint64 *out_ms)
       gint low = parse_hex (text[1]);
       if (high < 0 || low < 0)
         return FALSE;
-      bytes[i] = high << 4 | low;
+      bytes[i] = (guint8) (high << 4 | low);
       text += 2;
     }
   if (bytes[6] >> 4 != 7 || bytes[8] >> 6 != 2)

@@ -70,7 +70,7 @@ make_key (TesseraThrottle *self, const char *what, const char *address, guint64 
   memcpy (text + 16, name.bytes, TESSERA_DIGEST_SIZE);
   gsize length = 16 + TESSERA_DIGEST_SIZE;
   length += put_network (address != NULL ? address : "", text + length);
-  TesseraDigest digest = tessera_digest (text, length);
+  TesseraDigest digest = tessera_digest (text, (gssize) length);
   memcpy (out_key, digest.bytes, 2 * sizeof *out_key);
 }
 
@@ -149,7 +149,7 @@ tessera_throttle_check (TesseraThrottle *self, const char *what, const char *add
   Bucket *bucket = lookup (self, key);
   if (bucket == NULL || bucket->since_ms <= now_ms)
     return 0;
-  return (bucket->since_ms - now_ms + 999) / 1000;
+  return (guint) ((bucket->since_ms - now_ms + 999) / 1000);
 }
 
 /* Each time the bucket runs dry the delay doubles; behind the delay one attempt is free. */

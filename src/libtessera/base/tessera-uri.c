@@ -82,7 +82,7 @@ is_port (const char *text, gsize length)
     {
       if (!g_ascii_isdigit (text[i]))
         return FALSE;
-      port = port * 10 + (text[i] - '0');
+      port = port * 10 + (guint) g_ascii_digit_value (text[i]);
     }
   return port <= 65535;
 }
@@ -93,7 +93,7 @@ get_host_length (const UriParts *parts)
   if (parts->authority_length > 0 && parts->authority[0] == '[')
     {
       const char *close = memchr (parts->authority, ']', parts->authority_length);
-      return close == NULL ? 0 : close + 1 - parts->authority;
+      return close == NULL ? 0 : (gsize) (close + 1 - parts->authority);
     }
 
   const char *colon = memchr (parts->authority, ':', parts->authority_length);
@@ -229,7 +229,7 @@ tessera_uri_is_private_use (const char *uri)
 
   if (uri == NULL || !split_uri (uri, &parts))
     return FALSE;
-  g_autofree char *scheme = g_ascii_strdown (parts.scheme, parts.scheme_length);
+  g_autofree char *scheme = g_ascii_strdown (parts.scheme, (gssize) parts.scheme_length);
   return strcmp (scheme, "http") != 0 && strcmp (scheme, "https") != 0;
 }
 
@@ -253,7 +253,7 @@ tessera_uri_dup_origin (const char *uri)
   if (!is_https && !has_scheme (&parts, "http"))
     return NULL;
 
-  g_autofree char *authority = g_ascii_strdown (parts.authority, parts.authority_length);
+  g_autofree char *authority = g_ascii_strdown (parts.authority, (gssize) parts.authority_length);
   char *port = authority + get_host_length (&parts);
   if (strcmp (port, is_https ? ":443" : ":80") == 0)
     *port = '\0';

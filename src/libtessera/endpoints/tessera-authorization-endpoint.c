@@ -252,7 +252,7 @@ read_hints (Reading *self, GError **error)
     return TRUE;
   if (!g_ascii_string_to_unsigned (max_age, 10, 0, G_MAXINT32, &seconds, NULL))
     return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "max_age must be seconds");
-  self->request->max_age = seconds;
+  self->request->max_age = (gint64) seconds;
   return TRUE;
 }
 

@@ -59,7 +59,7 @@ tessera_client_authentication_read_form (TesseraExchange *exchange, GError **err
 static char *
 decode_form_text (const char *text, gsize length)
 {
-  g_autoptr (GString) encoded = g_string_new_len (text, length);
+  g_autoptr (GString) encoded = g_string_new_len (text, (gssize) length);
   char *decoded = NULL;
 
   g_string_replace (encoded, "+", " ", 0);
@@ -89,8 +89,8 @@ read_basic (const char *encoded, Credentials *out, GError **error)
   colon = memchr (decoded, ':', length);
   if (colon != NULL)
     {
-      out->client_id = decode_form_text (decoded, colon - decoded);
-      out->secret = decode_form_text (colon + 1, decoded + length - colon - 1);
+      out->client_id = decode_form_text (decoded, (gsize) (colon - decoded));
+      out->secret = decode_form_text (colon + 1, (gsize) (decoded + length - colon - 1));
     }
   if (length > 0)
     explicit_bzero (decoded, length);

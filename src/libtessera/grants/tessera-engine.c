@@ -11,7 +11,7 @@ tessera_engine_get_access_token_lifetime (TesseraEngine *self, TesseraClient *cl
 {
   int own = tessera_client_get_access_token_lifetime (client);
 
-  return own > 0 ? own : self->settings->access_token_lifetime;
+  return own > 0 ? own : (gint64) self->settings->access_token_lifetime;
 }
 
 gint64
@@ -19,7 +19,7 @@ tessera_engine_get_refresh_token_lifetime (TesseraEngine *self, TesseraClient *c
 {
   int own = tessera_client_get_refresh_token_lifetime (client);
 
-  return own > 0 ? own : self->settings->refresh_token_lifetime;
+  return own > 0 ? own : (gint64) self->settings->refresh_token_lifetime;
 }
 
 gint64

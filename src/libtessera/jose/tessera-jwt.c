@@ -37,9 +37,9 @@ tessera_jwt_sign (TesseraKey *key, const char *typ, TesseraClaims *claims, GErro
   gsize signature_length = 0;
 
   gsize header_length
-      = g_snprintf (header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
-                    tessera_algorithm_get_name (tessera_key_get_algorithm (key)),
-                    tessera_key_get_id (key), typ);
+      = (gsize) g_snprintf (header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
+                            tessera_algorithm_get_name (tessera_key_get_algorithm (key)),
+                            tessera_key_get_id (key), typ);
   if (!is_type (typ) || header_length >= sizeof header)
     {
       g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_UNSUPPORTED,
@@ -195,7 +195,7 @@ tessera_jwt_parse (const char *token, gsize length, GError **error)
     }
   const char *end = token + length;
   const char *first = memchr (token, '.', length);
-  const char *second = first == NULL ? NULL : memchr (first + 1, '.', end - (first + 1));
+  const char *second = first == NULL ? NULL : memchr (first + 1, '.', (gsize) (end - (first + 1)));
   if (second == NULL)
     {
       refuse (error, "The token is not a signed JWT.");
@@ -205,10 +205,10 @@ tessera_jwt_parse (const char *token, gsize length, GError **error)
   /* A third dot, as in a JWE, is no base64url and is refused with the signature. */
   g_autoptr (TesseraJwt) self = g_new0 (TesseraJwt, 1);
   self->signing_input = token;
-  self->signing_input_length = second - token;
-  if (!parse_header (self, token, first - token, error)
-      || !parse_payload (self, first + 1, second - (first + 1), error)
-      || !parse_signature (self, second + 1, end - (second + 1), error))
+  self->signing_input_length = (gsize) (second - token);
+  if (!parse_header (self, token, (gsize) (first - token), error)
+      || !parse_payload (self, first + 1, (gsize) (second - (first + 1)), error)
+      || !parse_signature (self, second + 1, (gsize) (end - (second + 1)), error))
     return NULL;
   return g_steal_pointer (&self);
 }

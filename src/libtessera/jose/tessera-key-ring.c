@@ -201,7 +201,7 @@ write_file (TesseraKeyRing *self, const char *name, const void *data, gsize leng
   g_autoptr (GError) cause = NULL;
 
   /* A temporary file, synced, renamed, and the directory synced. */
-  if (g_file_set_contents_full (path, data, length,
+  if (g_file_set_contents_full (path, data, (gssize) length,
                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
                                 &cause))
     return TRUE;
@@ -277,7 +277,7 @@ read_descriptor (int fd, const char *path, gsize *out_length, GError **error)
         }
       if (n == 0)
         break;
-      length += n;
+      length += (gsize) n;
     }
   *out_length = length;
   return text;
@@ -434,7 +434,7 @@ load_key (TesseraKeyRing *self, const char *kid, TesseraAlgorithm algorithm, GEr
   if (pem == NULL)
     return NULL;
 
-  g_autoptr (TesseraKey) key = tessera_key_new_from_pem (pem, length, algorithm, &cause);
+  g_autoptr (TesseraKey) key = tessera_key_new_from_pem (pem, (gssize) length, algorithm, &cause);
   OPENSSL_cleanse (pem, length);
   g_free (pem);
   if (key == NULL)

@@ -164,7 +164,7 @@ static gboolean
 der_to_raw (const guint8 *der, gsize der_length, guint8 *out_raw)
 {
   const guint8 *cursor = der;
-  g_autoptr (ECDSA_SIG) parsed = d2i_ECDSA_SIG (NULL, &cursor, der_length);
+  g_autoptr (ECDSA_SIG) parsed = d2i_ECDSA_SIG (NULL, &cursor, (long) der_length);
 
   return parsed != NULL && BN_bn2binpad (ECDSA_SIG_get0_r (parsed), out_raw, P256_SIZE) == P256_SIZE
          && BN_bn2binpad (ECDSA_SIG_get0_s (parsed), out_raw + P256_SIZE, P256_SIZE) == P256_SIZE;
@@ -180,7 +180,7 @@ put_der_integer (const guint8 *number, guint8 *out)
 
   gsize pad = number[skip] >= 0x80; /* else it would be negative */
   out[0] = 0x02;
-  out[1] = P256_SIZE - skip + pad;
+  out[1] = (guint8) (P256_SIZE - skip + pad);
   out[2] = 0;
   memcpy (out + 2 + pad, number + skip, P256_SIZE - skip);
   return 2 + out[1];
@@ -203,7 +203,7 @@ raw_to_der (const guint8 raw[2 * P256_SIZE], guint8 out_der[DER_MAX])
   gsize length = put_der_integer (raw, out_der + 2);
   length += put_der_integer (raw + P256_SIZE, out_der + 2 + length);
   out_der[0] = 0x30;
-  out_der[1] = length;
+  out_der[1] = (guint8) length;
   return 2 + length;
 }
 
@@ -315,7 +315,7 @@ tessera_key_sign (TesseraKey *self,
     done = sign_eddsa (self, data, length, signature, out_signature_length);
   else
     {
-      TesseraDigest digest = tessera_digest (data, length);
+      TesseraDigest digest = tessera_digest (data, (gssize) length);
       done = self->algorithm == TESSERA_ALGORITHM_ES256
                  ? sign_ecdsa (self, &digest, signature, out_signature_length)
                  : sign_rsa (self, &digest, signature, out_signature_length);
@@ -339,7 +339,7 @@ tessera_key_verify (TesseraKey *self,
     good = verify_eddsa (self, data, length, signature, signature_length);
   else
     {
-      TesseraDigest digest = tessera_digest (data, length);
+      TesseraDigest digest = tessera_digest (data, (gssize) length);
       good = self->algorithm == TESSERA_ALGORITHM_ES256
                  ? verify_ecdsa (self, &digest, signature, signature_length)
                  : verify_rsa (self, &digest, signature, signature_length);
@@ -361,7 +361,7 @@ number_to_json (EVP_PKEY *pkey, const char *param, gsize size)
   if (EVP_PKEY_get_bn_param (pkey, param, &number) != 1)
     return NULL;
   gsize length = size > 0 ? size : (gsize) BN_num_bytes (number);
-  if (length > sizeof bytes || BN_bn2binpad (number, bytes, length) < 0)
+  if (length > sizeof bytes || BN_bn2binpad (number, bytes, (int) length) < 0)
     return NULL;
   g_autofree char *text = tessera_base64url_encode (bytes, length);
   return json_string (text);
@@ -525,8 +525,8 @@ tessera_key_new_from_pem (const char *pem,
                           GError **error)
 {
   gsize size = length < 0 ? strlen (pem) : (gsize) length;
-  gboolean is_private = g_strstr_len (pem, size, "PRIVATE KEY-----") != NULL;
-  g_autoptr (BIO) bio = BIO_new_mem_buf (pem, MIN (size, G_MAXINT));
+  gboolean is_private = g_strstr_len (pem, (gssize) size, "PRIVATE KEY-----") != NULL;
+  g_autoptr (BIO) bio = BIO_new_mem_buf (pem, (int) MIN (size, (gsize) G_MAXINT));
   EVP_PKEY *pkey = is_private ? PEM_read_bio_PrivateKey (bio, NULL, give_no_passphrase, NULL)
                               : PEM_read_bio_PUBKEY (bio, NULL, give_no_passphrase, NULL);
 
@@ -606,8 +606,8 @@ pkey_from_rsa_jwk (const json_t *jwk)
 
   if (n == NULL || e == NULL || n[0] == 0 || e[0] == 0)
     return NULL;
-  g_autoptr (BIGNUM) modulus = BN_bin2bn (n, n_length, NULL);
-  g_autoptr (BIGNUM) exponent = BN_bin2bn (e, e_length, NULL);
+  g_autoptr (BIGNUM) modulus = BN_bin2bn (n, (int) n_length, NULL);
+  g_autoptr (BIGNUM) exponent = BN_bin2bn (e, (int) e_length, NULL);
   OSSL_PARAM_BLD_push_BN (builder, OSSL_PKEY_PARAM_RSA_N, modulus);
   OSSL_PARAM_BLD_push_BN (builder, OSSL_PKEY_PARAM_RSA_E, exponent);
   return pkey_from_params ("RSA", builder);
@@ -709,7 +709,7 @@ static char *
 steal_text (BIO *bio)
 {
   char *data = NULL;
-  long length = BIO_get_mem_data (bio, &data);
+  gsize length = (gsize) BIO_get_mem_data (bio, &data);
   char *text = g_strndup (data, length);
 
   OPENSSL_cleanse (data, length);

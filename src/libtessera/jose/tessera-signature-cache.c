@@ -59,7 +59,7 @@ set_contains (const TesseraDigest *set, const TesseraDigest *digest)
 gboolean
 tessera_signature_cache_contains (TesseraSignatureCache *self, const char *token, gsize length)
 {
-  TesseraDigest digest = tessera_digest (token, length);
+  TesseraDigest digest = tessera_digest (token, (gssize) length);
 
   g_mutex_lock (&self->mutex);
   gboolean found = set_contains (find_set (self, &digest), &digest);
@@ -70,7 +70,7 @@ tessera_signature_cache_contains (TesseraSignatureCache *self, const char *token
 void
 tessera_signature_cache_add (TesseraSignatureCache *self, const char *token, gsize length)
 {
-  TesseraDigest digest = tessera_digest (token, length);
+  TesseraDigest digest = tessera_digest (token, (gssize) length);
 
   g_mutex_lock (&self->mutex);
   TesseraDigest *set = find_set (self, &digest);

@@ -36,7 +36,8 @@ add_template (TesseraPages *self, const char *name, GBytes *text, GError **error
 {
   gsize length;
   const char *start = g_bytes_get_data (text, &length);
-  TesseraTemplate *template = tessera_template_parse (start != NULL ? start : "", length, error);
+  TesseraTemplate *template
+      = tessera_template_parse (start != NULL ? start : "", (gssize) length, error);
 
   if (template == NULL)
     return FALSE;
@@ -67,7 +68,8 @@ add_translation (TesseraPages *self, const char *name, GBytes *file, GError **er
 static void
 set_stylesheet (TesseraPages *self, GBytes *text)
 {
-  TesseraDigest digest = tessera_digest (g_bytes_get_data (text, NULL), g_bytes_get_size (text));
+  TesseraDigest digest
+      = tessera_digest (g_bytes_get_data (text, NULL), (gssize) g_bytes_get_size (text));
 
   g_clear_pointer (&self->stylesheet, g_bytes_unref);
   g_free (self->stylesheet_version);

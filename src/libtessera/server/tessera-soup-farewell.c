@@ -57,7 +57,7 @@ on_drained (GObject *source, GAsyncResult *result, gpointer data)
   Farewell *self = data;
   gssize skipped = g_input_stream_skip_finish (G_INPUT_STREAM (source), result, NULL);
 
-  self->drained += MAX (skipped, 0);
+  self->drained += (gsize) MAX (skipped, 0);
   if (skipped > 0 && self->drained < LINGER_BYTES)
     drain (self);
   else
@@ -164,7 +164,7 @@ write_answer (SoupServerMessage *message, TesseraExchange *exchange)
     }
   g_string_append (text, "\r\n");
   if (length > 0 && soup_server_message_get_method (message) != SOUP_METHOD_HEAD)
-    g_string_append_len (text, g_bytes_get_data (exchange->response, NULL), length);
+    g_string_append_len (text, g_bytes_get_data (exchange->response, NULL), (gssize) length);
   return text;
 }
 

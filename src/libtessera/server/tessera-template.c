@@ -366,7 +366,7 @@ parse_literal (Parser *self, GPtrArray *nodes, GError **error)
       self->at++;
     }
   if (self->at > start)
-    g_ptr_array_add (nodes, node_new (NODE_LITERAL, g_strndup (start, self->at - start)));
+    g_ptr_array_add (nodes, node_new (NODE_LITERAL, g_strndup (start, (gsize) (self->at - start))));
   return TRUE;
 }
 
@@ -381,7 +381,7 @@ take_tag (Parser *self)
     return NULL;
 
   self->at = close + 2;
-  return g_strstrip (g_strndup (start, close - start));
+  return g_strstrip (g_strndup (start, (gsize) (close - start)));
 }
 
 static gboolean
@@ -437,7 +437,7 @@ tessera_template_parse (const char *text, gssize length, GError **error)
   g_autofree char *end = NULL;
 
   self->nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) node_free);
-  if (size > TESSERA_TEMPLATE_MAX_LENGTH || !g_utf8_validate (text, size, NULL))
+  if (size > TESSERA_TEMPLATE_MAX_LENGTH || !g_utf8_validate (text, (gssize) size, NULL))
     {
       parser_fail (&parser, "not UTF-8, or too long", error);
       return NULL;
@@ -585,13 +585,14 @@ render_message (Renderer *self, const Node *node, const Scope *scope)
     {
       const char *open = strstr (text, "%{");
       const char *close = open != NULL ? strchr (open, '}') : NULL;
-      g_autofree char *plain = close != NULL ? g_strndup (text, open - text) : g_strdup (text);
+      g_autofree char *plain
+          = close != NULL ? g_strndup (text, (gsize) (open - text)) : g_strdup (text);
       g_autofree char *name = NULL;
 
       tessera_html_append_escaped (self->html, plain);
       if (close == NULL)
         return;
-      name = g_strndup (open + 2, close - open - 2);
+      name = g_strndup (open + 2, (gsize) (close - open - 2));
       render_placeholder (self, node, scope_get (scope, name));
       text = close + 1;
     }

@@ -47,7 +47,7 @@ mo_read_string (const MoFile *self, gsize offset)
 
   if (start + length >= self->length || self->bytes[start + length] != '\0')
     return NULL;
-  if (!g_utf8_validate ((const char *) self->bytes + start, length, NULL))
+  if (!g_utf8_validate ((const char *) self->bytes + start, (gssize) length, NULL))
     return NULL;
   return (const char *) self->bytes + start;
 }
@@ -228,7 +228,7 @@ parse_weight (const char *parameters)
     return 0;
 
   for (const char *p = q + 4; g_ascii_isdigit (*p) && unit > 0; p++, unit /= 10)
-    weight += (*p - '0') * unit;
+    weight += (guint) g_ascii_digit_value (*p) * unit;
   return weight;
 }
 

@@ -510,8 +510,8 @@ digest_request (const TesseraVisit *self)
   append_part (text, exchange->path);
   append_part (text, exchange->query);
   append_part (text, tessera_exchange_get_header (exchange, "Cookie"));
-  g_string_append_len (text, exchange->body, exchange->body_length);
-  digest = tessera_digest (text->str, text->len);
+  g_string_append_len (text, exchange->body, (gssize) exchange->body_length);
+  digest = tessera_digest (text->str, (gssize) text->len);
   memset (text->str, 0, text->len);
   return digest;
 }

@@ -239,7 +239,7 @@ static void
 count_share (TesseraDenyList *self, const TesseraDeniedToken *token, int change)
 {
   if (token->client != 0 && token->grant_tag == 0)
-    ((Share *) self->shares_by_index->pdata[token->client])->count += change;
+    ((Share *) self->shares_by_index->pdata[token->client])->count += (guint) change;
 }
 
 static Share *

@@ -10,6 +10,9 @@ G_BEGIN_DECLS
 #define TESSERA_REQUEST_TARGET_MAX 8192 /* bytes */
 #define TESSERA_REQUEST_BODY_MAX 65536  /* bytes; the default of a listener */
 
+/* For the Allow field of a 405 (RFC 9110 §15.5.6). */
+#define TESSERA_REQUEST_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
+
 /* A field as it came, without the white space around its value. */
 typedef struct
 {
@@ -30,10 +33,14 @@ typedef enum
 
 /* The head of one request as RFC 9112 §2 to §6 has it, and in no other form: CRLF line ends, an
  * origin-form target (or "*" of OPTIONS), a method of the list, HTTP/1.1 or 1.0, at most one Host
- * (exactly one in 1.1), at most one Content-Length (digits only, at most 7), no Transfer-Encoding,
- * no line folding, no space before a colon, no control characters in a value, names that are
- * tokens, no repeat of a field that must be single. Holds offsets into the bytes that were parsed,
- * so that it stays good when they are moved; allocates nothing. */
+ * (exactly one in 1.1), at most one Content-Length (digits only, at most 7, no leading zero), no
+ * Transfer-Encoding, no line folding, no space before a colon, no control characters in a value,
+ * names that are tokens, no repeat of a field that must be single, no content with GET and HEAD.
+ * No Content-Length is no body, for POST too (RFC 9112 §6.3): what comes behind is the next
+ * request, or none and refused. An empty line before the request is refused as well: behind a body
+ * it says that the sender counts its bytes otherwise than we do.
+ * Holds offsets into the bytes that were parsed, so that it stays good when they are moved;
+ * allocates nothing. */
 typedef struct
 {
   TesseraRequestMethod method;
@@ -43,13 +50,19 @@ typedef struct
   TesseraRequestField fields[TESSERA_REQUEST_FIELDS_MAX];
   gsize head_length;         /* bytes, the empty line too */
   gsize content_length;      /* bytes; 0 when there is none */
-  gboolean expects_continue; /* RFC 9110 §10.1.1 */
+  gboolean expects_continue; /* RFC 9110 §10.1.1, and there is content */
   gboolean keep_alive;       /* RFC 9112 §9.3 */
-  gboolean upgrade;          /* asks for another protocol (RFC 9110 §7.8), which is WebSocket's */
+  gboolean upgrade; /* GET that asks for WebSocket (RFC 9110 §7.8); other ones are not heard */
 
   /* Of a refusal */
   guint status;            /* 400, 405, 411, 413, 414, 417, 431, 501, 505 */
   const char *description; /* static, for the answer and the log */
+
+  /* The reader's, between its calls */
+  gsize line;     /* where the line begins that is not whole yet; 0: the request line */
+  gsize body_max; /* bytes */
+  guint32 known;  /* which fields were seen, one bit each of those that have a meaning here */
+  guint32 options;
 } TesseraRequestHead;
 
 typedef enum
@@ -59,10 +72,11 @@ typedef enum
   TESSERA_REQUEST_HEAD_REFUSED, /* @status and @description say why; the connection ends */
 } TesseraRequestHeadState;
 
-/* Reads the head at the start of @bytes. Called again with more after PARTIAL: *@seen, 0 at first,
- * is how far a line end was looked for, so that bytes that drip in cost linear work. What can be
- * refused is refused at once: the limits, a bare LF, a wrong method, a first line that is no
- * request. @body_max: bytes. */
+/* Reads the head at the start of @bytes. *@seen is 0 for a new head, whatever @self holds. Called
+ * again after PARTIAL with @self as it is and the same bytes and more (at the same place or moved),
+ * it looks at the new ones only, so that bytes that drip in cost linear work. The verdict is that
+ * of the first byte at which there can be one, however the bytes are split; what can be refused is
+ * refused at once. Bytes behind the head are not looked at. @body_max: bytes. */
 TesseraRequestHeadState tessera_request_head_parse (
     TesseraRequestHead *self, const char *bytes, gsize length, gsize *seen, gsize body_max);
 
@@ -72,9 +86,13 @@ int tessera_request_head_find (const TesseraRequestHead *self,
                                const char *name,
                                int from);
 
-/* Writes the head anew, as libsoup is to see it: each field once, "Name: value", without Range,
- * Expect, Connection and hop-by-hop fields but those of an upgrade; "Connection: close" if @last.
- * The same bytes parse to the same request again. */
+/* Writes the head anew, as libsoup is to see it: each field as "Name: value", in the order in which
+ * they came, without Range, Expect, Connection and hop-by-hop fields but those of an upgrade;
+ * "Connection: close" if @last. Properties, of any head that was COMPLETE: what is written parses
+ * COMPLETE, with method, target, version, content_length and upgrade as they were, keep_alive as it
+ * was but for
+ * @last, expects_continue FALSE, the fields that are not named above the same in name, value
+ * and order; and writing that again gives the same bytes. */
 void tessera_request_head_write (const TesseraRequestHead *self,
                                  const char *bytes,
                                  gboolean last,

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A state directory that is not as the service left it: refused, or understood, never ignored."""
 
+import errno
 import glob
 import os
 import shutil
 import sqlite3
-import tempfile
 
 from workshop import Workshop, run
 import tap
@@ -196,20 +196,16 @@ def _(service):
 
 @test('state: after a sync that failed no revocation is confirmed, and the service ends to be started anew')
 def _():
-    flag = tempfile.NamedTemporaryFile()
-    flag.write(b'\0')
-    flag.flush()
-    os.environ['TESSERA_TEST_SYNC'] = flag.name
     service = Service(clients=[Client('c1', **MACHINE), Client('rsall', introspect='*;', **MACHINE)])
     try:
         service.start()
         kept, lost = service.machine_token(), service.machine_token()
-        os.pwrite(flag.fileno(), b'\1', 0)
+        service.files.fail(service.files.SYNC, errno.EIO)
         answer = service.revoke(lost)
         tap.equal(answer.status, 503, repr(answer))
         tap.equal(service._collect(), 1, service.log.decode())
         tap.contains(service.log.decode(), 'cannot go on')
-        os.pwrite(flag.fileno(), b'\0', 0)
+        service.files.heal()
         service.start_again()
         tap.check(service.is_active(kept), 'a token that nobody revoked')
         tap.equal(service.revoke(lost).status, 200)
@@ -217,8 +213,6 @@ def _():
         tap.equal(service.terminate(), 0)
         service.check_log()
     finally:
-        del os.environ['TESSERA_TEST_SYNC']
-        flag.close()
         service.abandon()
 
 

@@ -178,6 +178,43 @@ def parameters_of(url):
     return dict(pairs)
 
 
+class FaultyFiles:
+    """What the disk of a service refuses: the control block of tests/support/faulty-files.h."""
+
+    WRITE, SYNC, NAME = 1, 2, 4
+
+    def __init__(self, path):
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.path = path
+        self.heal()
+
+    def _write(self, *numbers):
+        os.pwrite(self._fd, struct.pack('=%di' % len(numbers), *numbers), 4)
+
+    def fail(self, kinds, error, skip=0, count=-1, torn=False, delay_ms=0):
+        """Of the calls of these @kinds from now on, @skip succeed and the @count (-1: all) after them fail."""
+        self._set_kinds(0)
+        self._write(error, skip, count, int(torn), delay_ms, 0)
+        self._set_kinds(kinds)
+
+    def delay_syncs(self, milliseconds):
+        os.pwrite(self._fd, struct.pack('=i', milliseconds), 20)
+
+    def heal(self):
+        self._set_kinds(0)
+        self._write(0, 0, 0, 0, 0, 0)
+
+    def _set_kinds(self, kinds):
+        os.pwrite(self._fd, struct.pack('=i', kinds), 0)
+
+    def seen(self):
+        """How many calls were counted since fail ()."""
+        return struct.unpack('=i', os.pread(self._fd, 4, 24))[0]
+
+    def close(self):
+        os.close(self._fd)
+
+
 class Service:
     def __init__(self, issuer=None, clients=None, users=None, sections='', server='', endpoints='', issuer_path='', listener=''):
         self._given_issuer = issuer
@@ -189,6 +226,7 @@ class Service:
         self.config = os.path.join(self.directory, 'tessera.conf')
         self.users_file = os.path.join(self.directory, 'users')
         self.clock_file = os.path.join(self.directory, 'clock')
+        self.files = FaultyFiles(os.path.join(self.directory, 'files'))
         self.clients = {client.id: client for client in (clients if clients is not None else default_clients())}
         self.users = dict(PASSWORDS if users is None else users)
         self.sections = sections
@@ -250,6 +288,7 @@ class Service:
         environment.update(
             G_DEBUG='fatal-criticals',
             TESSERA_TEST_CLOCK=self.clock_file,
+            TESSERA_TEST_FILES=self.files.path,
             ASAN_OPTIONS=environment.get('ASAN_OPTIONS', 'detect_leaks=1:abort_on_error=0'),
             UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1',
             G_MESSAGES_DEBUG='all' if environment.get('TESSERA_VERBOSE') else '',

@@ -914,9 +914,9 @@ static void
 test_newer_schema_is_refused (Fixture *f, gconstpointer data)
 {
   g_clear_object (&f->store);
-  run_sql (f, "PRAGMA user_version = 2");
+  run_sql (f, "PRAGMA user_version = 3");
   assert_refused (f, TESSERA_SETUP_ERROR_STATE);
-  run_sql (f, "PRAGMA user_version = 1");
+  run_sql (f, "PRAGMA user_version = 2");
   open_sqlite (f);
 }
 
@@ -960,7 +960,7 @@ assert_refused_or_whole (Fixture *f)
   Fixture opened = { store, NULL };
   if (!tessera_store_foreach_denial (store, 0, ignore_denial, NULL, &error))
     {
-      g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL);
+      g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED);
       return;
     }
   g_autofree char *denials = list_denials (&opened, 0);
@@ -1008,7 +1008,7 @@ test_one_flipped_bit_in_an_entry_is_noticed (Fixture *f, gconstpointer data)
   run_sql (f, "UPDATE denials SET value = 'jtj'");
   open_sqlite (f);
   g_assert_false (tessera_store_foreach_denial (f->store, 0, ignore_denial, NULL, &error));
-  g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL);
+  g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED);
   g_clear_object (&f->store);
   run_sql (f, "UPDATE state SET high_water_ms = 1");
   assert_refused (f, TESSERA_SETUP_ERROR_STATE);

@@ -228,7 +228,7 @@ on_commit (gboolean committed, gpointer data)
 {
   TesseraServer *self = data;
 
-  if (!committed && g_source_get_context (self->store_failed) == NULL
+  if (g_source_get_context (self->store_failed) == NULL
       && tessera_committer_has_failed (self->engine.committer))
     g_source_attach (self->store_failed, self->context);
 }

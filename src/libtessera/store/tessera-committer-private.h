@@ -60,7 +60,9 @@ gboolean tessera_committer_submit_and_wait (TesseraCommitter *self,
                                             GError **error);
 
 void tessera_committer_get_counts (TesseraCommitter *self, guint64 *out_writes, guint64 *out_syncs);
-/* TRUE after TESSERA_STORE_ERROR_FATAL: everything is refused from then on. */
+/* What belongs to the store, but lies outside of it, failed. In the committing thread. */
+void tessera_committer_fail (TesseraCommitter *self, const GError *error);
+/* TRUE after TESSERA_STORE_ERROR_FATAL or _DAMAGED: everything is refused from then on. */
 gboolean tessera_committer_has_failed (TesseraCommitter *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraCommitter, tessera_committer_free)

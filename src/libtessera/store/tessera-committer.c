@@ -223,10 +223,13 @@ notify_listeners (TesseraCommitter *self, gboolean committed)
 
 /* After a failed sync nobody knows what is on the disk: only a restart, which reads it again, helps
  * (threats.md §2). */
-static void
-note_failure (TesseraCommitter *self, const GError *error)
+void
+tessera_committer_fail (TesseraCommitter *self, const GError *error)
 {
-  gboolean fatal = g_error_matches (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL);
+  gboolean fatal
+      = error->code == TESSERA_STORE_ERROR_FATAL || error->code == TESSERA_STORE_ERROR_DAMAGED;
+  if (error->code == TESSERA_STORE_ERROR_RESERVED) /* the store has said it once */
+    return;
   g_warning ("The store failed%s: %s", fatal ? " for good, restart the program" : "",
              error->message);
   if (!fatal)
@@ -240,7 +243,7 @@ static void
 undo (TesseraCommitter *self, const GError *error)
 {
   if (error->domain == TESSERA_STORE_ERROR)
-    note_failure (self, error);
+    tessera_committer_fail (self, error);
   tessera_store_rollback (self->store);
   notify_listeners (self, FALSE);
 }

@@ -34,6 +34,10 @@ gboolean tessera_database_step (TesseraDatabase *self, TesseraQuery *query, GErr
 /* Runs to the end. */
 gboolean tessera_database_execute (
     TesseraDatabase *self, const char *sql, GError **error, const char *types, ...);
+/* The same for what is no revocation: TESSERA_STORE_ERROR_RESERVED while the reserve is given up.
+ */
+gboolean tessera_database_put (
+    TesseraDatabase *self, const char *sql, GError **error, const char *types, ...);
 /* Several statements without values. */
 gboolean tessera_database_run_script (TesseraDatabase *self, const char *sql, GError **error);
 
@@ -46,8 +50,8 @@ gboolean tessera_database_begin (TesseraDatabase *self, GError **error);
 gboolean tessera_database_commit (TesseraDatabase *self, GError **error);
 void tessera_database_rollback (TesseraDatabase *self);
 void tessera_database_get_counts (TesseraDatabase *self, guint64 *out_writes, guint64 *out_syncs);
-/* Puts back what was given up when the disk was full. */
-void tessera_database_restore_reserve (TesseraDatabase *self);
+/* Puts back what was given up when the disk was full, if there is room again. */
+gboolean tessera_database_restore_reserve (TesseraDatabase *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraDatabase, tessera_database_free)
 

@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define RESERVE_SIZE (1024 * 1024)
+#define CHECKPOINT_FRAMES 4000 /* so many pages the log may hold before they are moved */
 
 struct _TesseraDatabase
 {
@@ -24,23 +26,88 @@ struct _TesseraDatabase
   char *path;
   char *reserve_path;
   gboolean has_reserve;
+  gboolean was_full; /* the last transaction found no room */
+  int log_frames;
+  gboolean checkpoint_failed; /* said once */
+  GError *broken;             /* or NULL: nothing may be written any more */
   int lock_fd;
   guint64 changes_at_begin;
   guint64 undone_changes;
   guint64 syncs;
 };
 
+/* The reserve. */
+
+static void
+make_reserve (TesseraDatabase *self)
+{
+  int fd = open (self->reserve_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    return;
+  self->has_reserve = posix_fallocate (fd, 0, RESERVE_SIZE) == 0;
+  close (fd);
+  if (!self->has_reserve)
+    g_unlink (self->reserve_path);
+}
+
+/* Twice its size, or it would be made of just what was given up for it. */
+static gboolean
+has_room (TesseraDatabase *self)
+{
+  struct statvfs info;
+  return statvfs (self->path, &info) == 0
+         && (guint64) info.f_bavail * info.f_frsize >= 2 * RESERVE_SIZE;
+}
+
+gboolean
+tessera_database_restore_reserve (TesseraDatabase *self)
+{
+  if (self->has_reserve)
+    return TRUE;
+  if (has_room (self))
+    make_reserve (self);
+  if (self->has_reserve)
+    g_message ("There is room on the disk again");
+  return self->has_reserve;
+}
+
+static gboolean
+check_room (TesseraDatabase *self, GError **error)
+{
+  if (G_LIKELY (self->has_reserve) || tessera_database_restore_reserve (self))
+    return TRUE;
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_RESERVED,
+                       "The disk is full");
+  return FALSE;
+}
+
+/* So that revocations find room on a full disk. */
+static void
+give_up_reserve (TesseraDatabase *self)
+{
+  self->was_full = TRUE;
+  if (!self->has_reserve)
+    return;
+  self->has_reserve = FALSE;
+  g_unlink (self->reserve_path);
+  g_warning ("The disk is full: the reserve of the state directory has been given up, and only "
+             "revocations are stored until there is room again");
+}
+
 /* Errors. */
 
 static TesseraStoreError
-classify (int code)
+classify (int code, int system_code)
 {
   switch (code)
     {
     case SQLITE_IOERR_FSYNC: /* nobody knows what reached the disk: never retry (threats.md §2) */
     case SQLITE_IOERR_DIR_FSYNC:
-    case SQLITE_IOERR_CORRUPTFS:
       return TESSERA_STORE_ERROR_FATAL;
+    case SQLITE_IOERR_CORRUPTFS:
+      return TESSERA_STORE_ERROR_DAMAGED;
+    case SQLITE_IOERR_WRITE:
+      return system_code == EDQUOT ? TESSERA_STORE_ERROR_FULL : TESSERA_STORE_ERROR_FAILED;
     default:
       break;
     }
@@ -48,7 +115,7 @@ classify (int code)
     {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return TESSERA_STORE_ERROR_FATAL;
+      return TESSERA_STORE_ERROR_DAMAGED;
     case SQLITE_FULL:
       return TESSERA_STORE_ERROR_FULL;
     default:
@@ -56,22 +123,11 @@ classify (int code)
     }
 }
 
-/* So that what must be written, a revocation above all, finds room on a full disk. */
-static void
-give_up_reserve (TesseraDatabase *self)
-{
-  if (!self->has_reserve)
-    return;
-  self->has_reserve = FALSE;
-  g_unlink (self->reserve_path);
-  g_warning ("The disk is full; the reserve of the state directory has been given up");
-}
-
 static gboolean
 fail (TesseraDatabase *self, GError **error)
 {
   int code = sqlite3_extended_errcode (self->handle);
-  TesseraStoreError kind = classify (code);
+  TesseraStoreError kind = classify (code, sqlite3_system_errno (self->handle));
   if (kind == TESSERA_STORE_ERROR_FULL)
     give_up_reserve (self);
   g_set_error (error, TESSERA_STORE_ERROR, (int) kind, "SQLite error %d: %s", code,
@@ -200,6 +256,20 @@ tessera_database_execute (
 }
 
 gboolean
+tessera_database_put (
+    TesseraDatabase *self, const char *sql, GError **error, const char *types, ...)
+{
+  va_list values;
+
+  if (!check_room (self, error))
+    return FALSE;
+  va_start (values, types);
+  g_autoptr (TesseraQuery) query = query_va (self, sql, error, types, &values);
+  va_end (values);
+  return query != NULL && finish (self, query, error);
+}
+
+gboolean
 tessera_database_run_script (TesseraDatabase *self, const char *sql, GError **error)
 {
   return sqlite3_exec (self->handle, sql, NULL, NULL, NULL) == SQLITE_OK || fail (self, error);
@@ -240,9 +310,49 @@ get_changes (TesseraDatabase *self)
   return (guint64) sqlite3_total_changes64 (self->handle);
 }
 
+static int
+on_log_grown (gpointer data, sqlite3 *handle, const char *name, int frames)
+{
+  ((TesseraDatabase *) data)->log_frames = frames;
+  return SQLITE_OK;
+}
+
+/* Moves what the log holds into the database, so that the log begins anew. What was committed is
+ * durable either way, so that a failure is told at the next begin. SQLite's own automatic
+ * checkpoint would not tell at all. */
+static void
+checkpoint (TesseraDatabase *self)
+{
+  g_autoptr (GError) error = NULL;
+  int code = sqlite3_wal_checkpoint_v2 (self->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+  if (code == SQLITE_OK)
+    {
+      self->checkpoint_failed = FALSE;
+      return;
+    }
+  fail (self, &error);
+  if (g_error_matches (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL)
+      || g_error_matches (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED))
+    self->broken = g_steal_pointer (&error);
+  else if (!self->checkpoint_failed)
+    g_warning ("The log of the database cannot be cut short: %s", error->message);
+  self->checkpoint_failed = TRUE;
+}
+
 gboolean
 tessera_database_begin (TesseraDatabase *self, GError **error)
 {
+  if (self->was_full) /* the log has room for more once it begins anew */
+    {
+      self->was_full = FALSE;
+      checkpoint (self);
+    }
+  if (self->broken != NULL)
+    {
+      g_propagate_error (error, g_error_copy (self->broken));
+      return FALSE;
+    }
   self->changes_at_begin = get_changes (self);
   return tessera_database_execute (self, "BEGIN", error, "");
 }
@@ -252,8 +362,11 @@ tessera_database_commit (TesseraDatabase *self, GError **error)
 {
   if (!tessera_database_execute (self, "COMMIT", error, ""))
     return FALSE;
-  if (get_changes (self) != self->changes_at_begin)
-    self->syncs++;
+  if (get_changes (self) == self->changes_at_begin)
+    return TRUE;
+  self->syncs++;
+  if (self->log_frames >= CHECKPOINT_FRAMES)
+    checkpoint (self);
   return TRUE;
 }
 
@@ -332,8 +445,7 @@ configure (TesseraDatabase *self, GError **error)
                                       "PRAGMA journal_mode = WAL;"
                                       "PRAGMA synchronous = FULL;"
                                       "PRAGMA temp_store = MEMORY;"
-                                      "PRAGMA cache_size = -16384;"
-                                      "PRAGMA wal_autocheckpoint = 4000",
+                                      "PRAGMA cache_size = -16384",
                                       error);
 }
 
@@ -402,30 +514,18 @@ migrate (TesseraDatabase *self, const char *const *migrations, gboolean is_new, 
   return migrate_from (self, (guint) version, migrations, error);
 }
 
-void
-tessera_database_restore_reserve (TesseraDatabase *self)
-{
-  if (self->has_reserve)
-    return;
-  int fd = open (self->reserve_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0)
-    return;
-  self->has_reserve = posix_fallocate (fd, 0, RESERVE_SIZE) == 0;
-  close (fd);
-  if (!self->has_reserve)
-    g_unlink (self->reserve_path);
-}
-
 static gboolean
 open_handle (TesseraDatabase *self, GError **error)
 {
   int flags
       = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
-  if (sqlite3_open_v2 (self->path, &self->handle, flags, NULL) == SQLITE_OK)
-    return TRUE;
+  int code = sqlite3_open_v2 (self->path, &self->handle, flags, NULL);
   if (self->handle == NULL)
     g_error ("SQLite has no memory");
-  return fail (self, error);
+  if (code != SQLITE_OK)
+    return fail (self, error);
+  sqlite3_wal_hook (self->handle, on_log_grown, self);
+  return TRUE;
 }
 
 static gboolean
@@ -483,7 +583,9 @@ tessera_database_open (const char *directory,
       tessera_store_explain_damage (error);
       return NULL;
     }
-  tessera_database_restore_reserve (self);
+  make_reserve (self);
+  if (!self->has_reserve)
+    g_warning ("The disk is nearly full: only revocations are stored until there is room");
   return g_steal_pointer (&self);
 }
 
@@ -496,6 +598,7 @@ tessera_database_free (TesseraDatabase *self)
   sqlite3_close (self->handle);
   if (self->lock_fd >= 0)
     close (self->lock_fd);
+  g_clear_error (&self->broken);
   g_free (self->path);
   g_free (self->reserve_path);
   g_free (self);

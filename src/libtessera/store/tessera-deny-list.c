@@ -17,7 +17,6 @@
 
 #define MAX_TOKENS_DEFAULT 1000000
 #define PRUNE_INTERVAL_MS 5000
-#define HIGH_WATER_INTERVAL_MS 1000
 #define LIFETIME_MAX_MS ((gint64) G_MAXINT32 * 1000)
 #define ENDED G_MAXINT64 /* as an instant: whenever it was issued */
 
@@ -79,7 +78,7 @@ struct _TesseraDenyList
   GPtrArray *shares_by_index; /* Share; 0 is nobody's */
   GArray *changes;            /* Change, of the batch under way */
   TesseraStoreState state;    /* as it will be after the batch */
-  gint64 high_water_put_ms;
+  guint64 durable_commits;
   gint64 lifetime_put_ms;
   gint64 next_prune_ms;
 };
@@ -720,8 +719,9 @@ is_rolled_back (TesseraDenyList *self, gboolean *out_rolled_back, GError **error
       return TRUE;
     }
 
-  *out_rolled_back
-      = strcmp (mirrored.id, self->state.id) != 0 || mirrored.generation > self->state.generation;
+  *out_rolled_back = strcmp (mirrored.id, self->state.id) != 0
+                     || mirrored.generation > self->state.generation
+                     || mirrored.commits > self->state.commits;
   tessera_clock_advance (self->clock, mirrored.high_water_ms);
   return TRUE;
 }
@@ -747,9 +747,8 @@ put_state (TesseraDenyList *self, TesseraStore *store, GError **error)
   gint64 now = tessera_clock_get_ms (self->clock);
   gint64 lifetime = get_lifetime (self);
 
-  self->high_water_put_ms = now;
-  self->state.high_water_ms = now;
-  if (!tessera_store_put_high_water (store, now, error))
+  if (!tessera_store_put_high_water (store, now, error)
+      || !tessera_store_get_state (store, &self->state, error))
     return FALSE;
   if (lifetime == self->lifetime_put_ms)
     return TRUE;
@@ -805,6 +804,7 @@ tessera_deny_list_load (TesseraDenyList *self,
 
   g_array_set_size (self->changes, 0);
   self->durable_generation = self->state.generation;
+  self->durable_commits = self->state.commits;
   if (out_rolled_back != NULL)
     *out_rolled_back = rolled_back;
   return TRUE;
@@ -875,6 +875,20 @@ prune_when_due (TesseraDenyList *self)
   tessera_committer_submit (self->committer, run_prune, NULL, self);
 }
 
+/* Not one commit may be missing from the database later, whatever it was about: a redeemed code
+ * would be good again. */
+static void
+save_mirror (TesseraDenyList *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (self->state.commits == self->durable_commits)
+    return;
+  self->durable_commits = self->state.commits;
+  if (self->mirror != NULL && !tessera_mirror_save (self->mirror, &self->state, &error))
+    tessera_committer_fail (self->committer, error);
+}
+
 static void
 on_committed (TesseraDenyList *self)
 {
@@ -884,9 +898,8 @@ on_committed (TesseraDenyList *self)
       g_rw_lock_writer_lock (&self->lock);
       self->durable_generation = self->state.generation;
       g_rw_lock_writer_unlock (&self->lock);
-      if (self->mirror != NULL)
-        tessera_mirror_save (self->mirror, &self->state);
     }
+  save_mirror (self);
   prune_when_due (self);
 }
 
@@ -897,7 +910,7 @@ on_undone (TesseraDenyList *self)
     take_back (self, &g_array_index (self->changes, Change, i - 1));
   g_array_set_size (self->changes, 0);
   self->state.generation = self->durable_generation;
-  self->high_water_put_ms = 0;
+  self->state.commits = self->durable_commits;
   self->lifetime_put_ms = 0;
 }
 
@@ -913,12 +926,7 @@ on_batch (gboolean committed, gpointer data)
 static gboolean
 on_prepare (TesseraStore *store, gboolean closing, gpointer data, GError **error)
 {
-  TesseraDenyList *self = data;
-  gint64 now = tessera_clock_get_ms (self->clock);
-  if (!closing && now - self->high_water_put_ms < HIGH_WATER_INTERVAL_MS
-      && get_lifetime (self) == self->lifetime_put_ms)
-    return TRUE;
-  return put_state (self, store, error);
+  return put_state (data, store, error);
 }
 
 void

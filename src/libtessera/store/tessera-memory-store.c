@@ -322,6 +322,7 @@ static gboolean
 tessera_memory_store_put_high_water (TesseraStore *store, gint64 high_water_ms, GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  self->state.commits++;
   if (high_water_ms <= self->state.high_water_ms)
     return TRUE;
   self->state.high_water_ms = high_water_ms;

@@ -17,8 +17,10 @@ gboolean tessera_mirror_load (TesseraMirror *self, TesseraStoreState *out_state,
 /* A new file in place of whatever was there, durable at return. */
 gboolean
 tessera_mirror_create (TesseraMirror *self, const TesseraStoreState *state, GError **error);
-/* Overwrites; durable after a crash of the process at once, after a power cut within a second. */
-void tessera_mirror_save (TesseraMirror *self, const TesseraStoreState *state);
+/* Overwrites; durable after a crash of the process at once, after a power cut within a second. A
+ * write that fails is only said: a mirror that lags behind does no harm. FALSE: a sync failed, with
+ * TESSERA_STORE_ERROR_FATAL. */
+gboolean tessera_mirror_save (TesseraMirror *self, const TesseraStoreState *state, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraMirror, tessera_mirror_free)
 

@@ -10,8 +10,11 @@
 #include <unistd.h>
 
 /* One line of fixed length, so that it is overwritten in place and within one sector. */
-#define LINE_FORMAT "tessera-mirror 1 %-63s %020" G_GUINT64_FORMAT " %020" G_GINT64_FORMAT "\n"
-#define LINE_LENGTH (17 + 63 + 1 + 20 + 1 + 20 + 1)
+#define LINE_FORMAT                                                                                \
+  "tessera-mirror 2 %-63s %020" G_GUINT64_FORMAT " %020" G_GINT64_FORMAT " %020" G_GUINT64_FORMAT  \
+  "\n"
+#define LINE_LENGTH (17 + 63 + 3 * (1 + 20) + 1)
+#define LINE_LENGTH_1 (17 + 63 + 2 * (1 + 20) + 1) /* of the first release: without commits */
 #define SYNC_INTERVAL_US G_USEC_PER_SEC
 
 struct _TesseraMirror
@@ -32,24 +35,30 @@ tessera_mirror_new (const char *path)
   return self;
 }
 
-static void
-sync_now (TesseraMirror *self)
+static gboolean
+sync_now (TesseraMirror *self, GError **error)
 {
   self->synced_us = g_get_monotonic_time ();
   self->dirty = FALSE;
-  if (fdatasync (self->fd) != 0)
-    g_warning ("Cannot sync %s: %s", self->path, g_strerror (errno));
+  if (fdatasync (self->fd) == 0)
+    return TRUE;
+  int code = errno;
+  g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL, "Cannot sync %s: %s",
+               self->path, g_strerror (code));
+  return FALSE;
 }
 
 void
 tessera_mirror_free (TesseraMirror *self)
 {
+  g_autoptr (GError) error = NULL;
+
   if (self == NULL)
     return;
   if (self->fd >= 0)
     {
-      if (self->dirty)
-        sync_now (self);
+      if (self->dirty && !sync_now (self, &error))
+        g_warning ("%s", error->message);
       close (self->fd);
     }
   g_free (self->path);
@@ -57,22 +66,29 @@ tessera_mirror_free (TesseraMirror *self)
 }
 
 static gboolean
-parse_line (const char *line, TesseraStoreState *out_state)
+parse_number (const char *word, guint64 *out_number)
+{
+  return g_ascii_string_to_unsigned (word, 10, 0, G_MAXUINT64, out_number, NULL);
+}
+
+/* @count: how many words a line of @version has. */
+static gboolean
+parse_line (const char *line, const char *version, guint count, TesseraStoreState *out_state)
 {
   g_auto (GStrv) words = g_strsplit_set (line, " \n", -1);
   g_autoptr (GPtrArray) filled = g_ptr_array_new ();
   for (char **word = words; *word != NULL; word++)
     if (**word != '\0')
       g_ptr_array_add (filled, *word);
-  if (filled->len != 5 || strcmp (filled->pdata[0], "tessera-mirror") != 0
-      || strcmp (filled->pdata[1], "1") != 0)
+  if (filled->len != count || strcmp (filled->pdata[0], "tessera-mirror") != 0
+      || strcmp (filled->pdata[1], version) != 0)
     return FALSE;
 
   g_strlcpy (out_state->id, filled->pdata[2], sizeof out_state->id);
-  return g_ascii_string_to_unsigned (filled->pdata[3], 10, 0, G_MAXUINT64, &out_state->generation,
-                                     NULL)
+  return parse_number (filled->pdata[3], &out_state->generation)
          && g_ascii_string_to_signed (filled->pdata[4], 10, 0, G_MAXINT64,
-                                      &out_state->high_water_ms, NULL);
+                                      &out_state->high_water_ms, NULL)
+         && (count == 5 || parse_number (filled->pdata[5], &out_state->commits));
 }
 
 gboolean
@@ -89,7 +105,11 @@ tessera_mirror_load (TesseraMirror *self, TesseraStoreState *out_state, GError *
         g_propagate_error (error, g_steal_pointer (&problem));
       return FALSE;
     }
-  return length == LINE_LENGTH && strlen (line) == length && parse_line (line, out_state);
+  if (strlen (line) != length)
+    return FALSE;
+  if (length == LINE_LENGTH_1)
+    return parse_line (line, "1", 5, out_state);
+  return length == LINE_LENGTH && parse_line (line, "2", 6, out_state);
 }
 
 static gboolean
@@ -97,7 +117,7 @@ write_line (int fd, const TesseraStoreState *state)
 {
   char line[LINE_LENGTH + 64];
   int length = g_snprintf (line, sizeof line, LINE_FORMAT, state->id, state->generation,
-                           state->high_water_ms);
+                           state->high_water_ms, state->commits);
   return length == LINE_LENGTH && pwrite (fd, line, LINE_LENGTH, 0) == LINE_LENGTH;
 }
 
@@ -131,20 +151,19 @@ tessera_mirror_create (TesseraMirror *self, const TesseraStoreState *state, GErr
   return FALSE;
 }
 
-void
-tessera_mirror_save (TesseraMirror *self, const TesseraStoreState *state)
+gboolean
+tessera_mirror_save (TesseraMirror *self, const TesseraStoreState *state, GError **error)
 {
   if (self->fd < 0)
-    return;
+    return TRUE;
   if (!write_line (self->fd, state))
     {
       if (!self->failed)
         g_warning ("Cannot write %s: %s", self->path, g_strerror (errno));
       self->failed = TRUE;
-      return;
+      return TRUE;
     }
   self->failed = FALSE;
   self->dirty = TRUE;
-  if (g_get_monotonic_time () - self->synced_us >= SYNC_INTERVAL_US)
-    sync_now (self);
+  return g_get_monotonic_time () - self->synced_us < SYNC_INTERVAL_US || sync_now (self, error);
 }

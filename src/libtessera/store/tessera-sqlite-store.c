@@ -108,7 +108,7 @@ static const char *const migrations[]
         "CREATE TABLE declared ("
         "  name TEXT PRIMARY KEY,"
         "  fingerprint TEXT NOT NULL) STRICT;",
-        NULL };
+        "ALTER TABLE state ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;", NULL };
 
 struct _TesseraSqliteStore
 {
@@ -191,13 +191,15 @@ sum_state (const TesseraStoreState *state, guint64 kept_generation)
   sum = sum_number (sum, kept_generation);
   sum = sum_number (sum, (guint64) state->high_water_ms);
   sum = sum_number (sum, (guint64) state->longest_lifetime_ms);
+  if (state->commits != 0) /* the first schema did not count them */
+    sum = sum_number (sum, state->commits);
   return (gint64) (sum >> 32 ^ (sum & G_MAXUINT32));
 }
 
 static gboolean
 fail_damaged (GError **error, const char *what)
 {
-  g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL,
+  g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED,
                "The database is damaged: wrong checksum of %s", what);
   return FALSE;
 }
@@ -210,9 +212,10 @@ write_state (TesseraSqliteStore *self, GError **error)
   return tessera_database_execute (
       self->database,
       "INSERT OR REPLACE INTO state (one, id, generation, high_water_ms, longest_lifetime_ms,"
-      " checksum) VALUES (1, ?, ?, ?, ?, ?)",
-      error, "tiiii", self->state.id, (gint64) self->kept_generation, self->state.high_water_ms,
-      self->state.longest_lifetime_ms, sum_state (&self->state, self->kept_generation));
+      " commits, checksum) VALUES (1, ?, ?, ?, ?, ?, ?)",
+      error, "tiiiii", self->state.id, (gint64) self->kept_generation, self->state.high_water_ms,
+      self->state.longest_lifetime_ms, (gint64) self->state.commits,
+      sum_state (&self->state, self->kept_generation));
 }
 
 static gboolean
@@ -228,7 +231,8 @@ read_state_row (TesseraSqliteStore *self, gboolean *out_found, GError **error)
 {
   g_autoptr (TesseraQuery) query = tessera_database_query (
       self->database,
-      "SELECT id, generation, high_water_ms, longest_lifetime_ms, checksum FROM state", error, "");
+      "SELECT id, generation, high_water_ms, longest_lifetime_ms, commits, checksum FROM state",
+      error, "");
   if (!step_to_row (self, query, out_found, error))
     return FALSE;
   if (!*out_found)
@@ -238,7 +242,8 @@ read_state_row (TesseraSqliteStore *self, gboolean *out_found, GError **error)
   self->kept_generation = (guint64) tessera_query_get_int (query, 1);
   self->state.high_water_ms = tessera_query_get_int (query, 2);
   self->state.longest_lifetime_ms = tessera_query_get_int (query, 3);
-  return tessera_query_get_int (query, 4) == sum_state (&self->state, self->kept_generation)
+  self->state.commits = (guint64) tessera_query_get_int (query, 4);
+  return tessera_query_get_int (query, 5) == sum_state (&self->state, self->kept_generation)
          || fail_damaged (error, "the state");
 }
 
@@ -283,9 +288,8 @@ static gboolean
 tessera_sqlite_store_put_high_water (TesseraStore *store, gint64 high_water_ms, GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  if (high_water_ms <= self->state.high_water_ms)
-    return TRUE;
-  self->state.high_water_ms = high_water_ms;
+  self->state.high_water_ms = MAX (self->state.high_water_ms, high_water_ms);
+  self->state.commits++;
   return write_state (self, error);
 }
 
@@ -349,7 +353,7 @@ tessera_sqlite_store_put_code (TesseraStore *store,
                                GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_execute (
+  return tessera_database_put (
       self->database,
       "INSERT INTO codes (digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
       " subject, session_id, auth_time, acr, amr, scope, resources, began_ms, expires_ms, grant_id,"
@@ -455,7 +459,7 @@ static gboolean
 tessera_sqlite_store_put_grant (TesseraStore *store, const TesseraGrant *grant, GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_execute (
+  return tessera_database_put (
       self->database,
       "INSERT INTO grants (grant_id, client_id, subject, session_id, auth_time, acr, amr, scope,"
       " resources, began_ms, last_used_ms, expires_ms)"
@@ -590,12 +594,12 @@ insert_refresh_token (TesseraSqliteStore *self,
                                  " superseded_ms, successor_used, predecessor)"
                                  " VALUES (?, ?, ?, ?, ?, ?)";
   if (predecessor == NULL)
-    return tessera_database_execute (self->database, sql, error, "dtiiit", &token->digest,
-                                     token->grant_id, token->issued_ms, token->superseded_ms,
-                                     (gint64) token->successor_used, NULL);
-  return tessera_database_execute (self->database, sql, error, "dtiiid", &token->digest,
-                                   token->grant_id, token->issued_ms, token->superseded_ms,
-                                   (gint64) token->successor_used, predecessor);
+    return tessera_database_put (self->database, sql, error, "dtiiit", &token->digest,
+                                 token->grant_id, token->issued_ms, token->superseded_ms,
+                                 (gint64) token->successor_used, NULL);
+  return tessera_database_put (self->database, sql, error, "dtiiid", &token->digest,
+                               token->grant_id, token->issued_ms, token->superseded_ms,
+                               (gint64) token->successor_used, predecessor);
 }
 
 static gboolean
@@ -656,7 +660,7 @@ tessera_sqlite_store_put_session (TesseraStore *store,
                                   GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_execute (
+  return tessera_database_put (
       self->database,
       "INSERT INTO sessions (digest, subject, session_id, auth_time, acr, amr, began_ms,"
       " last_seen_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -714,7 +718,7 @@ tessera_sqlite_store_put_consent (TesseraStore *store,
                                   const TesseraConsent *consent,
                                   GError **error)
 {
-  return tessera_database_execute (
+  return tessera_database_put (
       TESSERA_SQLITE_STORE (store)->database,
       "INSERT OR REPLACE INTO consents (subject, client_id, redirect_uri, scope, resources,"
       " given_ms) VALUES (?, ?, ?, ?, ?, ?)",
@@ -756,7 +760,7 @@ tessera_sqlite_store_put_client (TesseraStore *store, TesseraClient *client, GEr
 {
   g_autoptr (json_t) json = tessera_client_to_json (client);
   g_autofree char *registration = tessera_json_dump (json);
-  return tessera_database_execute (
+  return tessera_database_put (
       TESSERA_SQLITE_STORE (store)->database,
       "INSERT OR REPLACE INTO clients (client_id, registration) VALUES (?, ?)", error, "tt",
       tessera_client_get_id (client), registration);

@@ -16,13 +16,15 @@ G_BEGIN_DECLS
 #define TESSERA_STORE_ERROR (tessera_store_error_quark ())
 typedef enum
 {
-  TESSERA_STORE_ERROR_FAILED, /* this operation; the store goes on */
-  TESSERA_STORE_ERROR_FULL,   /* no space */
-  TESSERA_STORE_ERROR_FATAL   /* a failed sync, corruption: nothing more may be written */
+  TESSERA_STORE_ERROR_FAILED,   /* this operation; the store goes on */
+  TESSERA_STORE_ERROR_FULL,     /* no space */
+  TESSERA_STORE_ERROR_RESERVED, /* what space is left is for revocations: not even tried */
+  TESSERA_STORE_ERROR_FATAL,    /* a failed sync: nothing more may be written */
+  TESSERA_STORE_ERROR_DAMAGED   /* what was read cannot be right; likewise */
 } TesseraStoreError;
 GQuark tessera_store_error_quark (void);
 
-/* FATAL, met while opening, is for the owner of the state to settle: it becomes
+/* DAMAGED, met while opening, is for the owner of the state to settle: it becomes
  * TESSERA_SETUP_ERROR_STATE. */
 void tessera_store_explain_damage (GError **error);
 
@@ -61,6 +63,7 @@ typedef struct
 {
   char id[64];                /* random, made with the database */
   guint64 generation;         /* highest so far */
+  guint64 commits;            /* counted */
   gint64 high_water_ms;       /* highest time seen */
   gint64 longest_lifetime_ms; /* any access token ever had; not mirrored */
 } TesseraStoreState;
@@ -83,7 +86,7 @@ struct _TesseraStoreInterface
   void (*get_counts) (TesseraStore *self, guint64 *out_writes, guint64 *out_syncs);
 
   gboolean (*get_state) (TesseraStore *self, TesseraStoreState *out_state, GError **error);
-  /* Both only grow. */
+  /* Both only grow. put_high_water also counts a commit. */
   gboolean (*put_high_water) (TesseraStore *self, gint64 high_water_ms, GError **error);
   gboolean (*put_longest_lifetime) (TesseraStore *self, gint64 lifetime_ms, GError **error);
 

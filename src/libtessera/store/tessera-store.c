@@ -19,7 +19,7 @@ tessera_store_error_quark (void)
 void
 tessera_store_explain_damage (GError **error)
 {
-  if (error == NULL || !g_error_matches (*error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL))
+  if (error == NULL || !g_error_matches (*error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED))
     return;
   g_autoptr (GError) damage = g_steal_pointer (error);
   g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE, "The state is damaged: %s",

@@ -6,6 +6,7 @@
 #include "log-capture.h"
 
 #include "endpoints/tessera-error-responder-private.h"
+#include "server/tessera-cookie-private.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -43,6 +44,27 @@ test_cookie_sent_twice_is_not_believed (void)
   g_autofree char *value = tessera_exchange_dup_cookie (exchange, "s");
 
   g_assert_null (value);
+  tessera_exchange_respond (exchange, 200, NULL, NULL);
+}
+
+/* What no server of ours made is not looked up, nor sent back. */
+static void
+test_cookie_of_foreign_characters_is_not_ours (void)
+{
+  g_autoptr (TesseraSettings) settings = tessera_settings_new ("http://127.0.0.1:8417");
+  g_autoptr (FakeFront) front = fake_front_new ();
+  g_autoptr (TesseraExchange) exchange = fake_front_request (front, "GET", "/login", NULL);
+
+  for (const char *c = "A_-\001/ \""; *c != '\0'; c++)
+    {
+      g_autofree char *header
+          = g_strdup_printf ("tessera-session=%.21s%c%.21s", "aaaaaaaaaaaaaaaaaaaaa", *c,
+                             "aaaaaaaaaaaaaaaaaaaaa");
+      fake_front_set_header (front, "Cookie", header);
+      g_autofree char *value = tessera_cookie_dup (TESSERA_COOKIE_SESSION, exchange, settings);
+
+      g_assert_cmpint (value != NULL, ==, strchr ("A_-", *c) != NULL);
+    }
   tessera_exchange_respond (exchange, 200, NULL, NULL);
 }
 
@@ -271,6 +293,8 @@ main (int argc, char **argv)
   g_test_add_func ("/exchange/finds-a-cookie-among-others", test_cookie_is_found_among_others);
   g_test_add_func ("/exchange/does-not-believe-a-cookie-sent-twice",
                    test_cookie_sent_twice_is_not_believed);
+  g_test_add_func ("/cookie/of-foreign-characters-is-not-ours",
+                   test_cookie_of_foreign_characters_is_not_ours);
   g_test_add_func ("/exchange/json-is-not-stored-and-not-sniffed",
                    test_json_is_not_stored_and_not_sniffed);
   g_test_add_func ("/exchange/redirects-with-303", test_redirect_is_303);

@@ -51,7 +51,10 @@ test_refuses_duplicate_members (void)
 static void
 test_refuses_an_embedded_nul (void)
 {
+  static const char behind_a_number[] = "{\"a\":2\0}";
   g_autoptr (json_t) json = tessera_json_parse ("{}\0{}", 5, 4096, NULL);
+  g_assert_null (json);
+  json = tessera_json_parse (behind_a_number, sizeof behind_a_number - 1, 4096, NULL);
   g_assert_null (json);
 }
 

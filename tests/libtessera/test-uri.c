@@ -77,6 +77,8 @@ test_what_may_be_registered (void)
     "myapp:/cb",
     "com.example.app:cb",
     "com.example.app://user@host/",
+    "com.example.app://[1:/cb",
+    "com.example.app://host:x/",
     "http://c1.test/cb",
     "http://127.0.0.1.evil/cb",
     "http://localhost.evil/cb",

@@ -191,7 +191,7 @@ def _(s):
     equal(s.client_credentials(odd).status, 200)
     equal(claims_of(s.machine_token(odd))['client_id'], 'odd client')
     for bad in (basic('c1'), basic(b''), basic(':'), basic(s.c1.id + ' ' + s.c1.secret), basic(b'\xff\xfe:x'), basic('c1:%zz'), basic('c1:%00'),
-                {'Authorization': 'Basic !!!!'}, {'Authorization': 'Basic'}, {'Authorization': 'Basic ' + s.c1.basic()[6:] + '!'},
+                {'Authorization': 'Basic !!!!'}, {'Authorization': 'Basic'}, {'Authorization': 'Basic ' + s.c1.basic()[6:] + '!'}, {'Authorization': 'Basic ' + s.c1.basic()[6:] + '===='},
                 {'Authorization': 'Bearer ' + s.c1.basic()[6:]}, {'Authorization': 'Digest username="c1"'}, {'Authorization': ''}):
         answer = s.form('/token', CC, headers=bad)
         one_of(answer.status, (400, 401), repr(bad))

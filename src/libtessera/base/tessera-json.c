@@ -37,7 +37,9 @@ tessera_json_parse (const char *text, gsize length, gsize max_length, GError **e
 {
   g_autoptr (json_t) json = NULL;
 
-  if (length <= max_length && tessera_json_is_shallow (text, length))
+  /* jansson passes over a NUL behind a number. */
+  if (length <= max_length && memchr (text, '\0', length) == NULL
+      && tessera_json_is_shallow (text, length))
     json = json_loadb (text, length, JSON_REJECT_DUPLICATES, NULL);
   if (!json_is_object (json))
     {

@@ -71,29 +71,40 @@ decode_form_text (const char *text, gsize length)
   return decoded;
 }
 
+/* RFC 4648 §3.3 and §3.5: nothing foreign, padding at the end only, no bits left over. NULL for
+ * anything but the one spelling of some bytes. */
+static char *
+decode_base64 (const char *encoded, gsize *out_length)
+{
+  char *decoded = (char *) g_base64_decode (encoded, out_length);
+  g_autoptr (TesseraSecret) again = g_base64_encode ((guchar *) decoded, *out_length);
+
+  /* g_base64_decode() skips what it does not know, so look at what it understood. */
+  if (*out_length > 0 && g_str_equal (again, encoded))
+    return decoded;
+  explicit_bzero (decoded, *out_length);
+  g_free (decoded);
+  return NULL;
+}
+
 static gboolean
 read_basic (const char *encoded, Credentials *out, GError **error)
 {
   gsize length = 0;
   const char *colon = NULL;
-  char *decoded = NULL;
+  char *decoded = decode_base64 (encoded, &length);
 
   out->method = "client_secret_basic";
-  /* g_base64_decode() skips what it does not know, so look first. */
-  if (*encoded == '\0' || strlen (encoded) % 4 != 0
-      || strspn (encoded, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
-             != strlen (encoded))
+  if (decoded == NULL)
     return refuse_client (error);
 
-  decoded = (char *) g_base64_decode (encoded, &length);
   colon = memchr (decoded, ':', length);
   if (colon != NULL)
     {
       out->client_id = decode_form_text (decoded, (gsize) (colon - decoded));
       out->secret = decode_form_text (colon + 1, (gsize) (decoded + length - colon - 1));
     }
-  if (length > 0)
-    explicit_bzero (decoded, length);
+  explicit_bzero (decoded, length);
   g_free (decoded);
   return (out->client_id != NULL && out->secret != NULL) || refuse_client (error);
 }

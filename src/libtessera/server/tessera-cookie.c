@@ -9,6 +9,7 @@
 
 /* What tessera_secret_new() makes. */
 #define VALUE_LENGTH 43
+#define VALUE_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static gboolean
 is_secure (const TesseraSettings *settings)
@@ -32,7 +33,8 @@ tessera_cookie_dup (TesseraCookie cookie,
   g_autoptr (TesseraSecret) value
       = tessera_exchange_dup_cookie (exchange, get_name (cookie, settings));
 
-  if (value == NULL || strlen (value) != VALUE_LENGTH)
+  if (value == NULL || strlen (value) != VALUE_LENGTH
+      || strspn (value, VALUE_CHARACTERS) != VALUE_LENGTH)
     return NULL;
   return g_steal_pointer (&value);
 }

@@ -89,8 +89,9 @@ int tessera_request_head_find (const TesseraRequestHead *self,
 /* Writes the head anew, as libsoup is to see it: each field as "Name: value", in the order in which
  * they came, without Range, Expect, Connection and hop-by-hop fields but those of an upgrade;
  * "Connection: close" if @last. Properties, of any head that was COMPLETE: what is written parses
- * COMPLETE, with method, target, version, content_length and upgrade as they were, keep_alive as it
- * was but for
+ * COMPLETE (unless the one or two fields that it may have more, or the spaces behind its colons,
+ * lead beyond the limits above), with method, target, version, content_length and upgrade as they
+ * were, keep_alive as it was but for
  * @last, expects_continue FALSE, the fields that are not named above the same in name, value
  * and order; and writing that again gives the same bytes. */
 void tessera_request_head_write (const TesseraRequestHead *self,

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gate/tessera-gate-tls-private.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+typedef struct
+{
+  TesseraTlsContext *context;
+  GSocket *server_socket, *client_socket;
+  TesseraTls *tls;
+  SSL_CTX *client_context;
+  SSL *client;
+  TesseraTlsState state;
+  guint n_steps; /* that were said to be over */
+} Fixture;
+
+/* --- a certificate --- */
+
+static char *
+dup_pem (BIO *bio)
+{
+  char *bytes = NULL;
+  long length = BIO_get_mem_data (bio, &bytes);
+  char *pem = g_strndup (bytes, (gsize) length);
+
+  BIO_free (bio);
+  return pem;
+}
+
+static char *
+make_certificate_pem (EVP_PKEY *key)
+{
+  X509 *x509 = X509_new ();
+  BIO *bio = BIO_new (BIO_s_mem ());
+
+  X509_set_version (x509, 2);
+  ASN1_INTEGER_set (X509_get_serialNumber (x509), 1);
+  X509_gmtime_adj (X509_getm_notBefore (x509), -60);
+  X509_gmtime_adj (X509_getm_notAfter (x509), 3600);
+  X509_NAME_add_entry_by_txt (X509_get_subject_name (x509), "CN", MBSTRING_ASC,
+                              (const guchar *) "as.example", -1, -1, 0);
+  X509_set_issuer_name (x509, X509_get_subject_name (x509));
+  X509_set_pubkey (x509, key);
+  X509_sign (x509, key, EVP_sha256 ());
+  PEM_write_bio_X509 (bio, x509);
+  X509_free (x509);
+  return dup_pem (bio);
+}
+
+/* @with_key: the text of an ECDSA key behind it. */
+static GTlsCertificate *
+make_certificate (gboolean with_key)
+{
+  EVP_PKEY *key = EVP_EC_gen ("P-256");
+  BIO *bio = BIO_new (BIO_s_mem ());
+  g_autofree char *certificate = make_certificate_pem (key);
+  g_autoptr (GError) error = NULL;
+
+  PEM_write_bio_PrivateKey (bio, key, NULL, NULL, 0, NULL, NULL);
+  EVP_PKEY_free (key);
+  g_autofree char *key_pem = dup_pem (bio);
+  g_autofree char *pem = g_strconcat (certificate, with_key ? key_pem : "", NULL);
+  GTlsCertificate *made = g_tls_certificate_new_from_pem (pem, -1, &error);
+  g_assert_no_error (error);
+  return made;
+}
+
+/* --- two ends of a connection --- */
+
+static void
+connect_sockets (Fixture *fixture)
+{
+  g_autoptr (GSocket) listening
+      = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+
+  g_assert_true (g_socket_bind (listening, any, TRUE, NULL));
+  g_assert_true (g_socket_listen (listening, NULL));
+  g_autoptr (GSocketAddress) address = g_socket_get_local_address (listening, NULL);
+  fixture->client_socket
+      = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+  g_assert_true (g_socket_connect (fixture->client_socket, address, NULL, NULL));
+  fixture->server_socket = g_socket_accept (listening, NULL, NULL);
+  g_socket_set_blocking (fixture->server_socket, FALSE);
+  g_socket_set_blocking (fixture->client_socket, FALSE);
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer unused)
+{
+  g_autoptr (GTlsCertificate) certificate = make_certificate (TRUE);
+  g_autoptr (GError) error = NULL;
+
+  fixture->context = tessera_tls_context_new (certificate, &error);
+  g_assert_no_error (error);
+  connect_sockets (fixture);
+  fixture->tls = tessera_tls_new (fixture->context, g_socket_get_fd (fixture->server_socket));
+  fixture->client_context = SSL_CTX_new (TLS_client_method ());
+  SSL_CTX_set_security_level (fixture->client_context, 0);
+  SSL_CTX_set_cipher_list (fixture->client_context, "ALL:@SECLEVEL=0");
+  fixture->client = SSL_new (fixture->client_context);
+  SSL_set_fd (fixture->client, g_socket_get_fd (fixture->client_socket));
+  SSL_set_connect_state (fixture->client);
+  fixture->state = TESSERA_TLS_WANTS_READ;
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer unused)
+{
+  g_clear_pointer (&fixture->tls, tessera_tls_free);
+  g_clear_pointer (&fixture->context, tessera_tls_context_unref);
+  SSL_free (fixture->client);
+  SSL_CTX_free (fixture->client_context);
+  g_clear_object (&fixture->server_socket);
+  g_clear_object (&fixture->client_socket);
+  ERR_clear_error ();
+  while (g_main_context_iteration (NULL, FALSE)) /* steps that nobody hears of */
+    ;
+}
+
+/* --- pumping --- */
+
+static void
+on_step (TesseraTls *tls, TesseraTlsState state, gpointer owner)
+{
+  Fixture *fixture = owner;
+
+  g_assert_true (tls == fixture->tls);
+  fixture->state = state;
+  fixture->n_steps++;
+}
+
+static gboolean
+is_readable (GSocket *socket)
+{
+  struct pollfd watch = { .fd = g_socket_get_fd (socket), .events = POLLIN };
+
+  return poll (&watch, 1, 0) == 1;
+}
+
+/* One step of the server's, if there is something to read. */
+static void
+step_server (Fixture *fixture)
+{
+  guint before = fixture->n_steps;
+
+  if (fixture->state != TESSERA_TLS_WANTS_READ || !is_readable (fixture->server_socket))
+    return;
+  tessera_tls_handshake (fixture->tls, on_step, fixture);
+  g_assert_cmpuint (fixture->n_steps, ==, before);
+  while (fixture->n_steps == before)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+/* As far as it goes. Whether the client is content too. */
+static gboolean
+shake_hands (Fixture *fixture)
+{
+  int outcome = 0;
+
+  for (guint i = 0; i < 2000; i++)
+    {
+      outcome = SSL_do_handshake (fixture->client);
+      if (outcome != 1 && SSL_get_error (fixture->client, outcome) != SSL_ERROR_WANT_READ)
+        break;
+      step_server (fixture);
+      if (outcome == 1 && fixture->state != TESSERA_TLS_WANTS_READ)
+        break;
+      if (fixture->state == TESSERA_TLS_FAILED)
+        break;
+    }
+  ERR_clear_error ();
+  return outcome == 1;
+}
+
+static gssize
+read_some (Fixture *fixture, char *buffer, gsize count)
+{
+  gssize length;
+
+  do
+    length = tessera_tls_read (fixture->tls, buffer, count);
+  while (length == TESSERA_TLS_LATER);
+  return length;
+}
+
+/* --- tests --- */
+
+static void
+check_version (Fixture *fixture, int version, gboolean good)
+{
+  SSL_set_min_proto_version (fixture->client, version);
+  SSL_set_max_proto_version (fixture->client, version);
+  g_assert_cmpint (shake_hands (fixture) && fixture->state == TESSERA_TLS_READY, ==, good);
+  if (good)
+    g_assert_cmpint (SSL_version (fixture->client), ==, version);
+  else
+    g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+}
+
+static void
+test_speaks_tls_1_3 (Fixture *fixture, gconstpointer unused)
+{
+  check_version (fixture, TLS1_3_VERSION, TRUE);
+}
+
+static void
+test_speaks_tls_1_2 (Fixture *fixture, gconstpointer unused)
+{
+  check_version (fixture, TLS1_2_VERSION, TRUE);
+}
+
+static void
+test_refuses_tls_1_1 (Fixture *fixture, gconstpointer unused)
+{
+  check_version (fixture, TLS1_1_VERSION, FALSE);
+}
+
+static void
+test_refuses_tls_1_0 (Fixture *fixture, gconstpointer unused)
+{
+  check_version (fixture, TLS1_VERSION, FALSE);
+}
+
+static void
+test_refuses_key_exchange_without_secrecy (Fixture *fixture, gconstpointer unused)
+{
+  SSL_set_max_proto_version (fixture->client, TLS1_2_VERSION);
+  SSL_set_cipher_list (fixture->client, "ECDHE-ECDSA-AES128-SHA:AES128-SHA:@SECLEVEL=0");
+  g_assert_false (shake_hands (fixture));
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+}
+
+static void
+test_chooses_http_1_1 (Fixture *fixture, gconstpointer unused)
+{
+  static const guchar offer[] = "\x02h2\x08http/1.1";
+  const guchar *chosen = NULL;
+  guint length = 0;
+
+  SSL_set_alpn_protos (fixture->client, offer, sizeof offer - 1);
+  g_assert_true (shake_hands (fixture));
+  SSL_get0_alpn_selected (fixture->client, &chosen, &length);
+  g_assert_cmpmem (chosen, length, "http/1.1", 8);
+}
+
+static void
+test_refuses_other_protocols (Fixture *fixture, gconstpointer unused)
+{
+  SSL_set_alpn_protos (fixture->client, (const guchar *) "\x02h2", 3);
+  g_assert_false (shake_hands (fixture));
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+}
+
+static void
+test_carries_bytes_both_ways (Fixture *fixture, gconstpointer unused)
+{
+  char buffer[64];
+
+  g_assert_true (shake_hands (fixture));
+  g_assert_cmpint (tessera_tls_read (fixture->tls, buffer, sizeof buffer), ==, TESSERA_TLS_LATER);
+  g_assert_cmpint (tessera_tls_get_wish (fixture->tls), ==, TESSERA_TLS_WANTS_READ);
+  g_assert_cmpint (SSL_write (fixture->client, "question", 8), ==, 8);
+  g_assert_cmpint (read_some (fixture, buffer, 3), ==, 3);
+  g_assert_true (tessera_tls_has_pending (fixture->tls)); /* and the descriptor tells nothing */
+  g_assert_false (is_readable (fixture->server_socket));
+  g_assert_cmpint (read_some (fixture, buffer + 3, sizeof buffer - 3), ==, 5);
+  g_assert_cmpmem (buffer, 8, "question", 8);
+  g_assert_false (tessera_tls_has_pending (fixture->tls));
+  g_assert_cmpint (tessera_tls_write (fixture->tls, "answer", 6), ==, 6);
+  g_assert_cmpint (SSL_read (fixture->client, buffer, sizeof buffer), ==, 6);
+  g_assert_cmpmem (buffer, 6, "answer", 6);
+}
+
+static void
+test_tells_how_it_ends (Fixture *fixture, gconstpointer unused)
+{
+  char buffer[8];
+
+  g_assert_true (shake_hands (fixture));
+  tessera_tls_say_goodbye (fixture->tls);
+  g_assert_cmpint (SSL_read (fixture->client, buffer, sizeof buffer), ==, 0);
+  g_assert_cmpint (SSL_get_error (fixture->client, 0), ==, SSL_ERROR_ZERO_RETURN);
+  SSL_shutdown (fixture->client);
+  g_assert_cmpint (read_some (fixture, buffer, sizeof buffer), ==, 0);
+}
+
+static void
+test_bears_an_end_without_goodbye (Fixture *fixture, gconstpointer unused)
+{
+  char buffer[8];
+
+  g_assert_true (shake_hands (fixture));
+  g_socket_shutdown (fixture->client_socket, FALSE, TRUE, NULL);
+  g_assert_cmpint (read_some (fixture, buffer, sizeof buffer), ==, 0);
+}
+
+static void
+test_breaks_at_a_forged_record (Fixture *fixture, gconstpointer unused)
+{
+  static const char forged[5 + 32] = "\x17\x03\x03\x00\x20";
+  char buffer[8];
+
+  g_assert_true (shake_hands (fixture));
+  g_socket_send (fixture->client_socket, forged, sizeof forged, NULL, NULL);
+  g_assert_cmpint (read_some (fixture, buffer, sizeof buffer), ==, TESSERA_TLS_BROKEN);
+}
+
+/* A writer that nobody reads is told to wait, and goes on where it was. */
+static void
+test_waits_for_room (Fixture *fixture, gconstpointer unused)
+{
+  static char block[65536];
+  gsize sent = 0, received = 0;
+  gssize taken;
+
+  g_assert_true (shake_hands (fixture));
+  while ((taken = tessera_tls_write (fixture->tls, block, sizeof block)) > 0)
+    sent += (gsize) taken;
+  g_assert_cmpint (taken, ==, TESSERA_TLS_LATER);
+  g_assert_cmpint (tessera_tls_get_wish (fixture->tls), ==, TESSERA_TLS_WANTS_WRITE);
+  while (received < sent)
+    {
+      int length = SSL_read (fixture->client, block, sizeof block);
+      if (length > 0)
+        received += (gsize) length;
+      else if (tessera_tls_write (fixture->tls, block, 1) > 0)
+        sent++;
+    }
+  g_assert_cmpuint (sent, ==, received);
+}
+
+/* RFC 5246 §7.4.1.1: as often as a client likes, at our cost. It is told no, by an alert. */
+static void
+test_does_not_negotiate_again (Fixture *fixture, gconstpointer unused)
+{
+  char buffer[8];
+
+  SSL_set_max_proto_version (fixture->client, TLS1_2_VERSION);
+  g_assert_true (shake_hands (fixture));
+  g_assert_cmpint (SSL_renegotiate (fixture->client), ==, 1);
+  SSL_do_handshake (fixture->client);
+  while (!is_readable (fixture->client_socket))
+    g_assert_cmpint (tessera_tls_read (fixture->tls, buffer, sizeof buffer), <, 0);
+  while (SSL_do_handshake (fixture->client) != 1
+         && SSL_get_error (fixture->client, -1) == SSL_ERROR_WANT_READ)
+    ;
+  g_assert_cmpint (ERR_GET_REASON (ERR_peek_error ()), ==, SSL_R_NO_RENEGOTIATION);
+  g_assert_true (SSL_in_init (fixture->client));
+}
+
+static void
+test_resumes_nothing (Fixture *fixture, gconstpointer unused)
+{
+  char byte;
+
+  g_assert_true (shake_hands (fixture));
+  g_assert_cmpint (tessera_tls_write (fixture->tls, "x", 1), ==, 1);
+  g_assert_cmpint (SSL_read (fixture->client, &byte, 1), ==, 1);
+  g_assert_false (SSL_SESSION_is_resumable (SSL_get0_session (fixture->client)));
+}
+
+/* The bytes of the client's first flight. */
+static GByteArray *
+catch_hello (Fixture *fixture)
+{
+  GByteArray *hello = g_byte_array_new ();
+  BIO *bio = BIO_new (BIO_s_mem ());
+  char *bytes = NULL;
+
+  SSL_set_bio (fixture->client, BIO_new (BIO_s_mem ()), bio);
+  SSL_do_handshake (fixture->client);
+  ERR_clear_error ();
+  long length = BIO_get_mem_data (bio, &bytes);
+  g_assert_cmpint (length, >, 100);
+  return g_byte_array_append (hello, (guint8 *) bytes, (guint) length);
+}
+
+/* Byte by byte it wakes nobody before it is whole, but for the length of its record. */
+static void
+test_begins_with_a_whole_hello (Fixture *fixture, gconstpointer unused)
+{
+  g_autoptr (GByteArray) hello = catch_hello (fixture);
+
+  for (guint i = 0; i < hello->len; i++)
+    {
+      g_assert_cmpuint (fixture->n_steps, <=, 2);
+      g_socket_send (fixture->client_socket, (char *) hello->data + i, 1, NULL, NULL);
+      step_server (fixture);
+    }
+  while (!is_readable (fixture->client_socket))
+    step_server (fixture);
+  g_assert_cmpuint (fixture->n_steps, <=, 3);
+  g_assert_true (is_readable (fixture->client_socket)); /* the ServerHello */
+}
+
+static void
+test_ends_with_half_a_hello (Fixture *fixture, gconstpointer unused)
+{
+  g_autoptr (GByteArray) hello = catch_hello (fixture);
+
+  g_socket_send (fixture->client_socket, (char *) hello->data, hello->len / 2, NULL, NULL);
+  while (fixture->n_steps == 0)
+    step_server (fixture);
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_WANTS_READ);
+  g_assert_false (is_readable (fixture->server_socket));
+  g_socket_shutdown (fixture->client_socket, FALSE, TRUE, NULL);
+  while (fixture->n_steps == 1)
+    step_server (fixture);
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+}
+
+static void
+test_refuses_what_is_not_tls (Fixture *fixture, gconstpointer unused)
+{
+  g_socket_send (fixture->client_socket, "GET / HTTP/1.1\r\n\r\n", 18, NULL, NULL);
+  while (fixture->n_steps == 0)
+    step_server (fixture);
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+}
+
+/* Many that answer nothing keep no thread from who does. */
+static void
+test_lets_nobody_wait_for_the_silent (Fixture *fixture, gconstpointer unused)
+{
+  Fixture silent[40];
+
+  for (guint i = 0; i < G_N_ELEMENTS (silent); i++)
+    {
+      memset (&silent[i], 0, sizeof silent[i]);
+      set_up (&silent[i], NULL);
+      SSL_do_handshake (silent[i].client);
+      while (!is_readable (silent[i].client_socket)) /* its ServerHello is there */
+        step_server (&silent[i]);
+      g_assert_cmpint (silent[i].state, ==, TESSERA_TLS_WANTS_READ);
+    }
+  g_assert_true (shake_hands (fixture));
+  for (guint i = 0; i < G_N_ELEMENTS (silent); i++)
+    tear_down (&silent[i], NULL);
+}
+
+/* At any moment of a step. */
+static void
+test_may_be_freed_at_any_time (Fixture *fixture, gconstpointer unused)
+{
+  for (guint i = 0; i < 200; i++)
+    {
+      Fixture other = { 0 };
+      set_up (&other, NULL);
+      SSL_do_handshake (other.client);
+      while (!is_readable (other.server_socket))
+        ; /* it is on its way */
+      tessera_tls_handshake (other.tls, on_step, &other);
+      g_usleep ((i % 20) * 50);
+      tear_down (&other, NULL);
+      g_assert_cmpuint (other.n_steps, ==, 0);
+    }
+}
+
+static void
+test_needs_a_key (void)
+{
+  g_autoptr (GTlsCertificate) certificate = make_certificate (FALSE);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tessera_tls_context_new (certificate, &error));
+  g_assert_error (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, function)                                                                        \
+  g_test_add ("/gate-tls/" name, Fixture, NULL, set_up, function, tear_down)
+  ADD ("speaks-tls-1.3", test_speaks_tls_1_3);
+  ADD ("speaks-tls-1.2", test_speaks_tls_1_2);
+  ADD ("refuses-tls-1.1", test_refuses_tls_1_1);
+  ADD ("refuses-tls-1.0", test_refuses_tls_1_0);
+  ADD ("refuses-key-exchange-without-secrecy", test_refuses_key_exchange_without_secrecy);
+  ADD ("chooses-http-1.1", test_chooses_http_1_1);
+  ADD ("refuses-other-protocols", test_refuses_other_protocols);
+  ADD ("carries-bytes-both-ways", test_carries_bytes_both_ways);
+  ADD ("tells-how-it-ends", test_tells_how_it_ends);
+  ADD ("bears-an-end-without-goodbye", test_bears_an_end_without_goodbye);
+  ADD ("breaks-at-a-forged-record", test_breaks_at_a_forged_record);
+  ADD ("waits-for-room", test_waits_for_room);
+  ADD ("does-not-negotiate-again", test_does_not_negotiate_again);
+  ADD ("resumes-nothing", test_resumes_nothing);
+  ADD ("begins-with-a-whole-hello", test_begins_with_a_whole_hello);
+  ADD ("ends-with-half-a-hello", test_ends_with_half_a_hello);
+  ADD ("refuses-what-is-not-tls", test_refuses_what_is_not_tls);
+  ADD ("lets-nobody-wait-for-the-silent", test_lets_nobody_wait_for_the_silent);
+  ADD ("may-be-freed-at-any-time", test_may_be_freed_at_any_time);
+  g_test_add_func ("/gate-tls/needs-a-key", test_needs_a_key);
+  return g_test_run ();
+}

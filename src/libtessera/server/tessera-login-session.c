@@ -245,63 +245,35 @@ tessera_login_session_begin (TesseraEngine *engine,
 
 typedef struct
 {
-  TesseraEngine *engine;
-  TesseraSession *session;
   TesseraLoginSessionEnded ended;
   gpointer data;
 } End;
 
 static void
-end_finish (End *self, const GError *error)
+on_revoked (gpointer data, gboolean revoked, const GError *error)
 {
+  End *self = data;
+
   self->ended (self->data, error);
-  tessera_session_free (self->session);
   g_free (self);
 }
 
-static void
-on_revoked (gpointer data, gboolean revoked, const GError *error)
-{
-  end_finish (data, error);
-}
-
-static gboolean
-run_end (gpointer data, TesseraStore *store, GError **error)
-{
-  End *self = data;
-
-  return tessera_store_remove_session (store, &self->session->digest, error);
-}
-
-static void
-on_end_done (gpointer data, const GError *error)
-{
-  End *self = data;
-  TesseraRevocationOrder order = {
-    .kind = TESSERA_REVOCATION_KIND_SESSION,
-    .value = self->session->login.session_id,
-    .cause = TESSERA_REVOCATION_CAUSE_LOGOUT,
-  };
-
-  if (error != NULL)
-    {
-      end_finish (self, error);
-      return;
-    }
-  tessera_revoker_revoke (self->engine, &order, on_revoked, self);
-}
-
+/* The revocation takes the session with it, in one commit: a crash in between must not leave a
+ * browser that is signed out beside tokens that live on. */
 void
 tessera_login_session_end (TesseraEngine *engine,
                            const TesseraSession *session,
                            TesseraLoginSessionEnded ended,
                            gpointer data)
 {
+  TesseraRevocationOrder order = {
+    .kind = TESSERA_REVOCATION_KIND_SESSION,
+    .value = session->login.session_id,
+    .cause = TESSERA_REVOCATION_CAUSE_LOGOUT,
+  };
   End *self = g_new0 (End, 1);
 
-  self->engine = engine;
-  self->session = tessera_session_copy (session);
   self->ended = ended;
   self->data = data;
-  tessera_committer_submit (engine->committer, run_end, on_end_done, self);
+  tessera_revoker_revoke (engine, &order, on_revoked, self);
 }

@@ -4,7 +4,7 @@
 unittest reports, else one for the program. A test runs in the first directory that has it; what it skipped
 there, such as a binding in the build with sanitizers, it gets to try in the next one.
 
-usage: test.py [--only SUITE | --without SUITE] DIRECTORY… [-- NAME…]
+usage: test.py [--only SUITE | --without SUITE…] DIRECTORY… [-- NAME…]
 
 The last line is “N passed, N failed”, alone; exit status 1 when one failed."""
 import argparse
@@ -73,7 +73,7 @@ def is_wanted(test, arguments):
     suites = {suite.split(':')[-1] for suite in test['suite']}
     if arguments.only and arguments.only not in suites:
         return False
-    if arguments.without and arguments.without in suites:
+    if suites.intersection(arguments.without):
         return False
     return not arguments.names or any(name in test['name'] for name in arguments.names)
 
@@ -166,7 +166,7 @@ def parse_arguments():
         arguments, names = arguments[:split], arguments[split + 1:]
     parser = argparse.ArgumentParser()
     parser.add_argument('--only')
-    parser.add_argument('--without')
+    parser.add_argument('--without', action='append', default=[])
     parser.add_argument('directories', nargs='+')
     parsed = parser.parse_args(arguments)
     parsed.names = names

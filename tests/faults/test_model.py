@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The judge of histories: it must accept what may happen, and find each thing that must not."""
+
+import itertools
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+
+import model  # noqa: E402
+from tap import check, main, test  # noqa: E402
+
+
+def at(times, verb, token=-1, outcome='o', access=-1, refresh=-1):
+    begun, ended = times
+    return model.Operation(verb, token, begun, ended, outcome, access, refresh)
+
+
+def story(*steps):
+    """Operations one after another; a step is what follows the times in at ()."""
+    clock = itertools.count()
+    return [at((next(clock), next(clock)), *step) for step in steps]
+
+
+ISSUED = ('i',)
+REDEEMED = ('c', -1, 'o', 0, 0)
+
+
+def rotated(number):
+    return ('f', number, 'o', number + 1, number + 1)
+
+
+def good(history):
+    model.check(history)
+
+
+def bad(history):
+    try:
+        model.check(history)
+    except model.Violation:
+        return
+    check(False, 'not found in %r' % history)
+
+
+@test('model a life in order is good')
+def _():
+    good(story(ISSUED, ('w', -1, 'n'), REDEEMED, ('q', 0, '1'), rotated(0), ('x', 1, 'n'), rotated(1), ('m', 2, '1'), ('m', 0, '0'),
+               ('v', 0), ('q', 0, '0'), ('q', 1, '1'), ('z', 2), ('q', 1, '0'), ('f', 2, 'n'), ('c', -1, 'n')))
+
+
+@test('model a code is used once')
+def _():
+    bad(story(ISSUED, REDEEMED, ('c', -1, 'o', 1, 1)))
+    bad([at((0, 1), 'i'), at((2, 5), 'c', -1, 'o', 0, 0), at((3, 4), 'c', -1, 'o', 1, 1)])
+
+
+@test('model a code that was given is good')
+def _():
+    bad(story(ISSUED, ('c', -1, 'n')))
+    bad(story(ISSUED, ('k',), ('c', -1, 'n')))
+
+
+@test('model a replayed code ends its grant')
+def _():
+    good(story(ISSUED, REDEEMED, ('c', -1, 'n'), ('q', 0, '0')))
+    bad(story(ISSUED, REDEEMED, ('c', -1, 'n'), ('q', 0, '1')))
+    bad(story(ISSUED, REDEEMED, ('w', -1, 'n'), ('q', 0, '0')))
+
+
+@test('model two at once: one is told no, the grant ends, and the other may be told no, too')
+def _():
+    for outcome in ('o', 'n'):
+        good([at((0, 1), 'i'), at((2, 5), 'c', -1, outcome, *((0, 0) if outcome == 'o' else ())), at((3, 4), 'c', -1, 'n')])
+    bad([at((0, 1), 'i'), at((2, 3), 'c', -1, 'n'), at((4, 5), 'c', -1, 'n')])
+
+
+@test('model what was revoked is refused ever after')
+def _():
+    for verb in ('v', 'z'):
+        bad(story(ISSUED, REDEEMED, (verb, 0), ('q', 0, '1')))
+        bad(story(ISSUED, REDEEMED, (verb, 0), ('k',), ('q', 0, '1')))
+        bad(story(ISSUED, REDEEMED, (verb, 0), ('q', 0, '0'), ('k',), ('k',), ('q', 0, '1')))
+    bad(story(ISSUED, REDEEMED, ('z', 0), rotated(0)))
+
+
+@test('model nothing is refused before it was revoked')
+def _():
+    bad(story(ISSUED, REDEEMED, ('q', 0, '0')))
+    bad(story(ISSUED, REDEEMED, ('q', 0, '0'), ('v', 0)))
+    bad(story(ISSUED, REDEEMED, ('f', 0, 'n')))
+    bad(story(ISSUED, REDEEMED, ('k',), ('f', 0, 'n')))
+
+
+@test('model while it is being revoked both answers are good, but not back and forth')
+def _():
+    def during(*outcomes):
+        asked = [at((6 + 2 * number, 7 + 2 * number), 'q', 0, outcome) for number, outcome in enumerate(outcomes)]
+        return [*story(ISSUED, REDEEMED), at((5, 100), 'v', 0), *asked]
+    good(during('1', '1', '0', '0'))
+    bad(during('1', '0', '1'))
+
+
+@test('model a rotation stays made')
+def _():
+    good(story(ISSUED, REDEEMED, rotated(0), ('k',), ('f', 0, 'o', 2, 1), rotated(1)[:3] + (3, 2)))
+    bad(story(ISSUED, REDEEMED, rotated(0), ('f', 0, 'o', 2, 2)))
+    bad(story(ISSUED, REDEEMED, rotated(0), rotated(1), ('f', 0, 'o', 3, 1)))
+    bad(story(ISSUED, REDEEMED, rotated(0), rotated(1), ('f', 0, 'n'), ('q', 1, '1')))
+    bad(story(ISSUED, REDEEMED, rotated(0), ('k',), ('f', 1, 'n')))
+
+
+@test('model what a crash took may have happened or not, but not first the one and then the other')
+def _():
+    lost = [*story(ISSUED, REDEEMED), at((10, 20), 'v', 0, 'l'), at((20, 20), 'k')]
+    good([*lost, at((21, 22), 'q', 0, '1'), at((23, 24), 'q', 0, '1')])
+    good([*lost, at((21, 22), 'q', 0, '0'), at((23, 24), 'q', 0, '0')])
+    bad([*lost, at((21, 22), 'q', 0, '0'), at((23, 24), 'q', 0, '1')])
+    bad([*lost, at((21, 22), 'q', 0, '1'), at((23, 24), 'q', 0, '0')])
+
+
+@test('model what was seen of a revocation that was lost may be undone by the crash only')
+def _():
+    asked = [*story(ISSUED, REDEEMED), at((10, 20), 'v', 0, 'l'), at((11, 12), 'q', 0, '0')]
+    good([*asked, at((20, 20), 'k'), at((21, 22), 'q', 0, '1')])
+    bad([*asked, at((13, 14), 'q', 0, '1'), at((20, 20), 'k')])
+
+
+@test('model a redemption that was lost is whole or not at all')
+def _():
+    lost = [at((0, 1), 'i'), at((2, 5), 'c', -1, 'l'), at((5, 5), 'k')]
+    good([*lost, at((6, 7), 'c', -1, 'o', 0, 0), at((8, 9), 'q', 0, '1')])
+    good([*lost, at((6, 7), 'c', -1, 'n'), at((8, 9), 'c', -1, 'n')])
+    bad([*lost, at((6, 7), 'c', -1, 'n'), at((8, 9), 'c', -1, 'o', 0, 0)])
+
+
+@test('model a rotation that was lost is repeated with the same successor')
+def _():
+    lost = [*story(ISSUED, REDEEMED), at((10, 20), 'f', 0, 'l'), at((20, 20), 'k')]
+    good([*lost, at((21, 22), 'f', 0, 'o', 1, 1), at((23, 24), 'f', 1, 'o', 2, 2)])
+    bad([*lost, at((21, 22), 'f', 0, 'n')])
+
+
+@test("model a machine's tokens are revoked one by one")
+def _():
+    good(story(('t', -1, 'o', 0), ('t', -1, 'o', 1), ('v', 0), ('q', 0, '0'), ('q', 1, '1')))
+    bad(story(('t', -1, 'o', 0), ('t', -1, 'o', 1), ('v', 0), ('q', 1, '0')))
+    bad(story(('t', -1, 'o', 0), ('t', -1, 'o', 0)))
+
+
+@test('model an answer that is none is found')
+def _():
+    bad(story(ISSUED, ('c', -1, 'e')))
+    bad(story(ISSUED, REDEEMED, ('x', 0, 'o', 1, 1)))
+    bad(story(ISSUED, ('w', -1, 'o', 0, 0)))
+
+
+@test('model a line of the connections is read as it was written')
+def _():
+    number, history = model.parse('7 i,-1,10,20,o,-1,-1 c,-1,30,40,o,0,0')
+    check(number == 7 and repr(history) == repr([at((10, 20), 'i'), at((30, 40), 'c', -1, 'o', 0, 0)]), repr(history))
+
+
+if __name__ == '__main__':
+    main()

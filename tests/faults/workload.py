@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A service and many connections that work on it (clients.c), their answers judged by check.py.
+
+Environment: TESSERAD (the test build), FAULTS_CLIENTS."""
+
+import os
+import subprocess
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'support'))
+
+from tessera_fixture import Client, Service, challenge_of, new_verifier  # noqa: E402, F401
+
+SECRET = 'load-test-secret-' + 'x' * 32
+USERS = {'user%d' % number: 'load-test-password-%d' % number for number in range(6)}
+REDIRECT_URI = 'https://load.test/cb'
+# An object of the model lives shorter than the time inside which a rotated token may be repeated.
+TOKENS = '[tokens]\nreplay-window=300\naccess-token-lifetime=3600\n'
+RESOURCES = '[resource r1]\nidentifier=https://r1.test/\n'
+
+
+def make_service():
+    common = dict(method='client_secret_post', redirect_uri=REDIRECT_URI, secret=SECRET, scope='a',
+                  grant_types='authorization_code;refresh_token;client_credentials;', introspect='*;', audience='https://r1.test/;')
+    clients = [Client('load', **common), Client('other', **common), Client('visit', **common)]
+    service = Service(clients=clients, users=USERS, sections=TOKENS + RESOURCES)
+    service.source = '127.0.0.2'  # connections are counted by address
+    return service
+
+
+def sign_in(service):
+    """Cookies of browsers that are signed in and have allowed the client."""
+    cookies = []
+    for name, password in USERS.items():
+        browser = service.new_browser()
+        last = browser.authorize(service.authorization_url(service.load), name, password)
+        if last.status != 303 or 'code=' not in last.location:
+            raise RuntimeError('no code for %s: %r' % (name, last))
+        cookies.append('; '.join('%s=%s' % pair for pair in browser.cookies.items()))
+    return cookies
+
+
+class Workload:
+    """The connections and the judge. @kills: they are told of each kill by tell_killed ()."""
+
+    def __init__(self, service, cookies, *options, kills=False):
+        self.clients = subprocess.Popen(
+            [os.environ['FAULTS_CLIENTS'], '--port', str(service.port), *(['--kills'] if kills else []), *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.judge = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, 'check.py')], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.findings = []
+        self.checked = None  # histories, operations, wrong
+        self.ended = None  # operations, errors, lost, broken
+        self._acknowledged = threading.Semaphore(0)
+        authentication = 'client_id=%s&client_secret=' + SECRET
+        self._say('\n'.join([authentication % 'load', authentication % 'other', 'load', *cookies, '', '']))
+        self._threads = [threading.Thread(target=self._read_clients), threading.Thread(target=self._read_judge)]
+        for thread in self._threads:
+            thread.start()
+
+    def _say(self, text):
+        self.clients.stdin.write(text)
+        self.clients.stdin.flush()
+
+    def _read_clients(self):
+        for line in self.clients.stdout:
+            if line == 'k\n':
+                self._acknowledged.release()
+            elif line.startswith('end '):
+                self.ended = tuple(int(word) for word in line.split()[1:])
+            else:
+                self.judge.stdin.write(line)
+        self.judge.stdin.close()
+        self._acknowledged.release()
+
+    def _read_judge(self):
+        for line in self.judge.stdout:
+            if line.startswith('checked '):
+                self.checked = tuple(int(word) for word in line.split()[1:])
+            else:
+                self.findings.append(line.rstrip())
+
+    def tell_killed(self):
+        """Returns when all that the dead service had said has been read."""
+        self._say('K\n')
+        if not self._acknowledged.acquire(timeout=60):
+            raise RuntimeError('the connections do not answer')
+
+    def finish(self):
+        """All lives come to their end; what was found is in the attributes."""
+        self._say('S\n')
+        self.wait()
+
+    def wait(self):
+        self.clients.wait()
+        for thread in self._threads:
+            thread.join()
+        self.judge.wait()
+        self.clients.stdin.close()
+        if self.checked is None or self.ended is None:
+            raise RuntimeError('connections or judge broke off')
+
+    def abandon(self):
+        self.clients.kill()
+        self.judge.kill()

@@ -183,14 +183,12 @@ def _(service):
 
 @with_service('state: a database of a newer release is refused')
 def _(service):
-    with sqlite3.connect(database(service)) as connection:
-        version = connection.execute('PRAGMA user_version').fetchone()[0]
-        connection.execute('PRAGMA user_version=%d' % (version + 1))
-    connection.close()
-    refuses(service)
     connection = sqlite3.connect(database(service))
-    connection.execute('PRAGMA user_version=%d' % version)
+    version = connection.execute('PRAGMA user_version').fetchone()[0]
     connection.close()
+    service.edit_database('PRAGMA user_version=%d' % (version + 1))
+    refuses(service, 'newer release')
+    service.edit_database('PRAGMA user_version=%d' % version)
     goes_on(service)
 
 

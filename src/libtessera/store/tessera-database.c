@@ -5,6 +5,7 @@
 #include "store/tessera-database-private.h"
 
 #include "base/tessera-error.h"
+#include "store/tessera-checked-vfs-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,7 @@ classify (int code, int system_code)
     case SQLITE_IOERR_DIR_FSYNC:
       return TESSERA_STORE_ERROR_FATAL;
     case SQLITE_IOERR_CORRUPTFS:
+    case SQLITE_IOERR_DATA:
       return TESSERA_STORE_ERROR_DAMAGED;
     case SQLITE_IOERR_WRITE:
       return system_code == EDQUOT ? TESSERA_STORE_ERROR_FULL : TESSERA_STORE_ERROR_FAILED;
@@ -131,7 +133,8 @@ fail (TesseraDatabase *self, GError **error)
   if (kind == TESSERA_STORE_ERROR_FULL)
     give_up_reserve (self);
   g_set_error (error, TESSERA_STORE_ERROR, (int) kind, "SQLite error %d: %s", code,
-               sqlite3_errmsg (self->handle));
+               code == SQLITE_IOERR_DATA ? "wrong checksum of a page"
+                                         : sqlite3_errmsg (self->handle));
   return FALSE;
 }
 
@@ -435,20 +438,6 @@ sync_directory (const char *directory, GError **error)
   return synced || fail_errno (directory, error);
 }
 
-static gboolean
-configure (TesseraDatabase *self, GError **error)
-{
-  return tessera_database_run_script (self,
-                                      "PRAGMA locking_mode = EXCLUSIVE;"
-                                      "PRAGMA trusted_schema = OFF;"
-                                      "PRAGMA cell_size_check = ON;"
-                                      "PRAGMA journal_mode = WAL;"
-                                      "PRAGMA synchronous = FULL;"
-                                      "PRAGMA temp_store = MEMORY;"
-                                      "PRAGMA cache_size = -16384",
-                                      error);
-}
-
 /* One text or number that a pragma answers. */
 static char *
 ask (TesseraDatabase *self, const char *sql, GError **error)
@@ -457,6 +446,37 @@ ask (TesseraDatabase *self, const char *sql, GError **error)
   if (query == NULL || !tessera_database_step (self, query, error))
     return NULL;
   return tessera_query_dup_text (query, 0);
+}
+
+/* Room for a checksum on each page. @out_checked: it has that already, or is empty. */
+static gboolean
+reserve_checksums (TesseraDatabase *self, gboolean *out_checked, GError **error)
+{
+  int reserve = -1;
+  if (!tessera_database_run_script (self, "PRAGMA locking_mode = EXCLUSIVE", error))
+    return FALSE;
+  g_autofree char *pages = ask (self, "PRAGMA page_count", error);
+  if (pages == NULL)
+    return FALSE;
+
+  sqlite3_file_control (self->handle, NULL, SQLITE_FCNTL_RESERVE_BYTES, &reserve);
+  *out_checked = reserve == TESSERA_CHECKED_VFS_RESERVE || strcmp (pages, "0") == 0;
+  reserve = TESSERA_CHECKED_VFS_RESERVE;
+  sqlite3_file_control (self->handle, NULL, SQLITE_FCNTL_RESERVE_BYTES, &reserve);
+  return TRUE;
+}
+
+static gboolean
+configure (TesseraDatabase *self, GError **error)
+{
+  return tessera_database_run_script (self,
+                                      "PRAGMA trusted_schema = OFF;"
+                                      "PRAGMA cell_size_check = ON;"
+                                      "PRAGMA journal_mode = WAL;"
+                                      "PRAGMA synchronous = FULL;"
+                                      "PRAGMA temp_store = MEMORY;"
+                                      "PRAGMA cache_size = -16384",
+                                      error);
 }
 
 static gboolean
@@ -519,7 +539,7 @@ open_handle (TesseraDatabase *self, GError **error)
 {
   int flags
       = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
-  int code = sqlite3_open_v2 (self->path, &self->handle, flags, NULL);
+  int code = sqlite3_open_v2 (self->path, &self->handle, flags, tessera_checked_vfs_get_name ());
   if (self->handle == NULL)
     g_error ("SQLite has no memory");
   if (code != SQLITE_OK)
@@ -535,9 +555,14 @@ open_and_migrate (TesseraDatabase *self,
                   gboolean *out_is_new,
                   GError **error)
 {
+  gboolean checked;
   if (!take_lock (self, directory, error) || !make_file (self, out_is_new, error))
     return FALSE;
-  return open_handle (self, error) && configure (self, error) && examine (self, error)
+  return open_handle (self, error) && reserve_checksums (self, &checked, error)
+         && configure (self, error)
+         && examine (self, error)
+         /* Of the first schema: every page is written anew, in one transaction. */
+         && (checked || tessera_database_run_script (self, "VACUUM", error))
          && migrate (self, migrations, *out_is_new, error) && sync_directory (directory, error);
 }
 

@@ -35,6 +35,7 @@ parse_dripping (TesseraRequestHead *head, const char *text, gsize length, gsize 
     {
       at = MIN (at + step, length);
       g_autofree char *moved = g_memdup2 (text, at); /* so that reading past it is seen */
+      memset (head, 0xa5, sizeof *head);             /* others had it meanwhile */
       state = tessera_request_head_parse (head, moved, at, &seen, TESSERA_REQUEST_BODY_MAX);
       if (state == TESSERA_REQUEST_HEAD_PARTIAL)
         g_assert_cmpuint (seen, ==, at);
@@ -516,21 +517,6 @@ test_refuses_as_soon_as_it_can (void)
     }
 }
 
-/* What came behind PARTIAL is not read again: @seen holds, even if the old bytes have changed. */
-static void
-test_looks_at_no_byte_twice (void)
-{
-  char text[] = GET HOST "Accept: a\r\n\r\n";
-  TesseraRequestHead head;
-  gsize seen = 0, line = strlen (GET HOST);
-
-  g_assert_cmpint (tessera_request_head_parse (&head, text, line, &seen, 0), ==,
-                   TESSERA_REQUEST_HEAD_PARTIAL);
-  memset (text, 1, line);
-  g_assert_cmpint (tessera_request_head_parse (&head, text, strlen (text), &seen, 0), ==,
-                   TESSERA_REQUEST_HEAD_COMPLETE);
-}
-
 /* --- anew --- */
 
 static char *
@@ -680,7 +666,6 @@ main (int argc, char **argv)
   g_test_add_func ("/request-head/refuses-every-control-byte-at-once",
                    test_refuses_every_control_byte_at_once);
   g_test_add_func ("/request-head/refuses-as-soon-as-it-can", test_refuses_as_soon_as_it_can);
-  g_test_add_func ("/request-head/looks-at-no-byte-twice", test_looks_at_no_byte_twice);
   g_test_add_func ("/request-head/writes-what-libsoup-is-to-see",
                    test_writes_what_libsoup_is_to_see);
   g_test_add_func ("/request-head/writes-how-the-connection-goes-on",

@@ -58,8 +58,8 @@ typedef struct
   guint status;            /* 400, 405, 411, 413, 414, 417, 431, 501, 505 */
   const char *description; /* static, for the answer and the log */
 
-  /* The reader's, between its calls */
-  gsize line;     /* where the line begins that is not whole yet; 0: the request line */
+  /* The reader's */
+  gsize line;     /* where the line begins that it reads; 0: the request line */
   gsize body_max; /* bytes */
   guint32 known;  /* which fields were seen, one bit each of those that have a meaning here */
   guint32 options;
@@ -72,10 +72,11 @@ typedef enum
   TESSERA_REQUEST_HEAD_REFUSED, /* @status and @description say why; the connection ends */
 } TesseraRequestHeadState;
 
-/* Reads the head at the start of @bytes. *@seen is 0 for a new head, whatever @self holds. Called
- * again after PARTIAL with @self as it is and the same bytes and more (at the same place or moved),
- * it looks at the new ones only, so that bytes that drip in cost linear work. The verdict is that
- * of the first byte at which there can be one, however the bytes are split; what can be refused is
+/* Reads the head at the start of @bytes. *@seen is 0 for a new head. Called again after PARTIAL
+ * with the same bytes and more (at the same place or moved), it goes on there: new bytes are looked
+ * at once, and all of the head once a line that ends, of which there are at most 66. Nothing of
+ * @self is kept between the calls, so that many connections can share one. The verdict is that of
+ * the first byte at which there can be one, however the bytes are split; what can be refused is
  * refused at once. Bytes behind the head are not looked at. @body_max: bytes. */
 TesseraRequestHeadState tessera_request_head_parse (
     TesseraRequestHead *self, const char *bytes, gsize length, gsize *seen, gsize body_max);

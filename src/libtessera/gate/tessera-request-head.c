@@ -121,11 +121,11 @@ read_method (TesseraRequestHead *self, const char *word, gsize length)
   return refuse (self, 501, "The method is not known here.");
 }
 
-/* Looks at the bytes from @at on for the method's end; self->target tells that it was found. */
+/* Looks for the method's end; self->target tells that it was found. */
 static gboolean
-find_method (TesseraRequestHead *self, const char *bytes, gsize at, gsize end)
+find_method (TesseraRequestHead *self, const char *bytes, gsize end)
 {
-  for (; at < end && self->target == 0; at++)
+  for (gsize at = 0; at < end && self->target == 0; at++)
     {
       if (bytes[at] == ' ')
         {
@@ -140,14 +140,13 @@ find_method (TesseraRequestHead *self, const char *bytes, gsize at, gsize end)
   return TRUE;
 }
 
-/* Once the target's longest end is among the bytes from @at to @end, it has ended or is too long.
- */
+/* Once the target's longest end is among the bytes, it has ended or is too long. */
 static gboolean
-check_target_length (TesseraRequestHead *self, const char *bytes, gsize at, gsize end)
+check_target_length (TesseraRequestHead *self, const char *bytes, gsize end)
 {
   gsize longest = self->target + TESSERA_REQUEST_TARGET_MAX;
 
-  if (self->target == 0 || at > longest || end <= longest)
+  if (self->target == 0 || end <= longest)
     return TRUE;
   if (memchr (bytes + self->target, ' ', TESSERA_REQUEST_TARGET_MAX + 1) != NULL)
     return TRUE;
@@ -491,18 +490,45 @@ find_bad_byte (const char *bytes, gsize at, gsize end)
   return end;
 }
 
-/* New bytes of a line, without its LF. In the order of the bytes at which a verdict can fall. */
+/* A line's bytes, as many as there are, without its LF; those before @clean were looked at. In the
+ * order of the bytes at which a verdict can fall. */
 static gboolean
-read_part (TesseraRequestHead *self, const char *bytes, gsize at, gsize end)
+read_part (TesseraRequestHead *self, const char *bytes, gsize clean, gsize end)
 {
-  gsize bad = find_bad_byte (bytes, at, end);
+  gsize bad = find_bad_byte (bytes, MAX (self->line, clean), end);
 
   if (self->line == 0
-      && (!find_method (self, bytes, at, bad) || !check_target_length (self, bytes, at, bad)))
+      && (!find_method (self, bytes, bad) || !check_target_length (self, bytes, bad)))
     return FALSE;
   if (bad < end)
     return refuse (self, 400, "The head of the request has a control character.");
   return TRUE;
+}
+
+static gboolean
+read_lines (TesseraRequestHead *self, const char *bytes, gsize clean, gsize length)
+{
+  while (self->line < length && self->head_length == 0)
+    {
+      const char *lf = memchr (bytes + self->line, '\n', length - self->line);
+      gsize end = lf != NULL ? (gsize) (lf - bytes) : length;
+
+      if (!read_part (self, bytes, clean, end))
+        return FALSE;
+      if (lf == NULL)
+        return TRUE;
+      if (!read_line (self, bytes, end))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Is all that is new part of one field? Then its bytes are all there is to look at. */
+static gboolean
+ends_no_line (const char *bytes, gsize seen, gsize length)
+{
+  return memchr (bytes, '\n', seen) != NULL && memchr (bytes + seen, '\n', length - seen) == NULL
+         && find_bad_byte (bytes, seen, length) == length;
 }
 
 TesseraRequestHeadState
@@ -510,20 +536,16 @@ tessera_request_head_parse (
     TesseraRequestHead *self, const char *bytes, gsize length, gsize *seen, gsize body_max)
 {
   gsize limit = MIN (length, TESSERA_REQUEST_HEAD_MAX);
+  gsize clean = MIN (*seen, limit);
 
-  if (*seen == 0)
-    memset (self, 0, sizeof *self);
-  self->body_max = body_max;
-  for (gsize at = *seen; at < limit;)
+  if (clean == 0 || !ends_no_line (bytes, clean, limit))
     {
-      const char *lf = memchr (bytes + at, '\n', limit - at);
-      gsize end = lf != NULL ? (gsize) (lf - bytes) : limit;
-
-      if (!read_part (self, bytes, at, end) || (lf != NULL && !read_line (self, bytes, end)))
+      memset (self, 0, sizeof *self);
+      self->body_max = body_max;
+      if (!read_lines (self, bytes, clean, limit))
         return TESSERA_REQUEST_HEAD_REFUSED;
       if (self->head_length > 0)
         return TESSERA_REQUEST_HEAD_COMPLETE;
-      at = end + (lf != NULL ? 1 : 0);
     }
   *seen = limit;
   if (limit < TESSERA_REQUEST_HEAD_MAX)

@@ -65,8 +65,10 @@ check_configuration (const char *file)
 static int
 run (const char *file)
 {
-  g_autoptr (TesseradService) service = tesserad_service_new (file);
+  g_autoptr (TesseradService) service = NULL;
 
+  tesserad_process_drop_privileges ();
+  service = tesserad_service_new (file);
   return tesserad_service_run (service);
 }
 
@@ -88,6 +90,7 @@ main (int argc, char **argv)
       return TESSERAD_EXIT_STOPPED;
     }
 
+  tesserad_process_prepare_keys ();
   if (option_configuration != NULL)
     file = option_configuration;
   exit_code = option_check ? check_configuration (file) : run (file);

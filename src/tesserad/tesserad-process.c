@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The process itself: limits, signals, environment. */
+/* The process itself: limits, signals, environment, memory for keys, privileges. */
 
 #include "tesserad-process.h"
 
+#include <linux/capability.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A P-256 key takes 64 bytes of it, an RSA key 1 KiB, a thread's random generators some hundred. */
+#define KEY_MEMORY (256 * 1024)
+#define KEY_MEMORY_UNIT 32
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAVE_SANITIZER 1
@@ -59,4 +67,46 @@ tesserad_process_harden (void)
   raise_descriptor_limit ();
   if (!HAVE_SANITIZER) /* LeakSanitizer looks at the process as a debugger does */
     prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void
+tesserad_process_prepare_keys (void)
+{
+  int made = CRYPTO_secure_malloc_init (KEY_MEMORY, KEY_MEMORY_UNIT);
+
+  if (made == 0)
+    g_warning ("there is no memory of their own for keys; they lie among everything else");
+  else if (made == 2)
+    g_warning ("the memory of keys cannot be locked and may reach the swap space: raise "
+               "LimitMEMLOCK, or encrypt that");
+}
+
+static gboolean
+keep_capability (guint kept)
+{
+  struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+  for (int i = 0; prctl (PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
+    if (i != (int) kept)
+      prctl (PR_CAPBSET_DROP, i, 0, 0, 0);
+  if (syscall (SYS_capget, &header, sets) < 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (sets); i++)
+    {
+      sets[i].permitted &= i == CAP_TO_INDEX (kept) ? CAP_TO_MASK (kept) : 0;
+      sets[i].effective = sets[i].permitted;
+      sets[i].inheritable = 0;
+    }
+  return syscall (SYS_capset, &header, sets) == 0;
+}
+
+void
+tesserad_process_drop_privileges (void)
+{
+  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (geteuid () != 0)
+    return;
+  if (!keep_capability (CAP_NET_BIND_SERVICE))
+    g_warning ("started as root, and its capabilities cannot be given up");
 }

@@ -9,6 +9,7 @@
 
 #include <glib-unix.h>
 #include <signal.h>
+#include <unistd.h>
 
 #define STOP_SECONDS 5
 #define STOP_STEP_MS 20
@@ -298,6 +299,9 @@ static void
 announce (TesseradService *self)
 {
   log_notices (self->configuration);
+  if (geteuid () == 0)
+    g_message ("running as root, which is not needed; of its privileges only that for low ports is "
+               "kept");
   g_message ("issuer %s, %u clients, state in %s", self->configuration->issuer,
              self->configuration->clients->len, self->configuration->state_directory);
   for (guint i = 0; i < self->listeners->len; i++)

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the service accepts as a configuration, and what it says about the rest."""
 
+import glob
 import os
 import re
+import shutil
 import sys
 
 from workshop import ROOT, SECRET, Workshop, run
@@ -203,6 +205,20 @@ def make_certificate(workshop, name='127.0.0.1'):
     tap.equal(status, 0, said)
     os.chmod(key, 0o600)
     return certificate, key
+
+
+@in_workshop('listener: no module that the environment names is loaded')
+def _(workshop):
+    modules = glob.glob('/usr/lib/*/gio/modules/libgiognutls.so')
+    if not modules:
+        tap.skip('there is no module to try it with')
+    make_certificate(workshop)
+    os.mkdir(workshop.path('modules'))
+    shutil.copy(modules[0], workshop.path('modules', 'libgiounwanted.so'))
+    said = workshop.accepts(workshop.server() + 'certificate=cert.pem\nprivate-key=key.pem\n',
+                            GIO_EXTRA_MODULES=workshop.path('modules'), LD_DEBUG='files')
+    tap.contains(said, 'gnutls', 'what the loader does')
+    tap.lacks(said, 'libgiounwanted')
 
 
 # Secrets

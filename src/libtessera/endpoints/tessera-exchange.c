@@ -30,7 +30,7 @@ static void
 header_clear (gpointer data)
 {
   TesseraHeader *header = data;
-  g_free (header->value);
+  tessera_secret_free (header->value); /* it may carry a code or a cookie */
 }
 
 TesseraExchange *
@@ -209,8 +209,10 @@ tessera_exchange_respond_json_text (TesseraExchange *self, guint status, char *t
 {
   tessera_exchange_add_header (self, "Cache-Control", "no-store");
   tessera_exchange_add_header (self, "Pragma", "no-cache");
-  tessera_exchange_respond (self, status, "application/json",
-                            g_bytes_new_take (text, strlen (text)));
+  /* It may carry tokens. */
+  tessera_exchange_respond (
+      self, status, "application/json",
+      g_bytes_new_with_free_func (text, strlen (text), (GDestroyNotify) tessera_secret_free, text));
 }
 
 void

@@ -27,35 +27,36 @@ pending_free (Pending *self)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Pending, pending_free)
 
-/* Everything but the access token itself. The scope is said always: some clients fail without it
+/* Everything but the tokens themselves. The scope is said always: some clients fail without it
  * (RFC 6749 §3.3 allows that). */
 static char *
-describe_token (const TesseraIssuedToken *token, const TesseraAuthorization *authorization)
+describe_token (const TesseraIssuedToken *token)
 {
   g_autoptr (json_t) json = json_object ();
 
   json_object_set_new_nocheck (json, "token_type", json_string_nocheck ("Bearer"));
   json_object_set_new_nocheck (json, "expires_in", json_integer (token->expires_in));
-  if (authorization->refresh_token != NULL)
-    json_object_set_new_nocheck (json, "refresh_token",
-                                 json_string_nocheck (authorization->refresh_token));
   if (token->scope != NULL && *token->scope != '\0')
     json_object_set_new_nocheck (json, "scope", json_string_nocheck (token->scope));
   return tessera_json_dump (json);
 }
 
-/* RFC 6749 §5.1. A JWT is base64url and dots, which JSON takes as they are; looking at each
- * character for something to escape would cost a tenth of the request. */
+/* RFC 6749 §5.1. Tokens are base64url and dots, which JSON takes as they are; looking at each
+ * character for something to escape would cost a tenth of the request, and leave copies behind. */
 static void
 respond_token (TesseraExchange *exchange,
                const TesseraIssuedToken *token,
                const TesseraAuthorization *authorization)
 {
-  g_autoptr (TesseraSecret) rest = describe_token (token, authorization);
+  const char *refresh_token = authorization->refresh_token;
+  gboolean refreshes = refresh_token != NULL;
+  g_autofree char *rest = describe_token (token);
 
   tessera_exchange_respond_json_text (exchange, 200,
                                       g_strconcat ("{\"access_token\":\"", token->access_token,
-                                                   "\",", rest + 1, NULL));
+                                                   refreshes ? "\",\"refresh_token\":\"" : "",
+                                                   refreshes ? refresh_token : "", "\",", rest + 1,
+                                                   NULL));
 }
 
 static void

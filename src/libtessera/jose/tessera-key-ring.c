@@ -32,7 +32,7 @@ struct _TesseraKeyRing
   GMutex admin;
   char *directory; /* NULL: in memory only */
   TesseraClock *clock;
-  guint8 rotation_key[ROTATION_KEY_SIZE];
+  guint8 *rotation_key; /* in OpenSSL's secure memory */
 
   GMutex mutex;
   GPtrArray *entries; /* TesseraKeyEntry*, oldest first */
@@ -630,6 +630,12 @@ tessera_key_ring_open (const char *directory,
   g_mutex_init (&self->mutex);
   self->directory = g_strdup (directory);
   self->clock = tessera_clock_ref (clock);
+  self->rotation_key = OPENSSL_secure_zalloc (ROTATION_KEY_SIZE);
+  if (self->rotation_key == NULL)
+    {
+      refuse (error, TESSERA_SETUP_ERROR_KEY, "There is no secure memory left for keys.");
+      return NULL;
+    }
   if (!load_or_create (self, algorithm, may_create, error))
     return NULL;
   return g_steal_pointer (&self);
@@ -643,7 +649,7 @@ tessera_key_ring_free (TesseraKeyRing *self)
   g_clear_pointer (&self->entries, g_ptr_array_unref);
   g_clear_pointer (&self->jwks, g_bytes_unref);
   tessera_clock_unref (self->clock);
-  OPENSSL_cleanse (self->rotation_key, ROTATION_KEY_SIZE);
+  OPENSSL_secure_clear_free (self->rotation_key, ROTATION_KEY_SIZE);
   g_free (self->etag);
   g_free (self->directory);
   g_mutex_clear (&self->mutex);

@@ -6,6 +6,7 @@
 #include "base/tessera-error.h"
 #include "base/tessera-json-private.h"
 #include "base/tessera-secret-private.h"
+#include "jose/tessera-pkcs8-private.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -518,6 +519,26 @@ give_no_passphrase (char *buffer, int size, int writing, void *data)
   return -1;
 }
 
+static EVP_PKEY *
+read_private_pem (const char *pem, gsize length)
+{
+  g_autoptr (BIO) bio = NULL;
+  EVP_PKEY *pkey = tessera_pkcs8_parse_pem (pem, length);
+
+  if (pkey != NULL)
+    return pkey;
+  bio = BIO_new_mem_buf (pem, (int) MIN (length, (gsize) G_MAXINT));
+  return PEM_read_bio_PrivateKey (bio, NULL, give_no_passphrase, NULL);
+}
+
+static EVP_PKEY *
+read_public_pem (const char *pem, gsize length)
+{
+  g_autoptr (BIO) bio = BIO_new_mem_buf (pem, (int) MIN (length, (gsize) G_MAXINT));
+
+  return PEM_read_bio_PUBKEY (bio, NULL, give_no_passphrase, NULL);
+}
+
 TesseraKey *
 tessera_key_new_from_pem (const char *pem,
                           gssize length,
@@ -526,9 +547,7 @@ tessera_key_new_from_pem (const char *pem,
 {
   gsize size = length < 0 ? strlen (pem) : (gsize) length;
   gboolean is_private = g_strstr_len (pem, (gssize) size, "PRIVATE KEY-----") != NULL;
-  g_autoptr (BIO) bio = BIO_new_mem_buf (pem, (int) MIN (size, (gsize) G_MAXINT));
-  EVP_PKEY *pkey = is_private ? PEM_read_bio_PrivateKey (bio, NULL, give_no_passphrase, NULL)
-                              : PEM_read_bio_PUBKEY (bio, NULL, give_no_passphrase, NULL);
+  EVP_PKEY *pkey = is_private ? read_private_pem (pem, size) : read_public_pem (pem, size);
 
   if (pkey == NULL)
     {
@@ -719,9 +738,14 @@ steal_text (BIO *bio)
 char *
 tessera_key_dup_private_pem (TesseraKey *self)
 {
-  g_autoptr (BIO) bio = BIO_new (BIO_s_mem ());
+  g_autoptr (BIO) bio = NULL;
+  char *pem = NULL;
 
   g_return_val_if_fail (self->is_private, NULL);
+  pem = tessera_pkcs8_dup_pem (self->pkey);
+  if (pem != NULL)
+    return pem;
+  bio = BIO_new (BIO_s_mem ());
   if (PEM_write_bio_PKCS8PrivateKey (bio, self->pkey, NULL, NULL, 0, NULL, NULL) != 1)
     g_error ("OpenSSL cannot write a private key.");
   return steal_text (bio);

@@ -125,6 +125,7 @@ def _(s):
     for aud in ('https://evil.test/', R1[:-1], R1 + 'x', R1.upper(), ['https://evil.test/'], [R1 + 'x'], {R1: 1}, 1):
         check(not s.is_active(forge.sign(twin(claims, aud=aud), like=good), s.rs1), 'audience %r accepted' % (aud,))
     refused(s, forge.sign(twin(claims, aud=None), like=good), 'no audience')
+    refused(s, forge.sign(twin(claims, aud=[]), like=good), 'an audience of nobody')
     for aud in (R1, [R1], [R2, R1]):
         check(s.is_active(forge.sign(twin(claims, aud=aud), like=good), s.rs1), 'audience %r refused' % (aud,))
 
@@ -135,7 +136,7 @@ def _(s):
     claims = claims_of(good)
     for exp in (None, '1', str(claims['exp']), -1, 0, [claims['exp']], {}, True, False):
         refused(s, forge.sign(twin(claims, exp=exp), like=good), repr(exp))
-    for text in ('1e308', '1e400', '9223372036854775808', '18446744073709551616', '-9223372036854775809', '%d.5' % claims['exp'],
+    for text in ('1e308', '1e400', '9223372036854775807', '9223372036854775808', '18446744073709551616', '-9223372036854775809', '%d.5' % claims['exp'],
                  '%de0' % claims['exp'], 'NaN', 'Infinity', 'null', '0x7fffffff', '1' * 400):
         raw = json.dumps(twin(claims, exp=4242)).replace('4242', text)
         refused(s, forge.sign(None, raw_claims=raw, like=good), text[:20])

@@ -6,6 +6,7 @@
 #include "model/tessera-scope-private.h"
 
 #define CLOCK_SKEW_SECONDS 60
+#define TIME_MAX_SECONDS G_GINT64_CONSTANT (253402300799) /* the end of the year 9999 */
 
 /**
  * TesseraAccessToken:
@@ -84,7 +85,8 @@ read_claims (TesseraAccessToken *self, const char *issuer, GError **error)
     return refuse (error, "The token has another issuer");
   if (self->jti == NULL || !tessera_uuid_parse (self->jti, uuid, &self->issued_ms))
     return refuse (error, "The token has no usable jti");
-  if (self->subject == NULL || self->client_id == NULL || self->audience == NULL)
+  if (self->subject == NULL || self->client_id == NULL || self->audience == NULL
+      || self->audience[0] == NULL)
     return refuse (error, "The token lacks a required claim");
   if (!tessera_claims_get_int (claims, "iat", &self->iat)
       || !tessera_claims_get_int (claims, "exp", &self->exp))
@@ -99,6 +101,8 @@ check_times (TesseraAccessToken *self, gint64 now, GError **error)
 
   if (self->exp <= now)
     return refuse (error, "The token has expired");
+  if (self->exp > TIME_MAX_SECONDS) /* D09: milliseconds of it must not overflow */
+    return refuse (error, "The token expires too late");
   if (self->iat > now + CLOCK_SKEW_SECONDS)
     return refuse (error, "The token is from the future");
   if (tessera_claims_has (self->claims, "nbf")

@@ -12,6 +12,7 @@ const TesseradSetting tesserad_settings[] = {
   { "server", "state-directory", TESSERAD_KIND_STRING },
   { "server", "theme-directory", TESSERAD_KIND_STRING },
   { "server", "direct-endpoints", TESSERAD_KIND_BOOLEAN },
+  { "server", "proxies-send-forwarded", TESSERAD_KIND_BOOLEAN, "proxies-send-forwarded", "false" },
 
   { "listener", "address", TESSERAD_KIND_STRING },
   { "listener", "certificate", TESSERAD_KIND_STRING },

@@ -561,6 +561,51 @@ test_only_trusted_proxies_are_believed (Fixture *self, gconstpointer data)
   g_assert_cmpstr (address, ==, "127.0.0.1");
 }
 
+/* Only the header that they are said to write. */
+static void
+test_proxies_speak_one_language (Fixture *self, gconstpointer data)
+{
+  g_autofree char *address = NULL;
+  const char *const proxies[] = { "127.0.0.1", NULL };
+  const char *request = "GET /jwks HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 198.51.100.9\r\n"
+                        "Forwarded: for=192.0.2.9\r\nForwarded: for=203.0.113.7\r\n\r\n";
+  g_signal_connect (self->server, "before-request", G_CALLBACK (on_request), &address);
+  g_object_set (self->server, "trusted-proxies", proxies, NULL);
+  g_free (ask (self, request));
+  g_assert_cmpstr (address, ==, "198.51.100.9");
+  g_object_set (self->server, "proxies-send-forwarded", TRUE, NULL);
+  g_free (ask (self, request));
+  g_assert_cmpstr (address, ==, "203.0.113.7");
+  g_free (ask (self, "GET /jwks HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 198.51.100.9\r\n\r\n"));
+  g_assert_cmpstr (address, ==, "127.0.0.1");
+}
+
+static void
+assert_strict_transport (Fixture *self, const char *header, gboolean expected)
+{
+  g_autofree char *request = g_strconcat ("GET /jwks HTTP/1.1\r\nHost: h\r\n",
+                                          "X-Forwarded-For: 203.0.113.7\r\n", header, "\r\n", NULL);
+  g_autofree char *answer = ask (self, request);
+
+  g_assert_cmpint (strstr (answer, "Strict-Transport-Security: max-age=") != NULL, ==, expected);
+}
+
+/* RFC 6797 §7.2 */
+static void
+test_strict_transport_is_asked_for_over_tls_alone (Fixture *self, gconstpointer data)
+{
+  const char *const proxies[] = { "127.0.0.1", NULL };
+
+  assert_strict_transport (self, "X-Forwarded-Proto: https\r\n", FALSE);
+  g_object_set (self->server, "trusted-proxies", proxies, NULL);
+  assert_strict_transport (self, "X-Forwarded-Proto: https\r\n", TRUE);
+  assert_strict_transport (self, "X-Forwarded-Proto: http\r\n", FALSE);
+  assert_strict_transport (self, "Forwarded: for=203.0.113.7;proto=https\r\n", FALSE);
+  g_object_set (self->server, "proxies-send-forwarded", TRUE, NULL);
+  assert_strict_transport (self, "Forwarded: for=203.0.113.7;proto=https\r\n", TRUE);
+  assert_strict_transport (self, "X-Forwarded-Proto: https\r\n", FALSE);
+}
+
 static guint
 count_descriptors (void)
 {
@@ -616,6 +661,9 @@ add_message_tests (void)
   ADD ("client-may-leave-before-the-answer", test_client_may_leave_before_the_answer);
   ADD ("server-may-stop-before-the-answer", test_server_may_stop_before_the_answer);
   ADD ("only-trusted-proxies-are-believed", test_only_trusted_proxies_are_believed);
+  ADD ("proxies-speak-one-language", test_proxies_speak_one_language);
+  ADD ("strict-transport-is-asked-for-over-tls-alone",
+       test_strict_transport_is_asked_for_over_tls_alone);
 }
 
 static void

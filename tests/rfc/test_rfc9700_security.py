@@ -161,6 +161,32 @@ def _(s):
         other.stop()
 
 
+@test('B45 headers of a proxy that nobody named change nothing')
+def _(s):
+    """Not the address that failures are counted for, nor the issuer, nor what is said of TLS."""
+    other = Service()
+    try:
+        other.start()
+        equal([guess(other, number) for number in range(12)][10:], [429, 429])
+        answer = other.get('/jwks', headers={'X-Forwarded-Proto': 'https', 'Forwarded': 'for=192.0.2.1;proto=https', 'X-Client-Cert': 'x', 'X-SSL-Client-Verify': 'SUCCESS'})
+        equal(answer.header('Strict-Transport-Security'), None)
+    finally:
+        other.stop()
+
+
+@test('B45 Forwarded is believed of a trusted proxy that is said to write it')
+def _(s):
+    other = Service(listener='trusted-proxies=127.0.0.1;\n', server='proxies-send-forwarded=true\n')
+    try:
+        other.start()
+        equal([guess(other, number) for number in range(12)], [401] * 12, 'twelve addresses behind the proxy')
+        equal([guess(other, 77) for _ in range(12)][10:], [429, 429], 'one address behind the proxy')
+        headers = {'Forwarded': 'for=192.0.2.1;proto=https'}
+        equal(other.get('/jwks', headers=headers).header('Strict-Transport-Security'), 'max-age=31536000')
+    finally:
+        other.stop()
+
+
 @test('B46 a password beyond 1024 bytes never matches')
 def _(s):
     browser = s.new_browser()

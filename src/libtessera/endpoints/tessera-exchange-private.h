@@ -41,7 +41,7 @@ struct _TesseraExchange
   const char *body;
   gsize body_length;
   const char *remote_address;
-  gboolean secure;     /* came over TLS */
+  gboolean secure;     /* came over TLS, to us or to a trusted proxy */
   char request_id[32]; /* also on the error page and in every log line */
   char *client_id;     /* who asks, once that is known; for the log */
 
@@ -76,7 +76,7 @@ TesseraParams *tessera_exchange_parse_query (TesseraExchange *self, GError **err
 void
 tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value);
 gboolean tessera_exchange_has_answer_header (TesseraExchange *self, const char *name);
-/* Takes @body (NULL: empty). Adds what every answer carries (nosniff). */
+/* Takes @body (NULL: empty). Adds what every answer carries (nosniff, and HSTS when it came over TLS). */
 void tessera_exchange_respond (TesseraExchange *self,
                                guint status,
                                const char *static_content_type,

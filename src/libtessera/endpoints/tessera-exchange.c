@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define HSTS "max-age=31536000" /* a year */
+
 /* A random start and a counter: unique among processes for practical purposes, and cheaper than
  * fresh randomness for each request. It is a name for the log, not a secret. */
 static void
@@ -190,6 +192,8 @@ tessera_exchange_respond (TesseraExchange *self,
       return;
     }
   tessera_exchange_add_header (self, "X-Content-Type-Options", "nosniff");
+  if (self->secure) /* RFC 6797 §7.1, §7.2 */
+    tessera_exchange_add_header (self, "Strict-Transport-Security", HSTS);
   self->answered = TRUE;
   self->status = status;
   self->content_type = static_content_type;

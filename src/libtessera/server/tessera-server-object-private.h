@@ -33,6 +33,7 @@ struct _TesseraServer
   gboolean in_memory;
   char *theme_directory;
   char **trusted_proxies;
+  gboolean proxies_send_forwarded; /* instead of X-Forwarded-For */
 
   GPtrArray *old_resources; /* GPtrArray*: lists that the committing thread may still read */
   TesseraUserRegistry *users;

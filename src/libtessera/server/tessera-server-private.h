@@ -21,8 +21,10 @@ void tessera_server_authenticate (TesseraServer *self,
                                   TesseraAuthentication *authentication,
                                   TesseraAuthenticationDecided decided,
                                   gpointer data);
-/* May the one at @peer (an address, or "unix") say in X-Forwarded-For for whom it speaks? */
+/* May the one at @peer (an address, or "unix") say in a header for whom it speaks? */
 gboolean tessera_server_trusts_proxy (TesseraServer *self, const char *peer);
+/* In Forwarded? Else in X-Forwarded-For. */
+gboolean tessera_server_reads_forwarded (TesseraServer *self);
 /* Emits `render-page` when somebody listens; may replace *html. */
 void tessera_server_render_page (TesseraServer *self,
                                  const char *page,

@@ -212,6 +212,7 @@ enum
   PROP_KEY_DIRECTORY,
   PROP_THEME_DIRECTORY,
   PROP_TRUSTED_PROXIES,
+  PROP_PROXIES_SEND_FORWARDED,
   PROP_SETTINGS
 };
 
@@ -327,6 +328,9 @@ tessera_server_set_property (GObject *object, guint id, const GValue *value, GPa
       g_strfreev (self->trusted_proxies);
       self->trusted_proxies = g_value_dup_boxed (value);
       break;
+    case PROP_PROXIES_SEND_FORWARDED:
+      self->proxies_send_forwarded = g_value_get_boolean (value);
+      break;
     default:
       set_setting (self, &settings_table[id - PROP_SETTINGS], value);
       break;
@@ -362,6 +366,9 @@ tessera_server_get_property (GObject *object, guint id, GValue *value, GParamSpe
     case PROP_TRUSTED_PROXIES:
       g_value_set_boxed (value, self->trusted_proxies);
       break;
+    case PROP_PROXIES_SEND_FORWARDED:
+      g_value_set_boolean (value, self->proxies_send_forwarded);
+      break;
     default:
       get_setting (self, &settings_table[id - PROP_SETTINGS], value);
       break;
@@ -389,6 +396,12 @@ tessera_server_trusts_proxy (TesseraServer *self, const char *peer)
 {
   return self->trusted_proxies != NULL
          && g_strv_contains ((const char *const *) self->trusted_proxies, peer);
+}
+
+gboolean
+tessera_server_reads_forwarded (TesseraServer *self)
+{
+  return self->proxies_send_forwarded;
 }
 
 /* Signals. */
@@ -926,11 +939,23 @@ install_properties (GObjectClass *klass)
    * TesseraServer:trusted-proxies:
    *
    * The addresses of proxies (and `unix` for whoever connects by a unix socket) whose
-   * `X-Forwarded-For` is believed: its last entry then is the remote address of a request.
+   * `X-Forwarded-For` and `X-Forwarded-Proto` are believed (or `Forwarded`, see
+   * [property@Server:proxies-send-forwarded]): the last entry that is no trusted proxy itself then
+   * is the remote address of a request.
    */
   g_object_class_install_property (klass, PROP_TRUSTED_PROXIES,
                                    g_param_spec_boxed ("trusted-proxies", NULL, NULL, G_TYPE_STRV,
                                                        flags));
+  /**
+   * TesseraServer:proxies-send-forwarded:
+   *
+   * Whether the trusted proxies say for whom they speak in `Forwarded` (RFC 7239) instead of
+   * `X-Forwarded-For`. Only one of the two is read, since the other comes from the client, past a
+   * proxy that does not know it.
+   */
+  g_object_class_install_property (klass, PROP_PROXIES_SEND_FORWARDED,
+                                   g_param_spec_boolean ("proxies-send-forwarded", NULL, NULL,
+                                                         FALSE, flags));
   install_settings (klass);
 }
 

@@ -5,6 +5,7 @@
 #include "server/tessera-soup-adapter-private.h"
 
 #include "endpoints/tessera-error-responder-private.h"
+#include "server/tessera-forwarded-private.h"
 #include "server/tessera-server-private.h"
 #include "server/tessera-soup-connections-private.h"
 #include "server/tessera-soup-farewell-private.h"
@@ -160,39 +161,70 @@ on_disconnected (SoupServerMessage *message, Inlet *inlet)
   inlet->gone = TRUE;
 }
 
-/* The address before ours in X-Forwarded-For, if whoever connected may speak for others. */
-static const char *
-get_forwarded_for (TesseraServer *server, SoupServerMessage *message, const char *peer)
+static gboolean
+is_proxy (const char *address, gpointer server)
 {
-  if (!tessera_server_trusts_proxy (server, peer))
-    return NULL;
+  return tessera_server_trusts_proxy (server, address);
+}
+
+/* For whom a trusted proxy speaks, and how that one came to it. */
+static gboolean
+read_forwarded (TesseraServer *server, SoupServerMessage *message, TesseraForwarded *forwarded)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
+  gboolean standard = tessera_server_reads_forwarded (server);
   const char *list
-      = soup_message_headers_get_list (soup_server_message_get_request_headers (message),
-                                       "X-Forwarded-For");
-  if (list == NULL)
-    return NULL;
-  const char *comma = strrchr (list, ',');
-  const char *last = comma != NULL ? comma + 1 : list;
-  return last + strspn (last, " \t");
+      = soup_message_headers_get_list (headers, standard ? "Forwarded" : "X-Forwarded-For");
+
+  if (list == NULL
+      || !tessera_forwarded_read (
+          forwarded, standard ? TESSERA_FORWARDED_RFC7239 : TESSERA_FORWARDED_X_FORWARDED_FOR, list,
+          is_proxy, server))
+    return FALSE;
+  if (!standard)
+    forwarded->secure
+        = g_strcmp0 (soup_message_headers_get_list (headers, "X-Forwarded-Proto"), "https") == 0;
+  return TRUE;
+}
+
+static gboolean
+is_secure (SoupServerMessage *message)
+{
+  return strcmp (g_uri_get_scheme (soup_server_message_get_uri (message)), "https") == 0;
+}
+
+/* IPv4 over an IPv6 socket is IPv4. */
+static void
+put_address (GInetAddress *inet, char out[INET6_ADDRSTRLEN])
+{
+  const guint8 *bytes = g_inet_address_to_bytes (inet);
+  static const guint8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+  if (g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6
+      && memcmp (bytes, mapped, sizeof mapped) == 0)
+    inet_ntop (AF_INET, bytes + sizeof mapped, out, INET6_ADDRSTRLEN);
+  else
+    inet_ntop (g_inet_address_get_family (inet), bytes, out, INET6_ADDRSTRLEN);
 }
 
 static void
-set_address (Inlet *self, TesseraServer *server)
+set_peer (TesseraExchange *exchange, Inlet *self, TesseraServer *server)
 {
   GSocketAddress *peer = soup_server_message_get_remote_address (self->message);
+  TesseraForwarded forwarded;
 
   if (G_IS_INET_SOCKET_ADDRESS (peer))
-    {
-      GInetAddress *inet = g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (peer));
-      inet_ntop (g_inet_address_get_family (inet), g_inet_address_to_bytes (inet), self->address,
-                 sizeof self->address);
-    }
+    put_address (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (peer)), self->address);
   else
     g_strlcpy (self->address, "unix", sizeof self->address);
 
-  const char *forwarded = get_forwarded_for (server, self->message, self->address);
-  if (forwarded != NULL && g_hostname_is_ip_address (forwarded))
-    g_strlcpy (self->address, forwarded, sizeof self->address);
+  exchange->remote_address = self->address;
+  exchange->secure = is_secure (self->message);
+  if (!tessera_server_trusts_proxy (server, self->address)
+      || !read_forwarded (server, self->message, &forwarded))
+    return;
+  g_strlcpy (self->address, forwarded.address, sizeof self->address);
+  exchange->secure |= forwarded.secure;
 }
 
 static TesseraExchange *
@@ -204,12 +236,10 @@ exchange_new (TesseraServer *server, SoupServerMessage *message, MessageFlags fl
 
   inlet->message = g_object_ref (message);
   inlet->flags = flags;
-  set_address (inlet, server);
   exchange->method = soup_server_message_get_method (message);
   exchange->path = g_uri_get_path (uri);
   exchange->query = g_uri_get_query (uri);
-  exchange->remote_address = inlet->address;
-  exchange->secure = strcmp (g_uri_get_scheme (uri), "https") == 0;
+  set_peer (exchange, inlet, server);
   return exchange;
 }
 

@@ -91,6 +91,38 @@ test_refuses_values_where_escaping_does_not_help (void)
   assert_refused ("<base href=\"/\">");
 }
 
+/* Where a browser and a careless reader see different tags (found by tests/fuzz). */
+static void
+test_refuses_html_that_can_be_read_in_two_ways (void)
+{
+  assert_refused ("<a href=x\"{{name}}\">");
+  assert_refused ("<a b\"{{name}}\">");
+  assert_refused ("<a b= \"{{name}}\">");
+  assert_refused ("<p\vtitle=\"{{name}}\">");
+  assert_refused ("<? a=\"> <b {{name}}\">");
+  assert_refused ("<!x a=\"> <b {{name}}\">");
+  assert_refused ("</ a=\"> <b {{name}}\">");
+  assert_refused ("< a=\"<b {{name}}\">");
+  assert_refused ("<!-- --!><b {{name}}>");
+  assert_refused ("<!--> <b {{name}}> -->");
+  assert_refused ("<title><b c=\"</title><b {{name}}\"></title>");
+  assert_refused ("<textarea>{{> file.html}}</textarea>");
+  assert_refused ("<noscript><p title=\"</noscript><b {{name}}\">");
+}
+
+/* Nor may the pieces between tags make something together that neither is. */
+static void
+test_refuses_html_that_is_put_together (void)
+{
+  assert_refused ("<s{{#if a}}cript{{else}}pan{{/if}}>");
+  assert_refused ("<s{{! remark}}cript>");
+  assert_refused ("<!-- -{{! remark}}-><b>");
+  assert_refused ("<p {{#each l}}click=\"{{name}}\" on{{/each}}>");
+  assert_refused ("<p {{#if a}}on{{/if}}click=\"{{name}}\">");
+  assert_refused ("<p a=\"{{#if b}}\" a='{{/if}}{{name}}'>");
+  assert_refused ("{{#if a}}<title>{{/if}}</title>");
+}
+
 static void
 test_refuses_what_it_cannot_parse (void)
 {
@@ -128,6 +160,8 @@ test_chooses (void)
   tessera_values_set_flag (values, "a", TRUE);
   assert_renders ("{{#if a}}yes{{else}}no{{/if}}", values, "yes");
   assert_renders ("<i {{#if a}}class=\"b\"{{/if}}>", values, "<i class=\"b\">");
+  assert_renders ("<i {{#if a}}hidden{{/if}} {{#if b}}{{else}}id=b{{/if}}/>", values,
+                  "<i hidden id=b/>");
 }
 
 static void
@@ -225,6 +259,10 @@ main (int argc, char *argv[])
   g_test_add_func ("/template/has-no-raw-output", test_has_no_raw_output);
   g_test_add_func ("/template/refuses-values-where-escaping-does-not-help",
                    test_refuses_values_where_escaping_does_not_help);
+  g_test_add_func ("/template/refuses-html-that-can-be-read-in-two-ways",
+                   test_refuses_html_that_can_be_read_in_two_ways);
+  g_test_add_func ("/template/refuses-html-that-is-put-together",
+                   test_refuses_html_that_is_put_together);
   g_test_add_func ("/template/refuses-what-it-cannot-parse", test_refuses_what_it_cannot_parse);
   g_test_add_func ("/template/disarms-addresses", test_disarms_addresses);
   g_test_add_func ("/template/chooses", test_chooses);

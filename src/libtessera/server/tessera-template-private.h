@@ -18,7 +18,8 @@ G_BEGIN_DECLS
  *
  * Nothing comes out unescaped: there is no raw form, and values are refused where escaping would
  * not help (outside quotes in a tag, in handlers of events, in style). Elements that run or style
- * (script, style) are refused altogether. */
+ * (script, style) are refused altogether, and so is HTML in which a browser might see other tags
+ * than are seen here. */
 
 typedef struct _TesseraTemplate TesseraTemplate;
 

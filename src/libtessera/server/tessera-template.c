@@ -5,22 +5,36 @@
 
 #include <string.h>
 
-/* Where in HTML a place is: values are let in only where escaping makes them harmless. */
+/* Where in HTML a place is: values are let in only where escaping makes them harmless. The HTML is
+ * held to a strict form, in which every browser sees what is seen here. */
 typedef enum
 {
   PLACE_TEXT,
-  PLACE_TAG,     /* inside <…>, outside quotes */
-  PLACE_QUOTED,  /* inside "…" of an attribute */
-  PLACE_COMMENT, /* inside <!-- … --> */
+  PLACE_ELEMENT,   /* in its name */
+  PLACE_BETWEEN,   /* in a tag, where an attribute may begin */
+  PLACE_ATTRIBUTE, /* in its name */
+  PLACE_EQUALS,    /* just behind its = */
+  PLACE_UNQUOTED,  /* in its value */
+  PLACE_QUOTED,    /* in its value, between quotes */
+  PLACE_BEHIND,    /* where it must have ended */
+  PLACE_COMMENT,
 } PlaceKind;
+
+typedef struct
+{
+  char text[16]; /* lower case, cut */
+  gsize length;
+} Word;
 
 typedef struct
 {
   PlaceKind kind;
   char quote;
-  char word[16]; /* the element's or attribute's name, lower case, cut */
-  gsize word_length;
-  gboolean in_name; /* of the element, just behind < */
+  gboolean is_closing; /* </… */
+  Word element;
+  Word attribute;
+  Word text_only; /* the element all around, when nothing but its end is a tag in it */
+  gsize skip;     /* bytes that were looked at already */
 } Place;
 
 typedef enum
@@ -93,99 +107,237 @@ parser_fail (const Parser *self, const char *problem, GError **error)
 /* Places in HTML */
 
 static void
-place_start_word (Place *self)
+word_clear (Word *self)
 {
-  self->word_length = 0;
-  self->word[0] = '\0';
+  self->length = 0;
+  self->text[0] = '\0';
 }
 
 static void
-place_add_to_word (Place *self, char c)
+word_add (Word *self, char c)
 {
-  if (self->word_length + 1 >= sizeof self->word)
+  if (self->length + 1 >= sizeof self->text)
     return;
 
-  self->word[self->word_length++] = g_ascii_tolower (c);
-  self->word[self->word_length] = '\0';
+  self->text[self->length++] = g_ascii_tolower (c);
+  self->text[self->length] = '\0';
 }
 
 static gboolean
-place_is_forbidden_element (const Place *self)
+word_is_one_of (const Word *self, const char *const *names)
+{
+  return g_strv_contains (names, self->text);
+}
+
+static gboolean
+word_equals (const Word *a, const Word *b)
+{
+  return g_str_equal (a->text, b->text);
+}
+
+/* White space of HTML (the HTML Standard §13.2.5.32), which has no vertical tab. */
+static gboolean
+is_space (char c)
+{
+  return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
+}
+
+static gboolean
+is_next (const char *at, const char *end, const char *text)
+{
+  gsize length = strlen (text);
+
+  return (gsize) (end - at) >= length && g_ascii_strncasecmp (at, text, length) == 0;
+}
+
+/* They run, style, frame, or have no markup inside. */
+static gboolean
+is_forbidden_element (const Word *name)
 {
   static const char *const names[]
-      = { "script", "style", "iframe", "object", "embed", "base", NULL };
+      = { "script",   "style", "iframe", "frame", "frameset", "object",   "embed",     "applet",
+          "noscript", "base",  "xmp",    "math",  "noembed",  "noframes", "plaintext", NULL };
 
-  return g_strv_contains (names, self->word);
+  return word_is_one_of (name, names);
 }
 
 static gboolean
-place_step_tag (Place *self, char c)
+place_begin_element (Place *self, gboolean is_closing)
 {
-  if (self->in_name && !g_ascii_isalnum (c) && c != '/' && c != '!' && c != '-')
-    {
-      self->in_name = FALSE;
-      if (place_is_forbidden_element (self))
-        return FALSE;
-      place_start_word (self);
-    }
-
-  if (c == '>')
-    self->kind = PLACE_TEXT;
-  else if (c == '"' || c == '\'')
-    {
-      self->kind = PLACE_QUOTED;
-      self->quote = c;
-    }
-  else if (g_ascii_isspace (c))
-    place_start_word (self);
-  else if (c != '=')
-    place_add_to_word (self, c);
+  self->kind = PLACE_ELEMENT;
+  self->is_closing = is_closing;
+  self->skip = is_closing ? 1 : 0;
+  word_clear (&self->element);
   return TRUE;
 }
 
-/* FALSE when @c completes something that no template may have. */
+/* At a <. */
 static gboolean
-place_step (Place *self, const char *at, const char *end)
+place_leave_text (Place *self, const char *at, const char *end)
 {
-  switch (self->kind)
+  gboolean is_closing = is_next (at, end, "</");
+  const char *name = at + (is_closing ? 2 : 1);
+
+  if (self->text_only.length > 0
+      && (!is_closing || !is_next (name, end, self->text_only.text)
+          || !is_next (name + self->text_only.length, end, ">")))
+    return FALSE;
+  if (name < end && g_ascii_isalpha (*name))
+    return place_begin_element (self, is_closing);
+  if (is_next (at, end, "<!doctype html>"))
     {
-    case PLACE_TEXT:
-      if (*at != '<')
-        return TRUE;
-      if (end - at >= 4 && memcmp (at, "<!--", 4) == 0)
-        {
-          self->kind = PLACE_COMMENT;
-          return TRUE;
-        }
-      self->kind = PLACE_TAG;
-      self->in_name = TRUE;
-      place_start_word (self);
-      return TRUE;
-    case PLACE_TAG:
-      return place_step_tag (self, *at);
-    case PLACE_QUOTED:
-      if (*at == self->quote)
-        {
-          self->kind = PLACE_TAG;
-          place_start_word (self);
-        }
-      return TRUE;
-    case PLACE_COMMENT:
-    default:
-      if (end - at >= 3 && memcmp (at, "-->", 3) == 0)
-        {
-          /* The two dashes and the bracket go by as a tag without a name. */
-          self->kind = PLACE_TAG;
-          self->in_name = FALSE;
-        }
+      self->skip = strlen ("!doctype html>");
       return TRUE;
     }
+  if (!is_next (at, end, "<!--") || is_next (at, end, "<!-->") || is_next (at, end, "<!--->"))
+    return FALSE;
+  self->kind = PLACE_COMMENT;
+  self->skip = strlen ("!--");
+  return TRUE;
 }
 
 static gboolean
-place_equals (const Place *a, const Place *b)
+place_end_tag (Place *self)
 {
-  return a->kind == b->kind && (a->kind != PLACE_QUOTED || g_str_equal (a->word, b->word));
+  static const char *const text_only[] = { "title", "textarea", NULL };
+
+  self->kind = PLACE_TEXT;
+  word_clear (&self->text_only);
+  if (!self->is_closing && word_is_one_of (&self->element, text_only))
+    self->text_only = self->element;
+  return TRUE;
+}
+
+/* Behind a name, a value, or white space. */
+static gboolean
+place_leave_word (Place *self, char c)
+{
+  if (c == '>')
+    return place_end_tag (self);
+  self->kind = PLACE_BETWEEN;
+  return is_space (c) || c == '/';
+}
+
+static gboolean
+place_step_element (Place *self, char c)
+{
+  if (g_ascii_isalnum (c) || c == '-')
+    {
+      word_add (&self->element, c);
+      return TRUE;
+    }
+  return !is_forbidden_element (&self->element) && place_leave_word (self, c);
+}
+
+static gboolean
+place_step_between (Place *self, char c)
+{
+  if (is_space (c) || c == '/' || c == '>')
+    return place_leave_word (self, c);
+
+  self->kind = PLACE_ATTRIBUTE;
+  word_clear (&self->attribute);
+  word_add (&self->attribute, c);
+  return !g_ascii_iscntrl (c) && strchr ("\"'=<`", c) == NULL;
+}
+
+static gboolean
+place_step_attribute (Place *self, char c)
+{
+  if (c == '=')
+    {
+      self->kind = PLACE_EQUALS;
+      return TRUE;
+    }
+  if (is_space (c) || c == '/' || c == '>')
+    return place_leave_word (self, c);
+  word_add (&self->attribute, c);
+  return !g_ascii_iscntrl (c) && strchr ("\"'<`", c) == NULL;
+}
+
+static gboolean
+place_step_unquoted (Place *self, char c)
+{
+  if (self->kind == PLACE_EQUALS && (c == '"' || c == '\''))
+    {
+      self->kind = PLACE_QUOTED;
+      self->quote = c;
+      return TRUE;
+    }
+  if (self->kind == PLACE_UNQUOTED && (is_space (c) || c == '>'))
+    return place_leave_word (self, c);
+  self->kind = PLACE_UNQUOTED;
+  return !g_ascii_iscntrl (c) && strchr (" >\"'=<`", c) == NULL;
+}
+
+static gboolean
+place_step_comment (Place *self, const char *at, const char *end)
+{
+  if (is_next (at, end, "-->"))
+    {
+      self->kind = PLACE_TEXT;
+      self->skip = strlen ("->");
+    }
+  return !is_next (at, end, "--!>");
+}
+
+/* FALSE when it completes something that no template may have. */
+static gboolean
+place_step (Place *self, const char *at, const char *end)
+{
+  if (self->skip > 0)
+    {
+      self->skip--;
+      return TRUE;
+    }
+
+  switch (self->kind)
+    {
+    case PLACE_TEXT:
+      return *at != '<' || place_leave_text (self, at, end);
+    case PLACE_ELEMENT:
+      return place_step_element (self, *at);
+    case PLACE_BETWEEN:
+      return place_step_between (self, *at);
+    case PLACE_ATTRIBUTE:
+      return place_step_attribute (self, *at);
+    case PLACE_EQUALS:
+    case PLACE_UNQUOTED:
+      return place_step_unquoted (self, *at);
+    case PLACE_QUOTED:
+      if (*at == self->quote)
+        self->kind = PLACE_BEHIND;
+      return TRUE;
+    case PLACE_BEHIND:
+      return place_leave_word (self, *at);
+    case PLACE_COMMENT:
+    default:
+      return place_step_comment (self, at, end);
+    }
+}
+
+/* Where nothing is cut in two by something that may come out as nothing, or as a text. */
+static gboolean
+place_takes_tags (const Place *self)
+{
+  return self->kind == PLACE_TEXT || self->kind == PLACE_QUOTED || self->kind == PLACE_BETWEEN
+         || self->kind == PLACE_BEHIND;
+}
+
+/* May a part that began at @before, and may be left out or repeated, end at @self? */
+static gboolean
+place_continues (const Place *self, const Place *before, gboolean is_repeated)
+{
+  if (before->kind == PLACE_TEXT)
+    return self->kind == PLACE_TEXT && word_equals (&self->text_only, &before->text_only);
+  if (!word_equals (&self->element, &before->element) || self->is_closing != before->is_closing)
+    return FALSE;
+  if (before->kind == PLACE_QUOTED)
+    return self->kind == PLACE_QUOTED && self->quote == before->quote
+           && word_equals (&self->attribute, &before->attribute);
+  if (self->kind == PLACE_ATTRIBUTE || self->kind == PLACE_UNQUOTED)
+    return !is_repeated;
+  return self->kind == PLACE_BETWEEN || self->kind == PLACE_BEHIND;
 }
 
 static gboolean
@@ -193,19 +345,21 @@ place_takes_values (const Place *self)
 {
   if (self->kind == PLACE_TEXT)
     return TRUE;
-  if (self->kind != PLACE_QUOTED || self->word[0] == '\0')
+  if (self->kind != PLACE_QUOTED)
     return FALSE;
 
-  return !g_str_has_prefix (self->word, "on") && !g_str_equal (self->word, "style")
-         && !g_str_equal (self->word, "srcdoc");
+  return !g_str_has_prefix (self->attribute.text, "on")
+         && !g_str_equal (self->attribute.text, "style")
+         && !g_str_equal (self->attribute.text, "srcdoc");
 }
 
 static gboolean
 place_is_url (const Place *self)
 {
-  static const char *const names[] = { "href", "src", "action", "formaction", "content", NULL };
+  static const char *const names[]
+      = { "href", "xlink:href", "src", "action", "formaction", "content", NULL };
 
-  return self->kind == PLACE_QUOTED && g_strv_contains (names, self->word);
+  return self->kind == PLACE_QUOTED && word_is_one_of (&self->attribute, names);
 }
 
 /* Parsing */
@@ -263,6 +417,22 @@ parse_message (Parser *self, const char *tag, GError **error)
   return g_steal_pointer (&node);
 }
 
+/* One way through a block, from @before on. */
+static gboolean
+parse_branch (Parser *self,
+              const Node *node,
+              const Place *before,
+              GPtrArray *nodes,
+              char **out_end,
+              GError **error)
+{
+  self->place = *before;
+  if (!parse_nodes (self, nodes, out_end, error))
+    return FALSE;
+  return place_continues (&self->place, before, node->kind == NODE_EACH)
+         || parser_fail (self, "a block must end in the same place of a tag as it began", error);
+}
+
 /* The part up to {{/if}} or {{/each}}, which must leave off where it began. */
 static gboolean
 parse_block (Parser *self, Node *node, const char *close, GError **error)
@@ -271,22 +441,21 @@ parse_block (Parser *self, Node *node, const char *close, GError **error)
   g_autofree char *end = NULL;
 
   node->children = g_ptr_array_new_with_free_func ((GDestroyNotify) node_free);
-  if (!parse_nodes (self, node->children, &end, error))
+  if (!parse_branch (self, node, &before, node->children, &end, error))
     return FALSE;
-  if (!place_equals (&before, &self->place))
-    return parser_fail (self, "a block must end in the same place of a tag as it began", error);
-
   if (node->kind == NODE_IF && g_strcmp0 (end, "else") == 0)
     {
       g_clear_pointer (&end, g_free);
       node->alternatives = g_ptr_array_new_with_free_func ((GDestroyNotify) node_free);
-      if (!parse_nodes (self, node->alternatives, &end, error))
+      if (!parse_branch (self, node, &before, node->alternatives, &end, error))
         return FALSE;
-      if (!place_equals (&before, &self->place))
-        return parser_fail (self, "a block must end in the same place of a tag as it began", error);
     }
   if (g_strcmp0 (end, close) != 0)
     return parser_fail (self, "a block is not closed", error);
+  /* In a tag one way may have ended behind an attribute, and the other not. */
+  self->place = before;
+  if (before.kind == PLACE_BETWEEN)
+    self->place.kind = PLACE_BEHIND;
   return TRUE;
 }
 
@@ -314,7 +483,7 @@ parse_include (Parser *self, const char *tag, GError **error)
 {
   g_autofree char *name = g_strstrip (g_strdup (tag + 1));
 
-  if (self->place.kind != PLACE_TEXT || !is_file_name (name))
+  if (self->place.kind != PLACE_TEXT || self->place.text_only.length > 0 || !is_file_name (name))
     {
       parser_fail (self, "only a file NAME.html can be included, and not inside a tag", error);
       return NULL;
@@ -362,7 +531,8 @@ parse_literal (Parser *self, GPtrArray *nodes, GError **error)
   while (self->at < self->end && !(self->at + 1 < self->end && memcmp (self->at, "{{", 2) == 0))
     {
       if (!place_step (&self->place, self->at, self->end))
-        return parser_fail (self, "an element that is not allowed in a page", error);
+        return parser_fail (self, "an element that is not allowed in a page, or a tag in bad form",
+                            error);
       self->at++;
     }
   if (self->at > start)
@@ -410,13 +580,17 @@ parse_nodes (Parser *self, GPtrArray *nodes, char **out_end, GError **error)
       tag = take_tag (self);
       if (tag == NULL)
         return parser_fail (self, "{{ without }}", error);
-      if (tag[0] == '!')
-        continue;
       if (is_end_tag (tag))
         {
           *out_end = g_steal_pointer (&tag);
           break;
         }
+      if (!place_takes_tags (&self->place))
+        return parser_fail (self,
+                            "{{ cannot stand here: in a name, a value without quotes, or a comment",
+                            error);
+      if (tag[0] == '!')
+        continue;
 
       node = parse_tag (self, tag, error);
       if (node == NULL)
@@ -478,7 +652,9 @@ typedef struct
   guint steps;
 } Renderer;
 
+/* A file that includes itself would fill the memory. */
 #define MAX_STEPS 100000
+#define MAX_HTML (4 * TESSERA_TEMPLATE_MAX_LENGTH)
 
 static void render_nodes (Renderer *self, const GPtrArray *nodes, const Scope *scope);
 
@@ -666,7 +842,7 @@ render_nodes (Renderer *self, const GPtrArray *nodes, const Scope *scope)
     return;
 
   self->depth++;
-  for (guint i = 0; i < nodes->len && self->steps++ < MAX_STEPS; i++)
+  for (guint i = 0; i < nodes->len && self->steps++ < MAX_STEPS && self->html->len < MAX_HTML; i++)
     render_node (self, nodes->pdata[i], scope);
   self->depth--;
 }

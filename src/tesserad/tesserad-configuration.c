@@ -436,6 +436,8 @@ build_client (TesseradKeyFile *key_file, const char *group, const char *left_out
 
   g_value_set_string (properties_add (&properties, "id", G_TYPE_STRING),
                       tesserad_schema_get_name (group));
+  g_value_take_string (properties_add (&properties, "origin", G_TYPE_STRING),
+                       tesserad_key_file_dup_place (key_file, group, NULL));
   for (const TesseradSetting *setting = tesserad_settings; setting->group != NULL; setting++)
     if (g_str_equal (setting->group, "client") && setting->property != NULL
         && g_strcmp0 (setting->key, left_out) != 0

@@ -245,8 +245,8 @@ tesserad_key_file_has (TesseradKeyFile *self, const char *group, const char *key
   return find_part (self, group, key) != NULL;
 }
 
-static char *
-dup_place (TesseradKeyFile *self, const char *group, const char *key)
+char *
+tesserad_key_file_dup_place (TesseradKeyFile *self, const char *group, const char *key)
 {
   const Part *part = find_part (self, group, key);
 
@@ -269,7 +269,7 @@ tesserad_key_file_refuse (TesseradKeyFile *self,
                           const char *format,
                           ...)
 {
-  g_autofree char *place = dup_place (self, group, key);
+  g_autofree char *place = tesserad_key_file_dup_place (self, group, key);
   g_autofree char *sentence = NULL;
   va_list arguments;
 

@@ -49,6 +49,8 @@ char *tesserad_key_file_resolve (TesseradKeyFile *self,
                                  const char *key,
                                  const char *path);
 
+/* "FILE: [GROUP] KEY"; @group and @key may be NULL. Owned. */
+char *tesserad_key_file_dup_place (TesseradKeyFile *self, const char *group, const char *key);
 /* "FILE: [GROUP] KEY: sentence"; @group and @key may be NULL. Returns FALSE. */
 gboolean tesserad_key_file_refuse (TesseradKeyFile *self,
                                    const char *group,

@@ -159,18 +159,18 @@ test_users_are_read (void)
   g_autoptr (TesseraUserRegistry) users = tessera_user_registry_new ();
   g_autoptr (GError) error = NULL;
 
-  tessera_user_registry_replace (users,
-                                 "# people\n"
-                                 "alice:" HASH "\n"
-                                 "\n"
-                                 "j\xc3\xbcrgen:" HASH "\r\n"
-                                 "bob@example.org:" HASH,
-                                 &error);
+  tessera_user_registry_replace_declared (users,
+                                          "# people\n"
+                                          "alice:" HASH "\n"
+                                          "\n"
+                                          "j\xc3\xbcrgen:" HASH "\r\n"
+                                          "bob@example.org:" HASH,
+                                          "people", &error);
   g_assert_no_error (error);
   g_assert_cmpuint (tessera_user_registry_get_count (users), ==, 3);
-  g_assert_cmpstr (tessera_user_registry_get_hash (users, "alice"), ==, HASH);
-  g_assert_cmpstr (tessera_user_registry_get_hash (users, "j\xc3\xbcrgen"), ==, HASH);
-  g_assert_null (tessera_user_registry_get_hash (users, "Alice"));
+  g_assert_cmpstr (tessera_user_get_hash (tessera_user_registry_lookup (users, "alice")), ==, HASH);
+  g_assert_nonnull (tessera_user_registry_lookup (users, "j\xc3\xbcrgen"));
+  g_assert_null (tessera_user_registry_lookup (users, "Alice"));
 }
 
 static void
@@ -180,27 +180,30 @@ test_users_are_all_or_nothing (void)
   {
     const char *text;
     const char *line;
+    int code;
   } bad[] = {
-    { "carol:" HASH "\nno colon\n", "Line 2" },
-    { "carol:" HASH "\n\n:" HASH "\n", "Line 3" },
-    { "carol:" HASH "\ncarol:" HASH "\n", "Line 2" },
-    { "carol:plaintext\n", "Line 1" },
-    { "carol:$1$abcdefgh$irWbblnpmw.5z7wgBnprh0\n", "Line 1" }, /* MD5 */
-    { "car\tol:" HASH "\n", "Line 1" },
-    { "\xff:" HASH "\n", "Line 1" },
+    { "carol:" HASH "\nno colon\n", "Line 2", TESSERA_SETUP_ERROR_USER },
+    { "carol:" HASH "\n\n:" HASH "\n", "Line 3", TESSERA_SETUP_ERROR_USER },
+    { "carol:" HASH "\ncarol:" HASH "\n", "Line 2", TESSERA_SETUP_ERROR_EXISTS },
+    { "carol:plaintext\n", "Line 1", TESSERA_SETUP_ERROR_USER },
+    { "carol:$1$abcdefgh$irWbblnpmw.5z7wgBnprh0\n", "Line 1", TESSERA_SETUP_ERROR_USER }, /* MD5 */
+    { "car\tol:" HASH "\n", "Line 1", TESSERA_SETUP_ERROR_USER },
+    { "\xff:" HASH "\n", "Line 1", TESSERA_SETUP_ERROR_USER },
   };
   g_autoptr (TesseraUserRegistry) users = tessera_user_registry_new ();
 
-  g_assert_true (tessera_user_registry_replace (users, "alice:" HASH "\n", NULL));
+  g_assert_true (
+      tessera_user_registry_replace_declared (users, "alice:" HASH "\n", "people", NULL));
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       g_autoptr (GError) error = NULL;
-      g_assert_false (tessera_user_registry_replace (users, bad[i].text, &error));
-      g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_USER);
+      g_assert_false (
+          tessera_user_registry_replace_declared (users, bad[i].text, "people", &error));
+      g_assert_error (error, TESSERA_SETUP_ERROR, bad[i].code);
       g_assert_true (g_str_has_prefix (error->message, bad[i].line));
       g_assert_null (strstr (error->message, "plaintext"));
       g_assert_cmpuint (tessera_user_registry_get_count (users), ==, 1);
-      g_assert_nonnull (tessera_user_registry_get_hash (users, "alice"));
+      g_assert_nonnull (tessera_user_registry_lookup (users, "alice"));
     }
 }
 
@@ -208,15 +211,61 @@ static void
 test_user_fingerprints (void)
 {
   g_autoptr (TesseraUserRegistry) users = tessera_user_registry_new ();
-  g_autoptr (GError) error = NULL;
 
-  g_assert_true (tessera_user_registry_add (users, "alice", HASH, NULL));
-  g_assert_false (tessera_user_registry_add (users, "alice", HASH, &error));
-  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_assert_true (
+      tessera_user_registry_replace_declared (users, "alice:" HASH "\n", "people", NULL));
   g_autoptr (GHashTable) first = tessera_user_registry_dup_fingerprints (users);
   g_assert_cmpuint (g_hash_table_size (first), ==, 1);
   g_assert_nonnull (g_hash_table_lookup (first, "alice"));
   g_assert_cmpstr (g_hash_table_lookup (first, "alice"), !=, HASH);
+}
+
+static void
+test_users_of_the_store_stay (void)
+{
+  g_autoptr (TesseraUserRegistry) users = tessera_user_registry_new ();
+  g_autoptr (TesseraUser) bob = tessera_user_new ("bob", HASH, NULL, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (tessera_user_registry_add (users, bob, NULL));
+  g_assert_false (tessera_user_registry_add (users, bob, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_clear_error (&error);
+
+  g_assert_false (
+      tessera_user_registry_replace_declared (users, "bob:" HASH "\n", "people", &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_assert_true (
+      tessera_user_registry_replace_declared (users, "alice:" HASH "\n", "people", NULL));
+  g_assert_true (tessera_user_registry_replace_declared (users, "", "people", NULL));
+  g_assert_null (tessera_user_registry_lookup (users, "alice"));
+  g_assert_nonnull (tessera_user_registry_lookup (users, "bob"));
+
+  /* Only what a file declares is held against what it declared before. */
+  g_autoptr (GHashTable) fingerprints = tessera_user_registry_dup_fingerprints (users);
+  g_assert_cmpuint (g_hash_table_size (fingerprints), ==, 0);
+}
+
+static void
+test_users_come_in_pages (void)
+{
+  g_autoptr (TesseraUserRegistry) users = tessera_user_registry_new ();
+  static const char *const names[] = { "carol", "alice", "bob" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr (TesseraUser) user = tessera_user_new (names[i], HASH, NULL, NULL);
+      g_assert_true (tessera_user_registry_add (users, user, NULL));
+    }
+  g_autoptr (GPtrArray) first = tessera_user_registry_list (users, "", 2);
+  g_assert_cmpuint (first->len, ==, 2);
+  g_assert_cmpstr (tessera_user_get_username (first->pdata[0]), ==, "alice");
+  g_assert_cmpstr (tessera_user_get_username (first->pdata[1]), ==, "bob");
+  g_autoptr (GPtrArray) second = tessera_user_registry_list (users, "bob", 2);
+  g_assert_cmpuint (second->len, ==, 1);
+  g_assert_cmpstr (tessera_user_get_username (second->pdata[0]), ==, "carol");
+  g_autoptr (GPtrArray) third = tessera_user_registry_list (users, "carol", 2);
+  g_assert_cmpuint (third->len, ==, 0);
 }
 
 int
@@ -236,6 +285,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/user-registry/users-are-read", test_users_are_read);
   g_test_add_func ("/user-registry/users-are-all-or-nothing", test_users_are_all_or_nothing);
   g_test_add_func ("/user-registry/fingerprints", test_user_fingerprints);
+  g_test_add_func ("/user-registry/users-of-the-store-stay", test_users_of_the_store_stay);
+  g_test_add_func ("/user-registry/users-come-in-pages", test_users_come_in_pages);
 
   return g_test_run ();
 }

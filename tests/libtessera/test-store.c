@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 /* NULL directory: the memory store. */
+#define HASH "$y$j75$saltsaltsalt$jyf/lxrpdyAIshWRo1x5DRC6KIE7sNRRtjcomR3PgHA"
+
 typedef struct
 {
   TesseraStore *store;
@@ -575,6 +577,103 @@ test_clients (Fixture *f, gconstpointer data)
 }
 
 static void
+add_username (TesseraUser *user, gpointer data)
+{
+  g_string_append_printf (data, "%s%s ", tessera_user_get_username (user),
+                          tessera_user_is_disabled (user) ? "!" : "");
+}
+
+static void
+test_users (Fixture *f, gconstpointer data)
+{
+  g_autoptr (TesseraUser) alice = tessera_user_new ("alice", HASH, NULL, NULL);
+  g_autoptr (TesseraUser) bob = tessera_user_new ("bob", HASH, NULL, NULL);
+  g_autoptr (TesseraUser) disabled = tessera_user_copy_with_disabled (alice, TRUE);
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  begin (f);
+  g_assert_true (tessera_store_put_user (f->store, alice, NULL));
+  g_assert_true (tessera_store_put_user (f->store, bob, NULL));
+  g_assert_true (tessera_store_put_user (f->store, disabled, NULL));
+  g_assert_true (tessera_store_remove_user (f->store, "bob", NULL));
+  g_assert_true (tessera_store_remove_user (f->store, "unknown", NULL));
+  commit (f);
+  reopen (f);
+  g_assert_true (tessera_store_foreach_user (f->store, add_username, names, NULL));
+  g_assert_cmpstr (names->str, ==, "alice! ");
+}
+
+static void
+assert_grants (Fixture *f, const TesseraStoreFilter *filter, const char *expected)
+{
+  g_autoptr (GPtrArray) grants = tessera_store_list_grants (f->store, filter, NULL);
+  g_autoptr (GString) ids = g_string_new (NULL);
+  for (guint i = 0; i < grants->len; i++)
+    g_string_append_printf (ids, "%s ", tessera_grant_get_id (grants->pdata[i]));
+  g_assert_cmpstr (ids->str, ==, expected);
+}
+
+static void
+test_grants_are_listed (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_grant (f, "g3", "c2", "alice", 1000);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  put_grant (f, "g2", "c1", "bob", 1000);
+  put_grant (f, "g4", "c1", "alice", 1000);
+  g_assert_true (tessera_store_end_grant (f->store, "g4", NULL));
+  commit (f);
+  reopen (f);
+
+  assert_grants (f, &(TesseraStoreFilter){ .after = "", .limit = 9 }, "g1 g2 g3 ");
+  assert_grants (f, &(TesseraStoreFilter){ .after = "", .limit = 2 }, "g1 g2 ");
+  assert_grants (f, &(TesseraStoreFilter){ .after = "g2", .limit = 2 }, "g3 ");
+  assert_grants (f, &(TesseraStoreFilter){ .subject = "alice", .after = "", .limit = 9 }, "g1 g3 ");
+  assert_grants (f, &(TesseraStoreFilter){ .client_id = "c1", .after = "", .limit = 9 }, "g1 g2 ");
+  assert_grants (
+      f, &(TesseraStoreFilter){ .subject = "alice", .client_id = "c2", .after = "", .limit = 9 },
+      "g3 ");
+  assert_grants (f, &(TesseraStoreFilter){ .after = "", .limit = 9, .now_ms = 999999 },
+                 "g1 g2 g3 ");
+  assert_grants (f, &(TesseraStoreFilter){ .after = "", .limit = 9, .now_ms = 1000000 }, "");
+}
+
+static void
+put_session_named (Fixture *f, const char *id, const char *subject)
+{
+  TesseraSession session = make_session (id, subject, 1000);
+  session.login.session_id = (char *) id;
+  g_assert_true (tessera_store_put_session (f->store, &session, NULL));
+}
+
+static void
+assert_sessions (Fixture *f, const TesseraStoreFilter *filter, const char *expected)
+{
+  g_autoptr (GPtrArray) sessions = tessera_store_list_sessions (f->store, filter, NULL);
+  g_autoptr (GString) ids = g_string_new (NULL);
+  for (guint i = 0; i < sessions->len; i++)
+    g_string_append_printf (ids, "%s ", tessera_session_get_id (sessions->pdata[i]));
+  g_assert_cmpstr (ids->str, ==, expected);
+}
+
+static void
+test_sessions_are_listed (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_session_named (f, "s2", "bob");
+  put_session_named (f, "s1", "alice");
+  put_session_named (f, "s3", "alice");
+  commit (f);
+  reopen (f);
+
+  assert_sessions (f, &(TesseraStoreFilter){ .after = "", .limit = 2 }, "s1 s2 ");
+  assert_sessions (f, &(TesseraStoreFilter){ .after = "s2", .limit = 2 }, "s3 ");
+  assert_sessions (f, &(TesseraStoreFilter){ .subject = "alice", .after = "", .limit = 9 },
+                   "s1 s3 ");
+  assert_sessions (f, &(TesseraStoreFilter){ .after = "", .limit = 9, .now_ms = 50000 }, "");
+}
+
+static void
 test_declared (Fixture *f, gconstpointer data)
 {
   begin (f);
@@ -915,13 +1014,37 @@ run_sql (Fixture *f, const char *sql)
   sqlite3_close (handle);
 }
 
+static int
+get_schema_version (Fixture *f)
+{
+  g_autofree char *path = path_of (f, "tessera.db");
+  sqlite3 *handle;
+  sqlite3_stmt *statement;
+  g_assert_cmpint (sqlite3_open (path, &handle), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_prepare_v2 (handle, "PRAGMA user_version", -1, &statement, NULL), ==,
+                   SQLITE_OK);
+  g_assert_cmpint (sqlite3_step (statement), ==, SQLITE_ROW);
+  int version = sqlite3_column_int (statement, 0);
+  sqlite3_finalize (statement);
+  sqlite3_close (handle);
+  return version;
+}
+
+static void
+set_schema_version (Fixture *f, int version)
+{
+  g_autofree char *sql = g_strdup_printf ("PRAGMA user_version = %d", version);
+  run_sql (f, sql);
+}
+
 static void
 test_newer_schema_is_refused (Fixture *f, gconstpointer data)
 {
   g_clear_object (&f->store);
-  run_sql (f, "PRAGMA user_version = 3");
+  int version = get_schema_version (f);
+  set_schema_version (f, version + 1);
   assert_refused (f, TESSERA_SETUP_ERROR_STATE);
-  run_sql (f, "PRAGMA user_version = 2");
+  set_schema_version (f, version);
   open_sqlite (f);
 }
 
@@ -1044,6 +1167,9 @@ main (int argc, char *argv[])
   ADD ("end-all-of-a-subject-at-a-client", test_end_all_of_a_subject_at_a_client);
   ADD ("end-all-of-everybody", test_end_all_of_everybody);
   ADD ("clients", test_clients);
+  ADD ("users", test_users);
+  ADD ("grants-are-listed", test_grants_are_listed);
+  ADD ("sessions-are-listed", test_sessions_are_listed);
   ADD ("declared", test_declared);
   ADD ("denials-are-numbered-in-order", test_denials_are_numbered_in_order);
   ADD ("no-generation-is-given-twice", test_no_generation_is_given_twice);

@@ -67,6 +67,7 @@ typedef enum
  * @TESSERA_SETUP_ERROR_LOCKED: another process uses the state directory
  * @TESSERA_SETUP_ERROR_USER: a user's name or password hash is not usable
  * @TESSERA_SETUP_ERROR_UNSUPPORTED: this build or this platform cannot do it
+ * @TESSERA_SETUP_ERROR_DECLARED: a file or the application declares it, and alone can change it
  *
  * Why a server could not be set up, or an administrative call was refused. Never seen on the wire.
  */
@@ -81,7 +82,8 @@ typedef enum
   TESSERA_SETUP_ERROR_STATE,
   TESSERA_SETUP_ERROR_LOCKED,
   TESSERA_SETUP_ERROR_USER,
-  TESSERA_SETUP_ERROR_UNSUPPORTED
+  TESSERA_SETUP_ERROR_UNSUPPORTED,
+  TESSERA_SETUP_ERROR_DECLARED
 } TesseraSetupError;
 
 TESSERA_AVAILABLE_IN_1_0

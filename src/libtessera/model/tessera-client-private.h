@@ -49,6 +49,12 @@ json_t *tessera_client_to_json (TesseraClient *self);
 TesseraClient *tessera_client_new_from_json (const char *json, gsize length, GError **error);
 /* The same registration with another id and one generated secret (NULL: public). */
 TesseraClient *tessera_client_copy_with (TesseraClient *self, const char *id, const char *secret);
+/* The same with a new secret; the newest of the old ones stays good too, if @keep_previous. */
+TesseraClient *
+tessera_client_copy_with_secret (TesseraClient *self, const char *secret, gboolean keep_previous);
+TesseraClient *tessera_client_copy_with_disabled (TesseraClient *self, gboolean disabled);
+/* What @self says, with the identifier, the secrets and the state of @registered. */
+TesseraClient *tessera_client_copy_for (TesseraClient *self, TesseraClient *registered);
 
 /* Digest of all that tokens depend on, that is, of everything but the name. "REST SECRET…", where
  * each secret has a word of its own. */

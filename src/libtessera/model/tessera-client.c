@@ -40,6 +40,7 @@ struct _TesseraClient
 
   char *id;
   char *name;
+  char *origin;
   char **redirect_uris;
   char **grant_types;
   char *scope;
@@ -55,6 +56,7 @@ struct _TesseraClient
   gboolean first_party;
   gboolean require_pkce;
   gboolean allow_short_secret;
+  gboolean disabled;
 
   TesseraDigest secrets[2]; /* of `secret` and `previous-secret` */
   guint n_secrets;
@@ -68,6 +70,7 @@ enum
   PROP_0,
   PROP_ID,
   PROP_NAME,
+  PROP_ORIGIN,
   PROP_REDIRECT_URIS,
   PROP_GRANT_TYPES,
   PROP_SCOPE,
@@ -83,6 +86,7 @@ enum
   PROP_FIRST_PARTY,
   PROP_REQUIRE_PKCE,
   PROP_ALLOW_SHORT_SECRET,
+  PROP_DISABLED,
   PROP_SECRET,
   PROP_PREVIOUS_SECRET,
   PROP_CONFIDENTIAL,
@@ -160,6 +164,9 @@ set_string (TesseraClient *self, guint property_id, const GValue *value)
     case PROP_NAME:
       self->name = dup_text (value);
       return TRUE;
+    case PROP_ORIGIN:
+      self->origin = dup_text (value);
+      return TRUE;
     case PROP_SCOPE:
       self->scope = dup_text (value);
       return TRUE;
@@ -209,6 +216,9 @@ tessera_client_set_property (GObject *object,
     case PROP_ALLOW_SHORT_SECRET:
       self->allow_short_secret = g_value_get_boolean (value);
       break;
+    case PROP_DISABLED:
+      self->disabled = g_value_get_boolean (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
@@ -253,6 +263,9 @@ get_string (TesseraClient *self, guint property_id, GValue *value)
     case PROP_NAME:
       g_value_set_string (value, tessera_client_get_name (self));
       return TRUE;
+    case PROP_ORIGIN:
+      g_value_set_string (value, self->origin);
+      return TRUE;
     case PROP_SCOPE:
       g_value_set_string (value, self->scope);
       return TRUE;
@@ -294,6 +307,9 @@ tessera_client_get_property (GObject *object, guint property_id, GValue *value, 
       break;
     case PROP_ALLOW_SHORT_SECRET:
       g_value_set_boolean (value, self->allow_short_secret);
+      break;
+    case PROP_DISABLED:
+      g_value_set_boolean (value, self->disabled);
       break;
     case PROP_CONFIDENTIAL:
       g_value_set_boolean (value, tessera_client_is_confidential (self));
@@ -343,6 +359,7 @@ tessera_client_finalize (GObject *object)
 
   g_free (self->id);
   g_free (self->name);
+  g_free (self->origin);
   g_strfreev (self->redirect_uris);
   g_strfreev (self->grant_types);
   g_free (self->scope);
@@ -377,6 +394,14 @@ install_identity (void)
    * What people read on the consent page; the id when none is given.
    */
   properties[PROP_NAME] = g_param_spec_string ("name", NULL, NULL, NULL, CONSTRUCT_ONLY);
+
+  /**
+   * TesseraClient:origin:
+   *
+   * Where the client is declared, in words for an administrator, such as a file and a group in it;
+   * %NULL when the store keeps it.
+   */
+  properties[PROP_ORIGIN] = g_param_spec_string ("origin", NULL, NULL, NULL, CONSTRUCT_ONLY);
 }
 
 static void
@@ -414,6 +439,13 @@ install_authentication (void)
    */
   properties[PROP_CONFIDENTIAL] = g_param_spec_boolean ("confidential", NULL, NULL, FALSE,
                                                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * TesseraClient:disabled: (getter is_disabled)
+   *
+   * Whether the client is treated as if it did not exist, until it is enabled again.
+   */
+  properties[PROP_DISABLED] = g_param_spec_boolean ("disabled", NULL, NULL, FALSE, CONSTRUCT_ONLY);
 
   /**
    * TesseraClient:token-endpoint-auth-method:
@@ -677,6 +709,21 @@ tessera_client_is_confidential (TesseraClient *self)
 {
   g_return_val_if_fail (TESSERA_IS_CLIENT (self), FALSE);
   return self->n_secrets > 0 && g_strcmp0 (self->token_endpoint_auth_method, "none") != 0;
+}
+
+/**
+ * tessera_client_is_disabled: (get-property disabled)
+ * @self: a client
+ *
+ * Tells whether the client is treated as if it did not exist.
+ *
+ * Returns: %TRUE for a disabled client
+ */
+gboolean
+tessera_client_is_disabled (TesseraClient *self)
+{
+  g_return_val_if_fail (TESSERA_IS_CLIENT (self), FALSE);
+  return self->disabled;
 }
 
 gboolean
@@ -1017,6 +1064,8 @@ tessera_client_to_json (TesseraClient *self)
   put_text (json, "client_name", self->name);
   if (self->allow_short_secret)
     json_object_set_new (json, "allow_short_secret", json_true ());
+  if (self->disabled)
+    json_object_set_new (json, "disabled", json_true ());
 
   json_t *digests = json_array ();
   for (guint i = 0; i < self->n_secrets; i++)
@@ -1098,7 +1147,8 @@ new_from_object (const json_t *json)
                        "first-party", json_is_true (json_object_get (json, "first_party")),
                        "require-pkce", !json_is_false (json_object_get (json, "require_pkce")),
                        "allow-short-secret",
-                       json_is_true (json_object_get (json, "allow_short_secret")), NULL);
+                       json_is_true (json_object_get (json, "allow_short_secret")), "disabled",
+                       json_is_true (json_object_get (json, "disabled")), NULL);
 }
 
 TesseraClient *
@@ -1128,6 +1178,48 @@ tessera_client_copy_with (TesseraClient *self, const char *id, const char *secre
 
   TesseraClient *copy = new_from_object (json);
   add_secret (copy, secret);
+  return copy;
+}
+
+/* The newest secret comes first. */
+static void
+take_secrets (TesseraClient *self, const TesseraClient *other)
+{
+  for (guint i = 0; i < other->n_secrets && self->n_secrets < G_N_ELEMENTS (self->secrets); i++)
+    self->secrets[self->n_secrets++] = other->secrets[i];
+  self->has_short_secret |= other->has_short_secret;
+}
+
+TesseraClient *
+tessera_client_copy_with_secret (TesseraClient *self, const char *secret, gboolean keep_previous)
+{
+  TesseraClient *copy = tessera_client_copy_with (self, self->id, secret);
+
+  if (keep_previous)
+    take_secrets (copy, self);
+  return copy;
+}
+
+TesseraClient *
+tessera_client_copy_with_disabled (TesseraClient *self, gboolean disabled)
+{
+  g_autoptr (json_t) json = tessera_client_to_json (self);
+  json_object_set_new (json, "disabled", json_boolean (disabled));
+  TesseraClient *copy = new_from_object (json);
+
+  take_secrets (copy, self);
+  return copy;
+}
+
+TesseraClient *
+tessera_client_copy_for (TesseraClient *self, TesseraClient *registered)
+{
+  g_autoptr (json_t) json = tessera_client_to_json (self);
+  json_object_set_new (json, "client_id", json_string (registered->id));
+  json_object_set_new (json, "disabled", json_boolean (registered->disabled));
+  TesseraClient *copy = new_from_object (json);
+
+  take_secrets (copy, registered);
   return copy;
 }
 

@@ -27,5 +27,7 @@ TESSERA_AVAILABLE_IN_1_0
 const char *tessera_client_get_scope (TesseraClient *self);
 TESSERA_AVAILABLE_IN_1_0
 gboolean tessera_client_is_confidential (TesseraClient *self);
+TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_client_is_disabled (TesseraClient *self);
 
 G_END_DECLS

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "base/tessera-secret-private.h"
+#include "model/tessera-grant.h"
+#include "model/tessera-session.h"
 
 G_BEGIN_DECLS
 
@@ -24,7 +26,7 @@ void tessera_login_copy (const TesseraLogin *self, TesseraLogin *out_copy);
 
 /* The stored approval: what a resource owner allowed a client to do. The family of its refresh
  * tokens. */
-typedef struct
+struct _TesseraGrant
 {
   char *grant_id;
   char *client_id;
@@ -35,7 +37,7 @@ typedef struct
       began_ms; /* when the authorization began, that is, when the login of its code took place */
   gint64 last_used_ms;
   gint64 expires_ms; /* absolute end */
-} TesseraGrant;
+};
 
 /* An authorization code (RFC 6749 §4.1.2), until it is redeemed and, as a memory of it, until its
  * grant ends. */
@@ -65,14 +67,14 @@ typedef struct
 } TesseraRefreshToken;
 
 /* A signed-in browser. */
-typedef struct
+struct _TesseraSession
 {
   TesseraDigest digest; /* of the cookie's value */
   TesseraLogin login;
   gint64 began_ms;
   gint64 last_seen_ms;
   gint64 expires_ms;
-} TesseraSession;
+};
 
 /* A remembered "allow". */
 typedef struct
@@ -85,22 +87,16 @@ typedef struct
   gint64 given_ms;
 } TesseraConsent;
 
-void tessera_grant_free (TesseraGrant *self);
-TesseraGrant *tessera_grant_copy (const TesseraGrant *self);
 void tessera_authorization_code_free (TesseraAuthorizationCode *self);
 TesseraAuthorizationCode *tessera_authorization_code_copy (const TesseraAuthorizationCode *self);
 void tessera_refresh_token_free (TesseraRefreshToken *self);
 TesseraRefreshToken *tessera_refresh_token_copy (const TesseraRefreshToken *self);
-void tessera_session_free (TesseraSession *self);
-TesseraSession *tessera_session_copy (const TesseraSession *self);
 void tessera_consent_free (TesseraConsent *self);
 TesseraConsent *tessera_consent_copy (const TesseraConsent *self);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraLogin, tessera_login_clear)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraGrant, tessera_grant_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraAuthorizationCode, tessera_authorization_code_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraRefreshToken, tessera_refresh_token_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraSession, tessera_session_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraConsent, tessera_consent_free)
 
 /* What a token is known by when the deny-list is asked. Borrowed. */

@@ -23,6 +23,12 @@ tessera_login_copy (const TesseraLogin *self, TesseraLogin *out_copy)
   out_copy->amr = g_strdup (self->amr);
 }
 
+/**
+ * tessera_grant_free:
+ * @self: (nullable) (transfer full): a grant
+ *
+ * Releases a grant.
+ */
 void
 tessera_grant_free (TesseraGrant *self)
 {
@@ -36,6 +42,14 @@ tessera_grant_free (TesseraGrant *self)
   g_free (self);
 }
 
+/**
+ * tessera_grant_copy:
+ * @self: a grant
+ *
+ * Copies a grant.
+ *
+ * Returns: (transfer full): the copy
+ */
 TesseraGrant *
 tessera_grant_copy (const TesseraGrant *self)
 {
@@ -97,6 +111,12 @@ tessera_refresh_token_copy (const TesseraRefreshToken *self)
   return copy;
 }
 
+/**
+ * tessera_session_free:
+ * @self: (nullable) (transfer full): a session
+ *
+ * Releases a session.
+ */
 void
 tessera_session_free (TesseraSession *self)
 {
@@ -106,6 +126,14 @@ tessera_session_free (TesseraSession *self)
   g_free (self);
 }
 
+/**
+ * tessera_session_copy:
+ * @self: a session
+ *
+ * Copies a session.
+ *
+ * Returns: (transfer full): the copy
+ */
 TesseraSession *
 tessera_session_copy (const TesseraSession *self)
 {

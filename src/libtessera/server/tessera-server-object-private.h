@@ -54,6 +54,7 @@ struct _TesseraServer
   guint unsettled; /* TesseraDeclared: what is not held against the store yet */
   GQueue waiting;  /* TesseraExchange*, until ready */
   GQueue tasks;    /* GTask*, until ready */
+  GQueue acts;     /* TesseraAct*; the first one is under way */
 };
 
 /* What an application or a file declares at each start; a store remembers it to notice what is

@@ -5,6 +5,7 @@
 #include "server/tessera-server-object-private.h"
 
 #include "grants/tessera-revoker-private.h"
+#include "server/tessera-administration.h"
 
 /* An order that waits for the server to be ready, and then for its outcome. */
 typedef struct
@@ -382,6 +383,47 @@ gboolean
 tessera_server_revoke_client_finish (TesseraServer *self, GAsyncResult *result, GError **error)
 {
   return revoke_finish (self, result, tessera_server_revoke_client_async, error);
+}
+
+/**
+ * tessera_server_end_session_async:
+ * @self: a server
+ * @session_id: a session, as the claim `sid` names it
+ * @cancellable: (nullable): ignored: a revocation is not called back
+ * @callback: (scope async): called when the outcome is durable
+ * @user_data: for @callback
+ *
+ * Signs a browser out, and revokes what was allowed in that session.
+ */
+void
+tessera_server_end_session_async (TesseraServer *self,
+                                  const char *session_id,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (session_id != NULL);
+  revoke_async (self, order_new (TESSERA_REVOCATION_KIND_SESSION, session_id),
+                tessera_server_end_session_async, cancellable, callback, user_data);
+}
+
+/**
+ * tessera_server_end_session_finish:
+ * @self: a server
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Finishes [method@Server.end_session_async].
+ *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
+ *
+ * Returns: %TRUE when the revocation is durable
+ */
+gboolean
+tessera_server_end_session_finish (TesseraServer *self, GAsyncResult *result, GError **error)
+{
+  return revoke_finish (self, result, tessera_server_end_session_async, error);
 }
 
 /* Keys. */

@@ -31,6 +31,7 @@ struct _TesseraSetup
   TesseraDenyList *deny_list;
   TesseraCommitter *committer;
   GPtrArray *clients; /* TesseraClient*, registered ones */
+  GPtrArray *users;   /* TesseraUser*, kept ones */
   gboolean had_keys;  /* before this start */
   gboolean rolled_back;
 };
@@ -43,6 +44,7 @@ setup_free (TesseraSetup *self)
   g_clear_pointer (&self->keys, tessera_key_ring_free);
   g_clear_object (&self->store);
   g_clear_pointer (&self->clients, g_ptr_array_unref);
+  g_clear_pointer (&self->users, g_ptr_array_unref);
   g_clear_error (&self->error);
   g_clear_pointer (&self->algorithms, g_array_unref);
   g_source_destroy (self->over);
@@ -118,6 +120,12 @@ collect_client (TesseraClient *client, gpointer data)
   g_ptr_array_add (data, g_object_ref (client));
 }
 
+static void
+collect_user (TesseraUser *user, gpointer data)
+{
+  g_ptr_array_add (data, g_object_ref (user));
+}
+
 static gboolean
 setup_run (TesseraSetup *self, GError **error)
 {
@@ -127,7 +135,9 @@ setup_run (TesseraSetup *self, GError **error)
       || !open_keys (self, may_create_keys, error) || !load_deny_list (self, error))
     return FALSE;
   self->clients = g_ptr_array_new_with_free_func (g_object_unref);
-  if (!tessera_store_foreach_client (self->store, collect_client, self->clients, error))
+  self->users = g_ptr_array_new_with_free_func (g_object_unref);
+  if (!tessera_store_foreach_client (self->store, collect_client, self->clients, error)
+      || !tessera_store_foreach_user (self->store, collect_user, self->users, error))
     return FALSE;
   self->committer = tessera_committer_new (self->store, self->context);
   g_clear_object (&self->store);
@@ -190,10 +200,13 @@ fail (TesseraServer *self, const GError *error)
 
 /* What is kept in the store may not contradict what was declared: the same id twice is refused. */
 static gboolean
-add_registered_clients (TesseraServer *self, GPtrArray *clients, GError **error)
+add_kept (TesseraServer *self, TesseraSetup *setup, GError **error)
 {
-  for (guint i = 0; i < clients->len; i++)
-    if (!tessera_client_registry_add (self->engine.clients, clients->pdata[i], FALSE, error))
+  for (guint i = 0; i < setup->clients->len; i++)
+    if (!tessera_client_registry_add (self->engine.clients, setup->clients->pdata[i], FALSE, error))
+      return FALSE;
+  for (guint i = 0; i < setup->users->len; i++)
+    if (!tessera_user_registry_add (self->users, setup->users->pdata[i], error))
       return FALSE;
   return TRUE;
 }
@@ -299,7 +312,7 @@ finish_setup (TesseraServer *self)
   g_thread_join (setup->thread);
   if (setup->error != NULL)
     fail (self, setup->error);
-  else if (!add_registered_clients (self, setup->clients, &error))
+  else if (!add_kept (self, setup, &error))
     fail (self, error);
   else
     become_ready (self, setup);

@@ -444,8 +444,8 @@ check_subject (TesseraServer *self, TesseraAuthentication *authentication)
   if (tessera_authentication_get_verdict (authentication) != TESSERA_VERDICT_ACCEPTED)
     return;
   g_autoptr (TesseraClient) client
-      = tessera_client_registry_lookup (self->engine.clients,
-                                        tessera_authentication_get_subject (authentication));
+      = tessera_client_registry_lookup_any (self->engine.clients,
+                                            tessera_authentication_get_subject (authentication));
   if (client == NULL)
     return;
   g_warning ("authenticate: the subject is the client_id of a client: the login is denied");
@@ -506,9 +506,12 @@ authenticate_user (TesseraServer *self, TesseraAuthentication *authentication)
 
   if (tessera_user_registry_get_count (self->users) == 0)
     return;
+  TesseraUser *user
+      = tessera_user_registry_lookup (self->users,
+                                      tessera_authentication_get_username (authentication));
+  /* Whoever is kept out costs what an unknown one does, and is told the same. */
   const char *hash
-      = tessera_user_registry_get_hash (self->users,
-                                        tessera_authentication_get_username (authentication));
+      = user != NULL && !tessera_user_is_disabled (user) ? tessera_user_get_hash (user) : NULL;
   if (self->passwords == NULL)
     self->passwords = tessera_password_pool_new ();
   tessera_authentication_hold (authentication);

@@ -16,8 +16,8 @@ G_BEGIN_DECLS
 #define TESSERA_TYPE_SERVER (tessera_server_get_type ())
 
 /* Implements TesseraTokenChecker. Properties: every member of TesseraSettings that an application
- * may set (issuer and state-directory construct-only; key-directory, signing-algorithm, *-path, *-lifetime,
- * replay-window, session-idle, revocation-enabled, introspection-enabled,
+ * may set (issuer and state-directory construct-only; key-directory, signing-algorithm, *-path,
+ * *-lifetime, replay-window, session-idle, revocation-enabled, introspection-enabled,
  * revocation-requires-client-authentication, revocation-ends-grant, jwks-max-age, theme-directory).
  * Signals: authenticate, after-revoke-token, before-request, render-page, issue-token,
  * token-issued, token-refreshed, introspect, response-error, ready, failed; "changed" of

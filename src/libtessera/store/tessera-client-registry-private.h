@@ -17,8 +17,12 @@ gboolean tessera_client_registry_add (TesseraClientRegistry *self,
                                       gboolean declared,
                                       GError **error);
 gboolean tessera_client_registry_remove (TesseraClientRegistry *self, const char *client_id);
-TesseraClient *tessera_client_registry_lookup (TesseraClientRegistry *self,
-                                               const char *client_id); /* owned, or NULL */
+/* @client in place of the one with its id, which must be there. */
+void tessera_client_registry_update (TesseraClientRegistry *self, TesseraClient *client);
+/* Owned, or NULL; a disabled one is not there. */
+TesseraClient *tessera_client_registry_lookup (TesseraClientRegistry *self, const char *client_id);
+TesseraClient *tessera_client_registry_lookup_any (TesseraClientRegistry *self,
+                                                   const char *client_id);
 gboolean tessera_client_registry_is_declared (TesseraClientRegistry *self, const char *client_id);
 GPtrArray *
 tessera_client_registry_list (TesseraClientRegistry *self); /* TesseraClient*, owned, by id */

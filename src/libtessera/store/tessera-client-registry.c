@@ -142,8 +142,32 @@ tessera_client_registry_remove (TesseraClientRegistry *self, const char *client_
   return found;
 }
 
+void
+tessera_client_registry_update (TesseraClientRegistry *self, TesseraClient *client)
+{
+  g_rw_lock_writer_lock (&self->lock);
+  Entry *entry = g_hash_table_lookup (self->entries, tessera_client_get_id (client));
+  if (entry != NULL)
+    {
+      gboolean declared = entry->declared;
+      count_origins (self, entry->client, -1);
+      insert_entry (self->entries, client, declared);
+      count_origins (self, client, 1);
+    }
+  g_rw_lock_writer_unlock (&self->lock);
+}
+
 TesseraClient *
 tessera_client_registry_lookup (TesseraClientRegistry *self, const char *client_id)
+{
+  TesseraClient *client = tessera_client_registry_lookup_any (self, client_id);
+  if (client != NULL && tessera_client_is_disabled (client))
+    g_clear_object (&client);
+  return client;
+}
+
+TesseraClient *
+tessera_client_registry_lookup_any (TesseraClientRegistry *self, const char *client_id)
 {
   g_rw_lock_reader_lock (&self->lock);
   Entry *entry = g_hash_table_lookup (self->entries, client_id);

@@ -46,6 +46,7 @@ struct _TesseraMemoryStore
   Table sessions;   /* TesseraSession, by digest */
   Table consents;   /* TesseraConsent, by subject, client_id and redirect_uri */
   Table clients;    /* TesseraClient */
+  Table users;      /* TesseraUser */
   Table declared;   /* char *fingerprint */
   Table denials;    /* TesseraDenial, by generation */
 
@@ -729,6 +730,105 @@ tessera_memory_store_foreach_client (TesseraStore *store,
   return TRUE;
 }
 
+static gboolean
+tessera_memory_store_put_user (TesseraStore *store, TesseraUser *user, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  write_row (self, &self->users, tessera_user_get_username (user), g_object_ref (user));
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_remove_user (TesseraStore *store, const char *username, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  write_row (self, &self->users, username, NULL);
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_foreach_user (TesseraStore *store,
+                                   TesseraUserFunc func,
+                                   gpointer data,
+                                   GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  g_autoptr (GList) users = g_hash_table_get_values (self->users.rows);
+  for (GList *l = users; l != NULL; l = l->next)
+    func (l->data, data);
+  return TRUE;
+}
+
+/* Lists. */
+
+static int
+compare_grants (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(const TesseraGrant *const *) a)->grant_id,
+                 (*(const TesseraGrant *const *) b)->grant_id);
+}
+
+static int
+compare_sessions (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(const TesseraSession *const *) a)->login.session_id,
+                 (*(const TesseraSession *const *) b)->login.session_id);
+}
+
+static gboolean
+is_wanted (const char *wanted, const char *value)
+{
+  return wanted == NULL || g_strcmp0 (wanted, value) == 0;
+}
+
+static GPtrArray *
+tessera_memory_store_list_grants (TesseraStore *store,
+                                  const TesseraStoreFilter *filter,
+                                  GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GPtrArray *page = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_grant_free);
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->grants.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    {
+      const TesseraGrant *grant = row;
+      if (is_wanted (filter->subject, grant->login.subject)
+          && is_wanted (filter->client_id, grant->client_id) && grant->expires_ms > filter->now_ms
+          && strcmp (grant->grant_id, filter->after) > 0)
+        g_ptr_array_add (page, tessera_grant_copy (grant));
+    }
+  g_ptr_array_sort (page, compare_grants);
+  g_ptr_array_set_size (page, (int) MIN (page->len, filter->limit));
+  return page;
+}
+
+static GPtrArray *
+tessera_memory_store_list_sessions (TesseraStore *store,
+                                    const TesseraStoreFilter *filter,
+                                    GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GPtrArray *page = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_session_free);
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->sessions.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    {
+      const TesseraSession *session = row;
+      if (is_wanted (filter->subject, session->login.subject)
+          && session->expires_ms > filter->now_ms
+          && strcmp (session->login.session_id, filter->after) > 0)
+        g_ptr_array_add (page, tessera_session_copy (session));
+    }
+  g_ptr_array_sort (page, compare_sessions);
+  g_ptr_array_set_size (page, (int) MIN (page->len, filter->limit));
+  return page;
+}
+
 static GHashTable *
 tessera_memory_store_dup_declared (TesseraStore *store, GError **error)
 {
@@ -879,8 +979,8 @@ tessera_memory_store_finalize (GObject *object)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (object);
   Table *tables[]
-      = { &self->codes,    &self->challenges, &self->grants,   &self->tokens, &self->sessions,
-          &self->consents, &self->clients,    &self->declared, &self->denials };
+      = { &self->codes,    &self->challenges, &self->grants, &self->tokens,   &self->sessions,
+          &self->consents, &self->clients,    &self->users,  &self->declared, &self->denials };
 
   forget_undo (self);
   g_array_unref (self->undo);
@@ -905,6 +1005,7 @@ tessera_memory_store_init (TesseraMemoryStore *self)
   table_init (&self->sessions, (GDestroyNotify) tessera_session_free, NULL);
   table_init (&self->consents, (GDestroyNotify) tessera_consent_free, NULL);
   table_init (&self->clients, g_object_unref, NULL);
+  table_init (&self->users, g_object_unref, NULL);
   table_init (&self->declared, g_free, NULL);
   table_init (&self->denials, (GDestroyNotify) denial_free, NULL);
   self->undo = g_array_new (FALSE, FALSE, sizeof (Undo));
@@ -947,6 +1048,11 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->put_client = tessera_memory_store_put_client;
   iface->remove_client = tessera_memory_store_remove_client;
   iface->foreach_client = tessera_memory_store_foreach_client;
+  iface->put_user = tessera_memory_store_put_user;
+  iface->remove_user = tessera_memory_store_remove_user;
+  iface->foreach_user = tessera_memory_store_foreach_user;
+  iface->list_grants = tessera_memory_store_list_grants;
+  iface->list_sessions = tessera_memory_store_list_sessions;
   iface->dup_declared = tessera_memory_store_dup_declared;
   iface->put_declared = tessera_memory_store_put_declared;
   iface->append_denial = tessera_memory_store_append_denial;

@@ -108,7 +108,11 @@ static const char *const migrations[]
         "CREATE TABLE declared ("
         "  name TEXT PRIMARY KEY,"
         "  fingerprint TEXT NOT NULL) STRICT;",
-        "ALTER TABLE state ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;", NULL };
+        "ALTER TABLE state ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;",
+        "CREATE TABLE users ("
+        "  username TEXT PRIMARY KEY,"
+        "  record TEXT NOT NULL) STRICT;",
+        NULL };
 
 struct _TesseraSqliteStore
 {
@@ -670,6 +674,18 @@ tessera_sqlite_store_put_session (TesseraStore *store,
 }
 
 static TesseraSession *
+read_session (TesseraQuery *query)
+{
+  TesseraSession *session = g_new0 (TesseraSession, 1);
+  tessera_query_get_digest (query, 0, &session->digest);
+  read_login (query, 1, &session->login);
+  session->began_ms = tessera_query_get_int (query, 6);
+  session->last_seen_ms = tessera_query_get_int (query, 7);
+  session->expires_ms = tessera_query_get_int (query, 8);
+  return session;
+}
+
+static TesseraSession *
 tessera_sqlite_store_lookup_session (TesseraStore *store,
                                      const TesseraDigest *digest,
                                      GError **error)
@@ -678,19 +694,12 @@ tessera_sqlite_store_lookup_session (TesseraStore *store,
   gboolean found;
   g_autoptr (TesseraQuery) query = tessera_database_query (
       self->database,
-      "SELECT subject, session_id, auth_time, acr, amr, began_ms, last_seen_ms, expires_ms"
+      "SELECT digest, subject, session_id, auth_time, acr, amr, began_ms, last_seen_ms, expires_ms"
       " FROM sessions WHERE digest = ?",
       error, "d", digest);
   if (!step_to_row (self, query, &found, error) || !found)
     return NULL;
-
-  TesseraSession *session = g_new0 (TesseraSession, 1);
-  session->digest = *digest;
-  read_login (query, 0, &session->login);
-  session->began_ms = tessera_query_get_int (query, 5);
-  session->last_seen_ms = tessera_query_get_int (query, 6);
-  session->expires_ms = tessera_query_get_int (query, 7);
-  return session;
+  return read_session (query);
 }
 
 static gboolean
@@ -810,6 +819,123 @@ tessera_sqlite_store_foreach_client (TesseraStore *store,
     }
   while (found);
   return TRUE;
+}
+
+/* People. */
+
+static gboolean
+tessera_sqlite_store_put_user (TesseraStore *store, TesseraUser *user, GError **error)
+{
+  g_autoptr (json_t) json = tessera_user_to_json (user);
+  g_autofree char *record = tessera_json_dump (json);
+  return tessera_database_execute (TESSERA_SQLITE_STORE (store)->database,
+                                   "INSERT OR REPLACE INTO users (username, record) VALUES (?, ?)",
+                                   error, "tt", tessera_user_get_username (user), record);
+}
+
+static gboolean
+tessera_sqlite_store_remove_user (TesseraStore *store, const char *username, GError **error)
+{
+  return tessera_database_execute (TESSERA_SQLITE_STORE (store)->database,
+                                   "DELETE FROM users WHERE username = ?", error, "t", username);
+}
+
+static gboolean
+give_user (TesseraQuery *query, TesseraUserFunc func, gpointer data, GError **error)
+{
+  const char *text = tessera_query_get_text (query, 0);
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (TesseraUser) user = tessera_user_new_from_json (text, strlen (text), &problem);
+  if (user == NULL)
+    {
+      g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED,
+                   "A stored user cannot be used: %s", problem->message);
+      return FALSE;
+    }
+  func (user, data);
+  return TRUE;
+}
+
+static gboolean
+tessera_sqlite_store_foreach_user (TesseraStore *store,
+                                   TesseraUserFunc func,
+                                   gpointer data,
+                                   GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, "SELECT record FROM users ORDER BY username", error,
+                                "");
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return FALSE;
+      if (found && !give_user (query, func, data, error))
+        return FALSE;
+    }
+  while (found);
+  return TRUE;
+}
+
+/* Lists. */
+
+#define GRANTS_BEHIND(WHO)                                                                         \
+  "SELECT grant_id, client_id, subject, session_id, auth_time, acr, amr, scope, resources,"        \
+  " began_ms, last_used_ms, expires_ms FROM grants"                                                \
+  " WHERE " WHO " AND (?2 IS NULL OR client_id = ?2) AND grant_id > ?3 AND expires_ms > ?4"        \
+  " ORDER BY grant_id"
+
+static GPtrArray *
+tessera_sqlite_store_list_grants (TesseraStore *store,
+                                  const TesseraStoreFilter *filter,
+                                  GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (GPtrArray) page = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_grant_free);
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      filter->subject != NULL ? GRANTS_BEHIND (OF_SUBJECT) : GRANTS_BEHIND (OF_ANYBODY), error,
+      "ttti", filter->subject, filter->client_id, filter->after, filter->now_ms);
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return NULL;
+      if (found && !is_ended (self, tessera_query_get_text (query, 0)))
+        g_ptr_array_add (page, read_grant (query));
+    }
+  while (found && page->len < filter->limit);
+  return g_steal_pointer (&page);
+}
+
+#define SESSIONS_BEHIND(WHO)                                                                       \
+  "SELECT digest, subject, session_id, auth_time, acr, amr, began_ms, last_seen_ms, expires_ms"    \
+  " FROM sessions WHERE " WHO " AND session_id > ?2 AND expires_ms > ?3 ORDER BY session_id"
+
+static GPtrArray *
+tessera_sqlite_store_list_sessions (TesseraStore *store,
+                                    const TesseraStoreFilter *filter,
+                                    GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (GPtrArray) page
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_session_free);
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                filter->subject != NULL ? SESSIONS_BEHIND (OF_SUBJECT)
+                                                        : SESSIONS_BEHIND (OF_ANYBODY),
+                                error, "tti", filter->subject, filter->after, filter->now_ms);
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return NULL;
+      if (found)
+        g_ptr_array_add (page, read_session (query));
+    }
+  while (found && page->len < filter->limit);
+  return g_steal_pointer (&page);
 }
 
 static GHashTable *
@@ -1082,6 +1208,11 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->put_client = tessera_sqlite_store_put_client;
   iface->remove_client = tessera_sqlite_store_remove_client;
   iface->foreach_client = tessera_sqlite_store_foreach_client;
+  iface->put_user = tessera_sqlite_store_put_user;
+  iface->remove_user = tessera_sqlite_store_remove_user;
+  iface->foreach_user = tessera_sqlite_store_foreach_user;
+  iface->list_grants = tessera_sqlite_store_list_grants;
+  iface->list_sessions = tessera_sqlite_store_list_sessions;
   iface->dup_declared = tessera_sqlite_store_dup_declared;
   iface->put_declared = tessera_sqlite_store_put_declared;
   iface->append_denial = tessera_sqlite_store_append_denial;

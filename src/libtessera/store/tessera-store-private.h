@@ -3,6 +3,7 @@
 
 #include "model/tessera-client.h"
 #include "model/tessera-records-private.h"
+#include "model/tessera-user-private.h"
 
 G_BEGIN_DECLS
 
@@ -57,6 +58,17 @@ typedef struct
 
 typedef void (*TesseraDenialFunc) (const TesseraDenial *denial, gpointer data);
 typedef void (*TesseraClientFunc) (TesseraClient *client, gpointer data);
+typedef void (*TesseraUserFunc) (TesseraUser *user, gpointer data);
+
+/* Which records a list wants, a page at a time. */
+typedef struct
+{
+  const char *subject;   /* NULL: anybody's */
+  const char *client_id; /* NULL: any; of grants only */
+  const char *after;     /* the identifier of the last one of the page before; "": from the start */
+  guint limit;
+  gint64 now_ms; /* what ended before is left out */
+} TesseraStoreFilter;
 
 /* What is mirrored outside, to notice a database that was deleted or rolled back. */
 typedef struct
@@ -164,6 +176,20 @@ struct _TesseraStoreInterface
                               gpointer data,
                               GError **error);
 
+  /* People that the store keeps; putting replaces. */
+  gboolean (*put_user) (TesseraStore *self, TesseraUser *user, GError **error);
+  gboolean (*remove_user) (TesseraStore *self, const char *username, GError **error);
+  gboolean (*foreach_user) (TesseraStore *self,
+                            TesseraUserFunc func,
+                            gpointer data,
+                            GError **error);
+
+  /* TesseraGrant* by grant_id; TesseraSession* by session_id. Owned by the caller. */
+  GPtrArray *(*list_grants) (TesseraStore *self, const TesseraStoreFilter *filter, GError **error);
+  GPtrArray *(*list_sessions) (TesseraStore *self,
+                               const TesseraStoreFilter *filter,
+                               GError **error);
+
   /* What was declared when the server ran last, to notice what is gone or changed since:
    * "client:ID" or "user:NAME" → fingerprint. The table is owned by the caller. */
   GHashTable *(*dup_declared) (TesseraStore *self, GError **error); /* char* -> char* */
@@ -251,6 +277,16 @@ gboolean tessera_store_foreach_client (TesseraStore *self,
                                        TesseraClientFunc func,
                                        gpointer data,
                                        GError **error);
+gboolean tessera_store_put_user (TesseraStore *self, TesseraUser *user, GError **error);
+gboolean tessera_store_remove_user (TesseraStore *self, const char *username, GError **error);
+gboolean tessera_store_foreach_user (TesseraStore *self,
+                                     TesseraUserFunc func,
+                                     gpointer data,
+                                     GError **error);
+GPtrArray *
+tessera_store_list_grants (TesseraStore *self, const TesseraStoreFilter *filter, GError **error);
+GPtrArray *
+tessera_store_list_sessions (TesseraStore *self, const TesseraStoreFilter *filter, GError **error);
 GHashTable *tessera_store_dup_declared (TesseraStore *self, GError **error);
 gboolean tessera_store_put_declared (TesseraStore *self,
                                      const char *name,

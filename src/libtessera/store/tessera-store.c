@@ -235,6 +235,36 @@ tessera_store_foreach_client (TesseraStore *self,
   return TESSERA_STORE_GET_IFACE (self)->foreach_client (self, func, data, error);
 }
 
+gboolean
+tessera_store_put_user (TesseraStore *self, TesseraUser *user, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_user (self, user, error);
+}
+
+gboolean
+tessera_store_remove_user (TesseraStore *self, const char *username, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->remove_user (self, username, error);
+}
+
+gboolean
+tessera_store_foreach_user (TesseraStore *self, TesseraUserFunc func, gpointer data, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->foreach_user (self, func, data, error);
+}
+
+GPtrArray *
+tessera_store_list_grants (TesseraStore *self, const TesseraStoreFilter *filter, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->list_grants (self, filter, error);
+}
+
+GPtrArray *
+tessera_store_list_sessions (TesseraStore *self, const TesseraStoreFilter *filter, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->list_sessions (self, filter, error);
+}
+
 GHashTable *
 tessera_store_dup_declared (TesseraStore *self, GError **error)
 {

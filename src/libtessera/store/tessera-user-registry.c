@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* People whose password hash the server knows (design.md §10, group users). */
+/* People whose password hash the server knows (design.md §10, group users): declared ones and those
+ * that the store keeps. */
 
 #include "store/tessera-user-registry-private.h"
 
-#include "base/tessera-error.h"
-#include "base/tessera-password-private.h"
-#include "base/tessera-secret-private.h"
-
 #include <string.h>
-
-#define USER_NAME_MAX_LENGTH 255
 
 struct _TesseraUserRegistry
 {
-  GHashTable *hashes; /* char *name -> char *hash */
+  GHashTable *users; /* name, of the user -> TesseraUser */
 };
 
 static GHashTable *
-new_hashes (void)
+new_users (void)
 {
-  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                (GDestroyNotify) tessera_secret_free);
+  return g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_object_unref);
+}
+
+static void
+insert (GHashTable *users, TesseraUser *user)
+{
+  g_hash_table_replace (users, (gpointer) tessera_user_get_username (user), g_object_ref (user));
 }
 
 TesseraUserRegistry *
 tessera_user_registry_new (void)
 {
   TesseraUserRegistry *self = g_new (TesseraUserRegistry, 1);
-  self->hashes = new_hashes ();
+  self->users = new_users ();
   return self;
 }
 
@@ -36,102 +36,133 @@ tessera_user_registry_free (TesseraUserRegistry *self)
 {
   if (self == NULL)
     return;
-  g_hash_table_unref (self->hashes);
+  g_hash_table_unref (self->users);
   g_free (self);
 }
 
 static gboolean
-is_name (const char *name)
+add (GHashTable *users, TesseraUser *user, GError **error)
 {
-  gsize length = strlen (name);
-  if (length == 0 || length > USER_NAME_MAX_LENGTH || !g_utf8_validate (name, -1, NULL))
-    return FALSE;
-  for (const char *c = name; *c != '\0'; c = g_utf8_next_char (c))
-    if (*c == ':' || g_unichar_iscntrl (g_utf8_get_char (c)))
+  if (g_hash_table_contains (users, tessera_user_get_username (user)))
+    {
+      g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS,
+                           "the user is there already");
       return FALSE;
+    }
+  insert (users, user);
   return TRUE;
 }
 
-/* Takes nothing; says why not, for a person, without the hash. */
-static const char *
-add_user (GHashTable *hashes, const char *name, const char *hash)
-{
-  if (!is_name (name))
-    return "the user name is empty, too long or malformed";
-  if (!tessera_password_is_acceptable_hash (hash))
-    return "the password hash is malformed or not by yescrypt";
-  if (g_hash_table_contains (hashes, name))
-    return "the user is there already";
-  g_hash_table_insert (hashes, g_strdup (name), g_strdup (hash));
-  return NULL;
-}
-
 /* `name:hash`; empty lines and lines that begin with # say nothing. */
-static const char *
-add_line (GHashTable *hashes, const char *line)
+static gboolean
+add_line (GHashTable *users, const char *line, const char *origin, GError **error)
 {
   if (*line == '\0' || *line == '#')
-    return NULL;
+    return TRUE;
   const char *colon = strchr (line, ':');
   if (colon == NULL)
-    return "expected name:hash";
+    {
+      g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_USER,
+                           "expected name:hash");
+      return FALSE;
+    }
   g_autofree char *name = g_strndup (line, (gsize) (colon - line));
-  return add_user (hashes, name, colon + 1);
+  g_autoptr (TesseraUser) user = tessera_user_new (name, colon + 1, origin, error);
+  return user != NULL && add (users, user, error);
+}
+
+static GHashTable *
+dup_kept (TesseraUserRegistry *self)
+{
+  GHashTable *kept = new_users ();
+  GHashTableIter iter;
+  gpointer user;
+
+  g_hash_table_iter_init (&iter, self->users);
+  while (g_hash_table_iter_next (&iter, NULL, &user))
+    if (tessera_user_get_origin (user) == NULL)
+      insert (kept, user);
+  return kept;
 }
 
 gboolean
-tessera_user_registry_replace (TesseraUserRegistry *self, const char *text, GError **error)
+tessera_user_registry_replace_declared (TesseraUserRegistry *self,
+                                        const char *text,
+                                        const char *origin,
+                                        GError **error)
 {
-  g_autoptr (GHashTable) hashes = new_hashes ();
+  g_autoptr (GHashTable) users = dup_kept (self);
   guint number = 0;
 
   while (*text != '\0')
     {
       gsize length = strcspn (text, "\n");
       g_autofree char *line = g_strndup (text, length);
-      const char *problem = add_line (hashes, g_strchomp (line));
+      gboolean good = add_line (users, g_strchomp (line), origin, error);
       explicit_bzero (line, strlen (line));
       number++;
-      if (problem != NULL)
+      if (!good)
         {
-          g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_USER, "Line %u: %s", number,
-                       problem);
+          g_prefix_error (error, "Line %u: ", number);
           return FALSE;
         }
       text += length + (text[length] == '\n');
     }
 
-  g_hash_table_unref (self->hashes);
-  self->hashes = g_steal_pointer (&hashes);
+  g_hash_table_unref (self->users);
+  self->users = g_steal_pointer (&users);
   return TRUE;
 }
 
 gboolean
-tessera_user_registry_add (TesseraUserRegistry *self,
-                           const char *name,
-                           const char *hash,
-                           GError **error)
+tessera_user_registry_add (TesseraUserRegistry *self, TesseraUser *user, GError **error)
 {
-  const char *problem = add_user (self->hashes, name, hash);
-  if (problem == NULL)
-    return TRUE;
-  g_set_error (error, TESSERA_SETUP_ERROR,
-               g_hash_table_contains (self->hashes, name) ? TESSERA_SETUP_ERROR_EXISTS
-                                                          : TESSERA_SETUP_ERROR_USER,
-               "User refused: %s", problem);
-  return FALSE;
+  return add (self->users, user, error);
 }
 
-const char *
-tessera_user_registry_get_hash (TesseraUserRegistry *self, const char *name)
+void
+tessera_user_registry_update (TesseraUserRegistry *self, TesseraUser *user)
 {
-  return g_hash_table_lookup (self->hashes, name);
+  g_return_if_fail (g_hash_table_contains (self->users, tessera_user_get_username (user)));
+  insert (self->users, user);
+}
+
+gboolean
+tessera_user_registry_remove (TesseraUserRegistry *self, const char *name)
+{
+  return g_hash_table_remove (self->users, name);
+}
+
+TesseraUser *
+tessera_user_registry_lookup (TesseraUserRegistry *self, const char *name)
+{
+  return g_hash_table_lookup (self->users, name);
 }
 
 guint
 tessera_user_registry_get_count (TesseraUserRegistry *self)
 {
-  return g_hash_table_size (self->hashes);
+  return g_hash_table_size (self->users);
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+GPtrArray *
+tessera_user_registry_list (TesseraUserRegistry *self, const char *after, guint limit)
+{
+  GPtrArray *page = g_ptr_array_new_with_free_func (g_object_unref);
+  guint length = 0;
+  g_autofree gpointer *names = g_hash_table_get_keys_as_array (self->users, &length);
+
+  qsort (names, length, sizeof *names, compare_names);
+  for (guint i = 0; i < length && page->len < limit; i++)
+    if (strcmp (names[i], after) > 0)
+      g_ptr_array_add (page, g_object_ref (g_hash_table_lookup (self->users, names[i])));
+  return page;
 }
 
 GHashTable *
@@ -139,13 +170,12 @@ tessera_user_registry_dup_fingerprints (TesseraUserRegistry *self)
 {
   GHashTable *fingerprints = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   GHashTableIter iter;
-  gpointer name, hash;
-  g_hash_table_iter_init (&iter, self->hashes);
-  while (g_hash_table_iter_next (&iter, &name, &hash))
-    {
-      TesseraDigest digest = tessera_digest (hash, -1);
-      g_hash_table_insert (fingerprints, g_strdup (name),
-                           tessera_base64url_encode (digest.bytes, TESSERA_DIGEST_SIZE));
-    }
+  gpointer user;
+
+  g_hash_table_iter_init (&iter, self->users);
+  while (g_hash_table_iter_next (&iter, NULL, &user))
+    if (tessera_user_get_origin (user) != NULL)
+      g_hash_table_insert (fingerprints, g_strdup (tessera_user_get_username (user)),
+                           tessera_user_dup_fingerprint (user));
   return fingerprints;
 }

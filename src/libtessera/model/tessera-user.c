@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A person who can log in with a password of the server's own (RFC 6749 §1.1: resource owner). */
+
+#include "model/tessera-user-private.h"
+
+#include "base/tessera-password-private.h"
+#include "base/tessera-secret-private.h"
+
+#include <string.h>
+
+#define USERNAME_MAX_LENGTH 255
+#define USER_JSON_MAX_LENGTH (64 * 1024)
+
+/**
+ * TesseraUser:
+ *
+ * A person who can log in with a password that the server keeps, hashed.
+ *
+ * Users come from a file ([method@Tessera.Server.load_users]), which alone can change them, or from
+ * [method@Tessera.Server.add_user_async], and then the store keeps them. An application that
+ * decides logins itself ([signal@Tessera.Server::authenticate]) needs none. Immutable.
+ */
+struct _TesseraUser
+{
+  GObject parent_instance;
+
+  char *username;
+  char *hash;
+  gboolean disabled;
+  char *origin; /* NULL: the store */
+};
+
+G_DEFINE_FINAL_TYPE (TesseraUser, tessera_user, G_TYPE_OBJECT)
+
+static void
+tessera_user_finalize (GObject *object)
+{
+  TesseraUser *self = TESSERA_USER (object);
+  g_free (self->username);
+  tessera_secret_free (self->hash);
+  g_free (self->origin);
+  G_OBJECT_CLASS (tessera_user_parent_class)->finalize (object);
+}
+
+static void
+tessera_user_class_init (TesseraUserClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = tessera_user_finalize;
+}
+
+static void
+tessera_user_init (TesseraUser *self)
+{
+}
+
+/* A colon ends the name in a file of users; controls have no place in a log. */
+static gboolean
+is_username (const char *name)
+{
+  gsize length = strlen (name);
+  if (length == 0 || length > USERNAME_MAX_LENGTH || !g_utf8_validate (name, -1, NULL))
+    return FALSE;
+  for (const char *c = name; *c != '\0'; c = g_utf8_next_char (c))
+    if (*c == ':' || g_unichar_iscntrl (g_utf8_get_char (c)))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+refuse (GError **error, const char *reason)
+{
+  g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_USER, reason);
+  return FALSE;
+}
+
+static gboolean
+check (const char *username, const char *hash, GError **error)
+{
+  if (!is_username (username))
+    return refuse (error, "the user name is empty, too long or malformed");
+  if (!tessera_password_is_acceptable_hash (hash))
+    return refuse (error, "the password hash is malformed or not by yescrypt");
+  return TRUE;
+}
+
+TesseraUser *
+tessera_user_new (const char *username, const char *hash, const char *origin, GError **error)
+{
+  if (!check (username, hash, error))
+    return NULL;
+  TesseraUser *self = g_object_new (TESSERA_TYPE_USER, NULL);
+  self->username = g_strdup (username);
+  self->hash = g_strdup (hash);
+  self->origin = g_strdup (origin);
+  return self;
+}
+
+TesseraUser *
+tessera_user_copy_with_hash (TesseraUser *self, const char *hash, GError **error)
+{
+  TesseraUser *copy = tessera_user_new (self->username, hash, self->origin, error);
+  if (copy != NULL)
+    copy->disabled = self->disabled;
+  return copy;
+}
+
+TesseraUser *
+tessera_user_copy_with_disabled (TesseraUser *self, gboolean disabled)
+{
+  TesseraUser *copy = tessera_user_new (self->username, self->hash, self->origin, NULL);
+  copy->disabled = disabled;
+  return copy;
+}
+
+/**
+ * tessera_user_get_username:
+ * @self: a user
+ *
+ * What the person types on the login page.
+ *
+ * Returns: the user name
+ */
+const char *
+tessera_user_get_username (TesseraUser *self)
+{
+  g_return_val_if_fail (TESSERA_IS_USER (self), NULL);
+  return self->username;
+}
+
+/**
+ * tessera_user_get_subject:
+ * @self: a user
+ *
+ * What tokens call the person in the claim `sub` (RFC 9068 §2.2).
+ *
+ * Returns: the subject
+ */
+const char *
+tessera_user_get_subject (TesseraUser *self)
+{
+  g_return_val_if_fail (TESSERA_IS_USER (self), NULL);
+  return self->username;
+}
+
+/**
+ * tessera_user_is_disabled:
+ * @self: a user
+ *
+ * Whether the person cannot log in for the time being.
+ *
+ * Returns: %TRUE if every login is denied
+ */
+gboolean
+tessera_user_is_disabled (TesseraUser *self)
+{
+  g_return_val_if_fail (TESSERA_IS_USER (self), FALSE);
+  return self->disabled;
+}
+
+/**
+ * tessera_user_get_origin:
+ * @self: a user
+ *
+ * The file that declares the user, and alone can change or remove it.
+ *
+ * Returns: (nullable): the file's name, or %NULL when the store keeps the user
+ */
+const char *
+tessera_user_get_origin (TesseraUser *self)
+{
+  g_return_val_if_fail (TESSERA_IS_USER (self), NULL);
+  return self->origin;
+}
+
+const char *
+tessera_user_get_hash (TesseraUser *self)
+{
+  return self->hash;
+}
+
+char *
+tessera_user_dup_fingerprint (TesseraUser *self)
+{
+  TesseraDigest digest = tessera_digest (self->hash, -1);
+  return tessera_base64url_encode (digest.bytes, TESSERA_DIGEST_SIZE);
+}
+
+json_t *
+tessera_user_to_json (TesseraUser *self)
+{
+  json_t *json = json_object ();
+  json_object_set_new (json, "username", json_string (self->username));
+  json_object_set_new (json, "hash", json_string (self->hash));
+  json_object_set_new (json, "disabled", json_boolean (self->disabled));
+  return json;
+}
+
+TesseraUser *
+tessera_user_new_from_json (const char *json, gsize length, GError **error)
+{
+  g_autoptr (json_t) object = tessera_json_parse (json, length, USER_JSON_MAX_LENGTH, error);
+  if (object == NULL)
+    return NULL;
+  const char *username = json_string_value (json_object_get (object, "username"));
+  const char *hash = json_string_value (json_object_get (object, "hash"));
+  TesseraUser *self
+      = tessera_user_new (username != NULL ? username : "", hash != NULL ? hash : "", NULL, error);
+  if (self != NULL)
+    self->disabled = json_is_true (json_object_get (object, "disabled"));
+  return self;
+}

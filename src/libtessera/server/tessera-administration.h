@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "model/tessera-grant.h"
+#include "model/tessera-session.h"
+#include "model/tessera-user.h"
+#include "server/tessera-server.h"
+
+G_BEGIN_DECLS
+
+/* What an administrator does to a running server. Lists come in pages: @after is the last
+ * identifier of the page before, NULL at first; an empty page is the end. */
+
+/* Clients that the store keeps. */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_update_client_async (TesseraServer *self,
+                                         TesseraClient *client,
+                                         GCancellable *cancellable,
+                                         GAsyncReadyCallback callback,
+                                         gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_update_client_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_disable_client_async (TesseraServer *self,
+                                          const char *client_id,
+                                          gboolean disabled,
+                                          GCancellable *cancellable,
+                                          GAsyncReadyCallback callback,
+                                          gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_disable_client_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_rotate_client_secret_async (TesseraServer *self,
+                                                const char *client_id,
+                                                gboolean keep_previous,
+                                                GCancellable *cancellable,
+                                                GAsyncReadyCallback callback,
+                                                gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+char *tessera_server_rotate_client_secret_finish (TesseraServer *self,
+                                                  GAsyncResult *result,
+                                                  GError **error);
+TESSERA_AVAILABLE_IN_1_0
+GPtrArray *tessera_server_list_clients (TesseraServer *self, const char *after, guint limit);
+
+/* People whom the store keeps. */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_add_user_async (TesseraServer *self,
+                                    const char *username,
+                                    const char *password,
+                                    GCancellable *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_server_add_user_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_set_user_password_async (TesseraServer *self,
+                                             const char *username,
+                                             const char *password,
+                                             GCancellable *cancellable,
+                                             GAsyncReadyCallback callback,
+                                             gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_set_user_password_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_disable_user_async (TesseraServer *self,
+                                        const char *username,
+                                        gboolean disabled,
+                                        GCancellable *cancellable,
+                                        GAsyncReadyCallback callback,
+                                        gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_disable_user_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_remove_user_async (TesseraServer *self,
+                                       const char *username,
+                                       GCancellable *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_remove_user_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+TesseraUser *tessera_server_lookup_user (TesseraServer *self, const char *username);
+TESSERA_AVAILABLE_IN_1_0
+GPtrArray *tessera_server_list_users (TesseraServer *self, const char *after, guint limit);
+
+/* What people allowed, and where they are signed in. */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_list_grants_async (TesseraServer *self,
+                                       const char *subject,
+                                       const char *client_id,
+                                       const char *after,
+                                       guint limit,
+                                       GCancellable *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+GPtrArray *
+tessera_server_list_grants_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_list_sessions_async (TesseraServer *self,
+                                         const char *subject,
+                                         const char *after,
+                                         guint limit,
+                                         GCancellable *cancellable,
+                                         GAsyncReadyCallback callback,
+                                         gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+GPtrArray *
+tessera_server_list_sessions_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_end_session_async (TesseraServer *self,
+                                       const char *session_id,
+                                       GCancellable *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_end_session_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+
+G_END_DECLS

@@ -165,6 +165,87 @@ test_shares_one_commit (void)
   g_object_unref (store);
 }
 
+/* A turn of the loop: a callback that submits @n operations, one after the other. */
+typedef struct
+{
+  TesseraCommitter *committer;
+  Op *ops;
+  guint n;
+  Gate *gate; /* or NULL; an operation more, and the callback waits for it */
+} Turn;
+
+static gboolean
+take_turn (gpointer data)
+{
+  Turn *turn = data;
+
+  for (guint i = 0; i < turn->n; i++)
+    {
+      turn->ops[i].name = "same";
+      tessera_committer_submit (turn->committer, run_op, on_done, &turn->ops[i]);
+      for (guint y = 0; y < 2000; y++) /* time enough for a thread that would not wait */
+        g_thread_yield ();
+    }
+  if (turn->gate != NULL)
+    gate_close (turn->gate, turn->committer);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+test_a_turn_of_the_loop_shares_one_commit (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op ops[7] = { 0 };
+  Turn turn = { committer, ops, G_N_ELEMENTS (ops), NULL };
+
+  g_idle_add (take_turn, &turn);
+  iterate_until_told (&ops[G_N_ELEMENTS (ops) - 1]);
+  g_assert_cmpint (g_atomic_int_get (&store->commits), ==, 1);
+  g_object_unref (store);
+}
+
+static void
+test_many_do_not_wait_for_the_end_of_the_turn (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Gate gate = { 0 };
+  Op ops[7] = { 0 };
+  Turn turn = { committer, ops, G_N_ELEMENTS (ops), &gate };
+
+  g_idle_add (take_turn, &turn);
+  g_main_context_iteration (NULL, TRUE);
+  g_assert_true (gate.entered);
+  gate_open (&gate);
+  iterate_until_told (&ops[G_N_ELEMENTS (ops) - 1]);
+  g_object_unref (store);
+}
+
+static gboolean
+wait_in_turn (gpointer data)
+{
+  Turn *turn = data;
+  Op waited = { 0 };
+
+  tessera_committer_submit (turn->committer, run_op, on_done, &turn->ops[0]);
+  g_assert_true (tessera_committer_submit_and_wait (turn->committer, run_op, &waited, NULL));
+  g_assert_cmpint (turn->ops[0].runs, ==, 1);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+test_who_waits_in_a_turn_is_served (void)
+{
+  g_autoptr (GObject) store = (GObject *) faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { 0 };
+  Turn turn = { committer, &op, 1, NULL };
+
+  g_idle_add (wait_in_turn, &turn);
+  iterate_until_told (&op);
+}
+
 static void
 test_reading_needs_no_sync (void)
 {
@@ -404,6 +485,11 @@ main (int argc, char *argv[])
 
   g_test_add_func ("/committer/tells-in-order-on-its-context", test_tells_in_order_on_its_context);
   g_test_add_func ("/committer/shares-one-commit", test_shares_one_commit);
+  g_test_add_func ("/committer/a-turn-of-the-loop-shares-one-commit",
+                   test_a_turn_of_the_loop_shares_one_commit);
+  g_test_add_func ("/committer/many-do-not-wait-for-the-end-of-the-turn",
+                   test_many_do_not_wait_for_the_end_of_the_turn);
+  g_test_add_func ("/committer/who-waits-in-a-turn-is-served", test_who_waits_in_a_turn_is_served);
   g_test_add_func ("/committer/reading-needs-no-sync", test_reading_needs_no_sync);
   g_test_add_func ("/committer/refusal-keeps-what-was-written",
                    test_refusal_keeps_what_was_written);

@@ -7,6 +7,8 @@
 
 /* So many operations at most share one commit: the first of them waits for the last. */
 #define BATCH_MAX 2048
+/* So many are worth a commit while the context may still bring more. */
+#define BATCH_WORTH 8
 
 typedef struct _Operation Operation;
 struct _Operation
@@ -25,6 +27,7 @@ typedef struct
 {
   Operation *first;
   Operation *last;
+  guint length;
 } Queue;
 
 typedef struct
@@ -54,6 +57,9 @@ struct _TesseraCommitter
   gboolean closing; /* nothing more is accepted */
   gboolean failed;
   Queue waiting;
+  gboolean urgent;   /* nothing more is to be expected now: what waits is to be taken */
+  guint turn;        /* what the context has brought in this turn of its loop */
+  guint worth;       /* so many that wait are taken, urgent or not */
   Queue finished;    /* for the context */
   GArray *listeners; /* Listener */
   GArray *prepares;  /* Prepare */
@@ -78,19 +84,21 @@ queue_push (Queue *self, Operation *operation)
   else
     self->first = operation;
   self->last = operation;
+  self->length++;
 }
 
 /* Up to @max operations from the front, as a queue of their own. */
 static Queue
 queue_take (Queue *self, guint max)
 {
-  Queue taken = { self->first, self->first };
+  Queue taken = { self->first, self->first, 1 };
   if (self->first == NULL)
-    return taken;
+    return (Queue){ 0 };
 
-  while (--max > 0 && taken.last->next != NULL)
+  for (; taken.length < max && taken.last->next != NULL; taken.length++)
     taken.last = taken.last->next;
   self->first = taken.last->next;
+  self->length -= taken.length;
   if (self->first == NULL)
     self->last = NULL;
   taken.last->next = NULL;
@@ -146,6 +154,42 @@ tell (TesseraCommitter *self, Queue *batch)
     g_main_context_wakeup (self->context);
 }
 
+/* When to commit. A request that is being served brings others with it: the context serves all that
+ * have come, before it waits for more. To commit the first of them at once would leave the rest to
+ * a second commit, and each costs as much as several requests. So the thread begins when the
+ * context has nothing else to do, or half of what the last turn brought is there: then the other
+ * half is served while the disk works. What comes from elsewhere waits for nothing. */
+
+static gboolean
+is_worth_it (TesseraCommitter *self)
+{
+  return self->waiting.first != NULL && (self->urgent || self->waiting.length >= self->worth);
+}
+
+/* With the lock. TRUE: the thread is to be woken. */
+static gboolean
+press_locked (TesseraCommitter *self)
+{
+  self->urgent = self->waiting.first != NULL;
+  return self->urgent && self->idle;
+}
+
+static gboolean
+end_turn_locked (TesseraCommitter *self)
+{
+  if (self->turn > 0)
+    self->worth = MAX (self->turn / 2, BATCH_WORTH);
+  self->turn = 0;
+  return press_locked (self);
+}
+
+/* Is this a callback of the context, after which its loop goes on? */
+static gboolean
+is_inside_context (TesseraCommitter *self)
+{
+  return g_main_depth () > 0 && g_main_context_is_owner (self->context);
+}
+
 static gboolean
 has_finished (TesseraCommitter *self)
 {
@@ -177,8 +221,17 @@ dispatch_finished (TesseraCommitter *self)
 static gboolean
 on_done_source_prepare (GSource *source, gint *timeout)
 {
+  TesseraCommitter *committer = ((DoneSource *) source)->committer;
+
+  g_mutex_lock (&committer->mutex);
+  gboolean finished = committer->finished.first != NULL;
+  gboolean wake = end_turn_locked (committer);
+  g_mutex_unlock (&committer->mutex);
+
+  if (wake)
+    g_cond_signal (&committer->submitted);
   *timeout = -1;
-  return has_finished (((DoneSource *) source)->committer);
+  return finished;
 }
 
 static gboolean
@@ -344,7 +397,7 @@ run_alone (TesseraCommitter *self, Operation *operation)
   g_autoptr (GError) error = NULL;
   Operation *next = g_steal_pointer (&operation->next);
   Operation *culprit;
-  Queue single = { operation, operation };
+  Queue single = { operation, operation, 1 };
 
   if (tessera_committer_has_failed (self))
     operation_set_unavailable (operation);
@@ -403,10 +456,11 @@ wait_for_work (TesseraCommitter *self)
 {
   g_mutex_lock (&self->mutex);
   self->idle = TRUE;
-  while (self->waiting.first == NULL && !self->closing)
+  while (!is_worth_it (self) && !self->closing)
     g_cond_wait (&self->submitted, &self->mutex);
   self->idle = FALSE;
   Queue batch = queue_take (&self->waiting, BATCH_MAX);
+  self->urgent = self->waiting.first != NULL;
   g_mutex_unlock (&self->mutex);
   return batch;
 }
@@ -438,6 +492,7 @@ tessera_committer_new (TesseraStore *store, GMainContext *context)
   g_cond_init (&self->told);
   self->listeners = g_array_new (FALSE, FALSE, sizeof (Listener));
   self->prepares = g_array_new (FALSE, FALSE, sizeof (Prepare));
+  self->worth = BATCH_WORTH;
 
   self->done_source = g_source_new (&done_source_funcs, sizeof (DoneSource));
   g_source_set_static_name (self->done_source, "Tessera committer");
@@ -508,14 +563,23 @@ tessera_committer_add_prepare (TesseraCommitter *self, TesseraCommitPrepare prep
 
 /* FALSE: too late, the committer is being freed. */
 static gboolean
-enqueue_locked (TesseraCommitter *self, Operation *operation)
+enqueue (TesseraCommitter *self, Operation *operation, gboolean may_wait)
 {
-  if (self->closing)
-    return FALSE;
-  queue_push (&self->waiting, operation);
-  if (self->idle)
+  gboolean wake = FALSE;
+
+  g_mutex_lock (&self->mutex);
+  gboolean accepted = !self->closing;
+  if (accepted)
+    {
+      queue_push (&self->waiting, operation);
+      self->turn += may_wait ? 1 : 0;
+      wake = may_wait ? self->idle && is_worth_it (self) : press_locked (self);
+    }
+  g_mutex_unlock (&self->mutex);
+
+  if (wake)
     g_cond_signal (&self->submitted);
-  return TRUE;
+  return accepted;
 }
 
 void
@@ -529,15 +593,21 @@ tessera_committer_submit (TesseraCommitter *self,
   operation->done = done;
   operation->data = data;
 
-  g_mutex_lock (&self->mutex);
-  gboolean accepted = enqueue_locked (self, operation);
-  g_mutex_unlock (&self->mutex);
-  if (accepted)
+  if (enqueue (self, operation, is_inside_context (self)))
     return;
 
-  Queue refused = { operation, operation };
+  Queue refused = { operation, operation, 1 };
   operation_set_unavailable (operation);
   tell (self, &refused);
+}
+
+static void
+wait_until_told (TesseraCommitter *self, Operation *operation)
+{
+  g_mutex_lock (&self->mutex);
+  while (!operation->told)
+    g_cond_wait (&self->told, &self->mutex);
+  g_mutex_unlock (&self->mutex);
 }
 
 gboolean
@@ -548,13 +618,10 @@ tessera_committer_submit_and_wait (TesseraCommitter *self,
 {
   Operation operation = { .run = run, .data = data, .waited = TRUE };
 
-  g_mutex_lock (&self->mutex);
-  if (!enqueue_locked (self, &operation))
+  if (!enqueue (self, &operation, FALSE))
     operation_set_unavailable (&operation);
   else
-    while (!operation.told)
-      g_cond_wait (&self->told, &self->mutex);
-  g_mutex_unlock (&self->mutex);
+    wait_until_told (self, &operation);
 
   if (operation.error == NULL)
     return TRUE;

@@ -10,8 +10,9 @@
 #include <string.h>
 
 #define BODY_MAX 65536
-#define PATH "(?:[A-Za-z0-9/\\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*"
-#define QUERY "(?:[A-Za-z0-9/\\-._~!$&'()*+,;=:@?\\[\\]{}|\\\\^`]|%[0-9A-Fa-f]{2})*"
+/* Nothing is ever given back, so that a long address needs no more memory than a short one. */
+#define PATH "(?:[A-Za-z0-9/\\-._~!$&'()*+,;=:@]++|%[0-9A-Fa-f]{2})*+"
+#define QUERY "(?:[A-Za-z0-9/\\-._~!$&'()*+,;=:@?\\[\\]{}|\\\\^`]++|%[0-9A-Fa-f]{2})*+"
 
 static GRegex *request_line, *field_line, *host_value;
 

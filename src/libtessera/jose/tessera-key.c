@@ -604,13 +604,57 @@ pkey_from_ec_jwk (const json_t *jwk)
   return pkey_from_params ("EC", builder);
 }
 
+/* With a key of small order one signature is good for many messages, and OpenSSL does not look: the
+ * points of Ed25519 whose order divides 8, by their y. */
+static gboolean
+is_small_order (const guint8 point[ED25519_SIZE])
+{
+  static const guint8 small[][ED25519_SIZE] = {
+    { 0 },
+    { 1 },
+    { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+      0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+      0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
+    { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+      0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+      0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
+    { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+  };
+  guint8 y[ED25519_SIZE];
+
+  memcpy (y, point, sizeof y);
+  y[ED25519_SIZE - 1] &= 0x7f; /* without the sign of x */
+  for (guint i = 0; i < G_N_ELEMENTS (small); i++)
+    {
+      if (memcmp (y, small[i], sizeof y) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* RFC 8032 §5.1.3: y is below 2²⁵⁵ - 19. */
+static gboolean
+is_canonical_point (const guint8 point[ED25519_SIZE])
+{
+  if ((point[ED25519_SIZE - 1] & 0x7f) != 0x7f || point[0] < 0xed)
+    return TRUE;
+  for (guint i = 1; i < ED25519_SIZE - 1; i++)
+    {
+      if (point[i] != 0xff)
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static EVP_PKEY *
 pkey_from_okp_jwk (const json_t *jwk)
 {
   gsize length = 0;
   g_autofree guint8 *x = get_bytes (jwk, "x", ED25519_SIZE, &length);
 
-  if (x == NULL || length != ED25519_SIZE)
+  if (x == NULL || length != ED25519_SIZE || !is_canonical_point (x) || is_small_order (x))
     return NULL;
   return EVP_PKEY_new_raw_public_key_ex (NULL, "ED25519", NULL, x, length);
 }

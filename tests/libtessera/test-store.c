@@ -719,6 +719,29 @@ list_denials (Fixture *f, guint64 since)
 }
 
 static void
+test_denials_are_given_in_two_parts (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  begin (f);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "one", 1000);
+  append_denial (f, TESSERA_DENIAL_KEY, "kid", G_MAXINT64);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "two", 1000);
+  append_denial (f, TESSERA_DENIAL_ALL, "", 3000);
+  append_denial (f, TESSERA_DENIAL_CLIENT_TOKENS, "c1", 3000);
+  commit (f);
+  g_assert_true (tessera_store_foreach_cut_off (f->store, note_denial, text, NULL));
+  g_assert_cmpstr (text->str, ==, "2:6:kid:77:- 4:5::77:- 5:7:c1:77:- ");
+  g_string_truncate (text, 0);
+  g_assert_true (tessera_store_foreach_denied_token (f->store, 1, note_denial, text, NULL));
+  g_assert_cmpstr (text->str, ==, "3:0:two:77:g1 ");
+  g_string_truncate (text, 0);
+  g_assert_true (tessera_store_foreach_denied_token (f->store, 0, note_denial, text, NULL));
+  g_assert_nonnull (strstr (text->str, "1:0:one:77:g1 "));
+  g_assert_nonnull (strstr (text->str, "3:0:two:77:g1 "));
+  g_assert_cmpuint (text->len, ==, 2 * strlen ("1:0:one:77:g1 "));
+}
+
+static void
 test_denials_are_numbered_in_order (Fixture *f, gconstpointer data)
 {
   begin (f);
@@ -1048,6 +1071,33 @@ test_newer_schema_is_refused (Fixture *f, gconstpointer data)
   open_sqlite (f);
 }
 
+/* Before it had a table for all in the deny-list that is no token. */
+static void
+test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "jti", 1000);
+  append_denial (f, TESSERA_DENIAL_KEY, "kid", G_MAXINT64);
+  append_denial (f, TESSERA_DENIAL_SUBJECT, "alice", 2000);
+  commit (f);
+  g_autofree char *before = list_denials (f, 0);
+  g_clear_object (&f->store);
+  run_sql (f, "INSERT INTO denials (generation, kind, value, instant_ms, expires_ms, checksum)"
+              "  SELECT generation, kind, value, instant_ms, expires_ms, checksum FROM cut_offs;"
+              "DROP TABLE cut_offs;"
+              "ALTER TABLE denials DROP COLUMN subject;"
+              "PRAGMA user_version = 3");
+  open_sqlite (f);
+  g_autofree char *after = list_denials (f, 0);
+  g_assert_cmpstr (after, ==, before);
+  g_autoptr (GString) cut_offs = g_string_new (NULL);
+  g_assert_true (tessera_store_foreach_cut_off (f->store, note_denial, cut_offs, NULL));
+  g_assert_cmpstr (cut_offs->str, ==, "2:6:kid:77:- 3:3:alice:77:- ");
+  begin (f);
+  g_assert_cmpuint (append_denial (f, TESSERA_DENIAL_ALL, "", 3000), ==, 4);
+  commit (f);
+}
+
 static void
 test_foreign_database_is_refused (Fixture *f, gconstpointer data)
 {
@@ -1172,6 +1222,7 @@ main (int argc, char *argv[])
   ADD ("sessions-are-listed", test_sessions_are_listed);
   ADD ("declared", test_declared);
   ADD ("denials-are-numbered-in-order", test_denials_are_numbered_in_order);
+  ADD ("denials-are-given-in-two-parts", test_denials_are_given_in_two_parts);
   ADD ("no-generation-is-given-twice", test_no_generation_is_given_twice);
   ADD ("prune-forgets-what-is-useless-only", test_prune_forgets_what_is_useless_only);
   ADD ("redeemed-code-is-forgotten-after-a-day", test_redeemed_code_is_forgotten_after_a_day);
@@ -1184,6 +1235,7 @@ main (int argc, char *argv[])
   ADD_SQLITE ("directory-may-lie-behind-a-link", test_directory_behind_a_link);
   ADD_SQLITE ("second-process-is-kept-out", test_second_process_is_kept_out);
   ADD_SQLITE ("newer-schema-is-refused", test_newer_schema_is_refused);
+  ADD_SQLITE ("older-schema-is-brought-up", test_older_schema_is_brought_up);
   ADD_SQLITE ("foreign-database-is-refused", test_foreign_database_is_refused);
   ADD_SQLITE ("is-new-only-once", test_is_new_only_once);
   ADD_SQLITE ("damage-is-noticed", test_damage_is_noticed);

@@ -11,13 +11,18 @@ G_BEGIN_DECLS
  * prepared (facts.md). Used by one thread at a time. */
 typedef struct _TesseraDatabase TesseraDatabase;
 
-/* Blocking. @migrations[n] leads from user_version n to n + 1. Errors: TESSERA_SETUP_ERROR_LOCKED,
+/* Blocking. @migrations[n] leads from user_version n to n + 1. A file that is not small is examined
+ * but for the table @large, which may have so many rows that nobody would wait for it: whoever
+ * reads it whole calls tessera_database_examine first. Errors: TESSERA_SETUP_ERROR_LOCKED,
  * TESSERA_SETUP_ERROR_STATE, TESSERA_STORE_ERROR. */
 TesseraDatabase *tessera_database_open (const char *directory,
                                         const char *const *migrations,
+                                        const char *large,
                                         gboolean *out_is_new,
                                         GError **error);
 void tessera_database_free (TesseraDatabase *self);
+/* TESSERA_STORE_ERROR_DAMAGED. */
+gboolean tessera_database_examine (TesseraDatabase *self, const char *table, GError **error);
 
 /* A statement in use; g_autoptr hands it back. */
 typedef sqlite3_stmt TesseraQuery;

@@ -17,6 +17,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#define EXAMINED_WHOLE (16 * 1024 * 1024) /* a file up to so many bytes, at start */
 #define RESERVE_SIZE (1024 * 1024)
 #define CHECKPOINT_FRAMES 4000 /* so many pages the log may hold before they are moved */
 
@@ -27,6 +28,7 @@ struct _TesseraDatabase
   char *path;
   char *reserve_path;
   gboolean has_reserve;
+  gboolean examined; /* the whole file */
   gboolean was_full; /* the last transaction found no room */
   int log_frames;
   gboolean checkpoint_failed; /* said once */
@@ -479,8 +481,71 @@ configure (TesseraDatabase *self, GError **error)
                                       error);
 }
 
+/* The first text that @sql answers, which is not kept prepared. */
+static char *
+ask_once (TesseraDatabase *self, const char *sql, GError **error)
+{
+  sqlite3_stmt *statement = NULL;
+  char *text = NULL;
+
+  if (sqlite3_prepare_v2 (self->handle, sql, -1, &statement, NULL) == SQLITE_OK
+      && sqlite3_step (statement) == SQLITE_ROW)
+    text = g_strdup ((const char *) sqlite3_column_text (statement, 0));
+  if (text == NULL)
+    fail (self, error);
+  sqlite3_finalize (statement);
+  return text;
+}
+
+/* @table NULL: all of the file. */
 static gboolean
-examine (TesseraDatabase *self, GError **error)
+quick_check (TesseraDatabase *self, const char *table, GError **error)
+{
+  g_autofree char *sql = table != NULL ? g_strdup_printf ("PRAGMA quick_check('%s')", table)
+                                       : g_strdup ("PRAGMA quick_check(1)");
+  g_autofree char *verdict = ask_once (self, sql, error);
+  if (verdict == NULL)
+    return FALSE;
+  if (strcmp (verdict, "ok") == 0)
+    return TRUE;
+  g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED,
+               "The database %s is damaged: %s", self->path, verdict);
+  return FALSE;
+}
+
+gboolean
+tessera_database_examine (TesseraDatabase *self, const char *table, GError **error)
+{
+  return self->examined || quick_check (self, table, error);
+}
+
+static GPtrArray *
+list_tables (TesseraDatabase *self, GError **error)
+{
+  g_autoptr (GPtrArray) tables = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self, "SELECT name FROM sqlite_schema WHERE type = 'table'", error,
+                                "");
+  if (query == NULL)
+    return NULL;
+  while (tessera_database_step (self, query, &problem))
+    g_ptr_array_add (tables, tessera_query_dup_text (query, 0));
+  if (problem == NULL)
+    return g_steal_pointer (&tables);
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return NULL;
+}
+
+static gboolean
+is_small (TesseraDatabase *self)
+{
+  struct stat info;
+  return stat (self->path, &info) == 0 && info.st_size <= EXAMINED_WHOLE;
+}
+
+static gboolean
+examine (TesseraDatabase *self, const char *large, GError **error)
 {
   g_autofree char *mode = ask (self, "PRAGMA journal_mode", error);
   if (mode == NULL)
@@ -488,10 +553,18 @@ examine (TesseraDatabase *self, GError **error)
   if (strcmp (mode, "wal") != 0)
     return fail_state (self, error, "cannot use a write-ahead log on this file system");
 
-  g_autofree char *verdict = ask (self, "PRAGMA quick_check(1)", error);
-  if (verdict == NULL)
+  if (is_small (self))
+    {
+      self->examined = quick_check (self, NULL, error);
+      return self->examined;
+    }
+  g_autoptr (GPtrArray) tables = list_tables (self, error);
+  if (tables == NULL)
     return FALSE;
-  return strcmp (verdict, "ok") == 0 || fail_state (self, error, "is damaged");
+  for (guint i = 0; i < tables->len; i++)
+    if (strcmp (tables->pdata[i], large) != 0 && !quick_check (self, tables->pdata[i], error))
+      return FALSE;
+  return TRUE;
 }
 
 static gboolean
@@ -552,6 +625,7 @@ static gboolean
 open_and_migrate (TesseraDatabase *self,
                   const char *directory,
                   const char *const *migrations,
+                  const char *large,
                   gboolean *out_is_new,
                   GError **error)
 {
@@ -560,7 +634,7 @@ open_and_migrate (TesseraDatabase *self,
     return FALSE;
   return open_handle (self, error) && reserve_checksums (self, &checked, error)
          && configure (self, error)
-         && examine (self, error)
+         && examine (self, large, error)
          /* Of the first schema: every page is written anew, in one transaction. */
          && (checked || tessera_database_run_script (self, "VACUUM", error))
          && migrate (self, migrations, *out_is_new, error) && sync_directory (directory, error);
@@ -590,6 +664,7 @@ make_directory (const char *directory, GError **error)
 TesseraDatabase *
 tessera_database_open (const char *directory,
                        const char *const *migrations,
+                       const char *large,
                        gboolean *out_is_new,
                        GError **error)
 {
@@ -603,7 +678,7 @@ tessera_database_open (const char *directory,
   self->path = g_build_filename (resolved, "tessera.db", NULL);
   self->reserve_path = g_build_filename (resolved, "reserve", NULL);
 
-  if (!open_and_migrate (self, resolved, migrations, out_is_new, error))
+  if (!open_and_migrate (self, resolved, migrations, large, out_is_new, error))
     {
       tessera_store_explain_damage (error);
       return NULL;

@@ -221,6 +221,7 @@ denial_free (TesseraDenial *denial)
   g_free ((char *) denial->value);
   g_free ((char *) denial->grant_id);
   g_free ((char *) denial->client_id);
+  g_free ((char *) denial->subject);
   g_free (denial);
 }
 
@@ -875,6 +876,7 @@ tessera_memory_store_append_denial (TesseraStore *store,
   copy->value = g_strdup (denial->value);
   copy->grant_id = g_strdup (denial->grant_id);
   copy->client_id = g_strdup (denial->client_id);
+  copy->subject = g_strdup (denial->subject);
   copy->generation = ++self->state.generation;
 
   GenerationKey key;
@@ -885,9 +887,29 @@ tessera_memory_store_append_denial (TesseraStore *store,
   return TRUE;
 }
 
+typedef gboolean (*DenialFilter) (const TesseraDenial *denial);
+
 static gboolean
-tessera_memory_store_foreach_denial (
-    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+is_any (const TesseraDenial *denial)
+{
+  return TRUE;
+}
+
+static gboolean
+is_token (const TesseraDenial *denial)
+{
+  return denial->kind == TESSERA_DENIAL_TOKEN;
+}
+
+static gboolean
+is_cut_off (const TesseraDenial *denial)
+{
+  return !is_token (denial);
+}
+
+static gboolean
+give_denials (
+    TesseraStore *store, guint64 since, DenialFilter filter, TesseraDenialFunc func, gpointer data)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
   for (guint64 g = MAX (since + 1, self->oldest_generation); g <= self->state.generation; g++)
@@ -895,10 +917,33 @@ tessera_memory_store_foreach_denial (
       GenerationKey key;
       generation_to_key (g, key);
       const TesseraDenial *denial = g_hash_table_lookup (self->denials.rows, key);
-      if (denial != NULL)
+      if (denial != NULL && filter (denial))
         func (denial, data);
     }
   return TRUE;
+}
+
+static gboolean
+tessera_memory_store_foreach_denial (
+    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  return give_denials (store, since, is_any, func, data);
+}
+
+static gboolean
+tessera_memory_store_foreach_cut_off (TesseraStore *store,
+                                      TesseraDenialFunc func,
+                                      gpointer data,
+                                      GError **error)
+{
+  return give_denials (store, 0, is_cut_off, func, data);
+}
+
+static gboolean
+tessera_memory_store_foreach_denied_token (
+    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  return give_denials (store, since, is_token, func, data);
 }
 
 /* Pruning. */
@@ -1057,6 +1102,8 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->put_declared = tessera_memory_store_put_declared;
   iface->append_denial = tessera_memory_store_append_denial;
   iface->foreach_denial = tessera_memory_store_foreach_denial;
+  iface->foreach_cut_off = tessera_memory_store_foreach_cut_off;
+  iface->foreach_denied_token = tessera_memory_store_foreach_denied_token;
 }
 
 TesseraStore *

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define REDEEMED_CODE_MEMORY_MS (G_GINT64_CONSTANT (24) * 60 * 60 * 1000)
+#define LARGE_TABLE "denials"
 #define PRUNE_DENIALS 50000 /* looked at in one go */
 #define PRUNE_ROWS 2000     /* of anything else, removed in one go */
 
@@ -112,7 +113,28 @@ static const char *const migrations[]
         "CREATE TABLE users ("
         "  username TEXT PRIMARY KEY,"
         "  record TEXT NOT NULL) STRICT;",
+        /* Denied tokens are many, and at start only the new ones are read; all else in the
+         * deny-list is read whole, and has a table of its own for that. */
+        "ALTER TABLE denials ADD COLUMN subject TEXT;"
+        "CREATE TABLE cut_offs ("
+        "  generation INTEGER PRIMARY KEY,"
+        "  kind INTEGER NOT NULL,"
+        "  value TEXT NOT NULL,"
+        "  instant_ms INTEGER NOT NULL,"
+        "  expires_ms INTEGER NOT NULL,"
+        "  checksum INTEGER NOT NULL) STRICT;"
+        "INSERT INTO cut_offs SELECT generation, kind, value, instant_ms, expires_ms, checksum"
+        "  FROM denials WHERE kind <> 0;"
+        "DELETE FROM denials WHERE kind <> 0;",
         NULL };
+
+/* Both parts of the deny-list. */
+enum
+{
+  DENIED_TOKENS,
+  CUT_OFFS,
+  N_DENIALS
+};
 
 struct _TesseraSqliteStore
 {
@@ -123,10 +145,11 @@ struct _TesseraSqliteStore
   TesseraStoreState state_at_begin;
   guint64 kept_generation; /* in the table `state` */
   guint64 kept_generation_at_begin;
-  guint64 prune_cursor;         /* denials up to here were looked at */
-  GHashTable *ended;            /* char *grant_id: rows of ended_grants */
-  GPtrArray *ended_since_begin; /* char *grant_id */
-  gboolean ended_pruned;        /* since begin */
+  guint64 prune_cursors[N_DENIALS]; /* generations up to here were looked at */
+  gboolean examined_denials;        /* the large table */
+  GHashTable *ended;                /* char *grant_id: rows of ended_grants */
+  GPtrArray *ended_since_begin;     /* char *grant_id */
+  gboolean ended_pruned;            /* since begin */
 };
 
 static void tessera_sqlite_store_iface_init (TesseraStoreInterface *iface);
@@ -185,6 +208,8 @@ sum_denial (const TesseraDenial *denial, guint64 generation)
   sum = sum_number (sum, (guint64) denial->expires_ms);
   sum = sum_text (sum, denial->grant_id);
   sum = sum_text (sum, denial->client_id);
+  if (denial->subject != NULL) /* rows from before there was one stay good */
+    sum = sum_text (sum, denial->subject);
   return (gint64) (sum >> 32 ^ (sum & G_MAXUINT32));
 }
 
@@ -256,7 +281,10 @@ read_generation (TesseraSqliteStore *self, GError **error)
 {
   gboolean found;
   g_autoptr (TesseraQuery) query
-      = tessera_database_query (self->database, "SELECT max(generation) FROM denials", error, "");
+      = tessera_database_query (self->database,
+                                "SELECT max(ifnull((SELECT max(generation) FROM denials), 0),"
+                                " ifnull((SELECT max(generation) FROM cut_offs), 0))",
+                                error, "");
   if (!step_to_row (self, query, &found, error))
     return FALSE;
   self->state.generation = MAX (self->kept_generation, (guint64) tessera_query_get_int (query, 0));
@@ -977,6 +1005,28 @@ tessera_sqlite_store_put_declared (TesseraStore *store,
 /* The deny-list. */
 
 static gboolean
+insert_denial (TesseraSqliteStore *self,
+               const TesseraDenial *denial,
+               guint64 generation,
+               GError **error)
+{
+  if (denial->kind == TESSERA_DENIAL_TOKEN)
+    return tessera_database_execute (
+        self->database,
+        "INSERT INTO denials (generation, kind, value, instant_ms, expires_ms, grant_id,"
+        " client_id, subject, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        error, "iitiittti", (gint64) generation, (gint64) denial->kind, denial->value,
+        denial->instant_ms, denial->expires_ms, denial->grant_id, denial->client_id,
+        denial->subject, sum_denial (denial, generation));
+  return tessera_database_execute (
+      self->database,
+      "INSERT INTO cut_offs (generation, kind, value, instant_ms, expires_ms, checksum)"
+      " VALUES (?, ?, ?, ?, ?, ?)",
+      error, "iitiii", (gint64) generation, (gint64) denial->kind, denial->value,
+      denial->instant_ms, denial->expires_ms, sum_denial (denial, generation));
+}
+
+static gboolean
 tessera_sqlite_store_append_denial (TesseraStore *store,
                                     const TesseraDenial *denial,
                                     guint64 *out_generation,
@@ -984,13 +1034,7 @@ tessera_sqlite_store_append_denial (TesseraStore *store,
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
   guint64 generation = self->state.generation + 1;
-  if (!tessera_database_execute (
-          self->database,
-          "INSERT INTO denials (generation, kind, value, instant_ms, expires_ms, grant_id,"
-          " client_id, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-          error, "iitiitti", (gint64) generation, (gint64) denial->kind, denial->value,
-          denial->instant_ms, denial->expires_ms, denial->grant_id, denial->client_id,
-          sum_denial (denial, generation)))
+  if (!insert_denial (self, denial, generation, error))
     return FALSE;
   self->state.generation = generation;
   if (out_generation != NULL)
@@ -1007,24 +1051,25 @@ give_denial (TesseraQuery *query, TesseraDenialFunc func, gpointer data, GError 
                            .instant_ms = tessera_query_get_int (query, 3),
                            .expires_ms = tessera_query_get_int (query, 4),
                            .grant_id = tessera_query_get_text (query, 5),
-                           .client_id = tessera_query_get_text (query, 6) };
-  if (tessera_query_get_int (query, 7) != sum_denial (&denial, denial.generation))
+                           .client_id = tessera_query_get_text (query, 6),
+                           .subject = tessera_query_get_text (query, 7) };
+  if (tessera_query_get_int (query, 8) != sum_denial (&denial, denial.generation))
     return fail_damaged (error, "an entry of the deny-list");
   func (&denial, data);
   return TRUE;
 }
 
 static gboolean
-tessera_sqlite_store_foreach_denial (
-    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+give_denials (TesseraSqliteStore *self,
+              const char *sql,
+              guint64 since,
+              TesseraDenialFunc func,
+              gpointer data,
+              GError **error)
 {
-  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
   gboolean found;
-  g_autoptr (TesseraQuery) query = tessera_database_query (
-      self->database,
-      "SELECT generation, kind, value, instant_ms, expires_ms, grant_id, client_id, checksum"
-      " FROM denials WHERE generation > ? ORDER BY generation",
-      error, "i", (gint64) since);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, sql, error, "i", (gint64) since);
   do
     {
       if (!step_to_row (self, query, &found, error))
@@ -1036,17 +1081,63 @@ tessera_sqlite_store_foreach_denial (
   return TRUE;
 }
 
+#define TOKEN_COLUMNS                                                                              \
+  "generation, kind, value, instant_ms, expires_ms, grant_id, client_id, subject, checksum"
+#define CUT_OFF_COLUMNS                                                                            \
+  "generation, kind, value, instant_ms, expires_ms, NULL, NULL, NULL, checksum"
+
+static gboolean
+tessera_sqlite_store_foreach_denial (
+    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  return give_denials (TESSERA_SQLITE_STORE (store),
+                       "SELECT " TOKEN_COLUMNS " FROM denials WHERE generation > ?1 UNION ALL"
+                       " SELECT " CUT_OFF_COLUMNS " FROM cut_offs WHERE generation > ?1 ORDER BY 1",
+                       since, func, data, error);
+}
+
+static gboolean
+tessera_sqlite_store_foreach_cut_off (TesseraStore *store,
+                                      TesseraDenialFunc func,
+                                      gpointer data,
+                                      GError **error)
+{
+  return give_denials (TESSERA_SQLITE_STORE (store),
+                       "SELECT " CUT_OFF_COLUMNS
+                       " FROM cut_offs WHERE generation > ?1 ORDER BY generation",
+                       0, func, data, error);
+}
+
+/* From the end, so that no damaged page on the way to @since can hide a newer row. */
+static gboolean
+tessera_sqlite_store_foreach_denied_token (
+    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  if (since == 0 && !self->examined_denials
+      && !tessera_database_examine (self->database, LARGE_TABLE, error))
+    return FALSE;
+  self->examined_denials |= since == 0;
+  return give_denials (self,
+                       "SELECT " TOKEN_COLUMNS
+                       " FROM denials WHERE generation > ?1 ORDER BY generation DESC",
+                       since, func, data, error);
+}
+
 /* Pruning: a little at a time, so that nobody waits long. */
 
 /* How far to look this time; G_MAXINT64: to the end. */
 static gboolean
-find_prune_end (TesseraSqliteStore *self, gint64 *out_end, GError **error)
+find_prune_end (TesseraSqliteStore *self, guint part, gint64 *out_end, GError **error)
 {
+  static const char *const questions[N_DENIALS] = {
+    "SELECT generation FROM denials WHERE generation > ? ORDER BY generation LIMIT 1 OFFSET ?",
+    "SELECT generation FROM cut_offs WHERE generation > ? ORDER BY generation LIMIT 1 OFFSET ?",
+  };
   gboolean found;
-  g_autoptr (TesseraQuery) query = tessera_database_query (
-      self->database,
-      "SELECT generation FROM denials WHERE generation > ? ORDER BY generation LIMIT 1 OFFSET ?",
-      error, "ii", (gint64) self->prune_cursor, (gint64) PRUNE_DENIALS - 1);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, questions[part], error, "ii",
+                                (gint64) self->prune_cursors[part], (gint64) PRUNE_DENIALS - 1);
   if (!step_to_row (self, query, &found, error))
     return FALSE;
   *out_end = found ? tessera_query_get_int (query, 0) : G_MAXINT64;
@@ -1054,21 +1145,23 @@ find_prune_end (TesseraSqliteStore *self, gint64 *out_end, GError **error)
 }
 
 static gboolean
-prune_denials (TesseraSqliteStore *self, gint64 now_ms, GError **error)
+prune_denials (TesseraSqliteStore *self, guint part, gint64 now_ms, GError **error)
 {
+  static const char *const deletions[N_DENIALS] = {
+    "DELETE FROM denials WHERE generation > ? AND generation <= ? AND expires_ms < ?",
+    "DELETE FROM cut_offs WHERE generation > ? AND generation <= ? AND expires_ms < ?",
+  };
   gint64 end;
   guint64 writes, syncs, writes_after;
 
-  if (!find_prune_end (self, &end, error))
+  if (!find_prune_end (self, part, &end, error))
     return FALSE;
   tessera_database_get_counts (self->database, &writes, &syncs);
-  if (!tessera_database_execute (
-          self->database,
-          "DELETE FROM denials WHERE generation > ? AND generation <= ? AND expires_ms < ?", error,
-          "iii", (gint64) self->prune_cursor, end, now_ms))
+  if (!tessera_database_execute (self->database, deletions[part], error, "iii",
+                                 (gint64) self->prune_cursors[part], end, now_ms))
     return FALSE;
   tessera_database_get_counts (self->database, &writes_after, &syncs);
-  self->prune_cursor = end == G_MAXINT64 ? 0 : (guint64) end;
+  self->prune_cursors[part] = end == G_MAXINT64 ? 0 : (guint64) end;
   if (writes_after == writes)
     return TRUE;
   /* So that no generation is given twice, whatever was pruned. */
@@ -1146,7 +1239,8 @@ tessera_sqlite_store_prune (TesseraStore *store, gint64 now_ms, GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
   tessera_database_restore_reserve (self->database);
-  return prune_denials (self, now_ms, error) && prune_ended_grants (self, error)
+  return prune_denials (self, DENIED_TOKENS, now_ms, error)
+         && prune_denials (self, CUT_OFFS, now_ms, error) && prune_ended_grants (self, error)
          && prune_expired (self, now_ms, error);
 }
 
@@ -1217,6 +1311,8 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->put_declared = tessera_sqlite_store_put_declared;
   iface->append_denial = tessera_sqlite_store_append_denial;
   iface->foreach_denial = tessera_sqlite_store_foreach_denial;
+  iface->foreach_cut_off = tessera_sqlite_store_foreach_cut_off;
+  iface->foreach_denied_token = tessera_sqlite_store_foreach_denied_token;
 }
 
 static gboolean
@@ -1236,7 +1332,7 @@ tessera_sqlite_store_open (const char *directory, gboolean *out_is_new, GError *
   g_autoptr (TesseraSqliteStore) self = g_object_new (TESSERA_TYPE_SQLITE_STORE, NULL);
   gboolean is_new = FALSE;
 
-  self->database = tessera_database_open (directory, migrations, &is_new, error);
+  self->database = tessera_database_open (directory, migrations, LARGE_TABLE, &is_new, error);
   if (self->database == NULL)
     return NULL;
   if (!load (self, error))

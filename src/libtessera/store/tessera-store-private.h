@@ -35,13 +35,15 @@ typedef enum
   TESSERA_DENIAL_TOKEN, /* value: jti */
   TESSERA_DENIAL_GRANT, /* value: grant_id; instant 0: the grant ended; else its tokens issued at or
                            before (coalesced) */
-  TESSERA_DENIAL_SESSION,      /* value: sid */
-  TESSERA_DENIAL_SUBJECT,      /* value: subject, with an instant */
-  TESSERA_DENIAL_CLIENT,       /* value: client_id, with an instant */
-  TESSERA_DENIAL_ALL,          /* value: "", with an instant */
-  TESSERA_DENIAL_KEY,          /* value: kid; for ever */
-  TESSERA_DENIAL_CLIENT_TOKENS /* value: client_id, with an instant: its tokens without a grant
-                                  (coalesced) */
+  TESSERA_DENIAL_SESSION,       /* value: sid */
+  TESSERA_DENIAL_SUBJECT,       /* value: subject, with an instant */
+  TESSERA_DENIAL_CLIENT,        /* value: client_id, with an instant */
+  TESSERA_DENIAL_ALL,           /* value: "", with an instant */
+  TESSERA_DENIAL_KEY,           /* value: kid; for ever */
+  TESSERA_DENIAL_CLIENT_TOKENS, /* value: client_id, with an instant: its tokens without a grant
+                                   (coalesced) */
+  TESSERA_DENIAL_SUBJECT_TOKENS /* value: subject, with an instant: its tokens with a grant; the
+                                   grants live on (coalesced) */
 } TesseraDenialKind;
 
 typedef struct
@@ -54,6 +56,7 @@ typedef struct
   /* Of a TOKEN, for its share of the limit; else NULL: */
   const char *grant_id;
   const char *client_id;
+  const char *subject;
 } TesseraDenial;
 
 typedef void (*TesseraDenialFunc) (const TesseraDenial *denial, gpointer data);
@@ -205,6 +208,14 @@ struct _TesseraStoreInterface
                              GError **error);
   gboolean (*foreach_denial) (
       TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
+  /* For the start: all entries but those of tokens, which are few beside them, in order. */
+  gboolean (*foreach_cut_off) (TesseraStore *self,
+                               TesseraDenialFunc func,
+                               gpointer data,
+                               GError **error);
+  /* And the tokens, in no promised order. */
+  gboolean (*foreach_denied_token) (
+      TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
 };
 
 /* One function a slot, tessera_store_SLOT (…), with the same arguments. */
@@ -297,6 +308,12 @@ gboolean tessera_store_append_denial (TesseraStore *self,
                                       guint64 *out_generation,
                                       GError **error);
 gboolean tessera_store_foreach_denial (
+    TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
+gboolean tessera_store_foreach_cut_off (TesseraStore *self,
+                                        TesseraDenialFunc func,
+                                        gpointer data,
+                                        GError **error);
+gboolean tessera_store_foreach_denied_token (
     TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
 
 G_END_DECLS

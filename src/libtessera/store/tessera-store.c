@@ -295,3 +295,19 @@ tessera_store_foreach_denial (
 {
   return TESSERA_STORE_GET_IFACE (self)->foreach_denial (self, since, func, data, error);
 }
+
+gboolean
+tessera_store_foreach_cut_off (TesseraStore *self,
+                               TesseraDenialFunc func,
+                               gpointer data,
+                               GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->foreach_cut_off (self, func, data, error);
+}
+
+gboolean
+tessera_store_foreach_denied_token (
+    TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->foreach_denied_token (self, since, func, data, error);
+}

@@ -121,6 +121,36 @@ faulty_foreach_denial (
   return tessera_store_foreach_denial (inner (store), since, func, data, error);
 }
 
+static gboolean
+faulty_foreach_cut_off (TesseraStore *store, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  return tessera_store_foreach_cut_off (inner (store), func, data, error);
+}
+
+typedef struct
+{
+  FaultyStore *store;
+  TesseraDenialFunc func;
+  gpointer data;
+} Giving;
+
+static void
+give_denied_token (const TesseraDenial *denial, gpointer data)
+{
+  Giving *giving = data;
+  g_atomic_int_inc (&giving->store->denied_tokens_given);
+  giving->func (denial, giving->data);
+}
+
+static gboolean
+faulty_foreach_denied_token (
+    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+{
+  Giving giving = { (FaultyStore *) store, func, data };
+  return tessera_store_foreach_denied_token (inner (store), since, give_denied_token, &giving,
+                                             error);
+}
+
 static void
 faulty_store_finalize (GObject *object)
 {
@@ -158,6 +188,8 @@ faulty_store_iface_init (TesseraStoreInterface *iface)
   iface->end_all = faulty_end_all;
   iface->append_denial = faulty_append_denial;
   iface->foreach_denial = faulty_foreach_denial;
+  iface->foreach_cut_off = faulty_foreach_cut_off;
+  iface->foreach_denied_token = faulty_foreach_denied_token;
 }
 
 FaultyStore *

@@ -12,6 +12,7 @@ typedef struct
   int fail_code;    /* TesseraStoreError */
   gint commits;
   gint rollbacks;
+  gint denied_tokens_given; /* to foreach_denied_token, so far */
 } FaultyStore;
 
 typedef struct

@@ -8,7 +8,7 @@
 static TesseraDeniedToken
 make_token (guint32 number, guint64 grant_tag)
 {
-  TesseraDeniedToken token = { .grant_tag = grant_tag, .expires_s = 100, .client = 1 };
+  TesseraDeniedToken token = { .grant_tag = grant_tag, .expires_s = 100, .owner = 1 };
   /* Few distinct ends, so that many ids want the same slot. */
   memcpy (token.id, &number, sizeof number);
   token.id[15] = (guint8) (number % 13);
@@ -74,9 +74,9 @@ test_counts_and_lists_a_grant (void)
       token.expires_s = i < 15 ? 50 : 100;
       tessera_denied_tokens_add (tokens, &token);
     }
-  g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, tag, 50), ==, 10);
-  g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, tag, 51), ==, 5);
-  g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, 77, 0), ==, 0);
+  g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, tag, 50, -1), ==, 10);
+  g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, tag, 51, -1), ==, 5);
+  g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, 77, 0, -1), ==, 0);
   tessera_denied_tokens_list_grant (tokens, tag, list);
   g_assert_cmpuint (list->len, ==, 10);
   for (guint i = 0; i < list->len; i++)

@@ -6,6 +6,7 @@
 #include "base/tessera-secret-private.h"
 #include "faulty-store.h"
 #include "store/tessera-deny-list-private.h"
+#include "store/tessera-deny-snapshot-private.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -33,6 +34,8 @@ typedef struct
   TesseraCommitter *committer;
   char *directory;
   char *mirror;
+  char *snapshot; /* the file */
+  guint least;    /* new tokens that are worth one */
   guint max_tokens;
   gboolean rolled_back;
 } Fixture;
@@ -43,6 +46,8 @@ open_list (Fixture *f)
   g_autoptr (GError) error = NULL;
   f->clock = tessera_clock_new ();
   f->list = tessera_deny_list_new (f->clock, f->max_tokens, f->mirror);
+  tessera_deny_list_keep_snapshot (f->list, f->snapshot, f->least);
+  f->store->denied_tokens_given = 0;
   tessera_deny_list_load (f->list, TESSERA_STORE (f->store), LIFETIME_MS, &f->rolled_back, &error);
   g_assert_no_error (error);
   f->committer = tessera_committer_new (TESSERA_STORE (f->store), NULL);
@@ -71,6 +76,7 @@ fixture_set_up (Fixture *f, gconstpointer max_tokens)
   g_atomic_int_set (&warnings, 0);
   f->directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
   f->mirror = g_build_filename (f->directory, "mirror", NULL);
+  f->snapshot = g_build_filename (f->directory, "denied-tokens", NULL);
   f->store = faulty_store_new ();
   f->max_tokens = GPOINTER_TO_UINT (max_tokens);
   open_list (f);
@@ -82,8 +88,10 @@ fixture_tear_down (Fixture *f, gconstpointer data)
   close_list (f);
   g_object_unref (f->store);
   g_unlink (f->mirror);
-  g_rmdir (f->directory);
+  g_unlink (f->snapshot);
+  g_assert_cmpint (g_rmdir (f->directory), ==, 0); /* nothing was left behind */
   g_free (f->mirror);
+  g_free (f->snapshot);
   g_free (f->directory);
 }
 
@@ -783,6 +791,414 @@ test_agrees_with_a_naive_list (Fixture *f, gconstpointer data)
   g_ptr_array_unref (o.texts);
 }
 
+/* With a snapshot. */
+
+/* Waits for the thread that writes it. */
+static void
+await_snapshot (Fixture *f, guint64 generation)
+{
+  for (guint i = 0; tessera_deny_list_get_snapshot_generation (f->list) < generation; i++)
+    {
+      g_assert_cmpuint (i, <, 20000);
+      let_prune (f);
+      g_usleep (500);
+    }
+}
+
+/* Many tokens, all of which are in the snapshot after it. */
+static GArray *
+deny_into_snapshot (Fixture *f, guint count)
+{
+  GArray *tokens = g_array_new (FALSE, FALSE, sizeof (Token));
+  g_array_set_clear_func (tokens, (GDestroyNotify) token_clear);
+  for (guint i = 0; i < count; i++)
+    {
+      static const char *const grants[] = { "g1", "g2", "g3", NULL };
+      const char *grant = grants[i % 4];
+      Token token = issue (f, "c1", grant != NULL ? "alice" : "c1", grant);
+      deny_token (f, &token);
+      g_array_append_val (tokens, token);
+    }
+  f->least = 1;
+  reopen_list (f);
+  reopen_list (f);
+  g_assert_cmpuint (tessera_deny_list_get_snapshot_generation (f->list), ==,
+                    tessera_deny_list_get_generation (f->list));
+  return tokens;
+}
+
+static void
+assert_all_denied (Fixture *f, GArray *tokens)
+{
+  for (guint i = 0; i < tokens->len; i++)
+    g_assert_true (is_denied (f, &g_array_index (tokens, Token, i)));
+}
+
+static void
+test_start_reads_only_what_is_newer (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) tokens = deny_into_snapshot (f, 200);
+  g_auto (Token) other = issue (f, "c1", "alice", "g1");
+  g_auto (Token) newer = issue (f, "c1", "alice", "g1");
+
+  g_assert_cmpuint (f->store->denied_tokens_given, ==, 0);
+  g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 200);
+  assert_all_denied (f, tokens);
+  g_assert_false (is_denied (f, &other));
+
+  f->least = 1000;
+  reopen_list (f);
+  deny_token (f, &newer);
+  reopen_list (f);
+  g_assert_cmpuint (f->store->denied_tokens_given, ==, 1);
+  assert_all_denied (f, tokens);
+  g_assert_true (is_denied (f, &newer));
+  g_assert_false (is_denied (f, &other));
+}
+
+static void
+test_snapshot_takes_over_while_running (Fixture *f, gconstpointer data)
+{
+  Token tokens[100];
+  f->least = 60;
+  reopen_list (f);
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      tokens[i] = issue (f, "c1", "c1", NULL);
+      deny_token (f, &tokens[i]);
+    }
+  await_snapshot (f, 60);
+  g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 100);
+  g_assert_cmpuint (tessera_deny_list_get_memory (f->list), <, 100 * 32);
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      g_assert_true (is_denied (f, &tokens[i]));
+      g_assert_cmpuint (deny_token (f, &tokens[i]), ==, 0);
+      token_clear (&tokens[i]);
+    }
+}
+
+static void
+flip_bit (Fixture *f, gsize at)
+{
+  g_autofree char *content = NULL;
+  gsize size;
+  g_assert_true (g_file_get_contents (f->snapshot, &content, &size, NULL));
+  content[at % size] ^= (char) (1 << (at / size) % 8);
+  g_assert_true (g_file_set_contents (f->snapshot, content, (gssize) size, NULL));
+}
+
+static void
+damage_entries (Fixture *f)
+{
+  close_list (f);
+  flip_bit (f, 256 + 100);
+  open_list (f);
+}
+
+static void
+test_damage_refuses_until_the_rows_were_read (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) tokens = deny_into_snapshot (f, 200);
+  g_auto (Token) other = issue (f, "c1", "alice", "g1");
+
+  damage_entries (f);
+  g_assert_cmpuint (f->store->denied_tokens_given, ==, 0);
+  assert_all_denied (f, tokens);
+  f->least = 1000;
+  let_prune (f);
+  let_prune (f);
+  g_assert_cmpuint (f->store->denied_tokens_given, ==, 200);
+  g_assert_cmpint (g_atomic_int_get (&warnings), ==, 1);
+  assert_all_denied (f, tokens);
+  g_assert_false (is_denied (f, &other));
+  await_snapshot (f, 200);
+  assert_all_denied (f, tokens);
+  g_assert_false (is_denied (f, &other));
+  reopen_list (f);
+  assert_all_denied (f, tokens);
+}
+
+/* Or it would be acknowledged, and good again when the rows were read. */
+static void
+test_what_damage_hides_is_denied_durably (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) tokens = deny_into_snapshot (f, 200);
+  Token more[64];
+
+  damage_entries (f);
+  for (guint i = 0; i < G_N_ELEMENTS (more); i++)
+    {
+      more[i] = issue (f, "c1", "c2", NULL);
+      g_assert_cmpuint (deny_token (f, &more[i]), ==, 201 + i);
+    }
+  let_prune (f);
+  let_prune (f);
+  for (guint i = 0; i < G_N_ELEMENTS (more); i++)
+    g_assert_true (is_denied (f, &more[i]));
+  assert_all_denied (f, tokens);
+  reopen_list (f);
+  assert_all_denied (f, tokens);
+  for (guint i = 0; i < G_N_ELEMENTS (more); i++)
+    {
+      g_assert_true (is_denied (f, &more[i]));
+      token_clear (&more[i]);
+    }
+}
+
+static void
+test_unusable_snapshot_is_made_anew (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) tokens = deny_into_snapshot (f, 100);
+  static const gsize places[] = { 0, 20, 80, 100, 120 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      close_list (f);
+      flip_bit (f, places[i]);
+      open_list (f);
+      g_assert_cmpuint (f->store->denied_tokens_given, ==, 100);
+      g_assert_false (f->rolled_back);
+      assert_all_denied (f, tokens);
+      reopen_list (f); /* it was written at the end */
+      g_assert_cmpuint (f->store->denied_tokens_given, ==, 0);
+      assert_all_denied (f, tokens);
+    }
+}
+
+static void
+test_snapshot_of_another_database_is_not_used (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) tokens = deny_into_snapshot (f, 100);
+  close_list (f);
+  g_unlink (f->mirror);
+  g_object_unref (f->store);
+  f->store = faulty_store_new ();
+  open_list (f);
+  g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 0);
+  g_assert_false (g_file_test (f->snapshot, G_FILE_TEST_EXISTS));
+}
+
+/* The mirror was restored with the database, and this was not. */
+static void
+test_database_behind_the_snapshot_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_autofree char *mirror = NULL;
+  g_autofree char *content = NULL;
+  gsize size;
+  g_autoptr (GArray) tokens = deny_into_snapshot (f, 100);
+  g_auto (Token) before = issue (f, "c1", "alice", "g8");
+
+  /* A snapshot of the same database that knows of a row more. */
+  g_auto (Token) lost = issue (f, "c1", "alice", "g9");
+  close_list (f);
+  g_assert_true (g_file_get_contents (f->snapshot, &content, &size, NULL));
+  TesseraDenySnapshotHeader *header = (gpointer) content;
+  header->generation++;
+  header->checksum
+      = tessera_deny_snapshot_sum (header, G_STRUCT_OFFSET (TesseraDenySnapshotHeader, checksum));
+  g_assert_true (g_file_set_contents (f->snapshot, content, (gssize) size, NULL));
+  open_list (f);
+  assert_rolled_back (f, &before);
+  assert_all_denied (f, tokens);
+}
+
+static void
+test_snapshot_that_cannot_be_written_is_missed_only (Fixture *f, gconstpointer data)
+{
+  g_autofree char *temporary = g_strconcat (f->snapshot, ".new", NULL);
+  Token tokens[30];
+
+  g_assert_cmpint (g_mkdir (temporary, 0700), ==, 0);
+  f->least = 10;
+  reopen_list (f);
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      tokens[i] = issue (f, "c1", "alice", i % 2 == 0 ? "g1" : NULL);
+      deny_token (f, &tokens[i]);
+    }
+  while (g_atomic_int_get (&warnings) == 0)
+    let_prune (f);
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    g_assert_true (is_denied (f, &tokens[i]));
+  g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 30);
+
+  g_assert_cmpint (g_rmdir (temporary), ==, 0);
+  let_prune (f);
+  g_assert_cmpuint (tessera_deny_list_get_snapshot_generation (f->list), ==, 0);
+  g_assert_cmpint (g_atomic_int_get (&warnings), ==, 1);
+  offset += 61 * 1000;
+  await_snapshot (f, 30);
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      g_assert_true (is_denied (f, &tokens[i]));
+      token_clear (&tokens[i]);
+    }
+}
+
+static void
+test_snapshot_forgets_what_has_expired (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) tokens = deny_into_snapshot (f, 100);
+  offset += LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 1000;
+  let_prune (f);
+  assert_all_denied (f, tokens);
+  offset += 5000 + 2000;
+  for (guint i = 0; tessera_deny_list_get_count (f->list) > 0; i++)
+    {
+      g_assert_cmpuint (i, <, 20000);
+      let_prune (f);
+      g_usleep (500);
+    }
+  g_assert_cmpuint (count_rows (f), ==, 0);
+}
+
+/* The clock went back, and the snapshot is from then. */
+static void
+test_snapshot_outlives_a_clock_that_goes_back (Fixture *f, gconstpointer data)
+{
+  offset = 24 * 3600 * 1000;
+  g_autoptr (GArray) tokens = deny_into_snapshot (f, 100);
+  offset = 0;
+  reopen_list (f);
+  assert_all_denied (f, tokens);
+  g_assert_false (f->rolled_back);
+}
+
+/* Half of the tokens of a grant are in the snapshot. */
+static void
+test_many_tokens_of_a_grant_become_one_across_the_snapshot (Fixture *f, gconstpointer data)
+{
+  Token tokens[TESSERA_DENY_LIST_TOKENS_PER_GRANT + 1];
+  g_auto (Token) alive = issue (f, "c1", "alice", "g1");
+
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      if (i == G_N_ELEMENTS (tokens) / 2)
+        {
+          f->least = 1;
+          reopen_list (f);
+          f->least = 1000;
+          reopen_list (f);
+          g_assert_cmpuint (tessera_deny_list_get_snapshot_generation (f->list), ==, i);
+        }
+      tokens[i] = issue (f, "c1", "alice", "g1");
+      g_assert_false (is_denied (f, &alive));
+      deny_token (f, &tokens[i]);
+    }
+  g_assert_true (is_denied (f, &alive));
+  offset += 10;
+  /* What the entry covers does not count again. */
+  for (guint round = 0; round < 3; round++)
+    {
+      g_auto (Token) later = issue (f, "c1", "alice", "g1");
+      g_auto (Token) alive_later = issue (f, "c1", "alice", "g1");
+      deny_token (f, &later);
+      g_assert_true (is_denied (f, &later));
+      g_assert_false (is_denied (f, &alive_later));
+      f->least = 1;
+      reopen_list (f);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      g_assert_true (is_denied (f, &tokens[i]));
+      token_clear (&tokens[i]);
+    }
+}
+
+/* A share is 64 tokens here. */
+static void
+deny_of_subject (Fixture *f, const char *subject, guint count, GArray *tokens)
+{
+  for (guint i = 0; i < count; i++)
+    {
+      g_autofree char *grant = g_strdup_printf ("%s-%u", subject, i % 7);
+      Token token = issue (f, "c1", subject, g_intern_string (grant));
+      deny_token (f, &token);
+      g_array_append_val (tokens, token);
+    }
+}
+
+static void
+test_a_persons_share_costs_that_person_only (Fixture *f, gconstpointer least)
+{
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (Token));
+  g_auto (Token) alice = issue (f, "c1", "alice", "alice-1");
+  g_auto (Token) bob = issue (f, "c1", "bob", "bob-1");
+  g_auto (Token) own = issue (f, "alice", "alice", NULL);
+  g_array_set_clear_func (tokens, (GDestroyNotify) token_clear);
+
+  f->least = GPOINTER_TO_UINT (least);
+  f->max_tokens = 1000;
+  reopen_list (f);
+  deny_of_subject (f, "bob", 63, tokens);
+  deny_of_subject (f, "alice", 40, tokens);
+  reopen_list (f);
+  deny_of_subject (f, "alice", 24, tokens);
+  g_assert_false (is_denied (f, &alice));
+  deny_of_subject (f, "alice", 1, tokens);
+  for (guint round = 0; round < 2; round++)
+    {
+      assert_all_denied (f, tokens);
+      g_assert_true (is_denied (f, &alice)); /* over-revoked */
+      g_assert_false (is_denied (f, &bob));
+      g_assert_false (is_denied (f, &own)); /* of a client with that name */
+      /* Grants and sessions live on. */
+      g_assert_false (tessera_deny_list_check_authorization (f->list, &alice.identity));
+      g_auto (Token) later = issue (f, "c1", "alice", "alice-1");
+      g_assert_false (is_denied (f, &later));
+      reopen_list (f);
+    }
+
+  /* And it begins anew. */
+  offset += 10;
+  g_auto (Token) alive = issue (f, "c1", "alice", "alice-1");
+  deny_of_subject (f, "alice", 60, tokens);
+  g_assert_false (is_denied (f, &alive));
+  reopen_list (f);
+  g_assert_false (is_denied (f, &alive));
+  deny_of_subject (f, "alice", 5, tokens);
+  g_assert_true (is_denied (f, &alive));
+  g_assert_false (is_denied (f, &bob));
+  assert_all_denied (f, tokens);
+}
+
+static void
+test_what_has_expired_is_in_no_share (Fixture *f, gconstpointer least)
+{
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (Token));
+  g_array_set_clear_func (tokens, (GDestroyNotify) token_clear);
+  f->least = GPOINTER_TO_UINT (least);
+  f->max_tokens = 1000;
+  reopen_list (f);
+  deny_of_subject (f, "alice", 40, tokens);
+  offset += LIFETIME_MS / 2;
+  deny_of_subject (f, "alice", 23, tokens);
+  reopen_list (f);
+  offset += LIFETIME_MS / 2 + TESSERA_DENY_LIST_SKEW_MS + 2000;
+  g_auto (Token) alive = issue (f, "c1", "alice", "alice-1");
+  deny_of_subject (f, "alice", 10, tokens);
+  g_assert_false (is_denied (f, &alive));
+}
+
+static void
+test_failed_commit_leaves_the_share_open (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (Token));
+  g_array_set_clear_func (tokens, (GDestroyNotify) token_clear);
+  f->max_tokens = 1000;
+  reopen_list (f);
+  g_auto (Token) alive = issue (f, "c1", "alice", "alice-1");
+  deny_of_subject (f, "alice", 64, tokens);
+  g_auto (Token) last = issue (f, "c1", "alice", "alice-2");
+  Denying op = { .list = f->list, .token = &last.identity };
+  f->store->fail_commits = 1;
+  g_assert_false (tessera_committer_submit_and_wait (f->committer, run_deny, &op, NULL));
+  g_assert_false (is_denied (f, &alive));
+  g_assert_false (is_denied (f, &last));
+  assert_all_denied (f, tokens);
+}
+
 /* Not judged: what an entry costs. */
 static void
 test_size (Fixture *f, gconstpointer data)
@@ -836,6 +1252,27 @@ main (int argc, char *argv[])
   ADD ("mirror-is-private-and-small", 0, test_mirror_is_private_and_small);
   ADD ("changes-since-a-cursor", 0, test_changes_since_a_cursor);
   ADD ("agrees-with-a-naive-list", 0, test_agrees_with_a_naive_list);
+  ADD ("start-reads-only-what-is-newer", 0, test_start_reads_only_what_is_newer);
+  ADD ("snapshot-takes-over-while-running", 0, test_snapshot_takes_over_while_running);
+  ADD ("damage-refuses-until-the-rows-were-read", 0, test_damage_refuses_until_the_rows_were_read);
+  ADD ("what-damage-hides-is-denied-durably", 0, test_what_damage_hides_is_denied_durably);
+  ADD ("unusable-snapshot-is-made-anew", 0, test_unusable_snapshot_is_made_anew);
+  ADD ("snapshot-of-another-database-is-not-used", 0,
+       test_snapshot_of_another_database_is_not_used);
+  ADD ("database-behind-the-snapshot-is-noticed", 0, test_database_behind_the_snapshot_is_noticed);
+  ADD ("snapshot-that-cannot-be-written-is-missed-only", 0,
+       test_snapshot_that_cannot_be_written_is_missed_only);
+  ADD ("snapshot-forgets-what-has-expired", 0, test_snapshot_forgets_what_has_expired);
+  ADD ("snapshot-outlives-a-clock-that-goes-back", 0,
+       test_snapshot_outlives_a_clock_that_goes_back);
+  ADD ("many-tokens-of-a-grant-become-one-entry-across-the-snapshot", 0,
+       test_many_tokens_of_a_grant_become_one_across_the_snapshot);
+  ADD ("a-persons-share-costs-that-person-only", 0, test_a_persons_share_costs_that_person_only);
+  ADD ("a-persons-share-costs-that-person-only/with-snapshots", 1,
+       test_a_persons_share_costs_that_person_only);
+  ADD ("what-has-expired-is-in-no-share", 0, test_what_has_expired_is_in_no_share);
+  ADD ("what-has-expired-is-in-no-share/with-snapshots", 1, test_what_has_expired_is_in_no_share);
+  ADD ("failed-commit-leaves-the-share-open", 0, test_failed_commit_leaves_the_share_open);
   ADD ("an-entry-takes-48-bytes-at-most", 0, test_size);
 
   return g_test_run ();

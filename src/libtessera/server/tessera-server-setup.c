@@ -107,7 +107,12 @@ load_deny_list (TesseraSetup *self, GError **error)
   g_autofree char *mirror
       = self->directory != NULL ? g_build_filename (self->directory, "generation", NULL) : NULL;
 
+  g_autofree char *snapshot
+      = self->directory != NULL ? g_build_filename (self->directory, "denied-tokens", NULL) : NULL;
+
   self->deny_list = tessera_deny_list_new (self->clock, 0, mirror);
+  if (snapshot != NULL)
+    tessera_deny_list_keep_snapshot (self->deny_list, snapshot, 0);
   if (self->had_keys)
     tessera_deny_list_expect_past (self->deny_list);
   return tessera_deny_list_load (self->deny_list, self->store, self->longest_lifetime_ms,

@@ -14,7 +14,7 @@ typedef struct
   guint8 id[16];     /* of the jti, a UUID */
   guint64 grant_tag; /* of the grant_id; 0: none, or not known */
   guint32 expires_s; /* 0: the slot is empty */
-  guint32 client;    /* whose share it counts against; 0: nobody's */
+  guint32 owner;     /* whose share it counts against; 0: nobody's */
 } TesseraDeniedToken;
 
 typedef struct _TesseraDeniedTokens TesseraDeniedTokens;
@@ -41,9 +41,11 @@ gboolean tessera_denied_tokens_contains (const TesseraDeniedTokens *self,
 void tessera_denied_tokens_add (TesseraDeniedTokens *self, const TesseraDeniedToken *token);
 gboolean
 tessera_denied_tokens_remove (TesseraDeniedTokens *self, const guint8 id[16], guint64 grant_tag);
+/* Those issued after @since_ms that have not expired. */
 guint tessera_denied_tokens_count_grant (const TesseraDeniedTokens *self,
                                          guint64 grant_tag,
-                                         guint32 now_s);
+                                         guint32 now_s,
+                                         gint64 since_ms);
 /* Appends the tokens of a grant to @out_tokens (TesseraDeniedToken). */
 void tessera_denied_tokens_list_grant (const TesseraDeniedTokens *self,
                                        guint64 grant_tag,

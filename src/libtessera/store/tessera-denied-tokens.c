@@ -145,15 +145,27 @@ tessera_denied_tokens_remove (TesseraDeniedTokens *self, const guint8 id[16], gu
   return TRUE;
 }
 
+/* An id begins with the millisecond in which its token was issued. */
+static gint64
+get_issued_ms (const guint8 id[16])
+{
+  gint64 ms = 0;
+  for (guint i = 0; i < 6; i++)
+    ms = ms << 8 | id[i];
+  return ms;
+}
+
 guint
 tessera_denied_tokens_count_grant (const TesseraDeniedTokens *self,
                                    guint64 grant_tag,
-                                   guint32 now_s)
+                                   guint32 now_s,
+                                   gint64 since_ms)
 {
   guint count = 0;
   gsize slot = home_slot (self, NULL, grant_tag);
   for (; self->slots[slot].expires_s != 0; slot = next_slot (self, slot))
-    if (self->slots[slot].grant_tag == grant_tag && self->slots[slot].expires_s >= now_s)
+    if (self->slots[slot].grant_tag == grant_tag && self->slots[slot].expires_s >= now_s
+        && get_issued_ms (self->slots[slot].id) > since_ms)
       count++;
   return count;
 }

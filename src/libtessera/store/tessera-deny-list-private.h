@@ -15,14 +15,19 @@ typedef struct _TesseraDenyList TesseraDenyList;
 #define TESSERA_DENY_LIST_SKEW_MS (60 * 1000) /* added to every expiry (threats.md D10) */
 #define TESSERA_DENY_LIST_TOKENS_PER_GRANT 64 /* more become one entry for the grant */
 
-/* @max_tokens: how many jti entries it may hold (0: 1 000 000); when it is full, the client that
- * has most of them has its own tokens, those without a grant, denied up to that instant instead, so
- * that nobody else's are touched; what belongs to grants may go beyond the limit. @mirror_path: the
- * file outside the database that remembers (id, generation), or NULL. */
+/* @max_tokens: the limit that is shared out (0: 16 million): each client has a 64th of it for its
+ * own tokens, those without a grant, each person a 4096th for all others. When a share is full, its
+ * owner has all such tokens denied up to that instant instead, so that nobody else's are touched;
+ * grants and sessions live on. @mirror_path: the file outside the database that remembers (id,
+ * generation), or NULL. */
 TesseraDenyList *
 tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror_path);
 void tessera_deny_list_free (TesseraDenyList *self);
 
+/* Before it is loaded: keeps the denied tokens in a file that is mapped at start, and only what is
+ * newer in memory; it is written when @least are new (0: the usual number), and when the committer
+ * is closed. */
+void tessera_deny_list_keep_snapshot (TesseraDenyList *self, const char *path, guint least);
 /* Before it is loaded: there are signing keys already, so that a database without a past, and
  * without a mirror beside it, has lost them. */
 void tessera_deny_list_expect_past (TesseraDenyList *self);
@@ -94,7 +99,9 @@ void tessera_deny_list_set_longest_lifetime (TesseraDenyList *self, gint64 lifet
 
 guint64 tessera_deny_list_get_generation (TesseraDenyList *self); /* last durable */
 guint tessera_deny_list_get_count (TesseraDenyList *self);        /* entries in force */
-gsize tessera_deny_list_get_memory (TesseraDenyList *self);       /* bytes of the table of tokens */
+/* Up to which row the snapshot in use goes; 0: there is none. */
+guint64 tessera_deny_list_get_snapshot_generation (TesseraDenyList *self);
+gsize tessera_deny_list_get_memory (TesseraDenyList *self); /* bytes of the table of tokens */
 /* The durable entries with a generation above @since, in order, from the store. Blocking: waits for
  * the committing thread; @func is called in the calling one. */
 gboolean tessera_deny_list_foreach (

@@ -10,12 +10,16 @@
 
 #include "base/tessera-error.h"
 #include "base/tessera-secret-private.h"
-#include "store/tessera-denied-tokens-private.h"
+#include "store/tessera-denied-set-private.h"
 #include "store/tessera-mirror-private.h"
 
 #include <string.h>
 
-#define MAX_TOKENS_DEFAULT 1000000
+#define MAX_TOKENS_DEFAULT (16 * 1024 * 1024)
+/* The part of the limit that is one client's for its own tokens, and one person's. */
+#define SHARES_OF_CLIENTS 64
+#define SHARES_OF_SUBJECTS 4096
+#define SHARE_MIN TESSERA_DENY_LIST_TOKENS_PER_GRANT
 #define PRUNE_INTERVAL_MS 5000
 #define LIFETIME_MAX_MS ((gint64) G_MAXINT32 * 1000)
 #define ENDED G_MAXINT64 /* as an instant: whenever it was issued */
@@ -27,20 +31,13 @@ typedef struct
   gint64 expires_ms;
 } CutOff;
 
-/* How many of its own tokens, those without a grant, a client has in the list. */
-typedef struct
-{
-  char *client_id;
-  guint32 index;
-  guint count;
-} Share;
-
 typedef enum
 {
   GRANTS,
   GRANT_TOKENS, /* the grant itself lives on */
   SESSIONS,
   SUBJECTS,
+  SUBJECT_TOKENS, /* its grants live on */
   CLIENTS,
   CLIENT_TOKENS,
   KEYS,
@@ -69,28 +66,19 @@ struct _TesseraDenyList
   gint64 longest_lifetime_ms; /* atomic */
 
   GRWLock lock; /* over what follows */
-  TesseraDeniedTokens *tokens;
+  TesseraDeniedSet *tokens;
   GHashTable *cut_offs[N_CUT_OFFS]; /* char *value -> CutOff */
   guint64 durable_generation;
 
   /* The committing thread's own: */
-  GHashTable *shares;         /* char *client_id -> Share, owned by shares_by_index */
-  GPtrArray *shares_by_index; /* Share; 0 is nobody's */
-  GArray *changes;            /* Change, of the batch under way */
-  TesseraStoreState state;    /* as it will be after the batch */
+  GArray *changes;         /* Change, of the batch under way */
+  TesseraStoreState state; /* as it will be after the batch */
   guint64 durable_commits;
+  gboolean closing;
+  gint rebuilding; /* atomic: the snapshot is damaged, and an operation that reads the rows waits */
   gint64 lifetime_put_ms;
   gint64 next_prune_ms;
 };
-
-static void
-share_free (Share *share)
-{
-  if (share == NULL)
-    return;
-  g_free (share->client_id);
-  g_free (share);
-}
 
 static void
 change_clear (Change *change)
@@ -106,13 +94,9 @@ tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror
   self->mirror = mirror_path != NULL ? tessera_mirror_new (mirror_path) : NULL;
   self->max_tokens = max_tokens > 0 ? max_tokens : MAX_TOKENS_DEFAULT;
   g_rw_lock_init (&self->lock);
-  self->tokens = tessera_denied_tokens_new (0);
+  self->tokens = tessera_denied_set_new (&self->lock);
   for (guint i = 0; i < N_CUT_OFFS; i++)
     self->cut_offs[i] = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-
-  self->shares = g_hash_table_new (g_str_hash, g_str_equal);
-  self->shares_by_index = g_ptr_array_new_with_free_func ((GDestroyNotify) share_free);
-  g_ptr_array_add (self->shares_by_index, NULL);
   self->changes = g_array_new (FALSE, FALSE, sizeof (Change));
   g_array_set_clear_func (self->changes, (GDestroyNotify) change_clear);
   return self;
@@ -124,11 +108,9 @@ tessera_deny_list_free (TesseraDenyList *self)
   if (self == NULL)
     return;
   tessera_mirror_free (self->mirror);
-  tessera_denied_tokens_free (self->tokens);
+  tessera_denied_set_free (self->tokens);
   for (guint i = 0; i < N_CUT_OFFS; i++)
     g_hash_table_unref (self->cut_offs[i]);
-  g_hash_table_unref (self->shares);
-  g_ptr_array_unref (self->shares_by_index);
   g_array_unref (self->changes);
   g_rw_lock_clear (&self->lock);
   tessera_clock_unref (self->clock);
@@ -168,6 +150,7 @@ get_token_instant (TesseraDenyList *self, const TesseraTokenIdentity *token)
   instant = MAX (instant, get_instant (self, KEYS, token->kid));
   if (token->grant_id == NULL)
     return MAX (instant, get_instant (self, CLIENT_TOKENS, token->client_id));
+  instant = MAX (instant, get_instant (self, SUBJECT_TOKENS, token->subject));
   return MAX (instant, get_instant (self, GRANT_TOKENS, token->grant_id));
 }
 
@@ -182,28 +165,37 @@ jti_to_id (const char *jti, guint8 out_id[16])
   memcpy (out_id, digest.bytes, 16);
 }
 
-static gboolean
-has_token (TesseraDenyList *self, const char *jti, const char *grant_id)
+static TesseraDenySnapshotAnswer
+lookup_token (TesseraDenyList *self, const char *jti, const char *grant_id)
 {
-  if (jti == NULL || tessera_denied_tokens_get_count (self->tokens) == 0)
-    return FALSE;
+  if (jti == NULL || tessera_denied_set_get_count (self->tokens) == 0)
+    return TESSERA_DENY_SNAPSHOT_ABSENT;
 
   guint8 id[16];
   jti_to_id (jti, id);
-  if (tessera_denied_tokens_contains (self->tokens, id, 0))
-    return TRUE;
-  return grant_id != NULL
-         && tessera_denied_tokens_contains (self->tokens, id, tessera_denied_tokens_tag (grant_id));
+  return tessera_denied_set_lookup (self->tokens, id, tessera_denied_tokens_tag (grant_id));
 }
+
+static TesseraDenySnapshotAnswer
+lookup (TesseraDenyList *self, const TesseraTokenIdentity *token)
+{
+  if (token->issued_ms <= get_token_instant (self, token))
+    return TESSERA_DENY_SNAPSHOT_PRESENT;
+  return lookup_token (self, token->jti, token->grant_id);
+}
+
+static void request_rebuild (TesseraDenyList *self);
 
 gboolean
 tessera_deny_list_check (TesseraDenyList *self, const TesseraTokenIdentity *token)
 {
   g_rw_lock_reader_lock (&self->lock);
-  gboolean denied = token->issued_ms <= get_token_instant (self, token)
-                    || has_token (self, token->jti, token->grant_id);
+  TesseraDenySnapshotAnswer answer = lookup (self, token);
   g_rw_lock_reader_unlock (&self->lock);
-  return denied;
+  /* What a damaged place would have said is unknown: refused until the rows were read. */
+  if (answer == TESSERA_DENY_SNAPSHOT_UNKNOWN)
+    request_rebuild (self);
+  return answer != TESSERA_DENY_SNAPSHOT_ABSENT;
 }
 
 gboolean
@@ -216,92 +208,7 @@ tessera_deny_list_check_authorization (TesseraDenyList *self,
   return ended;
 }
 
-/* Shares. */
-
-static guint32
-get_share_index (TesseraDenyList *self, const char *client_id)
-{
-  if (client_id == NULL)
-    return 0;
-  Share *share = g_hash_table_lookup (self->shares, client_id);
-  if (share == NULL)
-    {
-      share = g_new (Share, 1);
-      *share = (Share){ g_strdup (client_id), self->shares_by_index->len, 0 };
-      g_ptr_array_add (self->shares_by_index, share);
-      g_hash_table_insert (self->shares, share->client_id, share);
-    }
-  return share->index;
-}
-
-static void
-count_share (TesseraDenyList *self, const TesseraDeniedToken *token, int change)
-{
-  if (token->client != 0 && token->grant_tag == 0)
-    ((Share *) self->shares_by_index->pdata[token->client])->count += (guint) change;
-}
-
-static Share *
-find_largest_share (TesseraDenyList *self)
-{
-  Share *largest = NULL;
-  for (guint i = 1; i < self->shares_by_index->len; i++)
-    {
-      Share *share = self->shares_by_index->pdata[i];
-      if (largest == NULL || share->count > largest->count)
-        largest = share;
-    }
-  return largest;
-}
-
-static void
-recount_token (const TesseraDeniedToken *token, gpointer data)
-{
-  count_share (data, token, 1);
-}
-
-static void
-recount_shares (TesseraDenyList *self)
-{
-  for (guint i = 1; i < self->shares_by_index->len; i++)
-    ((Share *) self->shares_by_index->pdata[i])->count = 0;
-  tessera_denied_tokens_foreach (self->tokens, recount_token, self);
-}
-
 /* Changing what is in memory. */
-
-/* Takes @tokens. */
-static void
-exchange_tokens (TesseraDenyList *self, TesseraDeniedTokens *tokens)
-{
-  g_rw_lock_writer_lock (&self->lock);
-  TesseraDeniedTokens *old = self->tokens;
-  self->tokens = tokens;
-  g_rw_lock_writer_unlock (&self->lock);
-  tessera_denied_tokens_free (old);
-}
-
-static void
-add_token (TesseraDenyList *self, const TesseraDeniedToken *token)
-{
-  if (tessera_denied_tokens_is_full (self->tokens))
-    exchange_tokens (self, tessera_denied_tokens_copy (self->tokens, 0, NULL, NULL));
-
-  g_rw_lock_writer_lock (&self->lock);
-  tessera_denied_tokens_add (self->tokens, token);
-  g_rw_lock_writer_unlock (&self->lock);
-  count_share (self, token, 1);
-}
-
-static void
-remove_token (TesseraDenyList *self, const TesseraDeniedToken *token)
-{
-  g_rw_lock_writer_lock (&self->lock);
-  gboolean removed = tessera_denied_tokens_remove (self->tokens, token->id, token->grant_tag);
-  g_rw_lock_writer_unlock (&self->lock);
-  if (removed)
-    count_share (self, token, -1);
-}
 
 static void
 note_token (TesseraDenyList *self, const TesseraDeniedToken *token, gboolean removed)
@@ -346,9 +253,9 @@ take_back (TesseraDenyList *self, const Change *change)
   if (change->value == NULL)
     {
       if (change->removed)
-        add_token (self, &change->token);
+        tessera_denied_set_add (self->tokens, &change->token);
       else
-        remove_token (self, &change->token);
+        tessera_denied_set_remove (self->tokens, &change->token);
       return;
     }
 
@@ -396,10 +303,15 @@ append (TesseraDenyList *self,
 }
 
 static const TesseraDenialKind kinds[N_CUT_OFFS] = {
-  [GRANTS] = TESSERA_DENIAL_GRANT,     [GRANT_TOKENS] = TESSERA_DENIAL_GRANT, /* with an instant */
-  [SESSIONS] = TESSERA_DENIAL_SESSION, [SUBJECTS] = TESSERA_DENIAL_SUBJECT,
-  [CLIENTS] = TESSERA_DENIAL_CLIENT,   [CLIENT_TOKENS] = TESSERA_DENIAL_CLIENT_TOKENS,
-  [KEYS] = TESSERA_DENIAL_KEY,         [ALL] = TESSERA_DENIAL_ALL,
+  [GRANTS] = TESSERA_DENIAL_GRANT,
+  [GRANT_TOKENS] = TESSERA_DENIAL_GRANT, /* with an instant */
+  [SESSIONS] = TESSERA_DENIAL_SESSION,
+  [SUBJECTS] = TESSERA_DENIAL_SUBJECT,
+  [SUBJECT_TOKENS] = TESSERA_DENIAL_SUBJECT_TOKENS,
+  [CLIENTS] = TESSERA_DENIAL_CLIENT,
+  [CLIENT_TOKENS] = TESSERA_DENIAL_CLIENT_TOKENS,
+  [KEYS] = TESSERA_DENIAL_KEY,
+  [ALL] = TESSERA_DENIAL_ALL,
 };
 
 /* Visible at once, with the instant at which it becomes so; what is issued afterwards is later
@@ -461,6 +373,18 @@ to_seconds (gint64 ms)
   return (guint32) CLAMP (ms / 1000 + (ms % 1000 != 0), 1, (gint64) G_MAXUINT32);
 }
 
+/* What one entry covers now, as far as it is in memory. */
+static void
+remove_tokens (TesseraDenyList *self, GArray *tokens)
+{
+  for (guint i = 0; i < tokens->len; i++)
+    {
+      TesseraDeniedToken *token = &g_array_index (tokens, TesseraDeniedToken, i);
+      note_token (self, token, TRUE);
+      tessera_denied_set_remove (self->tokens, token);
+    }
+}
+
 /* More than so many tokens of one grant become one entry, which leaves the grant alive. */
 static gboolean
 coalesce_grant (TesseraDenyList *self,
@@ -473,54 +397,70 @@ coalesce_grant (TesseraDenyList *self,
   if (!cut_off_now (self, store, GRANT_TOKENS, grant_id, NULL, out_generation, error))
     return FALSE;
 
-  tessera_denied_tokens_list_grant (self->tokens, tessera_denied_tokens_tag (grant_id), tokens);
-  for (guint i = 0; i < tokens->len; i++)
-    {
-      TesseraDeniedToken *token = &g_array_index (tokens, TesseraDeniedToken, i);
-      note_token (self, token, TRUE);
-      remove_token (self, token);
-    }
+  tessera_denied_set_list_grant (self->tokens, tessera_denied_tokens_tag (grant_id), tokens);
+  remove_tokens (self, tokens);
   return TRUE;
 }
 
+static gboolean
+is_grant_full (TesseraDenyList *self, const char *grant_id, gint64 now_ms)
+{
+  return grant_id != NULL
+         && tessera_denied_set_count_grant (self->tokens, tessera_denied_tokens_tag (grant_id),
+                                            now_ms,
+                                            MAX (get_instant (self, GRANT_TOKENS, grant_id), -1))
+                >= TESSERA_DENY_LIST_TOKENS_PER_GRANT;
+}
+
+/* Whose share a token takes: a person's, or for its own tokens a client's. */
 typedef struct
 {
-  TesseraDenyList *list;
-  guint32 client;
-} Removal;
+  CutOffTable table; /* of the entry that its tokens become */
+  const char *name;  /* or NULL: nobody's */
+  guint32 owner;
+  guint limit;
+} Share;
 
-static gboolean
-keep_others_tokens (const TesseraDeniedToken *token, gpointer data)
+static Share
+get_share (TesseraDenyList *self, const char *grant_id, const char *subject, const char *client_id)
 {
-  const Removal *removal = data;
-  return token->client != removal->client || token->grant_tag != 0;
+  Share share = { CLIENT_TOKENS, client_id, 0, self->max_tokens / SHARES_OF_CLIENTS };
+  if (grant_id != NULL)
+    share = (Share){ SUBJECT_TOKENS, subject, 0, self->max_tokens / SHARES_OF_SUBJECTS };
+  share.limit = MAX (share.limit, SHARE_MIN);
+  if (share.name != NULL)
+    share.owner
+        = tessera_denied_set_get_owner (self->tokens, grant_id != NULL ? 's' : 'c', share.name);
+  return share;
 }
 
 static void
-note_removal (const TesseraDeniedToken *token, gpointer data)
+settle (TesseraDenyList *self, CutOffTable table, const char *name)
 {
-  const Removal *removal = data;
-  if (!keep_others_tokens (token, data))
-    note_token (removal->list, token, TRUE);
+  const CutOff *cut_off = g_hash_table_lookup (self->cut_offs[table], name);
+  guint32 owner
+      = tessera_denied_set_get_owner (self->tokens, table == SUBJECT_TOKENS ? 's' : 'c', name);
+  tessera_denied_set_settle (self->tokens, owner, cut_off->instant_ms, cut_off->expires_ms);
 }
 
-/* The list is full: whoever has most in it gets one entry for all its own tokens. */
+/* Somebody's share is full: one entry for all of theirs, and nobody else's, that were issued until
+ * now. */
 static gboolean
-coalesce_largest_share (TesseraDenyList *self, TesseraStore *store, GError **error)
+coalesce_share (TesseraDenyList *self,
+                TesseraStore *store,
+                const Share *share,
+                guint64 *out_generation,
+                GError **error)
 {
-  Share *share = find_largest_share (self);
-  if (share == NULL || share->count < MAX (self->max_tokens / 64, 1))
-    return TRUE;
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (TesseraDeniedToken));
 
-  g_message ("The deny-list is full: all of client %u's own tokens issued until now are refused",
-             share->index);
-  if (!cut_off_now (self, store, CLIENT_TOKENS, share->client_id, NULL, NULL, error))
+  g_message ("A share of the deny-list is full: of one %s, all tokens issued until now are refused",
+             share->table == CLIENT_TOKENS ? "client" : "person");
+  if (!cut_off_now (self, store, share->table, share->name, NULL, out_generation, error))
     return FALSE;
-  Removal removal = { self, share->index };
-  tessera_denied_tokens_foreach (self->tokens, note_removal, &removal);
-  exchange_tokens (self,
-                   tessera_denied_tokens_copy (self->tokens, 1, keep_others_tokens, &removal));
-  share->count = 0;
+  tessera_denied_set_list_owner (self->tokens, share->owner, tokens);
+  remove_tokens (self, tokens);
+  settle (self, share->table, share->name);
   return TRUE;
 }
 
@@ -528,22 +468,24 @@ static gboolean
 put_token (TesseraDenyList *self,
            TesseraStore *store,
            const TesseraTokenIdentity *token,
+           const Share *share,
            gint64 expires_ms,
            guint64 *out_generation,
            GError **error)
 {
   TesseraDeniedToken entry = { .grant_tag = tessera_denied_tokens_tag (token->grant_id),
                                .expires_s = to_seconds (expires_ms),
-                               .client = get_share_index (self, token->client_id) };
+                               .owner = share->owner };
   jti_to_id (token->jti, entry.id);
   note_token (self, &entry, FALSE);
-  add_token (self, &entry);
+  tessera_denied_set_add (self->tokens, &entry);
 
   TesseraDenial denial = { .kind = TESSERA_DENIAL_TOKEN,
                            .value = token->jti,
                            .expires_ms = expires_ms,
                            .grant_id = token->grant_id,
-                           .client_id = token->client_id };
+                           .client_id = token->client_id,
+                           .subject = token->grant_id != NULL ? token->subject : NULL };
   return append (self, store, &denial, out_generation, error);
 }
 
@@ -559,23 +501,29 @@ tessera_deny_list_deny_token (TesseraDenyList *self,
 
   if (out_generation != NULL)
     *out_generation = 0;
-  if (expires < now || tessera_deny_list_check (self, token))
+  /* Where the snapshot is damaged, nobody knows whether there is a row. */
+  if (expires < now || lookup (self, token) == TESSERA_DENY_SNAPSHOT_PRESENT)
     return TRUE;
   /* Entries with an instant must outlive every token, whatever the settings were when it was
    * issued. */
   tessera_deny_list_set_longest_lifetime (self, CLAMP (token->expires_ms - token->issued_ms, 0,
                                                        LIFETIME_MAX_MS));
 
-  if (token->grant_id != NULL
-      && tessera_denied_tokens_count_grant (
-             self->tokens, tessera_denied_tokens_tag (token->grant_id), (guint32) (now / 1000))
-             >= TESSERA_DENY_LIST_TOKENS_PER_GRANT)
-    return coalesce_grant (self, store, token->grant_id, out_generation, error);
-
-  if (tessera_denied_tokens_get_count (self->tokens) >= self->max_tokens
-      && !coalesce_largest_share (self, store, error))
-    return FALSE;
-  return put_token (self, store, token, expires, out_generation, error);
+  Share share = get_share (self, token->grant_id, token->subject, token->client_id);
+  if (is_grant_full (self, token->grant_id, now))
+    {
+      if (!coalesce_grant (self, store, token->grant_id, out_generation, error))
+        return FALSE;
+    }
+  else if (share.owner != 0
+           && tessera_denied_set_is_share_full (self->tokens, share.owner, share.limit, now))
+    {
+      if (!coalesce_share (self, store, &share, out_generation, error))
+        return FALSE;
+    }
+  if (token->issued_ms <= get_token_instant (self, token))
+    return TRUE;
+  return put_token (self, store, token, &share, expires, out_generation, error);
 }
 
 gboolean
@@ -671,7 +619,37 @@ load_cut_off (const TesseraDenial *denial, gpointer data)
   if (table == GRANTS && denial->instant_ms != 0)
     table = GRANT_TOKENS;
   gint64 instant = denial->instant_ms != 0 ? denial->instant_ms : ENDED;
-  raise_cut_off (self, table, denial->value, instant, denial->expires_ms);
+  if (denial->expires_ms >= tessera_clock_get_ms (self->clock))
+    raise_cut_off (self, table, denial->value, instant, denial->expires_ms);
+}
+
+static void
+settle_all (TesseraDenyList *self)
+{
+  static const CutOffTable coalesced[] = { SUBJECT_TOKENS, CLIENT_TOKENS };
+  for (guint i = 0; i < G_N_ELEMENTS (coalesced); i++)
+    {
+      GHashTableIter iter;
+      gpointer name;
+      g_hash_table_iter_init (&iter, self->cut_offs[coalesced[i]]);
+      while (g_hash_table_iter_next (&iter, &name, NULL))
+        settle (self, coalesced[i], name);
+    }
+}
+
+/* Whatever else refuses it: that may be taken back. */
+static void
+load_token_again (const TesseraDenial *denial, gpointer data)
+{
+  TesseraDenyList *self = data;
+  TesseraDeniedToken entry = { .grant_tag = tessera_denied_tokens_tag (denial->grant_id),
+                               .expires_s = to_seconds (denial->expires_ms) };
+  jti_to_id (denial->value, entry.id);
+  if (denial->expires_ms < tessera_clock_get_ms (self->clock)
+      || tessera_denied_set_is_new (self->tokens, entry.id, entry.grant_tag))
+    return;
+  entry.owner = get_share (self, denial->grant_id, denial->subject, denial->client_id).owner;
+  tessera_denied_set_add (self->tokens, &entry);
 }
 
 /* After the cut-offs, so that what was coalesced stays so. */
@@ -679,22 +657,14 @@ static void
 load_token (const TesseraDenial *denial, gpointer data)
 {
   TesseraDenyList *self = data;
-  if (denial->kind != TESSERA_DENIAL_TOKEN)
-    return;
-
-  TesseraTokenIdentity identity
-      = { .jti = denial->value, .grant_id = denial->grant_id, .client_id = denial->client_id };
+  TesseraTokenIdentity identity = { .grant_id = denial->grant_id,
+                                    .client_id = denial->client_id,
+                                    .subject = denial->subject };
   guint8 id[16];
   if (!tessera_uuid_parse (denial->value, id, &identity.issued_ms))
     identity.issued_ms = G_MAXINT64 - 1;
-  if (tessera_deny_list_check (self, &identity))
-    return;
-
-  TesseraDeniedToken entry = { .grant_tag = tessera_denied_tokens_tag (denial->grant_id),
-                               .expires_s = to_seconds (denial->expires_ms),
-                               .client = get_share_index (self, denial->client_id) };
-  jti_to_id (denial->value, entry.id);
-  add_token (self, &entry);
+  if (identity.issued_ms > get_token_instant (self, &identity))
+    load_token_again (denial, self);
 }
 
 /* Was the database deleted, exchanged or restored from a backup since the mirror was written? */
@@ -736,9 +706,15 @@ load_entries (TesseraDenyList *self, TesseraStore *store, gboolean *out_rolled_b
   if (!is_rolled_back (self, out_rolled_back, error))
     return FALSE;
 
-  return tessera_store_prune (store, tessera_clock_get_ms (self->clock), error)
-         && tessera_store_foreach_denial (store, 0, load_cut_off, self, error)
-         && tessera_store_foreach_denial (store, 0, load_token, self, error);
+  gboolean is_ahead;
+  if (!tessera_denied_set_open (self->tokens, &self->state, !*out_rolled_back, &is_ahead, error)
+      || !tessera_store_foreach_cut_off (store, load_cut_off, self, error))
+    return FALSE;
+  *out_rolled_back |= is_ahead;
+  settle_all (self);
+  return tessera_store_foreach_denied_token (store,
+                                             tessera_denied_set_get_generation (self->tokens),
+                                             load_token, self, error);
 }
 
 static gboolean
@@ -774,6 +750,12 @@ load_in_transaction (TesseraDenyList *self,
 }
 
 void
+tessera_deny_list_keep_snapshot (TesseraDenyList *self, const char *path, guint least)
+{
+  tessera_denied_set_set_file (self->tokens, path, least);
+}
+
+void
 tessera_deny_list_expect_past (TesseraDenyList *self)
 {
   self->expects_past = TRUE;
@@ -799,7 +781,8 @@ tessera_deny_list_load (TesseraDenyList *self,
       return FALSE;
     }
   /* After a rollback the old mirror stands until the cut-off is durable. */
-  if (rolled_back && !tessera_mirror_create (self->mirror, &self->state, error))
+  if (rolled_back && self->mirror != NULL
+      && !tessera_mirror_create (self->mirror, &self->state, error))
     return FALSE;
 
   g_array_set_size (self->changes, 0);
@@ -813,39 +796,6 @@ tessera_deny_list_load (TesseraDenyList *self,
 /* With the committer. */
 
 static gboolean
-keep_unexpired (const TesseraDeniedToken *token, gpointer data)
-{
-  return token->expires_s >= *(const guint32 *) data;
-}
-
-typedef struct
-{
-  guint32 now_s;
-  gsize count;
-} Expired;
-
-static void
-count_expired (const TesseraDeniedToken *token, gpointer data)
-{
-  Expired *expired = data;
-  if (token->expires_s < expired->now_s)
-    expired->count++;
-}
-
-/* Copying costs as much as all that stays, so it must be worth it. */
-static void
-prune_tokens (TesseraDenyList *self, gint64 now_ms)
-{
-  Expired expired = { (guint32) (now_ms / 1000), 0 };
-  tessera_denied_tokens_foreach (self->tokens, count_expired, &expired);
-  if (expired.count == 0 || expired.count < tessera_denied_tokens_get_count (self->tokens) / 8)
-    return;
-  exchange_tokens (self,
-                   tessera_denied_tokens_copy (self->tokens, 0, keep_unexpired, &expired.now_s));
-  recount_shares (self);
-}
-
-static gboolean
 is_expired_cut_off (gpointer value, gpointer cut_off, gpointer now_ms)
 {
   return ((const CutOff *) cut_off)->expires_ms < *(const gint64 *) now_ms;
@@ -857,7 +807,7 @@ run_prune (gpointer data, TesseraStore *store, GError **error)
   TesseraDenyList *self = data;
   gint64 now = tessera_clock_get_ms (self->clock);
 
-  prune_tokens (self, now);
+  tessera_denied_set_prune (self->tokens, now);
   g_rw_lock_writer_lock (&self->lock);
   for (guint i = 0; i < N_CUT_OFFS; i++)
     g_hash_table_foreach_remove (self->cut_offs[i], is_expired_cut_off, &now);
@@ -889,6 +839,46 @@ save_mirror (TesseraDenyList *self)
     tessera_committer_fail (self->committer, error);
 }
 
+/* The rows are the truth: all of them come into memory again, and the next snapshot is made of
+ * that. */
+static gboolean
+run_rebuild (gpointer data, TesseraStore *store, GError **error)
+{
+  TesseraDenyList *self = data;
+  tessera_denied_set_end_snapshot (self->tokens, tessera_clock_get_ms (self->clock), TRUE);
+  gboolean done = !tessera_denied_set_is_damaged (self->tokens)
+                  || (tessera_store_foreach_denied_token (store, 0, load_token_again, self, error)
+                      && tessera_denied_set_drop_snapshot (self->tokens, error));
+  g_atomic_int_set (&self->rebuilding, FALSE);
+  return done;
+}
+
+static void
+request_rebuild (TesseraDenyList *self)
+{
+  if (self->committer == NULL
+      || !g_atomic_int_compare_and_exchange (&self->rebuilding, FALSE, TRUE))
+    return;
+  g_warning ("The snapshot of the deny-list is damaged; it is made anew from the database");
+  tessera_committer_submit (self->committer, run_rebuild, NULL, self);
+}
+
+/* Between two batches, when all that is in memory is durable. */
+static void
+care_for_snapshot (TesseraDenyList *self)
+{
+  gint64 now = tessera_clock_get_ms (self->clock);
+
+  tessera_denied_set_end_snapshot (self->tokens, now, self->closing);
+  if (tessera_denied_set_is_damaged (self->tokens) && !self->closing)
+    request_rebuild (self);
+  if (!tessera_denied_set_is_due (self->tokens, now, self->closing))
+    return;
+  tessera_denied_set_begin_snapshot (self->tokens, &self->state, now);
+  if (self->closing)
+    tessera_denied_set_end_snapshot (self->tokens, now, TRUE);
+}
+
 static void
 on_committed (TesseraDenyList *self)
 {
@@ -900,6 +890,7 @@ on_committed (TesseraDenyList *self)
       g_rw_lock_writer_unlock (&self->lock);
     }
   save_mirror (self);
+  care_for_snapshot (self);
   prune_when_due (self);
 }
 
@@ -926,6 +917,7 @@ on_batch (gboolean committed, gpointer data)
 static gboolean
 on_prepare (TesseraStore *store, gboolean closing, gpointer data, GError **error)
 {
+  ((TesseraDenyList *) data)->closing = closing;
   return put_state (data, store, error);
 }
 
@@ -973,18 +965,27 @@ guint
 tessera_deny_list_get_count (TesseraDenyList *self)
 {
   g_rw_lock_reader_lock (&self->lock);
-  gsize count = tessera_denied_tokens_get_count (self->tokens);
+  gsize count = tessera_denied_set_get_count (self->tokens);
   for (guint i = 0; i < N_CUT_OFFS; i++)
     count += g_hash_table_size (self->cut_offs[i]);
   g_rw_lock_reader_unlock (&self->lock);
   return (guint) count;
 }
 
+guint64
+tessera_deny_list_get_snapshot_generation (TesseraDenyList *self)
+{
+  g_rw_lock_reader_lock (&self->lock);
+  guint64 generation = tessera_denied_set_get_generation (self->tokens);
+  g_rw_lock_reader_unlock (&self->lock);
+  return generation;
+}
+
 gsize
 tessera_deny_list_get_memory (TesseraDenyList *self)
 {
   g_rw_lock_reader_lock (&self->lock);
-  gsize size = tessera_denied_tokens_get_size (self->tokens);
+  gsize size = tessera_denied_set_get_memory (self->tokens);
   g_rw_lock_reader_unlock (&self->lock);
   return size;
 }
@@ -1001,6 +1002,7 @@ denial_clear (TesseraDenial *denial)
   g_free ((char *) denial->value);
   g_free ((char *) denial->grant_id);
   g_free ((char *) denial->client_id);
+  g_free ((char *) denial->subject);
 }
 
 static void
@@ -1011,6 +1013,7 @@ copy_denial (const TesseraDenial *denial, gpointer data)
   copy.value = g_strdup (denial->value);
   copy.grant_id = g_strdup (denial->grant_id);
   copy.client_id = g_strdup (denial->client_id);
+  copy.subject = g_strdup (denial->subject);
   g_array_append_val (reading->denials, copy);
 }
 

@@ -76,7 +76,8 @@ TesseraParams *tessera_exchange_parse_query (TesseraExchange *self, GError **err
 void
 tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value);
 gboolean tessera_exchange_has_answer_header (TesseraExchange *self, const char *name);
-/* Takes @body (NULL: empty). Adds what every answer carries (nosniff, and HSTS when it came over TLS). */
+/* Takes @body (NULL: empty). Adds what every answer carries (nosniff, and HSTS when it came over
+ * TLS). */
 void tessera_exchange_respond (TesseraExchange *self,
                                guint status,
                                const char *static_content_type,

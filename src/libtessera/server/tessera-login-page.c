@@ -134,7 +134,9 @@ respond_later (TesseraVisit *visit, guint status, guint seconds)
       = tessera_visit_dup_path (visit, visit->engine->settings->login_path, NULL);
   g_autofree char *retry_after = g_strdup_printf ("%u", seconds);
 
-  g_message ("login throttled request=%s from=%s", visit->exchange->request_id,
+  /* Of a fixed form, as below; who comes when all are busy has done nothing wrong. */
+  g_message ("login %s request=%s from=%s", status == 429 ? "throttled" : "put off",
+             visit->exchange->request_id,
              visit->exchange->remote_address != NULL ? visit->exchange->remote_address : "-");
   tessera_exchange_add_header (visit->exchange, "Retry-After", retry_after);
   tessera_values_set (values, "again", again);

@@ -36,7 +36,8 @@ static gint64 n_operations = 0;
 static int poll_fd = -1;
 static GPtrArray *connections; /* Connection; data: Work */
 static GPtrArray *customers;   /* Customer: those that live */
-static GPtrArray *waiting;     /* Customer: those that wait, or are looked at for the last time */
+static GPtrArray *waiting;     /* Customer: those that wait for a kill */
+static GPtrArray *leaving;     /* Customer: those that are looked at for the last time */
 static guint next_number;
 static gint64 operations_done;
 static guint errors, lost, broken;
@@ -89,9 +90,9 @@ retire (Customer *customer)
   customer_free (customer);
 }
 
-/* Those that wait make room for others; those that are done are told of. */
+/* Those that wait make room for others. */
 static void
-sort_customers (void)
+let_wait (void)
 {
   for (guint i = 0; i < customers->len; i++)
     {
@@ -103,9 +104,18 @@ sort_customers (void)
       if (wants_more ())
         replace_customer (i);
     }
+}
+
+/* Those that are done are told of. */
+static void
+let_leave (void)
+{
   for (guint i = waiting->len; i > 0; i--)
-    if (customer_is_done (waiting->pdata[i - 1]))
-      retire (g_ptr_array_remove_index_fast (waiting, i - 1));
+    if (!customer_is_waiting (waiting->pdata[i - 1]))
+      g_ptr_array_add (leaving, g_ptr_array_remove_index_fast (waiting, i - 1));
+  for (guint i = leaving->len; i > 0; i--)
+    if (customer_is_done (leaving->pdata[i - 1]))
+      retire (g_ptr_array_remove_index_fast (leaving, i - 1));
 }
 
 static gboolean
@@ -178,7 +188,7 @@ start_work (void)
       Connection *connection = connections->pdata[i];
       if (connection->state != CONNECTION_IDLE)
         continue;
-      if (!begin_with_any (connection, waiting) && !begin_with_any (connection, customers))
+      if (!begin_with_any (connection, leaving) && !begin_with_any (connection, customers))
         return;
       advance (connection);
     }
@@ -205,6 +215,8 @@ on_killed (void)
       customer_note_kill (customers->pdata[i], killed_ns);
   for (guint i = 0; i < waiting->len; i++)
     customer_note_kill (waiting->pdata[i], killed_ns);
+  for (guint i = 0; i < leaving->len; i++)
+    customer_note_kill (leaving->pdata[i], killed_ns);
   printf ("k\n");
   fflush (stdout);
 }
@@ -252,7 +264,7 @@ wait_for_something (void)
 static gboolean
 is_over (void)
 {
-  if (wants_more () || waiting->len > 0)
+  if (wants_more () || waiting->len + leaving->len > 0)
     return FALSE;
   for (guint i = 0; i < customers->len; i++)
     if (customers->pdata[i] != NULL)
@@ -269,7 +281,8 @@ run (void)
       start_work ();
       if (wait_for_something ())
         follow_orders ();
-      sort_customers ();
+      let_wait ();
+      let_leave ();
     }
 }
 
@@ -284,6 +297,7 @@ set_up (void)
   connections = g_ptr_array_new_with_free_func ((GDestroyNotify) connection_free);
   customers = g_ptr_array_new ();
   waiting = g_ptr_array_new ();
+  leaving = g_ptr_array_new ();
   for (gint i = 0; i < n_connections; i++)
     {
       Connection *connection = connection_new (poll_fd);

@@ -529,15 +529,15 @@ customer_is_idle (Customer *self)
 }
 
 gboolean
+customer_is_waiting (Customer *self)
+{
+  return self->phase == WAITING;
+}
+
+gboolean
 customer_is_done (Customer *self)
 {
   return self->phase == DONE;
-}
-
-guint
-customer_get_count (Customer *self)
-{
-  return self->operations->len;
 }
 
 void

@@ -29,9 +29,9 @@ gboolean customer_end (Customer *self, guint operation, const Answer *answer);
 void customer_note_kill (Customer *self, gint64 now_ns);
 /* Nothing more happens; the rest of its life is worth checking. */
 void customer_finish (Customer *self);
-gboolean customer_is_idle (Customer *self); /* waits for a kill or is done: another may begin */
+gboolean customer_is_idle (Customer *self);    /* lives no more: another may begin */
+gboolean customer_is_waiting (Customer *self); /* for a kill */
 gboolean customer_is_done (Customer *self);
-guint customer_get_count (Customer *self);
 /* One line: number, then "verb,token,begun,ended,outcome,access,refresh" each. */
 void customer_print (Customer *self);
 

@@ -4,6 +4,7 @@
 
 import itertools
 import os
+import random
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
@@ -41,6 +42,56 @@ def bad(history):
     except model.Violation:
         return
     check(False, 'not found in %r' % history)
+
+
+def answers(state, operation):
+    """What a right service says in this state: (the answered operation, the next state)."""
+    verb, token = operation.verb, operation.token
+    for outcome in '10' if verb in 'qm' else 'on':
+        said = model.Operation(verb, token, operation.begun, operation.ended, outcome)
+        if outcome == 'o' and verb in 'cft':
+            said.access = operation.access  # numbers are unique
+            said.refresh = {'c': 0, 'f': token + 1, 't': -1}[verb]
+        for way, more in model.follow(state, said, False):
+            if more:
+                way = next((after for after, _ in model.follow(way, said, True)), None)
+            if way is not None:
+                return said, way
+    raise AssertionError('nothing can be said to %r in %r' % (operation, state))
+
+
+def life(dice, length, overlap):
+    """What a right service answered, each at one instant; asked and heard up to @overlap earlier and later."""
+    state, history = model.BEGINNING, []
+    for number in range(length):
+        verb = 'i' if number == 0 else 'c' if number == 1 else dice.choice('cffffvvzqqqqqqmmwx' if number > length // 2 else 'fffvqqqmwx')
+        token = -1
+        if verb in 'fzmx':
+            token = max(0, state[1] - dice.choice([0, 0, 0, 1, 2]))
+        elif verb in 'vq':
+            token = dice.randrange(1 + max((operation.access for operation in history), default=0))
+        instant = 10 * number
+        asked = at((instant - dice.randrange(overlap + 1), instant + dice.randrange(overlap + 1)), verb, token, access=number)
+        said, state = answers(state, asked)
+        history.append(said)
+    return history
+
+
+@test('model what a right service says at once is good, however it overlaps')
+def _():
+    for seed in range(150):
+        for overlap in (0, 12, 45):
+            good(life(random.Random(seed), 30, overlap))
+
+
+@test('model one wrong answer among many is found')
+def _():
+    for seed in range(150):
+        history = life(random.Random(seed), 30, 0)
+        asked = [operation for operation in history if operation.outcome in '01']
+        wrong = random.Random(seed).choice(asked)
+        wrong.outcome = '1' if wrong.outcome == '0' else '0'
+        bad(history)
 
 
 @test('model a life in order is good')

@@ -169,7 +169,7 @@ def _(s):
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (resource_before[1], resource_before[1]))
         own.start()
-        for number in (signal.SIGABRT, signal.SIGQUIT):
+        for number in (signal.SIGABRT, signal.SIGSEGV):
             own.process.send_signal(number)
             _, status = os.waitpid(own.process.pid, 0)
             own.process.returncode = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

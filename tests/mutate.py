@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Breaks each check of tests/mutations.txt in a copy of the tree and shows that some test fails.
+
+usage: mutate.py DIRECTORY [--quick COUNT] [WORD…]
+       mutate.py --check
+
+The copy and its build live in DIRECTORY. --quick takes so many at random, WORDs those whose text contains
+one of them; --check only shows that every entry still fits the sources. A mutation that no test notices is
+run against the whole suite before it is called a survivor. Exit status 1 when there is one."""
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LIST = ROOT / 'tests/mutations.txt'
+
+class Mutation:
+    def __init__(self, block):
+        self.original, self.replacement, self.tests = [], [], []
+        for line in block:
+            mark, text = line[:1], line[2:]
+            if mark == '@':
+                self.file, self.function = text.split()
+            elif mark in '-+':
+                (self.original if mark == '-' else self.replacement).append(text)
+            elif mark == '?':
+                self.tests = text.split()
+            else:
+                self.sentence = line
+        self.title = f'{self.function}: {self.sentence}'
+
+    def span(self, text):
+        """Where the function stands: from its name in the first column to the brace that ends it."""
+        match = re.search(rf'^{self.function} \(.*?^}}', text, re.MULTILINE | re.DOTALL)
+        while match and ';' in match.group(0).split('{')[0]:  # a declaration
+            match = re.compile(rf'^{self.function} \(.*?^}}', re.MULTILINE | re.DOTALL).search(text, match.start() + 1)
+        return match.span() if match else None
+
+    def apply(self, text):
+        """The text with the mutation in it, or None if it does not fit once and only once."""
+        span = self.span(text)
+        if span is None:
+            return None
+        pattern = r'\s+'.join(re.escape(word) for word in ' '.join(self.original).split())
+        body, count = re.subn(pattern, lambda _: ' '.join(self.replacement), text[span[0]:span[1]])
+        return text[:span[0]] + body + text[span[1]:] if count == 1 else None
+
+
+def read_list():
+    text = LIST.read_text(encoding='utf-8')
+    blocks = [[line for line in block.splitlines() if line and not line.startswith('#')] for block in text.split('\n\n')]
+    return [Mutation(block) for block in blocks if block]
+
+
+def check():
+    misfits = []
+    for mutation in read_list():
+        path = ROOT / 'src' / mutation.file
+        if not path.exists() or mutation.apply(path.read_text(encoding='utf-8')) is None:
+            misfits.append(mutation)
+    print('1..1')
+    print(('not ' if misfits else '') + 'ok 1 /mutations/all-fit-the-sources')
+    for mutation in misfits:
+        print(f'# {LIST.name}: {mutation.file} {mutation.title}: the text is not there, or not once')
+    return 1 if misfits else 0
+
+
+class Workplace:
+    """A copy of the tree, its build, and what is known of its tests."""
+
+    def __init__(self, directory):
+        self.tree = directory / 'tree'
+        self.build = directory / 'build'
+        self.copy()
+        if not (self.build / 'build.ninja').exists():
+            self.run(['meson', 'setup', str(self.build), str(self.tree), '--buildtype=debug', '-Doptimization=0',
+                      '-Dintrospection=false', '-Ddocs=false', '-Dman=false'], check=True)
+
+    def copy(self):
+        """Only what differs is written, so that only that is built."""
+        listing = subprocess.run(['git', '-C', str(ROOT), 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+                                 check=True, capture_output=True, text=True).stdout
+        names = [name for name in listing.split('\0') if name and (ROOT / name).is_file()]
+        for name in names:
+            target = self.tree / name
+            if not target.exists() or target.read_bytes() != (ROOT / name).read_bytes():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, target)
+        for path in [path for path in self.tree.rglob('*') if path.is_file()]:
+            if str(path.relative_to(self.tree)) not in set(names):
+                path.unlink()
+
+    def run(self, command, check=False):
+        return subprocess.run(command, check=check, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, env={**os.environ, 'G_DEBUG': 'fatal-criticals'})
+
+    def compile(self, tests):
+        """All that these tests need; everything for none."""
+        targets = [f'tests/libtessera/test-{name}' for name in tests if (self.tree / f'tests/libtessera/test-{name}.c').exists()]
+        if not tests or len(targets) < len(tests):
+            targets += ['tests/support/tesserad-test', 'tests/support/register-client']
+        return self.run(['ninja', '-C', str(self.build), *(targets if tests else [])])
+
+    def passes(self, tests):
+        """Do they all pass? The whole suite for none."""
+        selection = tests or ['--suite', 'unit', '--suite', 'service', '--suite', 'rfc']
+        command = ['meson', 'test', '-C', str(self.build), '--no-rebuild', '--maxfail', '1', '--timeout-multiplier', '4', *selection]
+        return self.run(command).returncode == 0
+
+    def verdict(self, mutation):
+        """The named tests one by one, then all."""
+        for tests in [*([name] for name in mutation.tests), []]:
+            compiled = self.compile(tests)
+            if compiled.returncode != 0:
+                return 'does not compile: ' + ' '.join(re.findall(r'error: (.*)', compiled.stdout)[:1])
+            if not self.passes(tests):
+                return 'noticed' if tests else 'noticed by others'
+        return 'SURVIVED'
+
+    def try_out(self, mutation):
+        path = self.tree / 'src' / mutation.file
+        kept = path.read_text(encoding='utf-8')
+        mutated = mutation.apply(kept)
+        if mutated is None:
+            return 'does not fit'
+        path.write_text(mutated, encoding='utf-8')
+        try:
+            return self.verdict(mutation)
+        finally:
+            path.write_text(kept, encoding='utf-8')
+
+
+def choose(arguments):
+    mutations = read_list()
+    if '--quick' in arguments:
+        at = arguments.index('--quick')
+        seed = os.environ.get('MUTATE_SEED') or str(random.randrange(10 ** 6))
+        print(f'MUTATE_SEED={seed}')
+        return random.Random(seed).sample(mutations, min(int(arguments[at + 1]), len(mutations)))
+    words = arguments[1:]
+    return [one for one in mutations if not words or any(word in one.file + ' ' + one.title for word in words)]
+
+
+def check_unbroken(place, mutations):
+    """What fails without a mutation would prove nothing."""
+    tests = sorted({test for mutation in mutations for test in mutation.tests})
+    compiled = place.compile(tests)
+    if compiled.returncode != 0:
+        sys.exit('The tree does not compile:\n' + compiled.stdout[-2000:])
+    if not place.passes(tests):
+        sys.exit('A test fails without any mutation: ' + ' '.join(tests))
+
+
+def main():
+    arguments = sys.argv[1:]
+    if arguments == ['--check']:
+        return check()
+    directory = pathlib.Path(arguments[0]).resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    mutations = choose(arguments)
+    place = Workplace(directory)
+    check_unbroken(place, mutations)
+    failed = 0
+    for number, mutation in enumerate(mutations, start=1):
+        began = time.monotonic()
+        verdict = place.try_out(mutation)
+        good = verdict.startswith('noticed')
+        failed += not good
+        print(f'{number}/{len(mutations)} {verdict:18}{time.monotonic() - began:6.1f} s  {mutation.title}', flush=True)
+    print(f'\n{len(mutations) - failed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

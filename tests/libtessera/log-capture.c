@@ -81,6 +81,19 @@ log_capture_assert_one (GLogLevelFlags level, const char *pattern)
 }
 
 void
+log_capture_assert_some (GLogLevelFlags level, const char *pattern)
+{
+  g_autoptr (GArray) taken = take_lines ();
+  gboolean found = FALSE;
+  for (guint i = 0; i < taken->len; i++)
+    {
+      Line *line = &g_array_index (taken, Line, i);
+      found |= line->level == level && g_pattern_match_simple (pattern, line->text);
+    }
+  g_assert_true (found);
+}
+
+void
 log_capture_assert_none (void)
 {
   g_autoptr (GArray) taken = take_lines ();

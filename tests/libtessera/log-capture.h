@@ -12,6 +12,8 @@ void log_capture_init (void);
 void log_capture_begin (void);
 /* Ends that: exactly one message came, of @level, and it matches @pattern (with * and ?). */
 void log_capture_assert_one (GLogLevelFlags level, const char *pattern);
+/* Ends that: among what came was such a message. */
+void log_capture_assert_some (GLogLevelFlags level, const char *pattern);
 /* Ends that: nothing was logged. */
 void log_capture_assert_none (void);
 /* Ends that, whatever came. */

@@ -42,6 +42,7 @@ typedef struct
   TesseraSettings *settings;
   GPtrArray *resources; /* TesseraResource* */
   TesseraClock *clock;
+  gint clock_is_behind; /* atomic; so that it is said once */
   TesseraClientRegistry *clients;
   TesseraThrottle *client_throttle; /* failed client authentications by (client, address) */
   GBytes *metadata;                 /* serialised; whoever changes a setting clears it */

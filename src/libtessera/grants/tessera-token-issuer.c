@@ -19,12 +19,28 @@ tessera_issued_token_clear (TesseraIssuedToken *self)
   g_clear_pointer (&self->scope, g_free);
 }
 
+static void
+tell_of_clock (gint64 lag_ms)
+{
+  if (lag_ms > CLOCK_LAG_MAX_MS)
+    g_warning ("The clock of this machine is %" G_GINT64_FORMAT " seconds behind a time that was "
+               "seen before: no tokens are issued until it is right",
+               lag_ms / 1000);
+  else
+    g_message ("The clock of this machine is right again: tokens are issued");
+}
+
 /* Since the machine's clock was set back, ours stands still; where a token is checked by others,
  * who have the right time, it would live too long (threats.md §2). */
 static gboolean
 check_clock (TesseraEngine *engine, GError **error)
 {
-  if (tessera_clock_get_lag_ms (engine->clock) <= CLOCK_LAG_MAX_MS)
+  gint64 lag_ms = tessera_clock_get_lag_ms (engine->clock);
+  gint is_behind = lag_ms > CLOCK_LAG_MAX_MS;
+
+  if (g_atomic_int_compare_and_exchange (&engine->clock_is_behind, !is_behind, is_behind))
+    tell_of_clock (lag_ms);
+  if (!is_behind)
     return TRUE;
   g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
                        "The clock of the server was set back");

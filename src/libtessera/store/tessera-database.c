@@ -19,7 +19,10 @@
 
 #define EXAMINED_WHOLE (16 * 1024 * 1024) /* a file up to so many bytes, at start */
 #define RESERVE_SIZE (1024 * 1024)
-#define CHECKPOINT_FRAMES 4000 /* so many pages the log may hold before they are moved */
+/* So many pages the log may hold before they are moved; on a full disk, so that what is left of it
+ * is not spent on the log. */
+#define CHECKPOINT_FRAMES 4000
+#define CHECKPOINT_FRAMES_FULL 32
 
 struct _TesseraDatabase
 {
@@ -370,7 +373,7 @@ tessera_database_commit (TesseraDatabase *self, GError **error)
   if (get_changes (self) == self->changes_at_begin)
     return TRUE;
   self->syncs++;
-  if (self->log_frames >= CHECKPOINT_FRAMES)
+  if (self->log_frames >= (self->has_reserve ? CHECKPOINT_FRAMES : CHECKPOINT_FRAMES_FULL))
     checkpoint (self);
   return TRUE;
 }

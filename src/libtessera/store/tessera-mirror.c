@@ -3,6 +3,8 @@
 
 #include "store/tessera-mirror-private.h"
 
+#include "base/tessera-error.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -102,7 +104,8 @@ tessera_mirror_load (TesseraMirror *self, TesseraStoreState *out_state, GError *
   if (!g_file_get_contents (self->path, &line, &length, &problem))
     {
       if (!g_error_matches (problem, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-        g_propagate_error (error, g_steal_pointer (&problem));
+        g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE,
+                             problem->message);
       return FALSE;
     }
   if (strlen (line) != length)

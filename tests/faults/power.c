@@ -320,8 +320,9 @@ examine (Run *run, const Cut *cut)
   gboolean good = state_open (&state, cut->directory, &error);
   if (!good && !quiet)
     printf ("# lost: the state after a cut cannot be opened: %s\n", error->message);
-  /* Keys without a past look like a past that was lost; nothing was acknowledged, nothing ends. */
-  if (good && state.rolled_back && cut->begun == 0)
+  /* Keys without a past look like a past that was lost; all may end while nothing was acknowledged.
+   */
+  if (good && cut->begun == 0)
     {
       state_close (&state);
       return TRUE;
@@ -552,8 +553,11 @@ cut_power (guint cuts, guint32 seed)
 {
   Tally tally = { 0 };
   for (guint32 i = 0; tally.cuts < cuts; i++)
-    cut_one_run (seed + 2 * i, &tally);
-  printf ("# %u cuts, %u lost something; seed %u\n", tally.cuts, tally.lost, seed);
+    {
+      cut_one_run (seed + 2 * i, &tally);
+      fflush (stdout);
+    }
+  printf ("# %u cuts, %u of them lost something; seed %u\n", tally.cuts, tally.lost, seed);
   fflush (stdout);
   return tally;
 }

@@ -82,14 +82,26 @@ check_repeats (const char *path, const char *text, GError **error)
   return TRUE;
 }
 
+/* What is complained about is quoted, so it must be text before anything else is said of it. */
 static gboolean
-check_size (const char *path, gsize length, const char *text, GError **error)
+check_text (const char *path, gsize length, const char *text, GError **error)
 {
-  if (length <= MAX_FILE_SIZE && memchr (text, '\0', length) == NULL)
+  const char *bad = NULL;
+  guint line = 1;
+
+  if (length > MAX_FILE_SIZE || memchr (text, '\0', length) != NULL)
+    {
+      g_set_error (error, TESSERAD_ERROR, TESSERAD_ERROR_CONFIGURATION,
+                   "%s: this is not a configuration file (too long, or with NUL bytes)", path);
+      return FALSE;
+    }
+  if (g_utf8_validate (text, (gssize) length, &bad))
     return TRUE;
 
-  g_set_error (error, TESSERAD_ERROR, TESSERAD_ERROR_CONFIGURATION,
-               "%s: this is not a configuration file (too long, or with NUL bytes)", path);
+  for (const char *c = text; c < bad; c++)
+    line += *c == '\n';
+  g_set_error (error, TESSERAD_ERROR, TESSERAD_ERROR_CONFIGURATION, "%s: line %u is not in UTF-8",
+               path, line);
   return FALSE;
 }
 
@@ -108,7 +120,7 @@ load_part (TesseradKeyFile *self, const char *path, GError **error)
                    path, inner->message);
       return FALSE;
     }
-  if (!check_size (path, length, text, error) || !check_repeats (path, text, error))
+  if (!check_text (path, length, text, error) || !check_repeats (path, text, error))
     return FALSE;
   /* Translations are kept so that `key[de]` is refused as an unknown key, not dropped. */
   if (length > 0

@@ -59,7 +59,7 @@ class Visitor(threading.Thread):
         while not self.stopping and not self.findings:
             try:
                 self.note(self.step)
-            except (Again, OSError, http.client.HTTPException):
+            except (Again, OSError, http.client.HTTPException, AttributeError):  # the last: closed under its reader
                 time.sleep(0.002)
 
     def note(self, function, *arguments):

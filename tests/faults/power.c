@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A power cut at any moment loses nothing that was acknowledged (threats.md §2).
  *
- * Random operations run on the real store, deny-list, mirror and key ring, on a disk that keeps
- * only what was synced (disk.h). At random calls of libc, inside checkpoints, openings and
+ * Random operations run on the real store, deny-list, snapshot, mirror and key ring, on a disk that
+ * keeps only what was synced (disk.h). At random calls of libc, inside checkpoints, openings and
  * recoveries too, what a cut would leave is put aside. Each such state is opened later: it must be
  * the one after the last acknowledged operation, or after one that was under way, in every detail.
  * What it must be is found out with the same operations on the store in memory.
@@ -23,11 +23,12 @@
 #include <string.h>
 
 #define LIFETIME_MS (600 * 1000)
-#define ENTRIES 240   /* of a run */
-#define OPENINGS 3    /* of a run: what one has closed the next continues */
-#define UNDER_WAY 12  /* at most */
-#define CUTS_A_RUN 50 /* about */
-#define KEY_CHANCE 25 /* one of so many operations is one on the key ring */
+#define ENTRIES 240      /* of a run */
+#define SNAPSHOT_LEAST 3 /* new revocations make another */
+#define OPENINGS 3       /* of a run: what one has closed the next continues */
+#define UNDER_WAY 12     /* at most */
+#define CUTS_A_RUN 50    /* about */
+#define KEY_CHANCE 25    /* one of so many operations is one on the key ring */
 
 /* The real thing, as the server sets it up. */
 typedef struct
@@ -148,11 +149,13 @@ static gboolean
 state_open (State *self, const char *directory, GError **error)
 {
   g_autofree char *mirror = g_build_filename (directory, "generation", NULL);
+  g_autofree char *snapshot = g_build_filename (directory, "denied-tokens", NULL);
   gboolean is_new = FALSE;
 
   *self = (State){ 0 };
   self->books.clock = tessera_clock_new ();
   self->books.list = tessera_deny_list_new (self->books.clock, 0, mirror);
+  tessera_deny_list_keep_snapshot (self->books.list, snapshot, SNAPSHOT_LEAST);
   self->store = tessera_sqlite_store_open (directory, &is_new, error);
   self->books.store = self->store;
   return self->store != NULL

@@ -137,7 +137,7 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
   engine.settings = tessera_settings_new (ISSUER);
   engine.resources = g_ptr_array_new ();
   engine.clock = tessera_clock_new ();
-  engine.signatures = tessera_signature_cache_new (64);
+  engine.seen = tessera_seen_tokens_new (64);
   engine.keys
       = tessera_key_ring_open (folder, TESSERA_ALGORITHM_ES256, FALSE, engine.clock, &error);
   g_assert_no_error (error);

@@ -69,7 +69,7 @@ engine_fixture_new (gboolean sqlite)
   engine->clock = tessera_clock_new ();
   engine->clients = tessera_client_registry_new ();
   engine->client_throttle = tessera_throttle_new (10);
-  engine->signatures = tessera_signature_cache_new (1024);
+  engine->seen = tessera_seen_tokens_new (1024);
   engine->keys = tessera_key_ring_open (NULL, TESSERA_ALGORITHM_ES256, TRUE, engine->clock, &error);
   g_assert_no_error (error);
   self->store = open_store (self, sqlite);
@@ -111,7 +111,7 @@ engine_fixture_free (EngineFixture *self)
   tessera_committer_free (engine->committer);
   tessera_deny_list_free (engine->deny_list);
   tessera_key_ring_free (engine->keys);
-  tessera_signature_cache_free (engine->signatures);
+  tessera_seen_tokens_free (engine->seen);
   tessera_throttle_free (engine->client_throttle);
   tessera_client_registry_free (engine->clients);
   tessera_clock_unref (engine->clock);

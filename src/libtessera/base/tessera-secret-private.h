@@ -47,6 +47,8 @@ void tessera_base64url_append (GString *string, const guint8 *bytes, gsize lengt
 /* UUIDv7 (RFC 9562 §5.7) in its text form: 48 bits of @ms, 74 random bits. */
 #define TESSERA_UUID_LENGTH 36
 char *tessera_uuid_new (gint64 ms);
+/* Of 16 bytes, with room for TESSERA_UUID_LENGTH and the NUL. */
+void tessera_uuid_write (const guint8 bytes[16], char *out_text);
 /* FALSE unless @text is the canonical lower-case form of a version 7 UUID. */
 gboolean tessera_uuid_parse (const char *text, guint8 out_bytes[16], gint64 *out_ms);
 

@@ -291,27 +291,33 @@ tessera_base64url_decode (const char *text, gsize length, gsize *out_length)
   return g_steal_pointer (&bytes);
 }
 
+void
+tessera_uuid_write (const guint8 bytes[16], char *out_text)
+{
+  static const char hex[] = "0123456789abcdef";
+
+  for (guint i = 0; i < 16; i++)
+    {
+      if (i == 4 || i == 6 || i == 8 || i == 10)
+        *out_text++ = '-';
+      *out_text++ = hex[bytes[i] >> 4];
+      *out_text++ = hex[bytes[i] & 15];
+    }
+  *out_text = '\0';
+}
+
 char *
 tessera_uuid_new (gint64 ms)
 {
-  static const char hex[] = "0123456789abcdef";
   guint8 bytes[16];
   char *text = g_malloc (TESSERA_UUID_LENGTH + 1);
-  char *out = text;
 
   tessera_random_bytes (bytes + 6, sizeof bytes - 6);
   for (guint i = 0; i < 6; i++)
     bytes[i] = (guint8) (ms >> (40 - 8 * i));
   bytes[6] = 0x70 | (bytes[6] & 0x0f);
   bytes[8] = 0x80 | (bytes[8] & 0x3f);
-  for (guint i = 0; i < sizeof bytes; i++)
-    {
-      if (i == 4 || i == 6 || i == 8 || i == 10)
-        *out++ = '-';
-      *out++ = hex[bytes[i] >> 4];
-      *out++ = hex[bytes[i] & 15];
-    }
-  *out = '\0';
+  tessera_uuid_write (bytes, text);
   return text;
 }
 

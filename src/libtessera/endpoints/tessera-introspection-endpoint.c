@@ -34,19 +34,45 @@ lookup_free (Lookup *self)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Lookup, lookup_free)
 
-/* Takes @claims; NULL: RFC 7662 §2.2, nothing but that it is not active. */
+/* Takes @text, an answer; NULL: RFC 7662 §2.2, nothing but that it is not active. */
 static void
-respond (TesseraEngine *engine, TesseraExchange *exchange, TesseraClient *client, json_t *claims)
+respond (TesseraEngine *engine, TesseraExchange *exchange, TesseraClient *client, char *text)
 {
-  gboolean active = claims != NULL;
-  json_t *json = json_object ();
+  gboolean active = text != NULL;
 
-  json_object_set_new_nocheck (json, "active", json_boolean (active));
-  if (active)
-    json_object_update_new (json, claims);
-  tessera_exchange_respond_json (exchange, 200, json);
+  tessera_exchange_respond_json_text (exchange, 200,
+                                      active ? text : g_strdup ("{\"active\":false}"));
   if (engine->hooks.introspected != NULL)
     engine->hooks.introspected (engine->hooks_data, tessera_client_get_id (client), active);
+}
+
+/* Takes @claims. What they say under our names does not count. */
+static char *
+describe_claims (json_t *claims)
+{
+  g_autoptr (json_t) json = json_object ();
+
+  json_object_set_new_nocheck (json, "active", json_true ());
+  json_object_update_missing_new (json, claims);
+  return tessera_json_dump (json);
+}
+
+/* The claims as the token carries them, between two members of ours: reading them only to write
+ * them again would cost as much as all the rest. */
+static char *
+describe_token (TesseraAccessToken *token)
+{
+  g_autofree char *claims = tessera_access_token_dup_claims_json (token);
+  json_t *json = NULL;
+
+  if (strstr (claims, "\"active\":") == NULL && strstr (claims, "\"token_type\":") == NULL)
+    {
+      claims[strlen (claims) - 1] = '\0';
+      return g_strconcat ("{\"active\":true,", claims + 1, ",\"token_type\":\"Bearer\"}", NULL);
+    }
+  json = json_loads (claims, 0, NULL);
+  json_object_set_new_nocheck (json, "token_type", json_string_nocheck ("Bearer"));
+  return describe_claims (json);
 }
 
 /* threats.md E11: default is the client's own tokens only. */
@@ -74,16 +100,9 @@ introspect_access_token (TesseraEngine *engine,
 {
   g_autoptr (TesseraAccessToken) access_token
       = tessera_engine_check_token (engine, token, strlen (token), NULL, NULL);
-  g_autofree char *text = NULL;
-  json_t *claims = NULL;
+  gboolean visible = access_token != NULL && may_see (client, access_token);
 
-  if (access_token != NULL && may_see (client, access_token))
-    {
-      text = tessera_access_token_dup_claims_json (access_token);
-      claims = json_loads (text, 0, NULL);
-      json_object_set_new_nocheck (claims, "token_type", json_string_nocheck ("Bearer"));
-    }
-  respond (engine, exchange, client, claims);
+  respond (engine, exchange, client, visible ? describe_token (access_token) : NULL);
 }
 
 static gboolean
@@ -123,7 +142,7 @@ static void
 on_looked_up (gpointer data, const GError *error)
 {
   g_autoptr (Lookup) self = data;
-  json_t *claims = NULL;
+  char *text = NULL;
 
   if (error != NULL)
     {
@@ -133,8 +152,8 @@ on_looked_up (gpointer data, const GError *error)
   /* A refresh token is a matter between its client and us. */
   if (self->grant != NULL
       && g_str_equal (self->grant->client_id, tessera_client_get_id (self->client)))
-    claims = describe_grant (self->engine, self->grant, self->record);
-  respond (self->engine, self->exchange, self->client, claims);
+    text = describe_claims (describe_grant (self->engine, self->grant, self->record));
+  respond (self->engine, self->exchange, self->client, text);
 }
 
 static void

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/tessera-throttle-private.h"
+#include "grants/tessera-seen-tokens-private.h"
 #include "jose/tessera-key-ring-private.h"
-#include "jose/tessera-signature-cache-private.h"
 #include "model/tessera-access-token-private.h"
 #include "model/tessera-authorization-request-private.h"
 #include "model/tessera-revocation-private.h"
@@ -51,7 +51,7 @@ typedef struct
   TesseraKeyRing *keys;
   TesseraDenyList *deny_list;
   TesseraCommitter *committer;
-  TesseraSignatureCache *signatures;
+  TesseraSeenTokens *seen;
 
   TesseraEngineHooks hooks;
   gpointer hooks_data;

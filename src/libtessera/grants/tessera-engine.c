@@ -6,6 +6,8 @@
 #include "model/tessera-client-private.h"
 #include "model/tessera-target-private.h"
 
+#include <string.h>
+
 gint64
 tessera_engine_get_access_token_lifetime (TesseraEngine *self, TesseraClient *client)
 {
@@ -42,49 +44,115 @@ refuse (GError **error, const char *why)
 }
 
 static gboolean
-check_signature (
-    TesseraEngine *self, const TesseraJwt *jwt, const char *token, gsize length, GError **error)
+check_key (TesseraEngine *self,
+           const char *kid,
+           TesseraAlgorithm algorithm,
+           TesseraKey **out_key,
+           GError **error)
 {
-  g_autoptr (TesseraKey) key = NULL;
-
-  if (jwt->kid == NULL)
+  if (kid == NULL)
     return refuse (error, "The token names no key");
-  key = tessera_key_ring_lookup (self->keys, jwt->kid);
-  if (key == NULL || tessera_key_get_algorithm (key) != jwt->algorithm)
-    return refuse (error, "The token names an unknown key");
-  if (tessera_signature_cache_contains (self->signatures, token, length))
-    return TRUE;
-  if (!tessera_jwt_verify (jwt, key))
-    return refuse (error, "The token's signature is not good");
-  tessera_signature_cache_add (self->signatures, token, length);
-  return TRUE;
+  *out_key = tessera_key_ring_lookup (self->keys, kid);
+  return (*out_key != NULL && tessera_key_get_algorithm (*out_key) == algorithm)
+         || refuse (error, "The token names an unknown key");
 }
 
 /* RFC 9068 §4: the type that its audience was promised, and no other. */
 static gboolean
-check_type (TesseraEngine *self, const TesseraJwt *jwt, TesseraAccessToken *token, GError **error)
+check_type (TesseraEngine *self, const char *typ, TesseraAccessToken *token, GError **error)
 {
   const char *const *audience = tessera_access_token_get_audience (token);
   const TesseraResource *resource = tessera_target_lookup (audience, self->resources);
-  const char *typ
+  const char *wanted
       = resource != NULL && resource->token_type != NULL ? resource->token_type : "at+jwt";
 
-  return tessera_jwt_has_type (jwt, typ) || refuse (error, "The token is no access token");
+  return (typ != NULL && tessera_jwt_is_type (typ, wanted))
+         || refuse (error, "The token is no access token");
+}
+
+/* What its text says is known; whether that holds is asked as ever. */
+static TesseraAccessToken *
+recognize (TesseraEngine *self, TesseraTokenProfile *profile, const guint8 jti[16], GError **error)
+{
+  g_autoptr (TesseraAccessToken) access_token
+      = tessera_access_token_new_seen (profile, jti, self->settings->issuer,
+                                       tessera_clock_get_ms (self->clock), error);
+
+  if (access_token == NULL || !check_type (self, profile->outline.typ, access_token, error))
+    return NULL;
+  return g_steal_pointer (&access_token);
+}
+
+static TesseraAccessToken *
+read_claims (TesseraEngine *self, TesseraJwt *jwt, GError **error)
+{
+  g_autoptr (TesseraAccessToken) access_token = NULL;
+
+  if (!tessera_jwt_read_claims (jwt, error))
+    return NULL;
+  access_token = tessera_access_token_new (jwt, self->settings->issuer,
+                                           tessera_clock_get_ms (self->clock), error);
+  if (access_token == NULL || !check_type (self, jwt->typ, access_token, error))
+    return NULL;
+  return g_steal_pointer (&access_token);
+}
+
+static gboolean
+read_outline (const TesseraJwt *jwt, TesseraTokenOutline *out_outline)
+{
+  *out_outline
+      = (TesseraTokenOutline){ .algorithm = jwt->algorithm, .typ = jwt->typ, .kid = jwt->kid };
+  return jwt->typ != NULL && strlen (jwt->payload) == jwt->payload_length
+         && tessera_token_outline_read (out_outline, jwt->payload);
+}
+
+/* With a good signature: who is it, and is it still good? */
+static TesseraAccessToken *
+understand (TesseraEngine *self, TesseraJwt *jwt, const char *token, gsize length, GError **error)
+{
+  TesseraTokenOutline outline;
+  gboolean outlined = read_outline (jwt, &outline);
+  g_autoptr (TesseraTokenProfile) profile
+      = outlined ? tessera_seen_tokens_dup_profile (self->seen, &outline) : NULL;
+  TesseraAccessToken *access_token = profile != NULL ? recognize (self, profile, outline.jti, error)
+                                                     : read_claims (self, jwt, error);
+
+  if (access_token != NULL)
+    tessera_seen_tokens_add (self->seen, token, length, outlined ? &outline : NULL, jwt->claims);
+  return access_token;
+}
+
+/* @known_good: its signature was seen to be good. */
+static TesseraAccessToken *
+read_token (
+    TesseraEngine *self, const char *token, gsize length, gboolean known_good, GError **error)
+{
+  g_autoptr (TesseraJwt) jwt = tessera_jwt_split (token, length, error);
+  g_autoptr (TesseraKey) key = NULL;
+
+  if (jwt == NULL || !check_key (self, jwt->kid, jwt->algorithm, &key, error))
+    return NULL;
+  if (!known_good && !tessera_jwt_verify (jwt, key))
+    {
+      refuse (error, "The token's signature is not good");
+      return NULL;
+    }
+  return understand (self, jwt, token, length, error);
 }
 
 TesseraAccessToken *
 tessera_engine_verify_token (TesseraEngine *self, const char *token, gsize length, GError **error)
 {
-  g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (token, length, error);
-  g_autoptr (TesseraAccessToken) access_token = NULL;
+  g_auto (TesseraSeenToken) seen = { 0 };
+  g_autoptr (TesseraKey) key = NULL;
+  gboolean known_good = length <= TESSERA_JWT_MAX_LENGTH
+                        && tessera_seen_tokens_lookup (self->seen, token, length, &seen);
 
-  if (jwt == NULL || !check_signature (self, jwt, token, length, error))
+  if (seen.profile == NULL)
+    return read_token (self, token, length, known_good, error);
+  if (!check_key (self, seen.profile->outline.kid, seen.profile->outline.algorithm, &key, error))
     return NULL;
-  access_token = tessera_access_token_new (jwt, self->settings->issuer,
-                                           tessera_clock_get_ms (self->clock), error);
-  if (access_token == NULL || !check_type (self, jwt, access_token, error))
-    return NULL;
-  return g_steal_pointer (&access_token);
+  return recognize (self, seen.profile, seen.jti, error);
 }
 
 gboolean

@@ -12,6 +12,27 @@
 
 #define CLOCK_LAG_MAX_MS (5 * 60 * 1000)
 
+/* A token in the making. */
+typedef struct
+{
+  gint64 issued_ms;
+  gint64 lifetime;
+  char *jti;
+  char **audience;
+  const TesseraResource *resource; /* or NULL */
+  TesseraClaims *claims;
+} Minting;
+
+static void
+minting_clear (Minting *self)
+{
+  g_free (self->jti);
+  g_strfreev (self->audience);
+  g_clear_pointer (&self->claims, tessera_claims_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Minting, minting_clear)
+
 void
 tessera_issued_token_clear (TesseraIssuedToken *self)
 {
@@ -116,36 +137,54 @@ set_login_claims (TesseraClaims *claims, const TesseraAuthorization *authorizati
 static TesseraClaims *
 build_claims (TesseraEngine *engine,
               const TesseraAuthorization *authorization,
-              const char *const *audience,
               const char *scope,
-              const char *jti,
-              gint64 iat,
-              gint64 lifetime)
+              const Minting *minting)
 {
   TesseraClaims *claims = tessera_claims_new ();
+  gint64 iat = minting->issued_ms / 1000;
 
   tessera_claims_set_string (claims, "iss", engine->settings->issuer);
   tessera_claims_set_string (claims, "sub", authorization->login.subject);
-  tessera_claims_set_strings (claims, "aud", audience);
+  tessera_claims_set_strings (claims, "aud", (const char *const *) minting->audience);
   tessera_claims_set_string (claims, "client_id", tessera_client_get_id (authorization->client));
   if (scope != NULL && *scope != '\0')
     tessera_claims_set_string (claims, "scope", scope);
   tessera_claims_set_int (claims, "iat", iat);
-  tessera_claims_set_int (claims, "exp", iat + lifetime);
-  tessera_claims_set_string (claims, "jti", jti);
+  tessera_claims_set_int (claims, "exp", iat + minting->lifetime);
+  tessera_claims_set_string (claims, "jti", minting->jti);
   set_login_claims (claims, authorization);
   return claims;
 }
 
-static char *
-sign (TesseraEngine *engine, const TesseraResource *resource, TesseraClaims *claims, GError **error)
+/* We have just made it, so its signature is good, and what it says is known: introspecting or
+ * revoking it costs neither a verification nor reading it. */
+static void
+remember (TesseraEngine *engine,
+          TesseraKey *key,
+          const char *typ,
+          const char *token,
+          const char *claims_json,
+          TesseraClaims *claims)
 {
+  TesseraTokenOutline outline = { .algorithm = tessera_key_get_algorithm (key),
+                                  .typ = typ,
+                                  .kid = tessera_key_get_id (key) };
+  gboolean outlined = tessera_token_outline_read (&outline, claims_json);
+
+  tessera_seen_tokens_add (engine->seen, token, strlen (token), outlined ? &outline : NULL, claims);
+}
+
+static char *
+sign (TesseraEngine *engine, const Minting *minting, GError **error)
+{
+  const TesseraResource *resource = minting->resource;
   TesseraAlgorithm algorithm = resource != NULL && resource->has_signing_algorithm
                                    ? resource->signing_algorithm
                                    : engine->settings->signing_algorithm;
   const char *typ
       = resource != NULL && resource->token_type != NULL ? resource->token_type : "at+jwt";
   g_autoptr (TesseraKey) key = tessera_key_ring_dup_active (engine->keys, algorithm);
+  g_autofree char *claims_json = NULL;
   char *token = NULL;
 
   if (key == NULL)
@@ -153,12 +192,25 @@ sign (TesseraEngine *engine, const TesseraResource *resource, TesseraClaims *cla
       g_set_error (error, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR, "There is no signing key");
       return NULL;
     }
-  token = tessera_jwt_sign (key, typ, claims, error);
-  /* We have just made it, so its signature is good: introspecting or revoking it costs no
-   * verification. */
+  claims_json = tessera_claims_to_json (minting->claims);
+  token = tessera_jwt_sign_text (key, typ, claims_json, error);
   if (token != NULL)
-    tessera_signature_cache_add (engine->signatures, token, strlen (token));
+    remember (engine, key, typ, token, claims_json, minting->claims);
   return token;
+}
+
+/* Its time is fixed before the deny-list is asked. */
+static void
+begin (TesseraEngine *engine, const TesseraAuthorization *authorization, Minting *out_minting)
+{
+  out_minting->issued_ms = tessera_clock_get_ms (engine->clock);
+  out_minting->lifetime = tessera_engine_get_access_token_lifetime (engine, authorization->client);
+  out_minting->jti = tessera_uuid_new (out_minting->issued_ms);
+  out_minting->audience
+      = tessera_target_dup_audience (authorization->resources, authorization->client,
+                                     engine->settings->issuer);
+  out_minting->resource
+      = tessera_target_lookup ((const char *const *) out_minting->audience, engine->resources);
 }
 
 gboolean
@@ -167,19 +219,12 @@ tessera_token_issuer_issue (TesseraEngine *engine,
                             TesseraIssuedToken *out_token,
                             GError **error)
 {
-  gint64 issued_ms = tessera_clock_get_ms (engine->clock);
-  gint64 lifetime = tessera_engine_get_access_token_lifetime (engine, authorization->client);
-  g_autofree char *jti = tessera_uuid_new (issued_ms);
-  g_auto (GStrv) audience
-      = tessera_target_dup_audience (authorization->resources, authorization->client,
-                                     engine->settings->issuer);
-  const TesseraResource *resource
-      = tessera_target_lookup ((const char *const *) audience, engine->resources);
+  g_auto (Minting) minting = { 0 };
   g_autoptr (TesseraIssuance) issuance = NULL;
-  g_autoptr (TesseraClaims) claims = NULL;
   const char *scope = authorization->scope;
 
   *out_token = (TesseraIssuedToken){ 0 };
+  begin (engine, authorization, &minting);
   if (!check_clock (engine, error) || !check_not_denied (engine, authorization, error))
     return FALSE;
   if (engine->hooks.issue_token != NULL)
@@ -190,17 +235,16 @@ tessera_token_issuer_issue (TesseraEngine *engine,
       scope = tessera_issuance_get_scope (issuance);
     }
 
-  claims = build_claims (engine, authorization, (const char *const *) audience, scope, jti,
-                         issued_ms / 1000, lifetime);
+  minting.claims = build_claims (engine, authorization, scope, &minting);
   if (issuance != NULL)
-    tessera_issuance_apply (issuance, claims);
-  out_token->access_token = sign (engine, resource, claims, error);
+    tessera_issuance_apply (issuance, minting.claims);
+  out_token->access_token = sign (engine, &minting, error);
   if (out_token->access_token == NULL)
     return FALSE;
-  out_token->expires_in = lifetime;
+  out_token->expires_in = minting.lifetime;
   out_token->scope = g_strdup (scope);
   if (engine->hooks.token_issued != NULL)
-    engine->hooks.token_issued (engine->hooks_data, claims,
+    engine->hooks.token_issued (engine->hooks_data, minting.claims,
                                 g_str_equal (authorization->grant_type, "refresh_token"));
   return TRUE;
 }

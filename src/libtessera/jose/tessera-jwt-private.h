@@ -14,6 +14,8 @@ typedef struct
   char *kid; /* at most 128 characters; NULL when absent */
   TesseraAlgorithm algorithm;
   TesseraClaims *claims;
+  char *payload; /* the claims as they stand in the token, and a NUL */
+  gsize payload_length;
   /* Borrowed from the token text: */
   const char *signing_input;
   gsize signing_input_length;
@@ -25,14 +27,21 @@ typedef struct
 
 /* header.payload.signature with header {"alg","kid","typ"}. */
 char *tessera_jwt_sign (TesseraKey *key, const char *typ, TesseraClaims *claims, GError **error);
+/* The same with claims that are written already. */
+char *
+tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims_json, GError **error);
 /* Syntax only; nothing is believed yet. Refuses `crit`, `zip`, `b64`, unknown algorithms, duplicate
  * members, lax base64url, more than TESSERA_JWT_MAX_LENGTH bytes; ignores jku, jwk, x5u, x5c.
  * @token must outlive the result. TESSERA_ERROR_INVALID_TOKEN. */
 TesseraJwt *tessera_jwt_parse (const char *token, gsize length, GError **error);
+/* The same in two steps: all but the claims, which may be read when the signature was verified. */
+TesseraJwt *tessera_jwt_split (const char *token, gsize length, GError **error);
+gboolean tessera_jwt_read_claims (TesseraJwt *self, GError **error);
 gboolean tessera_jwt_verify (const TesseraJwt *self, TesseraKey *key);
 void tessera_jwt_free (TesseraJwt *self);
 /* RFC 8725 §3.11: case-insensitive, `application/` optional. */
 gboolean tessera_jwt_has_type (const TesseraJwt *self, const char *typ);
+gboolean tessera_jwt_is_type (const char *typ, const char *wanted);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraJwt, tessera_jwt_free)
 

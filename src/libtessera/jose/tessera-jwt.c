@@ -30,7 +30,7 @@ is_type (const char *typ)
 }
 
 char *
-tessera_jwt_sign (TesseraKey *key, const char *typ, TesseraClaims *claims, GError **error)
+tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims_json, GError **error)
 {
   char header[512];
   guint8 signature[TESSERA_SIGNATURE_MAX];
@@ -47,16 +47,22 @@ tessera_jwt_sign (TesseraKey *key, const char *typ, TesseraClaims *claims, GErro
       return NULL;
     }
 
-  g_autofree char *payload = tessera_claims_to_json (claims);
   g_autoptr (GString) token = g_string_sized_new (1024);
   tessera_base64url_append (token, (const guint8 *) header, header_length);
   g_string_append_c (token, '.');
-  tessera_base64url_append (token, (const guint8 *) payload, strlen (payload));
+  tessera_base64url_append (token, (const guint8 *) claims_json, strlen (claims_json));
   if (!tessera_key_sign (key, token->str, token->len, signature, &signature_length, error))
     return NULL;
   g_string_append_c (token, '.');
   tessera_base64url_append (token, signature, signature_length);
   return g_string_free (g_steal_pointer (&token), FALSE);
+}
+
+char *
+tessera_jwt_sign (TesseraKey *key, const char *typ, TesseraClaims *claims, GError **error)
+{
+  g_autofree char *claims_json = tessera_claims_to_json (claims);
+  return tessera_jwt_sign_text (key, typ, claims_json, error);
 }
 
 /* An optional member that must be a string. */
@@ -164,13 +170,8 @@ parse_header (TesseraJwt *self, const char *text, gsize length, GError **error)
 static gboolean
 parse_payload (TesseraJwt *self, const char *text, gsize length, GError **error)
 {
-  gsize json_length = 0;
-  g_autofree guint8 *json = tessera_base64url_decode (text, length, &json_length);
-
-  if (json == NULL)
-    return refuse (error, "The claims of the token are malformed.");
-  self->claims = tessera_claims_new_from_json ((const char *) json, json_length, error);
-  return self->claims != NULL;
+  self->payload = (char *) tessera_base64url_decode (text, length, &self->payload_length);
+  return self->payload != NULL || refuse (error, "The claims of the token are malformed.");
 }
 
 static gboolean
@@ -186,7 +187,7 @@ parse_signature (TesseraJwt *self, const char *text, gsize length, GError **erro
 }
 
 TesseraJwt *
-tessera_jwt_parse (const char *token, gsize length, GError **error)
+tessera_jwt_split (const char *token, gsize length, GError **error)
 {
   if (length > TESSERA_JWT_MAX_LENGTH)
     {
@@ -214,6 +215,23 @@ tessera_jwt_parse (const char *token, gsize length, GError **error)
 }
 
 gboolean
+tessera_jwt_read_claims (TesseraJwt *self, GError **error)
+{
+  self->claims = tessera_claims_new_from_json (self->payload, self->payload_length, error);
+  return self->claims != NULL;
+}
+
+TesseraJwt *
+tessera_jwt_parse (const char *token, gsize length, GError **error)
+{
+  g_autoptr (TesseraJwt) self = tessera_jwt_split (token, length, error);
+
+  if (self == NULL || !tessera_jwt_read_claims (self, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+gboolean
 tessera_jwt_verify (const TesseraJwt *self, TesseraKey *key)
 {
   /* The key says which algorithm it is for; the token cannot choose (RFC 8725 §3.1). */
@@ -231,6 +249,7 @@ tessera_jwt_free (TesseraJwt *self)
   if (self == NULL)
     return;
   g_clear_pointer (&self->claims, tessera_claims_unref);
+  g_free (self->payload);
   g_free (self->typ);
   g_free (self->kid);
   g_free (self);
@@ -245,8 +264,13 @@ skip_application (const char *typ)
 }
 
 gboolean
+tessera_jwt_is_type (const char *typ, const char *wanted)
+{
+  return g_ascii_strcasecmp (skip_application (typ), skip_application (wanted)) == 0;
+}
+
+gboolean
 tessera_jwt_has_type (const TesseraJwt *self, const char *typ)
 {
-  return self->typ != NULL
-         && g_ascii_strcasecmp (skip_application (self->typ), skip_application (typ)) == 0;
+  return self->typ != NULL && tessera_jwt_is_type (self->typ, typ);
 }

@@ -4,6 +4,7 @@
 #include "jose/tessera-jwt-private.h"
 #include "model/tessera-access-token.h"
 #include "model/tessera-records-private.h"
+#include "model/tessera-token-profile-private.h"
 
 G_BEGIN_DECLS
 
@@ -11,6 +12,13 @@ G_BEGIN_DECLS
  * Audience and deny-list are asked by whoever accepts it. TESSERA_ERROR_INVALID_TOKEN. */
 TesseraAccessToken *
 tessera_access_token_new (const TesseraJwt *jwt, const char *issuer, gint64 now_ms, GError **error);
+/* The same of a token that was seen before: what its authorization says, and its own jti. Takes a
+ * reference. */
+TesseraAccessToken *tessera_access_token_new_seen (TesseraTokenProfile *profile,
+                                                   const guint8 jti[16],
+                                                   const char *issuer,
+                                                   gint64 now_ms,
+                                                   GError **error);
 /* Borrowed from @self. */
 void tessera_access_token_get_identity (TesseraAccessToken *self,
                                         TesseraTokenIdentity *out_identity);

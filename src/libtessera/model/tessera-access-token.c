@@ -5,6 +5,8 @@
 
 #include "model/tessera-scope-private.h"
 
+#include <string.h>
+
 #define CLOCK_SKEW_SECONDS 60
 #define TIME_MAX_SECONDS G_GINT64_CONSTANT (253402300799) /* the end of the year 9999 */
 
@@ -20,15 +22,20 @@ struct _TesseraAccessToken
 {
   GObject parent_instance;
 
-  TesseraClaims *claims;
-  char *kid;
+  TesseraTokenProfile *profile; /* or NULL */
+  TesseraClaims *claims;        /* atomic; with a profile, when they were asked for */
+  char *own_kid;                /* without a profile, as the next */
+  char **own_audience;
+  char own_jti[TESSERA_UUID_LENGTH + 1]; /* with a profile */
+
+  const char *kid;
   const char *jti;
   const char *subject;
   const char *client_id;
   const char *grant_id;
   const char *session_id;
   const char *scope;
-  char **audience;
+  const char *const *audience;
   gint64 issued_ms;
   gint64 iat;
   gint64 exp;
@@ -42,8 +49,9 @@ tessera_access_token_finalize (GObject *object)
   TesseraAccessToken *self = TESSERA_ACCESS_TOKEN (object);
 
   g_clear_pointer (&self->claims, tessera_claims_unref);
-  g_free (self->kid);
-  g_strfreev (self->audience);
+  g_clear_pointer (&self->profile, tessera_token_profile_unref);
+  g_free (self->own_kid);
+  g_strfreev (self->own_audience);
   G_OBJECT_CLASS (tessera_access_token_parent_class)->finalize (object);
 }
 
@@ -78,7 +86,8 @@ read_claims (TesseraAccessToken *self, const char *issuer, GError **error)
   self->grant_id = tessera_claims_get_string (claims, "grant_id");
   self->session_id = tessera_claims_get_string (claims, "sid");
   self->scope = tessera_claims_get_string (claims, "scope");
-  self->audience = tessera_claims_dup_strings (claims, "aud");
+  self->own_audience = tessera_claims_dup_strings (claims, "aud");
+  self->audience = (const char *const *) self->own_audience;
 
   /* Exact, not even a trailing slash is forgiven (threats.md D08). */
   if (g_strcmp0 (tessera_claims_get_string (claims, "iss"), issuer) != 0)
@@ -95,19 +104,25 @@ read_claims (TesseraAccessToken *self, const char *issuer, GError **error)
 }
 
 static gboolean
-check_times (TesseraAccessToken *self, gint64 now, GError **error)
+check_nbf (TesseraAccessToken *self, gint64 now, GError **error)
 {
   gint64 nbf;
 
+  if (tessera_claims_has (self->claims, "nbf")
+      && (!tessera_claims_get_int (self->claims, "nbf", &nbf) || nbf > now + CLOCK_SKEW_SECONDS))
+    return refuse (error, "The token is not valid yet");
+  return TRUE;
+}
+
+static gboolean
+check_times (TesseraAccessToken *self, gint64 now, GError **error)
+{
   if (self->exp <= now)
     return refuse (error, "The token has expired");
   if (self->exp > TIME_MAX_SECONDS) /* D09: milliseconds of it must not overflow */
     return refuse (error, "The token expires too late");
   if (self->iat > now + CLOCK_SKEW_SECONDS)
     return refuse (error, "The token is from the future");
-  if (tessera_claims_has (self->claims, "nbf")
-      && (!tessera_claims_get_int (self->claims, "nbf", &nbf) || nbf > now + CLOCK_SKEW_SECONDS))
-    return refuse (error, "The token is not valid yet");
   return TRUE;
 }
 
@@ -117,10 +132,49 @@ tessera_access_token_new (const TesseraJwt *jwt, const char *issuer, gint64 now_
   g_autoptr (TesseraAccessToken) self = g_object_new (TESSERA_TYPE_ACCESS_TOKEN, NULL);
 
   self->claims = tessera_claims_ref (jwt->claims);
-  self->kid = g_strdup (jwt->kid);
-  if (!read_claims (self, issuer, error) || !check_times (self, now_ms / 1000, error))
+  self->own_kid = g_strdup (jwt->kid);
+  self->kid = self->own_kid;
+  if (!read_claims (self, issuer, error) || !check_times (self, now_ms / 1000, error)
+      || !check_nbf (self, now_ms / 1000, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+static void
+read_profile (TesseraAccessToken *self, TesseraTokenProfile *profile)
+{
+  self->profile = tessera_token_profile_ref (profile);
+  self->kid = profile->outline.kid;
+  self->subject = profile->subject;
+  self->client_id = profile->client_id;
+  self->grant_id = profile->grant_id;
+  self->session_id = profile->session_id;
+  self->scope = profile->scope;
+  self->audience = (const char *const *) profile->audience;
+}
+
+TesseraAccessToken *
+tessera_access_token_new_seen (TesseraTokenProfile *profile,
+                               const guint8 jti[16],
+                               const char *issuer,
+                               gint64 now_ms,
+                               GError **error)
+{
+  g_autoptr (TesseraAccessToken) self = g_object_new (TESSERA_TYPE_ACCESS_TOKEN, NULL);
+
+  read_profile (self, profile);
+  tessera_uuid_write (jti, self->own_jti);
+  self->jti = self->own_jti;
+  tessera_uuid_parse (self->jti, NULL, &self->issued_ms);
+  self->iat = self->issued_ms / 1000;
+  self->exp = self->iat + profile->outline.lifetime;
+  if (strcmp (profile->issuer, issuer) != 0)
+    {
+      refuse (error, "The token has another issuer");
+      return NULL;
+    }
+  /* What has an nbf has no profile. */
+  return check_times (self, now_ms / 1000, error) ? g_steal_pointer (&self) : NULL;
 }
 
 void
@@ -141,13 +195,22 @@ tessera_access_token_get_identity (TesseraAccessToken *self, TesseraTokenIdentit
 gboolean
 tessera_access_token_has_audience (TesseraAccessToken *self, const char *audience)
 {
-  return g_strv_contains ((const char *const *) self->audience, audience);
+  return g_strv_contains (self->audience, audience);
 }
 
 TesseraClaims *
 tessera_access_token_get_claims (TesseraAccessToken *self)
 {
-  return self->claims;
+  TesseraClaims *claims = g_atomic_pointer_get (&self->claims);
+  if (claims != NULL)
+    return claims;
+
+  g_autofree char *json = tessera_access_token_dup_claims_json (self);
+  claims = tessera_claims_new_from_json (json, strlen (json), NULL);
+  if (g_atomic_pointer_compare_and_exchange (&self->claims, NULL, claims))
+    return claims;
+  tessera_claims_unref (claims); /* another thread was faster */
+  return g_atomic_pointer_get (&self->claims);
 }
 
 /**
@@ -271,7 +334,7 @@ const char *const *
 tessera_access_token_get_audience (TesseraAccessToken *self)
 {
   g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
-  return (const char *const *) self->audience;
+  return self->audience;
 }
 
 /**
@@ -318,7 +381,7 @@ tessera_access_token_get_claim (TesseraAccessToken *self, const char *name)
 {
   g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
   g_return_val_if_fail (name != NULL, NULL);
-  return tessera_claims_get_string (self->claims, name);
+  return tessera_claims_get_string (tessera_access_token_get_claims (self), name);
 }
 
 /**
@@ -333,5 +396,7 @@ char *
 tessera_access_token_dup_claims_json (TesseraAccessToken *self)
 {
   g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), NULL);
+  if (self->profile != NULL)
+    return tessera_token_profile_dup_claims_json (self->profile, self->jti, self->iat);
   return tessera_claims_to_json (self->claims);
 }

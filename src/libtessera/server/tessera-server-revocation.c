@@ -498,7 +498,7 @@ tessera_server_revoke_key (TesseraServer *self, const char *kid, GError **error)
   if (!tessera_server_wait_ready (self, error)
       || !tessera_key_ring_revoke (self->engine.keys, kid, error))
     return FALSE;
-  tessera_signature_cache_clear (self->engine.signatures);
+  tessera_seen_tokens_clear (self->engine.seen);
   return revoke_and_wait (self, TESSERA_REVOCATION_KIND_KEY, kid, error);
 }
 

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#define SIGNATURES 131072       /* digests of verified tokens kept: 4 MiB, touched as they fill */
+#define SEEN_TOKENS 98304       /* kept in mind: under 4 MiB, touched as they fill */
 #define PRUNE_SECONDS (60 * 60) /* between looks at retired keys */
 
 /* What goes into the thread, and what comes out of it. */
@@ -269,7 +269,7 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   engine->committer = g_steal_pointer (&setup->committer);
   tessera_committer_set_owner (engine->committer, G_OBJECT (self));
   watch_store (self);
-  engine->signatures = tessera_signature_cache_new (SIGNATURES);
+  engine->seen = tessera_seen_tokens_new (SEEN_TOKENS);
   engine->ready = TRUE;
   self->state = TESSERA_SERVER_READY;
   tessera_server_settings_changed (self);

@@ -855,7 +855,7 @@ tessera_server_close (TesseraServer *self)
   engine->ready = FALSE;
   g_clear_pointer (&engine->deny_list, tessera_deny_list_free);
   g_clear_pointer (&engine->keys, tessera_key_ring_free);
-  g_clear_pointer (&engine->signatures, tessera_signature_cache_free);
+  g_clear_pointer (&engine->seen, tessera_seen_tokens_free);
   g_ptr_array_set_size (self->adapters, 0);
   /* From now on no token is good, and no revocation would be heard of. */
   tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));

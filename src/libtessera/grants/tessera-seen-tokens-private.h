@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "model/tessera-token-profile-private.h"
+
+G_BEGIN_DECLS
+
+/* Access tokens whose signature was seen to be good, by their text, and what they say: a second
+ * look at the same text costs a SHA-256 instead of a verification and of reading JSON. A table of
+ * fixed size. Issuer, type, times, audience, key state and the deny-list are asked every time. Safe
+ * in any thread. */
+typedef struct _TesseraSeenTokens TesseraSeenTokens;
+
+typedef struct
+{
+  TesseraTokenProfile *profile; /* NULL: the signature is good, the text has to be read */
+  guint8 jti[16];
+} TesseraSeenToken;
+
+void tessera_seen_token_clear (TesseraSeenToken *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraSeenToken, tessera_seen_token_clear)
+
+/* @entries: rounded up to a multiple of 4. */
+TesseraSeenTokens *tessera_seen_tokens_new (guint entries);
+void tessera_seen_tokens_free (TesseraSeenTokens *self);
+gboolean tessera_seen_tokens_lookup (TesseraSeenTokens *self,
+                                     const char *token,
+                                     gsize length,
+                                     TesseraSeenToken *out_seen);
+/* What is known already of tokens of this outline, or NULL. */
+TesseraTokenProfile *tessera_seen_tokens_dup_profile (TesseraSeenTokens *self,
+                                                      const TesseraTokenOutline *outline);
+/* @outline: what it says, or NULL when that has to be read each time. @claims are needed when there
+ * is no profile of it yet. */
+void tessera_seen_tokens_add (TesseraSeenTokens *self,
+                              const char *token,
+                              gsize length,
+                              const TesseraTokenOutline *outline,
+                              TesseraClaims *claims);
+/* A key was revoked: forget everything. */
+void tessera_seen_tokens_clear (TesseraSeenTokens *self);
+guint tessera_seen_tokens_count_profiles (TesseraSeenTokens *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraSeenTokens, tessera_seen_tokens_free)
+
+G_END_DECLS

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which token texts had a good signature when it was last verified, and what they say: a table of
+ * fixed size. Only who holds good tokens gets anything in, so that strangers can neither fill nor
+ * probe it. */
+
+#include "grants/tessera-seen-tokens-private.h"
+
+#include "base/tessera-secret-private.h"
+
+#include <string.h>
+
+#define WAYS 4            /* entries that share an index; the one put in first leaves first */
+#define PROFILES_MAX 2048 /* some 700 bytes each */
+#define TAG_SIZE 16 /* of a SHA-256: to find a second text for one of them takes 2¹²⁸ tries */
+
+typedef struct
+{
+  guint8 tag[TAG_SIZE]; /* of the text; zero: nothing */
+  guint8 jti[16];
+  TesseraTokenProfile *profile; /* or NULL */
+} Entry;
+
+/* How many entries have a profile. */
+typedef struct
+{
+  TesseraTokenProfile *profile;
+  guint uses;
+} Shared;
+
+struct _TesseraSeenTokens
+{
+  GMutex mutex;
+  gsize n_sets;
+  Entry *entries;
+  GHashTable *profiles; /* TesseraTokenOutline*, of the profile -> Shared */
+};
+
+static const guint8 nothing[TAG_SIZE]; /* no text is known whose SHA-256 begins so */
+
+void
+tessera_seen_token_clear (TesseraSeenToken *self)
+{
+  g_clear_pointer (&self->profile, tessera_token_profile_unref);
+}
+
+static void
+shared_free (Shared *shared)
+{
+  tessera_token_profile_unref (shared->profile);
+  g_free (shared);
+}
+
+TesseraSeenTokens *
+tessera_seen_tokens_new (guint entries)
+{
+  TesseraSeenTokens *self = g_new0 (TesseraSeenTokens, 1);
+
+  g_mutex_init (&self->mutex);
+  self->n_sets = MAX ((entries + WAYS - 1) / WAYS, 1);
+  self->entries = g_new0 (Entry, self->n_sets * WAYS);
+  self->profiles = g_hash_table_new_full (tessera_token_outline_hash, tessera_token_outline_equal,
+                                          NULL, (GDestroyNotify) shared_free);
+  return self;
+}
+
+void
+tessera_seen_tokens_free (TesseraSeenTokens *self)
+{
+  if (self == NULL)
+    return;
+  g_hash_table_unref (self->profiles);
+  g_mutex_clear (&self->mutex);
+  g_free (self->entries);
+  g_free (self);
+}
+
+static Entry *
+find_set (TesseraSeenTokens *self, const TesseraDigest *digest)
+{
+  guint64 hash = tessera_digest_hash (digest);
+  return self->entries + ((hash * self->n_sets) >> 32) * WAYS;
+}
+
+static Entry *
+find_entry (TesseraSeenTokens *self, const TesseraDigest *digest)
+{
+  Entry *set = find_set (self, digest);
+
+  for (guint i = 0; i < WAYS; i++)
+    if (memcmp (set[i].tag, digest->bytes, TAG_SIZE) == 0)
+      return memcmp (set[i].tag, nothing, TAG_SIZE) != 0 ? &set[i] : NULL;
+  return NULL;
+}
+
+gboolean
+tessera_seen_tokens_lookup (TesseraSeenTokens *self,
+                            const char *token,
+                            gsize length,
+                            TesseraSeenToken *out_seen)
+{
+  TesseraDigest digest = tessera_digest (token, (gssize) length);
+
+  *out_seen = (TesseraSeenToken){ 0 };
+  g_mutex_lock (&self->mutex);
+  const Entry *entry = find_entry (self, &digest);
+  if (entry != NULL && entry->profile != NULL)
+    {
+      out_seen->profile = tessera_token_profile_ref (entry->profile);
+      memcpy (out_seen->jti, entry->jti, sizeof out_seen->jti);
+    }
+  g_mutex_unlock (&self->mutex);
+  return entry != NULL;
+}
+
+TesseraTokenProfile *
+tessera_seen_tokens_dup_profile (TesseraSeenTokens *self, const TesseraTokenOutline *outline)
+{
+  g_mutex_lock (&self->mutex);
+  const Shared *shared = g_hash_table_lookup (self->profiles, outline);
+  TesseraTokenProfile *profile
+      = shared != NULL ? tessera_token_profile_ref (shared->profile) : NULL;
+  g_mutex_unlock (&self->mutex);
+  return profile;
+}
+
+/* NULL when there are too many, or it is not to be had. */
+static TesseraTokenProfile *
+take_profile (TesseraSeenTokens *self, const TesseraTokenOutline *outline, TesseraClaims *claims)
+{
+  Shared *shared = g_hash_table_lookup (self->profiles, outline);
+
+  if (shared == NULL)
+    {
+      TesseraTokenProfile *profile
+          = claims != NULL && g_hash_table_size (self->profiles) < PROFILES_MAX
+                ? tessera_token_profile_new (outline, claims)
+                : NULL;
+      if (profile == NULL)
+        return NULL;
+      shared = g_new0 (Shared, 1);
+      shared->profile = profile;
+      g_hash_table_insert (self->profiles, &shared->profile->outline, shared);
+    }
+  shared->uses++;
+  return shared->profile;
+}
+
+static void
+drop_profile (TesseraSeenTokens *self, TesseraTokenProfile *profile)
+{
+  if (profile == NULL)
+    return;
+  Shared *shared = g_hash_table_lookup (self->profiles, &profile->outline);
+  if (--shared->uses == 0)
+    g_hash_table_remove (self->profiles, &profile->outline);
+}
+
+static void
+put_entry (TesseraSeenTokens *self,
+           const TesseraDigest *digest,
+           const TesseraTokenOutline *outline,
+           TesseraClaims *claims)
+{
+  Entry *set = find_set (self, digest);
+
+  drop_profile (self, set[WAYS - 1].profile);
+  memmove (set + 1, set, (WAYS - 1) * sizeof *set);
+  memcpy (set[0].tag, digest->bytes, TAG_SIZE);
+  set[0].profile = outline != NULL ? take_profile (self, outline, claims) : NULL;
+  if (outline != NULL)
+    memcpy (set[0].jti, outline->jti, sizeof set[0].jti);
+}
+
+void
+tessera_seen_tokens_add (TesseraSeenTokens *self,
+                         const char *token,
+                         gsize length,
+                         const TesseraTokenOutline *outline,
+                         TesseraClaims *claims)
+{
+  TesseraDigest digest = tessera_digest (token, (gssize) length);
+
+  g_mutex_lock (&self->mutex);
+  if (find_entry (self, &digest) == NULL)
+    put_entry (self, &digest, outline, claims);
+  g_mutex_unlock (&self->mutex);
+}
+
+void
+tessera_seen_tokens_clear (TesseraSeenTokens *self)
+{
+  g_mutex_lock (&self->mutex);
+  memset (self->entries, 0, self->n_sets * WAYS * sizeof *self->entries);
+  g_hash_table_remove_all (self->profiles);
+  g_mutex_unlock (&self->mutex);
+}
+
+guint
+tessera_seen_tokens_count_profiles (TesseraSeenTokens *self)
+{
+  g_mutex_lock (&self->mutex);
+  guint count = g_hash_table_size (self->profiles);
+  g_mutex_unlock (&self->mutex);
+  return count;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the access tokens of one authorization have in common: every claim of RFC 9068 §2.2 but exp,
+ * iat and jti. */
+
+#include "model/tessera-token-profile-private.h"
+
+#include "base/tessera-secret-private.h"
+
+#include <string.h>
+
+#define DIGITS_MAX 12
+
+/* Where a value stands. */
+typedef struct
+{
+  const char *start;
+  const char *end;
+} Gap;
+
+/* Behind @name, which must stand there once. Where nothing is escaped, that is a member's name and
+ * no part of a text; that it is the token's own, and not one of an object inside, is seen when a
+ * profile is made. */
+static const char *
+find_value (const char *json, gsize length, const char *name)
+{
+  gsize name_length = strlen (name);
+  const char *found = memmem (json, length, name, name_length);
+  if (found == NULL)
+    return NULL;
+  const char *value = found + name_length;
+  gsize rest = length - (gsize) (value - json);
+  return memmem (value, rest, name, name_length) == NULL ? value : NULL;
+}
+
+static gboolean
+find_number (const char *json, gsize length, const char *name, Gap *out_gap, gint64 *out_number)
+{
+  const char *value = find_value (json, length, name);
+  gsize n = value != NULL ? strspn (value, "0123456789") : 0;
+
+  if (n == 0 || n > DIGITS_MAX || value[0] == '0' || (value[n] != ',' && value[n] != '}'))
+    return FALSE;
+  *out_gap = (Gap){ value, value + n };
+  *out_number = g_ascii_strtoll (value, NULL, 10);
+  return TRUE;
+}
+
+static gboolean
+find_jti (const char *json, gsize length, Gap *out_gap, guint8 out_jti[16], gint64 *out_issued_ms)
+{
+  char text[TESSERA_UUID_LENGTH + 1];
+  const char *value = find_value (json, length, "\"jti\":\"");
+
+  if (value == NULL || g_strlcpy (text, value, sizeof text) < sizeof text
+      || value[TESSERA_UUID_LENGTH] != '"')
+    return FALSE;
+  *out_gap = (Gap){ value, value + TESSERA_UUID_LENGTH };
+  return tessera_uuid_parse (text, out_jti, out_issued_ms);
+}
+
+static void
+set_parts (TesseraTokenOutline *self, const char *json, gsize length, const Gap gaps[3])
+{
+  const char *start = json;
+
+  for (guint i = 0; i < 3; i++)
+    {
+      self->parts[i] = start;
+      self->lengths[i] = (gsize) (gaps[i].start - start);
+      start = gaps[i].end;
+    }
+  self->parts[3] = start;
+  self->lengths[3] = length - (gsize) (start - json);
+}
+
+gboolean
+tessera_token_outline_read (TesseraTokenOutline *self, const char *claims_json)
+{
+  gsize length = strlen (claims_json);
+  gint64 issued_ms, iat, exp;
+  Gap gaps[3];
+
+  if (length < 2 || claims_json[0] != '{' || claims_json[length - 1] != '}'
+      || memchr (claims_json, '\\', length) != NULL)
+    return FALSE;
+  if (!find_number (claims_json, length, "\"exp\":", &gaps[0], &exp)
+      || !find_number (claims_json, length, "\"iat\":", &gaps[1], &iat)
+      || !find_jti (claims_json, length, &gaps[2], self->jti, &issued_ms))
+    return FALSE;
+  /* As they are sorted. nbf would be a time of the token's own too. */
+  if (gaps[0].end > gaps[1].start || gaps[1].end > gaps[2].start || issued_ms / 1000 != iat
+      || memmem (claims_json, length, "\"nbf\":", 6) != NULL)
+    return FALSE;
+  self->lifetime = exp - iat;
+  set_parts (self, claims_json, length, gaps);
+  return TRUE;
+}
+
+guint
+tessera_token_outline_hash (gconstpointer outline)
+{
+  const TesseraTokenOutline *self = outline;
+  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325) ^ (guint64) self->lifetime;
+
+  for (guint i = 0; i < G_N_ELEMENTS (self->parts); i++)
+    for (gsize at = 0; at < self->lengths[i]; at += sizeof (guint64))
+      {
+        guint64 word = 0;
+        memcpy (&word, self->parts[i] + at, MIN (sizeof word, self->lengths[i] - at));
+        hash = (hash ^ word) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+      }
+  return (guint) hash;
+}
+
+gboolean
+tessera_token_outline_equal (gconstpointer a, gconstpointer b)
+{
+  const TesseraTokenOutline *one = a;
+  const TesseraTokenOutline *other = b;
+
+  if (one->lifetime != other->lifetime || one->algorithm != other->algorithm
+      || strcmp (one->kid, other->kid) != 0 || strcmp (one->typ, other->typ) != 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (one->parts); i++)
+    if (one->lengths[i] != other->lengths[i]
+        || memcmp (one->parts[i], other->parts[i], one->lengths[i]) != 0)
+      return FALSE;
+  return TRUE;
+}
+
+/* The parts one behind the other, in a text of our own; header and parts point into it. */
+static void
+own_outline (TesseraTokenProfile *self, const TesseraTokenOutline *outline)
+{
+  TesseraTokenOutline *own = &self->outline;
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (own->parts); i++)
+    g_string_append_len (text, outline->parts[i], (gssize) outline->lengths[i]);
+  gsize header = text->len;
+  g_string_append_len (text, outline->typ, (gssize) strlen (outline->typ) + 1);
+  g_string_append (text, outline->kid);
+
+  self->text = g_string_free (text, FALSE);
+  *own = *outline;
+  const char *part = self->text;
+  for (guint i = 0; i < G_N_ELEMENTS (own->parts); part += own->lengths[i++])
+    own->parts[i] = part;
+  own->typ = self->text + header;
+  own->kid = own->typ + strlen (own->typ) + 1;
+}
+
+/* What the text was taken to say, against what it says. */
+static gboolean
+agrees (const TesseraTokenOutline *outline, TesseraClaims *claims)
+{
+  guint8 jti[16];
+  gint64 issued_ms, iat, exp;
+
+  return tessera_uuid_parse (tessera_claims_get_string (claims, "jti"), jti, &issued_ms)
+         && memcmp (jti, outline->jti, sizeof jti) == 0
+         && tessera_claims_get_int (claims, "iat", &iat) && iat == issued_ms / 1000
+         && tessera_claims_get_int (claims, "exp", &exp) && exp == iat + outline->lifetime;
+}
+
+static gboolean
+is_complete (const TesseraTokenProfile *self)
+{
+  return self->issuer != NULL && self->subject != NULL && self->client_id != NULL
+         && self->audience != NULL && self->audience[0] != NULL;
+}
+
+TesseraTokenProfile *
+tessera_token_profile_new (const TesseraTokenOutline *outline, TesseraClaims *claims)
+{
+  TesseraTokenProfile *self = g_new0 (TesseraTokenProfile, 1);
+
+  self->ref_count = 1;
+  own_outline (self, outline);
+  self->issuer = g_strdup (tessera_claims_get_string (claims, "iss"));
+  self->subject = g_strdup (tessera_claims_get_string (claims, "sub"));
+  self->client_id = g_strdup (tessera_claims_get_string (claims, "client_id"));
+  self->grant_id = g_strdup (tessera_claims_get_string (claims, "grant_id"));
+  self->session_id = g_strdup (tessera_claims_get_string (claims, "sid"));
+  self->scope = g_strdup (tessera_claims_get_string (claims, "scope"));
+  self->audience = tessera_claims_dup_strings (claims, "aud");
+  if (!is_complete (self) || !agrees (outline, claims))
+    g_clear_pointer (&self, tessera_token_profile_unref);
+  return self;
+}
+
+TesseraTokenProfile *
+tessera_token_profile_ref (TesseraTokenProfile *self)
+{
+  g_atomic_int_inc (&self->ref_count);
+  return self;
+}
+
+void
+tessera_token_profile_unref (TesseraTokenProfile *self)
+{
+  if (!g_atomic_int_dec_and_test (&self->ref_count))
+    return;
+  g_free (self->text);
+  g_free (self->issuer);
+  g_free (self->subject);
+  g_free (self->client_id);
+  g_free (self->grant_id);
+  g_free (self->session_id);
+  g_free (self->scope);
+  g_strfreev (self->audience);
+  g_free (self);
+}
+
+static void
+append_number (GString *text, gint64 number)
+{
+  char digits[24];
+  int n = g_snprintf (digits, sizeof digits, "%" G_GINT64_FORMAT, number);
+  g_string_append_len (text, digits, n);
+}
+
+static void
+append_part (GString *text, const TesseraTokenOutline *outline, guint i)
+{
+  g_string_append_len (text, outline->parts[i], (gssize) outline->lengths[i]);
+}
+
+char *
+tessera_token_profile_dup_claims_json (const TesseraTokenProfile *self, const char *jti, gint64 iat)
+{
+  const TesseraTokenOutline *outline = &self->outline;
+  GString *text = g_string_sized_new (512);
+
+  append_part (text, outline, 0);
+  append_number (text, iat + outline->lifetime);
+  append_part (text, outline, 1);
+  append_number (text, iat);
+  append_part (text, outline, 2);
+  g_string_append (text, jti);
+  append_part (text, outline, 3);
+  return g_string_free (text, FALSE);
+}

@@ -31,33 +31,65 @@ refuse (GError **error, const char *why)
   return FALSE;
 }
 
+/* How many characters at the start stand for themselves: in a token all of them. */
+static gsize
+count_plain (const char *text, gsize length)
+{
+  gsize i = 0;
+  while (i < length && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '%' && text[i] != '+')
+    i++;
+  return i;
+}
+
+/* One character that may not stand for itself; FALSE when it is none. */
+static gboolean
+decode_one (const char *text, gsize length, guchar *out_char, gsize *out_used)
+{
+  guchar c = (guchar) text[0];
+
+  *out_used = 1;
+  if (c == '+')
+    c = ' ';
+  else if (c == '%')
+    {
+      if (length < 3 || !g_ascii_isxdigit (text[1]) || !g_ascii_isxdigit (text[2]))
+        return FALSE;
+      c = (guchar) (g_ascii_xdigit_value (text[1]) << 4 | g_ascii_xdigit_value (text[2]));
+      *out_used = 3;
+      if (c == 0)
+        return FALSE;
+    }
+  else if (c < 0x20 || c == 0x7f)
+    return FALSE;
+  *out_char = c;
+  return TRUE;
+}
+
 /* Decodes @text into @out, which has room for @length + 1 bytes; returns the end of what was
  * written (the NUL), or NULL. */
 static char *
 decode (const char *text, gsize length, char *out)
 {
-  char *start = out;
+  const char *start = out;
+  const char *end = text + length;
   gboolean has_high = FALSE;
 
-  for (gsize i = 0; i < length; i++)
+  while (text < end)
     {
-      guchar c = (guchar) text[i];
-      if (c == '+')
-        c = ' ';
-      else if (c == '%')
-        {
-          if (length - i < 3 || !g_ascii_isxdigit (text[i + 1]) || !g_ascii_isxdigit (text[i + 2]))
-            return NULL;
-          c = (guchar) (g_ascii_xdigit_value (text[i + 1]) << 4
-                        | g_ascii_xdigit_value (text[i + 2]));
-          i += 2;
-          if (c == 0)
-            return NULL;
-        }
-      else if (c < 0x20 || c == 0x7f)
+      gsize plain = count_plain (text, (gsize) (end - text));
+      memcpy (out, text, plain);
+      out += plain;
+      text += plain;
+      if (text == end)
+        break;
+
+      guchar c;
+      gsize used;
+      if (!decode_one (text, (gsize) (end - text), &c, &used))
         return NULL;
       has_high |= c >= 0x80;
       *out++ = (char) c;
+      text += used;
     }
   *out = '\0';
   if (has_high && !g_utf8_validate (start, out - start, NULL))

@@ -19,6 +19,8 @@ typedef struct
   const char *(*get_header) (TesseraExchange *self, const char *name);
   /* The answer is complete in the exchange; send it. */
   void (*send) (TesseraExchange *self);
+  /* The answer waits for a person, up to so many seconds; or NULL. */
+  void (*hold) (TesseraExchange *self, guint seconds);
 } TesseraExchangeFront;
 
 typedef struct
@@ -67,6 +69,8 @@ void tessera_exchange_unref (
 
 void tessera_exchange_set_client_id (TesseraExchange *self, const char *client_id);
 const char *tessera_exchange_get_header (TesseraExchange *self, const char *name);
+/* Tells the front that the answer waits for a person. */
+void tessera_exchange_hold (TesseraExchange *self, guint seconds);
 /* The value of a cookie (RFC 6265 §5.4), owned; NULL when absent or sent twice. */
 char *tessera_exchange_dup_cookie (TesseraExchange *self, const char *name);
 /* The form body read strictly, or the query. Content type was checked by the front. */

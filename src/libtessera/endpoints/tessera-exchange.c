@@ -99,6 +99,13 @@ tessera_exchange_get_header (TesseraExchange *self, const char *name)
   return self->front->get_header (self, name);
 }
 
+void
+tessera_exchange_hold (TesseraExchange *self, guint seconds)
+{
+  if (self->front->hold != NULL && !self->answered)
+    self->front->hold (self, seconds);
+}
+
 /* One `name=value` of a Cookie header: its value when the name is @name. */
 static char *
 match_cookie (const char *pair, gsize length, const char *name)

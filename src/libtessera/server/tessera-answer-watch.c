@@ -50,6 +50,12 @@ on_send (TesseraExchange *exchange)
 }
 
 static void
+on_hold (TesseraExchange *exchange, guint seconds)
+{
+  tessera_exchange_hold (((Watch *) exchange->front_data)->original, seconds);
+}
+
+static void
 on_refused (TesseraExchange *exchange, const char *static_error, gpointer data)
 {
   TesseraExchange *original = ((Watch *) data)->original;
@@ -78,7 +84,7 @@ tessera_answer_watch_new (TesseraExchange *original,
                           gpointer data,
                           GDestroyNotify data_free)
 {
-  static const TesseraExchangeFront front = { on_get_header, on_send };
+  static const TesseraExchangeFront front = { on_get_header, on_send, on_hold };
   Watch *watch = g_new0 (Watch, 1);
   TesseraExchange *self = tessera_exchange_new (&front, watch, watch_free);
 

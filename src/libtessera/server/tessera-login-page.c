@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define USERNAME_MAX_LENGTH 256
+#define HOLD_MARGIN_SECONDS 5
 #define BUSY_SECONDS 2 /* then the password pool has worked through its queue */
 
 typedef enum
@@ -185,6 +186,8 @@ authenticate (TesseraVisit *visit, const char *username, const char *password)
   /* Counted before the password is looked at, so that attempts at the same time count too. */
   tessera_throttle_fail (visit->interaction->account_throttle, username,
                          visit->exchange->remote_address, visit->attempted_ms);
+  /* The denial of one who came too late is still to be sent. */
+  tessera_exchange_hold (visit->exchange, TESSERA_HOLD_SECONDS + HOLD_MARGIN_SECONDS);
   tessera_server_authenticate (visit->server, authentication, on_decided, visit);
 }
 

@@ -18,8 +18,8 @@ struct _TesseraPeer
   void (*hold) (TesseraPeer *self, guint seconds);
 };
 
-/* @self is borrowed, and must stay while @address is in libsoup's hands. */
-void tessera_peer_attach (TesseraPeer *self, GSocketAddress *address);
+/* @self lives as long as @address, or until another one takes its place; @destroy ends it. */
+void tessera_peer_attach (TesseraPeer *self, GSocketAddress *address, GDestroyNotify destroy);
 /* NULL: the connection came through no front door of ours. */
 TesseraPeer *tessera_peer_get (GSocketAddress *address);
 

@@ -8,6 +8,8 @@
 
 G_BEGIN_DECLS
 
+#define TESSERA_HOLD_SECONDS 120 /* for who decides a login later */
+
 TesseraEngine *tessera_server_get_engine (TesseraServer *self);
 /* Routes by exact path and method, waits until the server is ready, answers. The one table of
  * endpoints; every front calls it. 404, 405 with Allow, 415 for a wrong media type come from here.

@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define HOLD_DEADLINE_MS (120 * 1000)
+#define HOLD_DEADLINE_MS (TESSERA_HOLD_SECONDS * 1000)
 #define CLIENT_FAILURES_A_MINUTE 10 /* threats.md B19 */
 #define LIFETIME_MAX (10 * 365 * 24 * 60 * 60)
 

@@ -6,6 +6,7 @@
 
 #include "endpoints/tessera-error-responder-private.h"
 #include "server/tessera-forwarded-private.h"
+#include "server/tessera-peer-private.h"
 #include "server/tessera-server-private.h"
 #include "server/tessera-soup-connections-private.h"
 #include "server/tessera-soup-farewell-private.h"
@@ -153,7 +154,17 @@ inlet_send (TesseraExchange *exchange)
     soup_server_message_unpause (self->message);
 }
 
-static const TesseraExchangeFront soup_front = { inlet_get_header, inlet_send };
+static void
+inlet_hold (TesseraExchange *exchange, guint seconds)
+{
+  Inlet *self = exchange->front_data;
+  TesseraPeer *peer = tessera_peer_get (soup_server_message_get_remote_address (self->message));
+
+  if (peer != NULL)
+    peer->hold (peer, seconds);
+}
+
+static const TesseraExchangeFront soup_front = { inlet_get_header, inlet_send, inlet_hold };
 
 static void
 on_disconnected (SoupServerMessage *message, Inlet *inlet)
@@ -190,7 +201,10 @@ read_forwarded (TesseraServer *server, SoupServerMessage *message, TesseraForwar
 static gboolean
 is_secure (SoupServerMessage *message)
 {
-  return strcmp (g_uri_get_scheme (soup_server_message_get_uri (message)), "https") == 0;
+  TesseraPeer *peer = tessera_peer_get (soup_server_message_get_remote_address (message));
+  GUri *uri = soup_server_message_get_uri (message);
+
+  return peer != NULL ? peer->secure : strcmp (g_uri_get_scheme (uri), "https") == 0;
 }
 
 /* IPv4 over an IPv6 socket is IPv4. */
@@ -494,7 +508,9 @@ on_request_started (SoupServer *soup, SoupServerMessage *message, TesseraSoupAda
 {
   TesseraSoupAdapter *first = g_object_get_qdata (G_OBJECT (message), adapter_quark ());
 
-  tessera_soup_connections_note (soup);
+  /* A gate's connections are gone after one message. */
+  if (tessera_peer_get (soup_server_message_get_remote_address (message)) == NULL)
+    tessera_soup_connections_note (soup);
   if (first == NULL)
     g_object_set_qdata_full (G_OBJECT (message), adapter_quark (), adapter_ref (self),
                              adapter_unref);

@@ -3,6 +3,7 @@
 
 #define TESSERA_INSIDE
 #include "base/tessera-error.h"
+#include "gate/tessera-listener.h"
 #include "jose/tessera-algorithm.h"
 #include "model/tessera-access-token.h"
 #include "model/tessera-authentication.h"

@@ -344,6 +344,7 @@ run_step (gpointer data, gpointer unused)
   if (outcome != 1)
     state = judge (self, outcome);
   end_step (self);
+  OPENSSL_thread_stop (); /* the threads of the pool outlive OpenSSL's own end at exit () */
   report (self, state);
 }
 

@@ -33,9 +33,10 @@ gboolean tessera_listener_add_address (TesseraListener *self,
                                        GSocketAddress **effective_address,
                                        GError **error);
 TESSERA_AVAILABLE_IN_1_0
-void tessera_listener_set_certificate (TesseraListener *self,
-                                       GSocket *socket,
-                                       GTlsCertificate *certificate);
+gboolean tessera_listener_set_certificate (TesseraListener *self,
+                                           GSocket *socket,
+                                           GTlsCertificate *certificate,
+                                           GError **error);
 
 TESSERA_AVAILABLE_IN_1_0
 void tessera_listener_drain_async (TesseraListener *self,

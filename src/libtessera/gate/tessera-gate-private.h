@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "gate/tessera-gate-addresses-private.h"
+#include "gate/tessera-gate-deadlines-private.h"
+#include "gate/tessera-gate-tls-private.h"
+#include "gate/tessera-request-head-private.h"
+
+#include <libsoup/soup.h>
+
+G_BEGIN_DECLS
+
+/* All connections of one listener: one epoll descriptor, one GSource, one timer. */
+typedef struct _TesseraGate TesseraGate;
+typedef struct _TesseraGateConnection TesseraGateConnection;
+
+#define TESSERA_GATE_SCRATCH 65536
+
+typedef struct
+{
+  guint connections;
+  guint connections_per_address;
+  guint requests; /* of one connection */
+  guint body;     /* bytes */
+  guint handshake_ms, head_ms, body_ms, idle_ms, busy_idle_ms, answer_ms, write_ms;
+} TesseraGateLimits;
+
+/* What an epoll event is about; the first member of both. */
+typedef enum
+{
+  TESSERA_GATE_WATCH_SOCKET,
+  TESSERA_GATE_WATCH_CONNECTION,
+} TesseraGateWatch;
+
+/* A listening socket. */
+typedef struct
+{
+  TesseraGateWatch watch;
+  TesseraGate *gate;
+  GSocket *socket;
+  int fd;
+  gboolean is_unix;
+  TesseraTlsContext *tls; /* NULL: none */
+  char **trusted_proxies; /* NULL: nobody */
+  GSocketAddress *local;  /* NULL: asked of each connection */
+} TesseraGateSocket;
+
+struct _TesseraGate
+{
+  SoupServer *soup;
+  const TesseraGateLimits *limits;
+  GSource *source;
+  int epoll_fd;
+  gpointer epoll_tag;
+  gint64 now;   /* monotonic microseconds, of this turn */
+  gint64 armed; /* when the source is ready by itself; G_MAXINT64: never */
+
+  GPtrArray *sockets; /* TesseraGateSocket* */
+  gboolean paused;    /* nobody is accepted until @resume_at */
+  gboolean refusing;  /* nobody could be accepted; said once */
+  gint64 resume_at;
+  GQueue connections; /* TesseraGateConnection* */
+  GQueue dirty;       /* TesseraGateConnection* with something to send or to go on with */
+  GQueue gone;        /* TesseraGateConnection* that an event may still name */
+  guint n_requests;   /* handed to libsoup and not answered */
+  TesseraGateAddresses *addresses;
+  TesseraGateDeadlines deadlines;
+  gboolean draining;
+  guint turning;                    /* connections are having their turns */
+  gboolean freed;                   /* and then it is to end */
+  void (*on_empty) (gpointer data); /* the last connection has gone */
+  gpointer data;
+
+  /* For whoever has its turn. */
+  char *scratch;
+  TesseraRequestHead head;
+  GPtrArray *spare_strings; /* GString* */
+  GPtrArray *spare_arrays;  /* GByteArray* */
+};
+
+/* NULL: no descriptors left. @soup and @limits are borrowed; limits may change at any time. */
+TesseraGate *tessera_gate_new (SoupServer *soup,
+                               const TesseraGateLimits *limits,
+                               void (*on_empty) (gpointer data),
+                               gpointer data,
+                               GError **error);
+void tessera_gate_free (TesseraGate *self);
+
+gboolean tessera_gate_add_socket (TesseraGate *self,
+                                  GSocket *socket,
+                                  GTlsCertificate *certificate,
+                                  const char *const *trusted_proxies,
+                                  GError **error);
+/* For handshakes from now on. Errors: G_TLS_ERROR; then the old one stays. */
+gboolean tessera_gate_set_certificate (TesseraGate *self,
+                                       GSocket *socket,
+                                       GTlsCertificate *certificate,
+                                       GError **error);
+/* Accepts who waits, and nobody after them; ends who idles, and everybody after the answer. */
+void tessera_gate_drain (TesseraGate *self);
+/* Ends all connections at once, and accepts nobody any more. */
+void tessera_gate_close (TesseraGate *self);
+
+/* For connections. What is not called from a turn of the gate's own is one: outside of them nobody
+ * is freed, and no deadline is kept. */
+void tessera_gate_begin_turn (TesseraGate *self);
+void tessera_gate_end_turn (TesseraGate *self);
+gboolean tessera_gate_is_pressed (TesseraGate *self); /* more than half is used */
+void
+tessera_gate_watch (TesseraGate *self, TesseraGateConnection *connection, int fd, gboolean out);
+void tessera_gate_set_deadline (TesseraGate *self,
+                                TesseraGateDeadline *deadline,
+                                TesseraGateWait wait,
+                                guint ms);
+/* Buffers that have room already. */
+GString *tessera_gate_borrow_string (TesseraGate *self);
+void tessera_gate_return_string (TesseraGate *self, GString *string);
+GByteArray *tessera_gate_borrow_array (TesseraGate *self);
+void tessera_gate_return_array (TesseraGate *self, GByteArray *array);
+
+G_END_DECLS

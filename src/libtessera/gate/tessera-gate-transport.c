@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reads and writes what is there to be read and written, and waits for nothing. */
+
+#include "gate/tessera-gate-transport-private.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static gssize
+get_result (gssize count)
+{
+  if (count >= 0)
+    return count;
+  return errno == EAGAIN || errno == EWOULDBLOCK ? TESSERA_GATE_TRANSPORT_LATER
+                                                 : TESSERA_GATE_TRANSPORT_BROKEN;
+}
+
+static gssize
+get_tls_result (gssize count)
+{
+  if (count >= 0)
+    return count;
+  return count == TESSERA_TLS_LATER ? TESSERA_GATE_TRANSPORT_LATER : TESSERA_GATE_TRANSPORT_BROKEN;
+}
+
+gssize
+tessera_gate_transport_discard (TesseraGateTransport *self, void *buffer, gsize count)
+{
+  gssize got = 0;
+
+  do
+    got = recv (self->fd, buffer, count, 0);
+  while (got < 0 && errno == EINTR);
+  return get_result (got);
+}
+
+gssize
+tessera_gate_transport_read (TesseraGateTransport *self, void *buffer, gsize count)
+{
+  if (self->tls != NULL)
+    return get_tls_result (tessera_tls_read (self->tls, buffer, count));
+  return tessera_gate_transport_discard (self, buffer, count);
+}
+
+gssize
+tessera_gate_transport_write (TesseraGateTransport *self, const void *bytes, gsize count)
+{
+  gssize sent = 0;
+
+  if (self->tls != NULL)
+    return get_tls_result (tessera_tls_write (self->tls, bytes, count));
+  do
+    sent = send (self->fd, bytes, count, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return get_result (sent);
+}
+
+gboolean
+tessera_gate_transport_wants_room (TesseraGateTransport *self)
+{
+  return self->tls != NULL && tessera_tls_get_wish (self->tls) == TESSERA_TLS_WANTS_WRITE;
+}
+
+void
+tessera_gate_transport_shut (TesseraGateTransport *self)
+{
+  if (self->tls != NULL)
+    tessera_tls_say_goodbye (self->tls);
+  shutdown (self->fd, SHUT_WR);
+}
+
+void
+tessera_gate_transport_close (TesseraGateTransport *self)
+{
+  if (self->fd < 0)
+    return;
+  g_clear_pointer (&self->tls, tessera_tls_free);
+  close (self->fd);
+  self->fd = -1;
+}

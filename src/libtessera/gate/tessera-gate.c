@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Accepts connections and gives each its turn: one descriptor in the main context, however many
+ * connections there are (epoll(7), accept(2)). */
+
+#include "gate/tessera-gate-private.h"
+
+#include "gate/tessera-gate-connection-private.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS_A_TURN 128
+#define ACCEPTS_A_TURN 64
+#define ACCEPTS_OF_DRAIN 8192
+#define PAUSE_US (100 * G_TIME_SPAN_MILLISECOND)
+#define SHED_AT_ONCE 8
+#define SPARES 16
+#define SPARE_MAX 16384 /* bytes; larger buffers are not kept */
+#define STAND_IN_PORT 80
+
+typedef struct
+{
+  GSource parent;
+  TesseraGate *gate;
+} GateSource;
+
+/* Buffers */
+
+static GString *
+steal_spare (GPtrArray *spares)
+{
+  return spares->len > 0 ? g_ptr_array_steal_index_fast (spares, spares->len - 1) : NULL;
+}
+
+GString *
+tessera_gate_borrow_string (TesseraGate *self)
+{
+  GString *spare = steal_spare (self->spare_strings);
+
+  return spare != NULL ? spare : g_string_sized_new (1024);
+}
+
+void
+tessera_gate_return_string (TesseraGate *self, GString *string)
+{
+  explicit_bzero (string->str, string->len); /* it held credentials */
+  g_string_truncate (string, 0);
+  if (self->spare_strings->len < SPARES && string->allocated_len <= SPARE_MAX)
+    g_ptr_array_add (self->spare_strings, string);
+  else
+    g_string_free (string, TRUE);
+}
+
+GByteArray *
+tessera_gate_borrow_array (TesseraGate *self)
+{
+  if (self->spare_arrays->len > 0)
+    return g_ptr_array_steal_index_fast (self->spare_arrays, self->spare_arrays->len - 1);
+  return g_byte_array_sized_new (1024);
+}
+
+void
+tessera_gate_return_array (TesseraGate *self, GByteArray *array)
+{
+  gboolean is_small = array->len <= SPARE_MAX;
+
+  explicit_bzero (array->data, array->len);
+  g_byte_array_set_size (array, 0);
+  if (self->spare_arrays->len < SPARES && is_small)
+    g_ptr_array_add (self->spare_arrays, array);
+  else
+    g_byte_array_unref (array);
+}
+
+/* Deadlines */
+
+gboolean
+tessera_gate_is_pressed (TesseraGate *self)
+{
+  return self->connections.length > self->limits->connections / 2;
+}
+
+static gint64
+get_idle_early (TesseraGate *self)
+{
+  if (!tessera_gate_is_pressed (self) || self->limits->idle_ms <= self->limits->busy_idle_ms)
+    return 0;
+  return (gint64) (self->limits->idle_ms - self->limits->busy_idle_ms) * G_TIME_SPAN_MILLISECOND;
+}
+
+static void
+arm (TesseraGate *self, gint64 at)
+{
+  if (at >= self->armed)
+    return;
+  self->armed = at;
+  g_source_set_ready_time (self->source, at);
+}
+
+void
+tessera_gate_set_deadline (TesseraGate *self,
+                           TesseraGateDeadline *deadline,
+                           TesseraGateWait wait,
+                           guint ms)
+{
+  gint64 due = 0;
+
+  if (self->turning == 0)
+    self->now = g_get_monotonic_time ();
+  due = self->now + (gint64) ms * G_TIME_SPAN_MILLISECOND;
+  if (wait != TESSERA_GATE_WAIT_NOTHING && ms == 0)
+    wait = TESSERA_GATE_WAIT_NOTHING;
+  tessera_gate_deadlines_set (&self->deadlines, deadline, wait, due);
+  if (wait != TESSERA_GATE_WAIT_NOTHING && self->turning == 0)
+    arm (self, due);
+}
+
+static void
+expire (TesseraGate *self)
+{
+  gint64 early = get_idle_early (self);
+
+  for (TesseraGateWait wait = TESSERA_GATE_WAIT_HANDSHAKE; wait < TESSERA_GATE_N_WAITS; wait++)
+    {
+      gint64 now = self->now + (wait == TESSERA_GATE_WAIT_IDLE ? early : 0);
+      TesseraGateConnection *connection = NULL;
+
+      while ((connection = tessera_gate_deadlines_get_due (&self->deadlines, wait, now)) != NULL)
+        tessera_gate_connection_expire (connection);
+    }
+}
+
+/* Who has gone */
+
+/* The one that has waited longest for a request makes way. */
+static gboolean
+shed (TesseraGate *self)
+{
+  TesseraGateConnection *oldest
+      = tessera_gate_deadlines_peek (&self->deadlines, TESSERA_GATE_WAIT_IDLE);
+
+  if (oldest == NULL)
+    return FALSE;
+  tessera_gate_connection_close (oldest);
+  return TRUE;
+}
+
+static void
+bury (TesseraGate *self)
+{
+  GList *link = NULL;
+
+  while ((link = g_queue_pop_head_link (&self->gone)) != NULL)
+    tessera_gate_connection_free (link->data);
+}
+
+/* Accepting */
+
+static void
+watch_socket (TesseraGate *self, TesseraGateSocket *socket, int operation, gboolean listen)
+{
+  struct epoll_event event = { .events = listen ? EPOLLIN : 0, .data.ptr = socket };
+
+  epoll_ctl (self->epoll_fd, operation, socket->fd, &event);
+}
+
+static void
+set_paused (TesseraGate *self, gboolean paused)
+{
+  self->paused = paused;
+  for (guint i = 0; i < self->sockets->len; i++)
+    watch_socket (self, self->sockets->pdata[i], EPOLL_CTL_MOD, !paused);
+}
+
+/* Somebody else's connections have to end before there is room again; until then the backlog keeps
+ * who comes. */
+static void
+make_pause (TesseraGate *self, const char *reason)
+{
+  if (!self->refusing)
+    g_warning ("nobody can be accepted for the moment: %s", reason);
+  self->refusing = TRUE;
+  self->resume_at = self->now + PAUSE_US;
+  if (!self->paused)
+    set_paused (self, TRUE);
+}
+
+/* FALSE: there is no room, and nobody to make way. */
+static gboolean
+make_room (TesseraGate *self)
+{
+  if (self->connections.length < self->limits->connections)
+    return TRUE;
+  if (shed (self))
+    return TRUE;
+  make_pause (self, "all connections are in use");
+  return FALSE;
+}
+
+/* Takes @fd. */
+static void
+receive (TesseraGate *self, TesseraGateSocket *socket, int fd, const struct sockaddr *from)
+{
+  TesseraGateAddress address = { 0 };
+  TesseraGateConnection *connection = NULL;
+  int one = 1;
+
+  self->refusing = FALSE;
+  if (!socket->is_unix)
+    {
+      setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+      tessera_gate_address_read (&address, from);
+    }
+  if (!tessera_gate_addresses_add (self->addresses, &address,
+                                   self->limits->connections_per_address))
+    {
+      close (fd);
+      return;
+    }
+  connection = tessera_gate_connection_new (self, socket, fd, &address);
+  tessera_gate_connection_begin (connection, socket->tls);
+}
+
+/* FALSE: nobody more for now. */
+static gboolean
+accept_one (TesseraGate *self, TesseraGateSocket *socket)
+{
+  struct sockaddr_storage from;
+  socklen_t length = sizeof from;
+  int fd = -1;
+
+  if (!make_room (self))
+    return FALSE;
+  from.ss_family = AF_UNSPEC;
+  fd = accept4 (socket->fd, (struct sockaddr *) &from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd >= 0)
+    {
+      receive (self, socket, fd, (struct sockaddr *) &from);
+      return TRUE;
+    }
+  switch (errno)
+    {
+    case EAGAIN:
+      return FALSE;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      for (guint i = 0; i < SHED_AT_ONCE; i++)
+        if (!shed (self))
+          break;
+      make_pause (self, g_strerror (errno));
+      return FALSE;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+      make_pause (self, "the socket is closed");
+      return FALSE;
+    default: /* ECONNABORTED, and errors of the network (accept(2)): only of that one */
+      return TRUE;
+    }
+}
+
+static void
+accept_some (TesseraGate *self, TesseraGateSocket *socket, guint max)
+{
+  for (guint i = 0; i < max && !self->paused; i++)
+    if (!accept_one (self, socket))
+      return;
+}
+
+/* The source */
+
+void
+tessera_gate_watch (TesseraGate *self, TesseraGateConnection *connection, int fd, gboolean out)
+{
+  struct epoll_event event = {
+    .events = EPOLLIN | EPOLLRDHUP | EPOLLET | (out ? EPOLLOUT : 0),
+    .data.ptr = connection,
+  };
+
+  if (epoll_ctl (self->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0 && errno == ENOENT)
+    epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void
+handle_event (TesseraGate *self, struct epoll_event *event)
+{
+  TesseraGateWatch *watch = event->data.ptr;
+
+  if (*watch == TESSERA_GATE_WATCH_SOCKET)
+    {
+      if (!self->draining)
+        accept_some (self, event->data.ptr, ACCEPTS_A_TURN);
+      return;
+    }
+  if (((TesseraGateConnection *) event->data.ptr)->state != TESSERA_GATE_CLOSED)
+    tessera_gate_connection_on_event (event->data.ptr, event->events);
+}
+
+static void
+handle_events (TesseraGate *self)
+{
+  struct epoll_event events[EVENTS_A_TURN];
+  int n_events = epoll_wait (self->epoll_fd, events, EVENTS_A_TURN, 0);
+
+  for (int i = 0; i < n_events; i++)
+    handle_event (self, &events[i]);
+}
+
+/* Only who is dirty now: they may be so again, and then it is the others' turn. */
+static void
+handle_dirty (TesseraGate *self)
+{
+  for (guint n = self->dirty.length; n > 0 && self->dirty.length > 0; n--)
+    {
+      TesseraGateConnection *connection = g_queue_pop_head_link (&self->dirty)->data;
+
+      connection->is_dirty = FALSE;
+      tessera_gate_connection_advance (connection);
+    }
+}
+
+static void
+handle_time (TesseraGate *self)
+{
+  if (self->paused && self->resume_at <= self->now)
+    set_paused (self, FALSE);
+  expire (self);
+}
+
+static void
+rearm (TesseraGate *self)
+{
+  gint64 next = tessera_gate_deadlines_get_next (&self->deadlines, get_idle_early (self));
+
+  if (self->paused)
+    next = MIN (next, self->resume_at);
+  if (self->armed <= self->now)
+    {
+      self->armed = G_MAXINT64;
+      if (next == G_MAXINT64)
+        g_source_set_ready_time (self->source, -1);
+    }
+  arm (self, next);
+}
+
+static void free_now (TesseraGate *self);
+
+void
+tessera_gate_end_turn (TesseraGate *self)
+{
+  if (--self->turning > 0)
+    return;
+  bury (self);
+  if (self->freed)
+    {
+      free_now (self);
+      return;
+    }
+  rearm (self);
+  if (self->connections.length == 0 && self->draining)
+    self->on_empty (self->data);
+}
+
+void
+tessera_gate_begin_turn (TesseraGate *self)
+{
+  if (self->turning++ == 0)
+    self->now = g_get_monotonic_time ();
+}
+
+static gboolean
+on_prepare (GSource *source, int *timeout)
+{
+  *timeout = -1;
+  return ((GateSource *) source)->gate->dirty.length > 0;
+}
+
+static gboolean
+on_check (GSource *source)
+{
+  TesseraGate *self = ((GateSource *) source)->gate;
+
+  return self->dirty.length > 0 || g_source_query_unix_fd (source, self->epoll_tag) != 0;
+}
+
+static gboolean
+on_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  TesseraGate *self = ((GateSource *) source)->gate;
+
+  tessera_gate_begin_turn (self);
+  if (g_source_query_unix_fd (source, self->epoll_tag) != 0)
+    handle_events (self);
+  handle_dirty (self);
+  if (self->armed <= self->now)
+    handle_time (self);
+  tessera_gate_end_turn (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs source_funcs = { on_prepare, on_check, on_dispatch, NULL, NULL, NULL };
+
+static GSource *
+make_source (TesseraGate *self)
+{
+  GSource *source = g_source_new (&source_funcs, sizeof (GateSource));
+  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
+
+  ((GateSource *) source)->gate = self;
+  g_source_set_static_name (source, "tessera-gate");
+  self->epoll_tag = g_source_add_unix_fd (source, self->epoll_fd, G_IO_IN);
+  g_source_attach (source, context);
+  return source;
+}
+
+/* Sockets */
+
+static void
+socket_free (gpointer data)
+{
+  TesseraGateSocket *self = data;
+
+  g_clear_object (&self->socket);
+  g_clear_pointer (&self->tls, tessera_tls_context_unref);
+  g_clear_object (&self->local);
+  g_strfreev (self->trusted_proxies);
+  g_free (self);
+}
+
+/* NULL: each connection has its own. */
+static GSocketAddress *
+find_local (GSocket *socket)
+{
+  g_autoptr (GSocketAddress) address = g_socket_get_local_address (socket, NULL);
+
+  if (!G_IS_INET_SOCKET_ADDRESS (address))
+    return g_inet_socket_address_new_from_string ("127.0.0.1", STAND_IN_PORT);
+  if (g_inet_address_get_is_any (
+          g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address))))
+    return NULL;
+  return g_steal_pointer (&address);
+}
+
+gboolean
+tessera_gate_add_socket (TesseraGate *self,
+                         GSocket *socket,
+                         GTlsCertificate *certificate,
+                         const char *const *trusted_proxies,
+                         GError **error)
+{
+  g_autoptr (TesseraTlsContext) tls = NULL;
+  TesseraGateSocket *entry = NULL;
+  int listening = 0;
+
+  if (!g_socket_get_option (socket, SOL_SOCKET, SO_ACCEPTCONN, &listening, error))
+    return FALSE;
+  if (!listening || g_socket_get_socket_type (socket) != G_SOCKET_TYPE_STREAM)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "the socket does not listen for streams");
+      return FALSE;
+    }
+  if (certificate != NULL && (tls = tessera_tls_context_new (certificate, error)) == NULL)
+    return FALSE;
+  g_socket_set_blocking (socket, FALSE);
+  entry = g_new0 (TesseraGateSocket, 1);
+  entry->watch = TESSERA_GATE_WATCH_SOCKET;
+  entry->gate = self;
+  entry->socket = g_object_ref (socket);
+  entry->fd = g_socket_get_fd (socket);
+  entry->is_unix = g_socket_get_family (socket) == G_SOCKET_FAMILY_UNIX;
+  entry->tls = g_steal_pointer (&tls);
+  entry->trusted_proxies = g_strdupv ((char **) trusted_proxies);
+  entry->local = find_local (socket);
+  g_ptr_array_add (self->sockets, entry);
+  watch_socket (self, entry, EPOLL_CTL_ADD, !self->paused);
+  return TRUE;
+}
+
+gboolean
+tessera_gate_set_certificate (TesseraGate *self,
+                              GSocket *socket,
+                              GTlsCertificate *certificate,
+                              GError **error)
+{
+  g_autoptr (TesseraTlsContext) tls = tessera_tls_context_new (certificate, error);
+
+  for (guint i = 0; tls != NULL && i < self->sockets->len; i++)
+    {
+      TesseraGateSocket *entry = self->sockets->pdata[i];
+
+      if (entry->socket != socket || entry->tls == NULL)
+        continue;
+      tessera_tls_context_unref (entry->tls);
+      entry->tls = tessera_tls_context_ref (tls);
+    }
+  return tls != NULL;
+}
+
+static void
+stop_listening (TesseraGate *self)
+{
+  for (guint i = 0; i < self->sockets->len; i++)
+    watch_socket (self, self->sockets->pdata[i], EPOLL_CTL_DEL, FALSE);
+  self->paused = FALSE;
+}
+
+/* The whole */
+
+static void
+forget_sockets (TesseraGate *self)
+{
+  for (GList *link = self->connections.head; link != NULL; link = link->next)
+    ((TesseraGateConnection *) link->data)->socket = NULL;
+  g_ptr_array_set_size (self->sockets, 0);
+}
+
+TesseraGate *
+tessera_gate_new (SoupServer *soup,
+                  const TesseraGateLimits *limits,
+                  void (*on_empty) (gpointer data),
+                  gpointer data,
+                  GError **error)
+{
+  int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  TesseraGate *self = NULL;
+
+  if (epoll_fd < 0)
+    {
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "%s", g_strerror (errno));
+      return NULL;
+    }
+  self = g_new0 (TesseraGate, 1);
+  self->soup = soup;
+  self->limits = limits;
+  self->on_empty = on_empty;
+  self->data = data;
+  self->epoll_fd = epoll_fd;
+  self->now = g_get_monotonic_time ();
+  self->armed = G_MAXINT64;
+  self->sockets = g_ptr_array_new_with_free_func (socket_free);
+  self->addresses = tessera_gate_addresses_new ();
+  tessera_gate_deadlines_init (&self->deadlines);
+  self->scratch = g_malloc (TESSERA_GATE_SCRATCH);
+  self->spare_strings = g_ptr_array_new ();
+  self->spare_arrays = g_ptr_array_new_with_free_func ((GDestroyNotify) g_byte_array_unref);
+  self->source = make_source (self);
+  return self;
+}
+
+static void
+free_now (TesseraGate *self)
+{
+  GString *spare = NULL;
+
+  bury (self);
+  g_source_destroy (self->source);
+  g_source_unref (self->source);
+  close (self->epoll_fd);
+  g_ptr_array_unref (self->sockets);
+  tessera_gate_addresses_free (self->addresses);
+  explicit_bzero (self->scratch, TESSERA_GATE_SCRATCH);
+  g_free (self->scratch);
+  while ((spare = steal_spare (self->spare_strings)) != NULL)
+    g_string_free (spare, TRUE);
+  g_ptr_array_unref (self->spare_strings);
+  g_ptr_array_unref (self->spare_arrays);
+  g_free (self);
+}
+
+void
+tessera_gate_free (TesseraGate *self)
+{
+  tessera_gate_close (self);
+  if (self->turning > 0)
+    self->freed = TRUE;
+  else
+    free_now (self);
+}
+
+void
+tessera_gate_drain (TesseraGate *self)
+{
+  if (self->draining)
+    return;
+  tessera_gate_begin_turn (self);
+  for (guint i = 0; i < self->sockets->len; i++)
+    accept_some (self, self->sockets->pdata[i], ACCEPTS_OF_DRAIN);
+  stop_listening (self);
+  forget_sockets (self);
+  self->draining = TRUE;
+  for (GList *link = self->connections.head; link != NULL;)
+    {
+      TesseraGateConnection *connection = link->data;
+
+      link = link->next;
+      tessera_gate_connection_drain (connection);
+    }
+  tessera_gate_end_turn (self);
+}
+
+void
+tessera_gate_close (TesseraGate *self)
+{
+  stop_listening (self);
+  forget_sockets (self);
+  while (self->connections.head != NULL)
+    tessera_gate_connection_close (self->connections.head->data);
+  if (self->turning == 0)
+    bury (self);
+}

@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The public side of the gate: sockets, limits, drain. */
+
+#include "gate/tessera-listener.h"
+
+#include "gate/tessera-gate-private.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#define BACKLOG 4096
+
+/**
+ * TesseraListener:
+ *
+ * The strict front door of a [class@Soup.Server].
+ *
+ * libsoup's own documentation does not recommend its server towards clients that are not trusted.
+ * A listener stands before one: it accepts the connections itself, reads requests by the letter
+ * (RFC 9112) and wholly before anything runs for them, keeps limits and deadlines, and costs a
+ * connection that idles next to nothing. libsoup answers what has passed, as if the request had
+ * come to a socket of its own; handlers, auth domains, event streams and WebSockets work as ever.
+ *
+ * ```c
+ * TesseraListener *listener = tessera_listener_new (soup_server);
+ * tessera_listener_add_address (listener, address, NULL, NULL, NULL, &error);
+ * tessera_server_add_listener (server, listener);
+ * ```
+ *
+ * The SoupServer needs no listening socket of its own and should have none. Its handlers see
+ * `http` in the address of a request that came with TLS, since TLS ends here.
+ *
+ * A listener belongs to the thread-default main context of its creation, as does its SoupServer.
+ * All of its times are in milliseconds; 0 means no deadline.
+ *
+ * Since: 1.0
+ */
+struct _TesseraListener
+{
+  GObject parent_instance;
+
+  SoupServer *soup;
+  TesseraGateLimits limits;
+  TesseraGate *gate; /* NULL until there is a socket, and when closed */
+  GPtrArray *opened; /* GSocket*, our own, to be closed with it */
+  gboolean closed;
+  GTask *drain;           /* under way, or NULL */
+  gulong drain_cancelled; /* of its cancellable */
+};
+
+G_DEFINE_FINAL_TYPE (TesseraListener, tessera_listener, G_TYPE_OBJECT)
+
+enum
+{
+  PROP_0,
+  PROP_SOUP_SERVER,
+  PROP_CONNECTIONS,
+  PROP_CONNECTIONS_PER_ADDRESS,
+  PROP_REQUESTS_PER_CONNECTION,
+  PROP_BODY_SIZE,
+  PROP_HANDSHAKE_TIMEOUT,
+  PROP_HEAD_TIMEOUT,
+  PROP_BODY_TIMEOUT,
+  PROP_IDLE_TIMEOUT,
+  PROP_PRESSED_IDLE_TIMEOUT,
+  PROP_ANSWER_TIMEOUT,
+  PROP_WRITE_TIMEOUT,
+  N_PROPS,
+};
+
+static GParamSpec *props[N_PROPS];
+
+static guint *
+get_limit (TesseraListener *self, guint prop_id)
+{
+  TesseraGateLimits *limits = &self->limits;
+  guint *const places[N_PROPS] = {
+    [PROP_CONNECTIONS] = &limits->connections,
+    [PROP_CONNECTIONS_PER_ADDRESS] = &limits->connections_per_address,
+    [PROP_REQUESTS_PER_CONNECTION] = &limits->requests,
+    [PROP_BODY_SIZE] = &limits->body,
+    [PROP_HANDSHAKE_TIMEOUT] = &limits->handshake_ms,
+    [PROP_HEAD_TIMEOUT] = &limits->head_ms,
+    [PROP_BODY_TIMEOUT] = &limits->body_ms,
+    [PROP_IDLE_TIMEOUT] = &limits->idle_ms,
+    [PROP_PRESSED_IDLE_TIMEOUT] = &limits->busy_idle_ms,
+    [PROP_ANSWER_TIMEOUT] = &limits->answer_ms,
+    [PROP_WRITE_TIMEOUT] = &limits->write_ms,
+  };
+
+  return places[prop_id];
+}
+
+static void
+tessera_listener_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  TesseraListener *self = TESSERA_LISTENER (object);
+
+  if (prop_id == PROP_SOUP_SERVER)
+    g_value_set_object (value, self->soup);
+  else
+    g_value_set_uint (value, *get_limit (self, prop_id));
+}
+
+static void
+tessera_listener_set_property (GObject *object,
+                               guint prop_id,
+                               const GValue *value,
+                               GParamSpec *pspec)
+{
+  TesseraListener *self = TESSERA_LISTENER (object);
+
+  if (prop_id == PROP_SOUP_SERVER)
+    {
+      self->soup = g_value_dup_object (value);
+      return;
+    }
+  if (*get_limit (self, prop_id) == g_value_get_uint (value))
+    return;
+  *get_limit (self, prop_id) = g_value_get_uint (value);
+  g_object_notify_by_pspec (object, pspec);
+}
+
+static void
+tessera_listener_dispose (GObject *object)
+{
+  tessera_listener_close (TESSERA_LISTENER (object));
+  G_OBJECT_CLASS (tessera_listener_parent_class)->dispose (object);
+}
+
+static void
+tessera_listener_finalize (GObject *object)
+{
+  TesseraListener *self = TESSERA_LISTENER (object);
+
+  g_ptr_array_unref (self->opened);
+  g_clear_object (&self->soup);
+  G_OBJECT_CLASS (tessera_listener_parent_class)->finalize (object);
+}
+
+static void
+add_limit (GObjectClass *klass, guint prop_id, const char *name, guint fallback, guint max)
+{
+  props[prop_id] = g_param_spec_uint (name, NULL, NULL, 0, max, fallback,
+                                      G_PARAM_READWRITE | G_PARAM_CONSTRUCT
+                                          | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_property (klass, prop_id, props[prop_id]);
+}
+
+static void
+tessera_listener_class_init (TesseraListenerClass *class)
+{
+  GObjectClass *klass = G_OBJECT_CLASS (class);
+
+  klass->get_property = tessera_listener_get_property;
+  klass->set_property = tessera_listener_set_property;
+  klass->dispose = tessera_listener_dispose;
+  klass->finalize = tessera_listener_finalize;
+
+  /**
+   * TesseraListener:soup-server:
+   *
+   * Who answers the requests.
+   *
+   * Since: 1.0
+   */
+  props[PROP_SOUP_SERVER]
+      = g_param_spec_object ("soup-server", NULL, NULL, SOUP_TYPE_SERVER,
+                             G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_property (klass, PROP_SOUP_SERVER, props[PROP_SOUP_SERVER]);
+
+  /**
+   * TesseraListener:connections:
+   *
+   * How many connections there may be at once. For a further one the one that has idled longest is
+   * closed; when none idles, it waits.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_CONNECTIONS, "connections", 10000, 1000000);
+
+  /**
+   * TesseraListener:connections-per-address:
+   *
+   * How many of them may come from one IPv4 address or one IPv6 network of 64 bits; further ones
+   * are closed at once. Unix sockets and trusted proxies are not counted.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_CONNECTIONS_PER_ADDRESS, "connections-per-address", 64, 1000000);
+
+  /**
+   * TesseraListener:requests-per-connection:
+   *
+   * After so many requests a connection ends.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_REQUESTS_PER_CONNECTION, "requests-per-connection", 10000, G_MAXUINT);
+
+  /**
+   * TesseraListener:body-size:
+   *
+   * Bytes of the body of a request; a larger one is refused with 413. At most 9,999,999.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_BODY_SIZE, "body-size", TESSERA_REQUEST_BODY_MAX, 9999999);
+
+  /**
+   * TesseraListener:handshake-timeout:
+   *
+   * How long a TLS handshake may take.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_HANDSHAKE_TIMEOUT, "handshake-timeout", 5000, G_MAXINT);
+
+  /**
+   * TesseraListener:head-timeout:
+   *
+   * How long the head of a request may take, from its first byte to its last; then the answer is
+   * 408.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_HEAD_TIMEOUT, "head-timeout", 10000, G_MAXINT);
+
+  /**
+   * TesseraListener:body-timeout:
+   *
+   * How long the body of a request may take, from the end of its head; then the answer is 408.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_BODY_TIMEOUT, "body-timeout", 10000, G_MAXINT);
+
+  /**
+   * TesseraListener:idle-timeout:
+   *
+   * How long a connection may wait for its next request; then it is closed.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_IDLE_TIMEOUT, "idle-timeout", 15000, G_MAXINT);
+
+  /**
+   * TesseraListener:pressed-idle-timeout:
+   *
+   * The same while more than half of [property@Listener:connections] are in use.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_PRESSED_IDLE_TIMEOUT, "pressed-idle-timeout", 5000, G_MAXINT);
+
+  /**
+   * TesseraListener:answer-timeout:
+   *
+   * How long a request may wait for the first byte of its answer; then that is 503. A login that
+   * somebody decides ([method@Authentication.hold]) has 120 seconds.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_ANSWER_TIMEOUT, "answer-timeout", 30000, G_MAXINT);
+
+  /**
+   * TesseraListener:write-timeout:
+   *
+   * How long a client may take nothing of what is sent to it; then the connection is closed.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_WRITE_TIMEOUT, "write-timeout", 10000, G_MAXINT);
+}
+
+static void
+tessera_listener_init (TesseraListener *self)
+{
+  self->opened = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+/**
+ * tessera_listener_new:
+ * @soup_server: who answers the requests
+ *
+ * Makes a front door for @soup_server. It listens nowhere yet.
+ *
+ * Returns: (transfer full): a listener
+ *
+ * Since: 1.0
+ */
+TesseraListener *
+tessera_listener_new (SoupServer *soup_server)
+{
+  g_return_val_if_fail (SOUP_IS_SERVER (soup_server), NULL);
+
+  return g_object_new (TESSERA_TYPE_LISTENER, "soup-server", soup_server, NULL);
+}
+
+/**
+ * tessera_listener_get_soup_server:
+ * @self: a listener
+ *
+ * Gets who answers the requests.
+ *
+ * Returns: (transfer none): the server
+ *
+ * Since: 1.0
+ */
+SoupServer *
+tessera_listener_get_soup_server (TesseraListener *self)
+{
+  g_return_val_if_fail (TESSERA_IS_LISTENER (self), NULL);
+
+  return self->soup;
+}
+
+static void
+finish_drain (TesseraListener *self)
+{
+  g_autoptr (GTask) task = g_steal_pointer (&self->drain);
+
+  if (task == NULL)
+    return;
+  if (self->drain_cancelled != 0)
+    g_signal_handler_disconnect (g_task_get_cancellable (task), self->drain_cancelled);
+  self->drain_cancelled = 0;
+  if (!g_task_return_error_if_cancelled (task))
+    g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_empty (gpointer data)
+{
+  finish_drain (data);
+}
+
+static gboolean
+ensure_gate (TesseraListener *self, GError **error)
+{
+  if (self->closed)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The listener is closed");
+      return FALSE;
+    }
+  if (self->gate == NULL)
+    self->gate = tessera_gate_new (self->soup, &self->limits, on_empty, self, error);
+  return self->gate != NULL;
+}
+
+/**
+ * tessera_listener_add_socket:
+ * @self: a listener
+ * @socket: a stream socket that listens (IPv4, IPv6 or unix)
+ * @certificate: (nullable): for TLS, with its private key; %NULL: none
+ * @trusted_proxies: (nullable) (array zero-terminated=1): addresses and networks of proxies that
+ * may speak for others; %NULL: none
+ * @error: return location for an error
+ *
+ * Accepts the connections of @socket from now on. The socket is kept, and not closed by @self.
+ *
+ * Errors: of %G_IO_ERROR (no stream socket that listens, no descriptors left) and %G_TLS_ERROR (a
+ * certificate that cannot be used).
+ *
+ * Returns: %TRUE when @self listens there
+ *
+ * Since: 1.0
+ */
+gboolean
+tessera_listener_add_socket (TesseraListener *self,
+                             GSocket *socket,
+                             GTlsCertificate *certificate,
+                             const char *const *trusted_proxies,
+                             GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_LISTENER (self), FALSE);
+  g_return_val_if_fail (G_IS_SOCKET (socket), FALSE);
+  g_return_val_if_fail (certificate == NULL || G_IS_TLS_CERTIFICATE (certificate), FALSE);
+
+  return ensure_gate (self, error)
+         && tessera_gate_add_socket (self->gate, socket, certificate, trusted_proxies, error);
+}
+
+static GSocket *
+listen_on (GSocketAddress *address, GError **error)
+{
+  g_autoptr (GSocket) socket
+      = g_socket_new (g_socket_address_get_family (address), G_SOCKET_TYPE_STREAM,
+                      G_SOCKET_PROTOCOL_DEFAULT, error);
+
+  if (socket == NULL)
+    return NULL;
+  g_socket_set_listen_backlog (socket, BACKLOG);
+  if (!g_socket_bind (socket, address, TRUE, error) || !g_socket_listen (socket, error))
+    return NULL;
+  return g_steal_pointer (&socket);
+}
+
+/**
+ * tessera_listener_add_address:
+ * @self: a listener
+ * @address: where to listen; port 0: one that is free
+ * @certificate: (nullable): for TLS, with its private key; %NULL: none
+ * @trusted_proxies: (nullable) (array zero-terminated=1): addresses and networks of proxies that
+ * may speak for others; %NULL: none
+ * @effective_address: (out) (optional) (transfer full): where it listens, with the port
+ * @error: return location for an error
+ *
+ * Opens a socket and accepts its connections from now on.
+ *
+ * Errors: as [method@Listener.add_socket], and of %G_IO_ERROR when the address is in use or not
+ * ours.
+ *
+ * Returns: %TRUE when @self listens there
+ *
+ * Since: 1.0
+ */
+gboolean
+tessera_listener_add_address (TesseraListener *self,
+                              GSocketAddress *address,
+                              GTlsCertificate *certificate,
+                              const char *const *trusted_proxies,
+                              GSocketAddress **effective_address,
+                              GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_LISTENER (self), FALSE);
+  g_return_val_if_fail (G_IS_SOCKET_ADDRESS (address), FALSE);
+
+  g_autoptr (GSocket) socket = listen_on (address, error);
+  g_autoptr (GSocketAddress) effective = NULL;
+  if (socket == NULL)
+    return FALSE;
+  effective = g_socket_get_local_address (socket, error);
+  if (effective == NULL
+      || !tessera_listener_add_socket (self, socket, certificate, trusted_proxies, error))
+    return FALSE;
+  g_ptr_array_add (self->opened, g_steal_pointer (&socket));
+  if (effective_address != NULL)
+    *effective_address = g_steal_pointer (&effective);
+  return TRUE;
+}
+
+/**
+ * tessera_listener_set_certificate:
+ * @self: a listener
+ * @socket: (nullable): one of its sockets with TLS; %NULL: all of those
+ * @certificate: the new certificate, with its private key
+ * @error: return location for an error
+ *
+ * Changes the certificate for connections from now on. Those that there are go on.
+ *
+ * Errors: of %G_TLS_ERROR; then nothing changed.
+ *
+ * Returns: %TRUE when the certificate can be used
+ *
+ * Since: 1.0
+ */
+gboolean
+tessera_listener_set_certificate (TesseraListener *self,
+                                  GSocket *socket,
+                                  GTlsCertificate *certificate,
+                                  GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_LISTENER (self), FALSE);
+  g_return_val_if_fail (socket == NULL || G_IS_SOCKET (socket), FALSE);
+  g_return_val_if_fail (G_IS_TLS_CERTIFICATE (certificate), FALSE);
+
+  return ensure_gate (self, error)
+         && tessera_gate_set_certificate (self->gate, socket, certificate, error);
+}
+
+static void
+close_opened (TesseraListener *self)
+{
+  for (guint i = 0; i < self->opened->len; i++)
+    g_socket_close (self->opened->pdata[i], NULL);
+  g_ptr_array_set_size (self->opened, 0);
+}
+
+static void
+on_drain_cancelled (GCancellable *cancellable, gpointer data)
+{
+  tessera_listener_close (data);
+}
+
+/**
+ * tessera_listener_drain_async:
+ * @self: a listener
+ * @cancellable: (nullable): ends it at once: all connections are closed
+ * @callback: called when no connection is left
+ * @user_data: for @callback
+ *
+ * Comes to an end without leaving a request unanswered: accepts who has connected already and
+ * nobody after them, closes who idles, and lets each request under way be the last of its
+ * connection. WebSockets and event streams have to be ended by the application.
+ *
+ * The listener cannot be used again.
+ *
+ * Since: 1.0
+ */
+void
+tessera_listener_drain_async (TesseraListener *self,
+                              GCancellable *cancellable,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_LISTENER (self));
+  g_return_if_fail (self->drain == NULL);
+
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, tessera_listener_drain_async);
+  self->drain = task;
+  if (self->gate == NULL)
+    {
+      finish_drain (self);
+      return;
+    }
+  if (cancellable != NULL)
+    self->drain_cancelled
+        = g_signal_connect (cancellable, "cancelled", G_CALLBACK (on_drain_cancelled), self);
+  tessera_gate_drain (self->gate);
+  close_opened (self);
+}
+
+/**
+ * tessera_listener_drain_finish:
+ * @self: a listener
+ * @result: the result
+ * @error: return location for an error
+ *
+ * Finishes [method@Listener.drain_async].
+ *
+ * Errors: %G_IO_ERROR_CANCELLED when connections were cut.
+ *
+ * Returns: %TRUE when every connection has ended by itself
+ *
+ * Since: 1.0
+ */
+gboolean
+tessera_listener_drain_finish (TesseraListener *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * tessera_listener_close:
+ * @self: a listener
+ *
+ * Closes all connections at once, and accepts nobody any more. Sockets given to
+ * [method@Listener.add_socket] stay open.
+ *
+ * Since: 1.0
+ */
+void
+tessera_listener_close (TesseraListener *self)
+{
+  g_return_if_fail (TESSERA_IS_LISTENER (self));
+
+  self->closed = TRUE;
+  g_clear_pointer (&self->gate, tessera_gate_free);
+  close_opened (self);
+  finish_drain (self);
+}
+
+/**
+ * tessera_listener_get_n_connections:
+ * @self: a listener
+ *
+ * Counts the connections that there are, those that idle too.
+ *
+ * Returns: how many
+ *
+ * Since: 1.0
+ */
+guint
+tessera_listener_get_n_connections (TesseraListener *self)
+{
+  g_return_val_if_fail (TESSERA_IS_LISTENER (self), 0);
+
+  return self->gate != NULL ? self->gate->connections.length : 0;
+}
+
+/**
+ * tessera_listener_get_n_requests:
+ * @self: a listener
+ *
+ * Counts the requests that are being answered.
+ *
+ * Returns: how many
+ *
+ * Since: 1.0
+ */
+guint
+tessera_listener_get_n_requests (TesseraListener *self)
+{
+  g_return_val_if_fail (TESSERA_IS_LISTENER (self), 0);
+
+  return self->gate != NULL ? self->gate->n_requests : 0;
+}
+
+static GQuark
+listeners_quark (void)
+{
+  return g_quark_from_static_string ("tessera-listeners");
+}
+
+/**
+ * tessera_server_add_listener:
+ * @self: a server
+ * @listener: a listener
+ *
+ * Serves the endpoints behind @listener: attaches @self to its SoupServer, as
+ * [method@Server.attach] does, and keeps @listener.
+ *
+ * Since: 1.0
+ */
+void
+tessera_server_add_listener (TesseraServer *self, TesseraListener *listener)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (TESSERA_IS_LISTENER (listener));
+
+  GPtrArray *listeners = g_object_get_qdata (G_OBJECT (self), listeners_quark ());
+  if (listeners == NULL)
+    {
+      listeners = g_ptr_array_new_with_free_func (g_object_unref);
+      g_object_set_qdata_full (G_OBJECT (self), listeners_quark (), listeners,
+                               (GDestroyNotify) g_ptr_array_unref);
+    }
+  if (!g_ptr_array_find (listeners, listener, NULL))
+    g_ptr_array_add (listeners, g_object_ref (listener));
+  tessera_server_attach (self, listener->soup);
+}

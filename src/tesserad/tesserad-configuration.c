@@ -46,6 +46,7 @@ tesserad_configuration_free (TesseradConfiguration *self)
   g_ptr_array_unref (self->clients);
   g_ptr_array_unref (self->trusted_proxies);
   g_hash_table_unref (self->values);
+  g_hash_table_unref (self->limits);
   g_ptr_array_unref (self->notices);
   g_free (self);
 }
@@ -123,8 +124,8 @@ read_server (TesseradConfiguration *self, GError **error)
   return TRUE;
 }
 
-/* The values of [endpoints], [tokens], [session] and [keys] as text, with the defaults of the
- * table. */
+/* The values of [endpoints], [tokens], [session], [keys] and [limits] as text, with the defaults of
+ * the table. */
 static gboolean
 read_values (TesseradConfiguration *self, GError **error)
 {
@@ -137,7 +138,8 @@ read_values (TesseradConfiguration *self, GError **error)
       if (!tesserad_key_file_get_string (self->key_file, setting->group, setting->key, &text,
                                          error))
         return FALSE;
-      g_hash_table_insert (self->values, (gpointer) setting->property, g_steal_pointer (&text));
+      g_hash_table_insert (g_str_equal (setting->group, "limits") ? self->limits : self->values,
+                           (gpointer) setting->property, g_steal_pointer (&text));
     }
   return TRUE;
 }
@@ -536,6 +538,7 @@ configuration_new (void)
   self->trusted_proxies = g_ptr_array_new_with_free_func (g_free);
   self->notices = g_ptr_array_new_with_free_func (g_free);
   self->values = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  self->limits = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   return self;
 }
 
@@ -575,14 +578,22 @@ set_from_text (GObject *object, const char *property, const char *text)
     g_object_set (object, property, algorithm, NULL);
 }
 
-static void
-apply_trusted_proxies (TesseradConfiguration *self, TesseraServer *server)
+const char **
+tesserad_configuration_list_proxies (TesseradConfiguration *self)
 {
-  g_autoptr (GPtrArray) proxies = g_ptr_array_new (); /* borrows the texts */
+  GPtrArray *proxies = g_ptr_array_new ();
 
   g_ptr_array_extend (proxies, self->trusted_proxies, NULL, NULL);
   g_ptr_array_add (proxies, NULL);
-  g_object_set (server, "trusted-proxies", proxies->pdata, NULL);
+  return (const char **) g_ptr_array_free (proxies, FALSE);
+}
+
+static void
+apply_trusted_proxies (TesseradConfiguration *self, TesseraServer *server)
+{
+  g_autofree const char **proxies = tesserad_configuration_list_proxies (self);
+
+  g_object_set (server, "trusted-proxies", proxies, NULL);
 }
 
 void
@@ -596,6 +607,23 @@ tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server
   while (g_hash_table_iter_next (&iter, &property, &text))
     set_from_text (G_OBJECT (server), property, text);
   apply_trusted_proxies (self, server);
+}
+
+void
+tesserad_configuration_apply_limits (TesseradConfiguration *self, TesseraListener *gate)
+{
+  GHashTableIter iter;
+  gpointer property = NULL;
+  gpointer text = NULL;
+
+  g_hash_table_iter_init (&iter, self->limits);
+  while (g_hash_table_iter_next (&iter, &property, &text))
+    {
+      /* The file says seconds, the library milliseconds. */
+      guint factor = g_str_has_suffix (property, "-timeout") ? 1000 : 1;
+
+      g_object_set (gate, property, (guint) g_ascii_strtoull (text, NULL, 10) * factor, NULL);
+    }
 }
 
 gboolean
@@ -777,21 +805,35 @@ rehearse_clients (TesseradConfiguration *self, TesseraServer *server, GError **e
   return TRUE;
 }
 
+GTlsCertificate *
+tesserad_configuration_load_certificate (const TesseradListenerSettings *listener, GError **error)
+{
+  const char *key = listener->private_key != NULL ? listener->private_key : listener->certificate;
+
+  return g_tls_certificate_new_from_files (listener->certificate, key, error);
+}
+
+static gboolean
+rehearse_certificate (const TesseradListenerSettings *listener, GError **error)
+{
+  g_autoptr (SoupServer) soup = soup_server_new (NULL, NULL);
+  g_autoptr (TesseraListener) gate = tessera_listener_new (soup);
+  g_autoptr (GTlsCertificate) certificate
+      = tesserad_configuration_load_certificate (listener, error);
+
+  return certificate != NULL && tessera_listener_set_certificate (gate, NULL, certificate, error);
+}
+
 static gboolean
 rehearse_tls (TesseradConfiguration *self, GError **error)
 {
   for (guint i = 0; i < self->listeners->len; i++)
     {
       const TesseradListenerSettings *listener = g_ptr_array_index (self->listeners, i);
-      g_autoptr (SoupServer) front = NULL;
       g_autofree char *group = g_strconcat ("listener ", listener->name, NULL);
       g_autoptr (GError) inner = NULL;
 
-      if (listener->certificate == NULL)
-        continue;
-      front = soup_server_new (NULL, NULL);
-      if (!tessera_set_tls_files (front, listener->certificate, listener->private_key, NULL,
-                                  &inner))
+      if (listener->certificate != NULL && !rehearse_certificate (listener, &inner))
         return tesserad_key_file_propagate (self->key_file, group, "certificate",
                                             g_steal_pointer (&inner), error);
     }

@@ -39,6 +39,7 @@ typedef struct
   GPtrArray *clients;         /* TesseraClient* */
   GPtrArray *trusted_proxies; /* char*: addresses in digits, or "unix" */
   GHashTable *values;         /* const char *property of TesseraServer -> char *value as text */
+  GHashTable *limits;         /* const char *property of TesseraListener -> char *value as text */
   GPtrArray *notices;         /* char*: what the log should say at the start */
 } TesseradConfiguration;
 
@@ -54,6 +55,12 @@ gboolean tesserad_configuration_check_keys (TesseradConfiguration *self, GError 
 
 /* What can change while the service runs: paths, lifetimes, switches. */
 void tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server);
+/* Borrows the texts of @self; to be freed with g_free (). */
+const char **tesserad_configuration_list_proxies (TesseradConfiguration *self);
+/* @listener has one. */
+GTlsCertificate *tesserad_configuration_load_certificate (const TesseradListenerSettings *listener,
+                                                          GError **error);
+void tesserad_configuration_apply_limits (TesseradConfiguration *self, TesseraListener *gate);
 gboolean tesserad_configuration_load_users (TesseradConfiguration *self,
                                             TesseraServer *server,
                                             GError **error);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +20,7 @@
 struct _TesseradListener
 {
   GSocket *socket;
+  char *name; /* of [listener NAME] */
   char *description;
   char *unix_path; /* of a socket file that is ours to remove, or NULL */
   struct stat unix_status;
@@ -75,10 +75,11 @@ tesserad_listener_check_address (const char *address, GError **error)
 }
 
 static TesseradListener *
-listener_new (GSocket *socket, const char *description)
+listener_new (const char *name, GSocket *socket, const char *description)
 {
   TesseradListener *self = g_new0 (TesseradListener, 1);
 
+  self->name = g_strdup (name);
   self->socket = g_object_ref (socket);
   self->description = g_strdup (description);
   return self;
@@ -107,6 +108,7 @@ tesserad_listener_free (TesseradListener *self)
 {
   remove_own_file (self);
   g_clear_object (&self->socket);
+  g_free (self->name);
   g_free (self->description);
   g_free (self);
 }
@@ -144,7 +146,7 @@ describe (GSocket *socket)
 }
 
 static TesseradListener *
-open_tcp (const char *address, GError **error)
+open_tcp (const char *name, const char *address, GError **error)
 {
   g_autoptr (GSocketAddress) parsed = parse_address (address, error);
   g_autoptr (GSocket) socket = parsed != NULL ? listen_on (parsed, error) : NULL;
@@ -153,7 +155,7 @@ open_tcp (const char *address, GError **error)
   if (socket == NULL)
     return NULL;
   description = describe (socket);
-  return listener_new (socket, description);
+  return listener_new (name, socket, description);
 }
 
 /* A socket file that nobody answers is what a killed process left behind. Anything else stays. */
@@ -184,7 +186,7 @@ make_way (const char *path, GSocketAddress *address, GError **error)
 }
 
 static TesseradListener *
-open_unix (const char *address, GError **error)
+open_unix (const char *name, const char *address, GError **error)
 {
   const char *path = address + strlen (UNIX_PREFIX);
   g_autoptr (GSocketAddress) parsed = g_unix_socket_address_new (path);
@@ -196,7 +198,7 @@ open_unix (const char *address, GError **error)
   socket = listen_on (parsed, error);
   if (socket == NULL)
     return NULL;
-  self = listener_new (socket, address);
+  self = listener_new (name, socket, address);
   /* The umask made it ours alone; the group is the proxy's way in. */
   if (g_chmod (path, 0660) < 0 || lstat (path, &self->unix_status) < 0)
     {
@@ -222,7 +224,7 @@ count_passed (void)
 }
 
 static TesseradListener *
-adopt (int fd, GError **error)
+adopt (const char *name, int fd, GError **error)
 {
   g_autoptr (GSocket) socket = NULL;
   g_autofree char *description = NULL;
@@ -247,7 +249,7 @@ adopt (int fd, GError **error)
       return NULL;
     }
   description = describe (socket);
-  self = listener_new (socket, description);
+  self = listener_new (name, socket, description);
   self->passed = TRUE;
   return self;
 }
@@ -270,7 +272,7 @@ adopt_passed (const char *name, GError **error)
 
       if (named && (i >= n_names || !g_str_equal (names[i], name)))
         continue;
-      listener = adopt (FIRST_PASSED_FD + (int) i, error);
+      listener = adopt (name, FIRST_PASSED_FD + (int) i, error);
       if (listener == NULL)
         return NULL;
       g_ptr_array_add (listeners, listener);
@@ -290,8 +292,8 @@ tesserad_listener_open (const char *name, const char *address, GError **error)
   if (g_str_equal (address, "systemd"))
     return adopt_passed (name, error);
 
-  listener = g_str_has_prefix (address, UNIX_PREFIX) ? open_unix (address, error)
-                                                     : open_tcp (address, error);
+  listener = g_str_has_prefix (address, UNIX_PREFIX) ? open_unix (name, address, error)
+                                                     : open_tcp (name, address, error);
   if (listener == NULL)
     return NULL;
   listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) tesserad_listener_free);
@@ -303,6 +305,12 @@ GSocket *
 tesserad_listener_get_socket (TesseradListener *self)
 {
   return self->socket;
+}
+
+const char *
+tesserad_listener_get_name (TesseradListener *self)
+{
+  return self->name;
 }
 
 const char *
@@ -319,14 +327,6 @@ tesserad_listener_is_exposed (TesseradListener *self)
   return address != NULL && G_IS_INET_SOCKET_ADDRESS (address)
          && !g_inet_address_get_is_loopback (
              g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address)));
-}
-
-gboolean
-tesserad_listener_has_waiting (TesseradListener *self)
-{
-  struct pollfd poll_fd = { .fd = g_socket_get_fd (self->socket), .events = POLLIN };
-
-  return !self->passed && poll (&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN) != 0;
 }
 
 void

@@ -17,13 +17,12 @@ GPtrArray *tesserad_listener_open (const char *name, const char *address, GError
 void tesserad_listener_free (TesseradListener *self);
 
 GSocket *tesserad_listener_get_socket (TesseradListener *self);
+/* The NAME it was opened for. Borrowed. */
+const char *tesserad_listener_get_name (TesseradListener *self);
 /* For people and logs: 127.0.0.1:8417, unix:/run/tessera/http. Borrowed. */
 const char *tesserad_listener_get_description (TesseradListener *self);
 /* Reachable from other machines? */
 gboolean tesserad_listener_is_exposed (TesseradListener *self);
-/* Are connections waiting to be accepted? Not asked of systemd's sockets: who waits there is served
- * by the next start. */
-gboolean tesserad_listener_has_waiting (TesseradListener *self);
 /* From now on nobody can connect, or, with a socket of systemd, everybody waits. */
 void tesserad_listener_shut (TesseradListener *self);
 

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define YEAR (366 * 24 * 3600)
+#define HOUR 3600
+#define YEAR (366 * 24 * HOUR)
 
 const TesseradSetting tesserad_settings[] = {
   { "server", "issuer", TESSERAD_KIND_STRING },
@@ -45,8 +46,18 @@ const TesseradSetting tesserad_settings[] = {
   { "keys", "directory", TESSERAD_KIND_STRING },
   { "keys", "jwks-max-age", TESSERAD_KIND_INTEGER, "jwks-max-age", "900", 0, 900 },
 
-  { "limits", "connections", TESSERAD_KIND_REFUSED },
-  { "limits", "connections-per-address", TESSERAD_KIND_REFUSED },
+  { "limits", "connections", TESSERAD_KIND_INTEGER, "connections", "10000", 1, 100000 },
+  { "limits", "connections-per-address", TESSERAD_KIND_INTEGER, "connections-per-address", "64", 1,
+    100000 },
+  { "limits", "requests-per-connection", TESSERAD_KIND_INTEGER, "requests-per-connection", "10000",
+    1, 1000000 },
+  { "limits", "handshake-timeout", TESSERAD_KIND_INTEGER, "handshake-timeout", "5", 1, HOUR },
+  { "limits", "head-timeout", TESSERAD_KIND_INTEGER, "head-timeout", "10", 1, HOUR },
+  { "limits", "body-timeout", TESSERAD_KIND_INTEGER, "body-timeout", "10", 1, HOUR },
+  { "limits", "idle-timeout", TESSERAD_KIND_INTEGER, "idle-timeout", "15", 1, HOUR },
+  { "limits", "pressed-idle-timeout", TESSERAD_KIND_INTEGER, "pressed-idle-timeout", "5", 1, HOUR },
+  { "limits", "answer-timeout", TESSERAD_KIND_INTEGER, "answer-timeout", "30", 1, HOUR },
+  { "limits", "write-timeout", TESSERAD_KIND_INTEGER, "write-timeout", "10", 1, HOUR },
 
   { "resource", "identifier", TESSERAD_KIND_STRING },
   { "resource", "scopes", TESSERAD_KIND_STRINGS },

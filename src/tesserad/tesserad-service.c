@@ -3,7 +3,6 @@
 
 #include "tesserad-service.h"
 
-#include "tesserad-acceptor.h"
 #include "tesserad-listener.h"
 #include "tesserad-notify.h"
 
@@ -12,38 +11,20 @@
 #include <unistd.h>
 
 #define STOP_SECONDS 5
-#define STOP_STEP_MS 20
-
-/* One SoupServer and what it serves. */
-typedef struct
-{
-  SoupServer *soup;
-  char *certificate; /* NULL: no TLS */
-  char *private_key;
-} Front;
 
 struct _TesseradService
 {
   char *file;
   TesseradConfiguration *configuration;
   TesseraServer *server;
-  GPtrArray *fronts;    /* Front* */
-  GPtrArray *listeners; /* TesseradListener* */
-  GPtrArray *acceptors; /* TesseradAcceptor*, one a listener */
-  GHashTable *busy;     /* SoupServerMessage* whose head has come and whose answer has not gone */
+  TesseraListener *gate; /* the front door of all listeners */
+  GPtrArray *listeners;  /* TesseradListener* */
   GMainLoop *loop;
   gboolean stopping;
+  gboolean drained;
+  guint late; /* of the drain's deadline */
   int exit_code;
 };
-
-static void
-front_free (Front *self)
-{
-  g_clear_object (&self->soup);
-  g_free (self->certificate);
-  g_free (self->private_key);
-  g_free (self);
-}
 
 TesseradService *
 tesserad_service_new (const char *configuration_file)
@@ -51,10 +32,7 @@ tesserad_service_new (const char *configuration_file)
   TesseradService *self = g_new0 (TesseradService, 1);
 
   self->file = g_strdup (configuration_file);
-  self->fronts = g_ptr_array_new_with_free_func ((GDestroyNotify) front_free);
   self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) tesserad_listener_free);
-  self->acceptors = g_ptr_array_new_with_free_func ((GDestroyNotify) tesserad_acceptor_free);
-  self->busy = g_hash_table_new (NULL, NULL);
   self->loop = g_main_loop_new (NULL, FALSE);
   return self;
 }
@@ -62,12 +40,10 @@ tesserad_service_new (const char *configuration_file)
 void
 tesserad_service_free (TesseradService *self)
 {
-  g_clear_pointer (&self->acceptors, g_ptr_array_unref);
-  g_clear_pointer (&self->fronts, g_ptr_array_unref);
+  g_clear_object (&self->gate);
   g_clear_object (&self->server);
   g_clear_pointer (&self->listeners, g_ptr_array_unref);
   g_clear_pointer (&self->configuration, tesserad_configuration_free);
-  g_clear_pointer (&self->busy, g_hash_table_unref);
   g_clear_pointer (&self->loop, g_main_loop_unref);
   g_free (self->file);
   g_free (self);
@@ -124,111 +100,21 @@ on_failed (TesseraServer *server, const GError *error, gpointer data)
   quit (self, tesserad_service_get_exit_code (error));
 }
 
-/* Which requests are in flight */
-
-/* libsoup says nothing of a message whose connection was taken over. */
-static void
-on_message_gone (gpointer data, GObject *message)
-{
-  TesseradService *self = data;
-
-  g_hash_table_remove (self->busy, message);
-}
-
-static void
-on_got_headers (SoupServerMessage *message, gpointer data)
-{
-  TesseradService *self = data;
-
-  if (g_hash_table_add (self->busy, message))
-    g_object_weak_ref (G_OBJECT (message), on_message_gone, self);
-  if (self->stopping)
-    soup_message_headers_replace (soup_server_message_get_response_headers (message), "Connection",
-                                  "close");
-}
-
-static void
-on_request_started (SoupServer *soup, SoupServerMessage *message, gpointer data)
-{
-  g_signal_connect (message, "got-headers", G_CALLBACK (on_got_headers), data);
-}
-
-static void
-on_request_over (SoupServer *soup, SoupServerMessage *message, gpointer data)
-{
-  TesseradService *self = data;
-
-  if (g_hash_table_remove (self->busy, message))
-    g_object_weak_unref (G_OBJECT (message), on_message_gone, self);
-}
-
-static void
-forget_requests (TesseradService *self)
-{
-  GHashTableIter iter;
-  gpointer message = NULL;
-
-  g_hash_table_iter_init (&iter, self->busy);
-  while (g_hash_table_iter_next (&iter, &message, NULL))
-    g_object_weak_unref (message, on_message_gone, self);
-  g_hash_table_remove_all (self->busy);
-}
-
 /* Start */
 
-static Front *
-front_new (TesseradService *self, const TesseradListenerSettings *settings, GError **error)
+static gboolean
+serve (TesseradService *self,
+       TesseradListener *listener,
+       GTlsCertificate *certificate,
+       GError **error)
 {
-  g_autoptr (SoupServer) soup = soup_server_new (NULL, NULL);
-  Front *front = NULL;
+  g_autofree const char **proxies = tesserad_configuration_list_proxies (self->configuration);
 
-  if (!tesserad_acceptor_prepare (soup, error))
-    return NULL;
-  if (settings->certificate != NULL
-      && !tessera_set_tls_files (soup, settings->certificate, settings->private_key, NULL, error))
-    return NULL;
-
-  front = g_new0 (Front, 1);
-  front->soup = g_steal_pointer (&soup);
-  front->certificate = g_strdup (settings->certificate);
-  front->private_key = g_strdup (settings->private_key);
-  g_signal_connect (front->soup, "request-started", G_CALLBACK (on_request_started), self);
-  g_signal_connect (front->soup, "request-finished", G_CALLBACK (on_request_over), self);
-  g_signal_connect (front->soup, "request-aborted", G_CALLBACK (on_request_over), self);
-  tessera_server_attach (self->server, front->soup);
-  g_ptr_array_add (self->fronts, front);
-  return front;
-}
-
-static Front *
-get_front (TesseradService *self, const TesseradListenerSettings *settings, GError **error)
-{
-  for (guint i = 0; i < self->fronts->len; i++)
-    {
-      Front *front = g_ptr_array_index (self->fronts, i);
-
-      if (g_strcmp0 (front->certificate, settings->certificate) == 0
-          && g_strcmp0 (front->private_key, settings->private_key) == 0)
-        return front;
-    }
-  return front_new (self, settings, error);
-}
-
-static void
-serve (TesseradService *self, Front *front, GPtrArray *opened)
-{
-  while (opened->len > 0)
-    {
-      TesseradListener *listener = g_ptr_array_steal_index (opened, 0);
-
-      g_ptr_array_add (self->listeners, listener);
-      g_ptr_array_add (self->acceptors,
-                       tesserad_acceptor_new (tesserad_listener_get_socket (listener), front->soup,
-                                              front->certificate != NULL));
-      if (tesserad_listener_is_exposed (listener) && front->certificate == NULL)
-        g_warning ("%s is reachable from other machines without TLS: put a TLS proxy before it",
-                   tesserad_listener_get_description (listener));
-    }
+  if (tesserad_listener_is_exposed (listener) && certificate == NULL)
+    g_warning ("%s is reachable from other machines without TLS: put a TLS proxy before it",
+               tesserad_listener_get_description (listener));
+  return tessera_listener_add_socket (self->gate, tesserad_listener_get_socket (listener),
+                                      certificate, proxies, error);
 }
 
 static gboolean
@@ -236,7 +122,7 @@ open_listener (TesseradService *self, const TesseradListenerSettings *settings, 
 {
   g_autoptr (GError) inner = NULL;
   g_autoptr (GPtrArray) opened = tesserad_listener_open (settings->name, settings->address, &inner);
-  Front *front = NULL;
+  g_autoptr (GTlsCertificate) certificate = NULL;
 
   if (opened == NULL)
     {
@@ -245,11 +131,29 @@ open_listener (TesseradService *self, const TesseradListenerSettings *settings, 
                    self->file, settings->name, settings->address, inner->message);
       return FALSE;
     }
-  front = get_front (self, settings, error);
-  if (front == NULL)
+  if (settings->certificate != NULL
+      && (certificate = tesserad_configuration_load_certificate (settings, error)) == NULL)
     return FALSE;
-  serve (self, front, opened);
+  while (opened->len > 0)
+    {
+      TesseradListener *listener = g_ptr_array_steal_index (opened, 0);
+
+      g_ptr_array_add (self->listeners, listener);
+      if (!serve (self, listener, certificate, error))
+        return FALSE;
+    }
   return TRUE;
+}
+
+/* One door for all: the limits count for the service as a whole. */
+static void
+make_gate (TesseradService *self)
+{
+  g_autoptr (SoupServer) soup = soup_server_new (NULL, NULL);
+
+  self->gate = tessera_listener_new (soup);
+  tesserad_configuration_apply_limits (self->configuration, self->gate);
+  tessera_server_add_listener (self->server, self->gate);
 }
 
 static gboolean
@@ -257,6 +161,7 @@ open_listeners (TesseradService *self, GError **error)
 {
   GPtrArray *settings = self->configuration->listeners;
 
+  make_gate (self);
   for (guint i = 0; i < settings->len; i++)
     if (!open_listener (self, g_ptr_array_index (settings, i), error))
       return FALSE;
@@ -312,17 +217,34 @@ announce (TesseradService *self)
 
 /* Reload */
 
-static void
-renew_certificates (TesseradService *self)
+/* The sockets that [listener NAME] opened. */
+static gboolean
+renew_certificate (TesseradService *self, const TesseradListenerSettings *settings, GError **error)
 {
-  for (guint i = 0; i < self->fronts->len; i++)
+  g_autoptr (GTlsCertificate) certificate
+      = tesserad_configuration_load_certificate (settings, error);
+
+  for (guint i = 0; certificate != NULL && i < self->listeners->len; i++)
     {
-      Front *front = g_ptr_array_index (self->fronts, i);
+      TesseradListener *listener = g_ptr_array_index (self->listeners, i);
+
+      if (g_str_equal (tesserad_listener_get_name (listener), settings->name)
+          && !tessera_listener_set_certificate (self->gate, tesserad_listener_get_socket (listener),
+                                                certificate, error))
+        return FALSE;
+    }
+  return certificate != NULL;
+}
+
+static void
+renew_certificates (TesseradService *self, TesseradConfiguration *fresh)
+{
+  for (guint i = 0; i < fresh->listeners->len; i++)
+    {
+      const TesseradListenerSettings *settings = g_ptr_array_index (fresh->listeners, i);
       g_autoptr (GError) error = NULL;
 
-      if (front->certificate != NULL
-          && !tessera_set_tls_files (front->soup, front->certificate, front->private_key, NULL,
-                                     &error))
+      if (settings->certificate != NULL && !renew_certificate (self, settings, &error))
         g_warning ("the old certificate stays: %s", error->message);
     }
 }
@@ -337,7 +259,8 @@ swap (TesseradService *self, TesseradConfiguration *fresh, GError **error)
       || !tesserad_configuration_add_resources (fresh, self->configuration, self->server, error))
     return FALSE;
   tesserad_configuration_apply (fresh, self->server);
-  renew_certificates (self);
+  tesserad_configuration_apply_limits (fresh, self->gate);
+  renew_certificates (self, fresh);
   return TRUE;
 }
 
@@ -385,73 +308,37 @@ on_terminate (gpointer data)
 }
 
 static gboolean
-on_step (gpointer data)
+on_late (gpointer data)
 {
-  return G_SOURCE_CONTINUE; /* wakes the loop, so that the deadline is looked at */
-}
+  TesseradService *self = data;
 
-static gboolean
-has_waiting (TesseradService *self)
-{
-  for (guint i = 0; i < self->listeners->len; i++)
-    if (tesserad_listener_has_waiting (g_ptr_array_index (self->listeners, i)))
-      return TRUE;
-  return FALSE;
-}
-
-static guint
-count_handshakes (TesseradService *self)
-{
-  guint count = 0;
-
-  for (guint i = 0; i < self->acceptors->len; i++)
-    count += tesserad_acceptor_count_handshakes (g_ptr_array_index (self->acceptors, i));
-  return count;
+  g_warning ("%u connections were cut: their requests could not be answered within %d seconds",
+             tessera_listener_get_n_connections (self->gate), STOP_SECONDS);
+  self->late = 0;
+  tessera_listener_close (self->gate);
+  return G_SOURCE_REMOVE;
 }
 
 static void
-shut_listeners (TesseradService *self)
+on_drained (GObject *gate, GAsyncResult *result, gpointer data)
 {
-  for (guint i = 0; i < self->acceptors->len; i++)
-    tesserad_acceptor_stop (g_ptr_array_index (self->acceptors, i));
-  for (guint i = 0; i < self->listeners->len; i++)
-    tesserad_listener_shut (g_ptr_array_index (self->listeners, i));
+  TesseradService *self = data;
+
+  tessera_listener_drain_finish (self->gate, result, NULL);
+  self->drained = TRUE;
 }
 
 /* Accepts who has connected already, then nobody any more, then finishes what was asked. */
 static void
 drain (TesseradService *self)
 {
-  gint64 deadline = g_get_monotonic_time () + STOP_SECONDS * G_TIME_SPAN_SECOND;
-  guint step = g_timeout_add (STOP_STEP_MS, on_step, NULL);
-
-  while (has_waiting (self) && g_get_monotonic_time () < deadline)
+  self->late = g_timeout_add_seconds (STOP_SECONDS, on_late, self);
+  tessera_listener_drain_async (self->gate, NULL, on_drained, self);
+  for (guint i = 0; i < self->listeners->len; i++)
+    tesserad_listener_shut (g_ptr_array_index (self->listeners, i));
+  while (!self->drained)
     g_main_context_iteration (NULL, TRUE);
-  shut_listeners (self);
-  do
-    g_main_context_iteration (NULL, TRUE);
-  while ((g_hash_table_size (self->busy) > 0 || count_handshakes (self) > 0
-          || g_main_context_pending (NULL))
-         && g_get_monotonic_time () < deadline);
-  g_source_remove (step);
-
-  if (g_hash_table_size (self->busy) > 0)
-    g_warning ("%u requests were not answered within %d seconds", g_hash_table_size (self->busy),
-               STOP_SECONDS);
-}
-
-static void
-close_fronts (TesseradService *self)
-{
-  for (guint i = 0; i < self->fronts->len; i++)
-    {
-      Front *front = g_ptr_array_index (self->fronts, i);
-
-      g_signal_handlers_disconnect_by_data (front->soup, self);
-      tessera_server_detach (self->server, front->soup);
-      soup_server_disconnect (front->soup);
-    }
-  forget_requests (self);
+  g_clear_handle_id (&self->late, g_source_remove);
 }
 
 static void
@@ -461,7 +348,6 @@ stop (TesseradService *self)
   tesserad_notify ("STOPPING=1");
   drain (self);
   tessera_server_close (self->server);
-  close_fronts (self);
   g_message ("stopped");
 }
 

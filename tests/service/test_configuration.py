@@ -105,7 +105,6 @@ def _(workshop):
 
 @in_workshop('file: what is not offered yet is refused, not ignored')
 def _(workshop):
-    workshop.refuses(workshop.server() + '[limits]\nconnections=5\n', '[limits] connections')
     workshop.refuses(workshop.server(**{'direct-endpoints': 'true'}), '[server] direct-endpoints')
     workshop.accepts(workshop.server(**{'direct-endpoints': 'false'}))
 

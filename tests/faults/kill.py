@@ -3,9 +3,9 @@
 """SIGKILL at any moment loses nothing that was acknowledged.
 
 Connections work on the service without pause (workload.py), two browsers sign in, allow and sign out at its
-pages; meanwhile it is killed, by a signal that cannot be caught, 1 to 40 ms after its first answer or while it
-starts, and is started again on the same state. Every answer is held against a model that goes on over the
-kills (model.py).
+pages; meanwhile it is killed, by a signal that cannot be caught, 1 to 40 ms after its first answer, while it
+starts or while it stops, and is started again on the same state. Every answer is held against a model that
+goes on over the kills (model.py).
 
 usage: kill.py [--cycles N] [--seconds S] [--seed X] [--connections N]
 
@@ -133,7 +133,7 @@ class Kills:
         self.arguments = arguments
         self.random = random.Random(arguments.seed)
         self.service = workload.make_service()
-        self.kills = self.early = 0
+        self.kills = self.early = self.stopped = 0
         self.complaints = []
 
     def run(self):
@@ -179,11 +179,23 @@ class Kills:
         raise RuntimeError('the service ended by itself, status %d:\n%s' % (status, self.service.log.decode('utf-8', 'replace')))
 
     def kill(self):
+        if self.random.random() < 0.1:
+            self.stop()
         self.service.kill()
         self.kills += 1
         self.work.tell_killed()
         self.complaints += COMPLAINTS.findall(bytes(self.service.log))
         self.service.log.clear()
+
+    def stop(self):
+        """Asked to end, it writes what makes the next start quick; that is cut short, too."""
+        self.stopped += 1
+        self.service.process.terminate()
+        try:
+            status = self.service.process.wait(self.random.choice([0.002, 0.01, 0.05, 10]))
+            check(status in (0, -signal.SIGTERM), 'exit status %d' % status)  # the latter while it starts
+        except workload.subprocess.TimeoutExpired:
+            pass
 
     def start(self):
         s = self.service
@@ -223,9 +235,9 @@ class Kills:
         histories, operations, wrong = self.work.checked
         _, errors, lost, _ = self.work.ended
         visits = [sum(getattr(visitor, name) for visitor in self.visitors) for name in ('begun', 'left', 'looked')]
-        print('# %d kills, %d of them during the start; %d operations in %d histories, %d of them under way when killed; '
+        print('# %d kills, %d of them during the start, %d while it stopped; %d operations in %d histories, %d of them under way when killed; '
               '%d visits, %d signed out, %d looks; seed %d' %
-              (self.kills, self.early, operations, histories, lost, *visits, self.arguments.seed))
+              (self.kills, self.early, self.stopped, operations, histories, lost, *visits, self.arguments.seed))
         print('# %d wrong histories, %d answers that should not be' % (wrong, errors), flush=True)
 
     def findings(self):

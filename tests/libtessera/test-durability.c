@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #define LIFETIME_MS (600 * 1000)
+#define SNAPSHOT_LEAST 10 /* so that there are many */
 
 static gint warnings;
+static guint snapshots_used; /* at starts */
 static const char *program;
 
 static GLogWriterOutput
@@ -42,10 +44,12 @@ state_open (State *s, const char *directory)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *mirror = g_build_filename (directory, "mirror", NULL);
+  g_autofree char *snapshot = g_build_filename (directory, "denied-tokens", NULL);
   g_autoptr (TesseraStore) store = tessera_sqlite_store_open (directory, NULL, &error);
   g_assert_no_error (error);
   s->clock = tessera_clock_new ();
   s->list = tessera_deny_list_new (s->clock, 0, mirror);
+  tessera_deny_list_keep_snapshot (s->list, snapshot, SNAPSHOT_LEAST);
   tessera_deny_list_load (s->list, store, LIFETIME_MS, &s->rolled_back, &error);
   g_assert_no_error (error);
   s->committer = tessera_committer_new (store, NULL);
@@ -213,10 +217,12 @@ test_sigkill (void)
       kill_after (directory, (guint) g_test_rand_int_range (1, 100), acknowledged);
       state_open (&s, directory);
       g_assert_false (s.rolled_back);
+      snapshots_used += tessera_deny_list_get_snapshot_generation (s.list) > 0;
       assert_all_denied (&s, acknowledged);
       state_close (&s);
     }
   g_assert_cmpuint (acknowledged->len, >, rounds);
+  g_assert_cmpuint (snapshots_used, >, 0);
   remove_directory (directory);
 }
 
@@ -240,6 +246,27 @@ copy_mirror (const char *from, const char *to)
     g_assert_true (g_file_set_contents (target, content, -1, NULL));
 }
 
+/* As it was synced and renamed last, or as it was before there was one; and what a later one had
+ * got as far as. */
+static void
+copy_snapshot (const char *from, const char *to, GRand *random)
+{
+  static const char *const names[] = { "denied-tokens", "denied-tokens.new" };
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *source = g_build_filename (from, names[i], NULL);
+      g_autofree char *target = g_build_filename (to, names[i], NULL);
+      g_autofree char *content = NULL;
+      gsize length;
+      if (g_rand_int_range (random, 0, 4) == 0
+          || !g_file_get_contents (source, &content, &length, NULL))
+        continue;
+      if (i > 0)
+        length = length * (gsize) g_rand_int_range (random, 0, 100) / 100;
+      g_assert_true (g_file_set_contents (target, content, (gssize) length, NULL));
+    }
+}
+
 static void
 on_operation (guint operation, gpointer data)
 {
@@ -249,6 +276,7 @@ on_operation (guint operation, gpointer data)
   char *directory = g_dir_make_tmp ("tessera-cut-XXXXXX", NULL);
   guint promised = (guint) g_atomic_int_get (&cuts->acknowledged);
   copy_mirror (cuts->directory, directory);
+  copy_snapshot (cuts->directory, directory, cuts->random);
   faulty_vfs_cut_power (directory, cuts->random);
   g_ptr_array_add (cuts->cuts, directory);
   g_array_append_val (cuts->promised, promised);
@@ -261,6 +289,7 @@ examine_cut (const char *directory, GPtrArray *orders, guint promised)
   faulty_vfs_reset ();
   state_open (&s, directory);
   g_assert_false (s.rolled_back);
+  snapshots_used += tessera_deny_list_get_snapshot_generation (s.list) > 0;
   for (guint i = 0; i < promised; i++)
     {
       const Order *order = orders->pdata[i];
@@ -306,8 +335,10 @@ cut_power_during_one_run (guint count)
 static void
 test_power_cut (void)
 {
+  snapshots_used = 0;
   for (guint round = 0; round < (g_test_slow () ? 50 : 2); round++)
     cut_power_during_one_run (60);
+  g_assert_cmpuint (snapshots_used, >, 0);
 }
 
 static void

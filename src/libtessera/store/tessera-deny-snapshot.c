@@ -412,16 +412,57 @@ find_range (TesseraDenySnapshot *self, guint64 place, guint32 *out_begin, guint3
                   (gsize) (*out_end - *out_begin) * TESSERA_DENY_SNAPSHOT_ENTRY_SIZE);
 }
 
-/* The first entry of the range that is not before (@place, @rest). */
+static gboolean
+is_before (TesseraDenySnapshot *self, guint32 index, guint64 place, guint64 rest)
+{
+  TesseraDenySnapshotEntry entry;
+  load_entry (self, index, &entry);
+  return entry.place < place || (entry.place == place && entry.rest < rest);
+}
+
+/* Where it would be if the places of the range were spread evenly, as random ones nearly are. */
+static guint32
+guess (TesseraDenySnapshot *self, guint32 begin, guint32 end, guint64 place)
+{
+  guint bits = TESSERA_DENY_SNAPSHOT_PLACE_BITS - self->header.directory_bits;
+  guint64 within = place & ((G_GUINT64_CONSTANT (1) << bits) - 1);
+  within = bits > 32 ? within >> (bits - 32) : within << (32 - bits);
+  return begin + (guint32) (within * (end - begin) >> 32);
+}
+
+/* The first entry of the range that is not before (@place, @rest). It is looked for around the
+ * guess, with steps that double: each cache line costs more than all of the arithmetic. */
 static guint32
 find_first (TesseraDenySnapshot *self, guint32 begin, guint32 end, guint64 place, guint64 rest)
 {
+  if (begin == end)
+    return end;
+
+  guint32 at = guess (self, begin, end, place);
+  if (is_before (self, at, place, rest))
+    {
+      begin = at + 1;
+      for (guint32 step = 2; end - begin > step; begin += step + 1, step *= 2)
+        if (!is_before (self, begin + step, place, rest))
+          {
+            end = begin + step;
+            break;
+          }
+    }
+  else
+    {
+      end = at;
+      for (guint32 step = 2; end - begin > step; end -= step, step *= 2)
+        if (is_before (self, end - step, place, rest))
+          {
+            begin = end - step + 1;
+            break;
+          }
+    }
   while (begin < end)
     {
-      TesseraDenySnapshotEntry entry;
       guint32 middle = begin + (end - begin) / 2;
-      load_entry (self, middle, &entry);
-      if (entry.place < place || (entry.place == place && entry.rest < rest))
+      if (is_before (self, middle, place, rest))
         begin = middle + 1;
       else
         end = middle;
@@ -452,10 +493,12 @@ tessera_deny_snapshot_lookup (TesseraDenySnapshot *self, const guint8 id[16], gu
   if (self->header.count == 0 || !may_have (self, rest))
     return TESSERA_DENY_SNAPSHOT_ABSENT;
 
-  TesseraDenySnapshotAnswer answer = find (self, tessera_deny_snapshot_place (id, 0), rest);
-  if (answer != TESSERA_DENY_SNAPSHOT_ABSENT || grant_tag == 0)
+  TesseraDenySnapshotAnswer answer = TESSERA_DENY_SNAPSHOT_ABSENT;
+  if (grant_tag != 0)
+    answer = find (self, tessera_deny_snapshot_place (id, grant_tag), rest);
+  if (answer != TESSERA_DENY_SNAPSHOT_ABSENT)
     return answer;
-  return find (self, tessera_deny_snapshot_place (id, grant_tag), rest);
+  return find (self, tessera_deny_snapshot_place (id, 0), rest);
 }
 
 guint

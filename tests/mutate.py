@@ -6,8 +6,8 @@ usage: mutate.py DIRECTORY [--quick COUNT] [WORD…]
        mutate.py --check
 
 The copy and its build live in DIRECTORY. --quick takes so many at random, WORDs those whose text contains
-one of them; --check only shows that every entry still fits the sources. A mutation that no test notices is
-run against the whole suite before it is called a survivor. Exit status 1 when there is one."""
+one of them; --check only shows that every entry still fits the sources. What the tests named beside a
+mutation do not notice is tried on the whole suite in the end. Exit status 1 when something survives that."""
 import os
 import pathlib
 import random
@@ -113,27 +113,40 @@ class Workplace:
         command = ['meson', 'test', '-C', str(self.build), '--no-rebuild', '--maxfail', '1', '--timeout-multiplier', '4', *selection]
         return self.run(command).returncode == 0
 
-    def verdict(self, mutation):
-        """The named tests one by one, then all."""
-        for tests in [*([name] for name in mutation.tests), []]:
-            compiled = self.compile(tests)
-            if compiled.returncode != 0:
-                return 'does not compile: ' + ' '.join(re.findall(r'error: (.*)', compiled.stdout)[:1])
-            if not self.passes(tests):
-                return 'noticed' if tests else 'noticed by others'
-        return 'SURVIVED'
+    def is_noticed(self, tests):
+        compiled = self.compile(tests)
+        if compiled.returncode != 0:
+            raise Misfit('does not compile: ' + ' '.join(re.findall(r'error: (.*)', compiled.stdout)[:1]))
+        return not self.passes(tests)
 
-    def try_out(self, mutation):
+    def try_out(self, mutation, groups):
+        """Does one of these groups of tests notice?"""
         path = self.tree / 'src' / mutation.file
         kept = path.read_text(encoding='utf-8')
         mutated = mutation.apply(kept)
         if mutated is None:
-            return 'does not fit'
+            raise Misfit('does not fit the sources')
         path.write_text(mutated, encoding='utf-8')
         try:
-            return self.verdict(mutation)
+            return any(self.is_noticed(tests) for tests in groups)
         finally:
             path.write_text(kept, encoding='utf-8')
+
+
+class Misfit(Exception):
+    pass
+
+
+def judge(place, mutation, groups, others=''):
+    """Prints the verdict; is it good?"""
+    began = time.monotonic()
+    try:
+        good = place.try_out(mutation, groups)
+        verdict = 'noticed' + others if good else 'survived' + others
+    except Misfit as misfit:
+        good, verdict = False, str(misfit)
+    print(f'{verdict:20}{time.monotonic() - began:6.1f} s  {mutation.title}', flush=True)
+    return good
 
 
 def choose(arguments):
@@ -166,15 +179,10 @@ def main():
     mutations = choose(arguments)
     place = Workplace(directory)
     check_unbroken(place, mutations)
-    failed = 0
-    for number, mutation in enumerate(mutations, start=1):
-        began = time.monotonic()
-        verdict = place.try_out(mutation)
-        good = verdict.startswith('noticed')
-        failed += not good
-        print(f'{number}/{len(mutations)} {verdict:18}{time.monotonic() - began:6.1f} s  {mutation.title}', flush=True)
-    print(f'\n{len(mutations) - failed} passed, {failed} failed')
-    return 1 if failed else 0
+    left = [one for one in mutations if not judge(place, one, [[name] for name in one.tests])]
+    left = [one for one in left if not judge(place, one, [[]], ' by all')]
+    print(f'\n{len(mutations) - len(left)} passed, {len(left)} failed')
+    return 1 if left else 0
 
 
 if __name__ == '__main__':

@@ -149,6 +149,8 @@ set_state (TesseraKeyEntry *entry, TesseraKeyState state, gint64 now_ms)
   g_autofree char *pem = tessera_key_dup_public_pem (entry->key);
   TesseraKey *public_key
       = tessera_key_new_from_pem (pem, -1, tessera_key_get_algorithm (entry->key), NULL);
+  if (public_key == NULL)
+    return; /* its file loses the private part all the same */
   tessera_key_unref (entry->key);
   entry->key = public_key;
 }

@@ -413,7 +413,11 @@ static char *
 make_thumbprint (EVP_PKEY *pkey, TesseraAlgorithm algorithm)
 {
   g_autoptr (json_t) members = make_thumbprint_members (pkey, algorithm);
-  g_autofree char *text = tessera_json_dump (members);
+  g_autofree char *text = NULL;
+
+  if (json_object_size (members) < (algorithm == TESSERA_ALGORITHM_ES256 ? 4 : 3))
+    return NULL; /* OpenSSL gave a number not out */
+  text = tessera_json_dump (members);
   TesseraDigest digest = tessera_digest (text, -1);
 
   return tessera_base64url_encode (digest.bytes, sizeof digest.bytes);
@@ -485,6 +489,11 @@ key_new (EVP_PKEY *pkey, TesseraAlgorithm algorithm, gboolean is_private, GError
       return NULL;
     }
   self->id = make_thumbprint (pkey, algorithm);
+  if (self->id == NULL)
+    {
+      refuse (error, "OpenSSL does not give out the public part of the key.");
+      return NULL;
+    }
   if (is_private && !signs_what_it_verifies (self))
     {
       refuse (error, "The private part of the key does not belong to its public part.");

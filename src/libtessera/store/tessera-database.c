@@ -361,6 +361,8 @@ tessera_database_begin (TesseraDatabase *self, GError **error)
       g_propagate_error (error, g_error_copy (self->broken));
       return FALSE;
     }
+  if (!sqlite3_get_autocommit (self->handle))
+    tessera_database_rollback (self); /* it could not be when it failed */
   self->changes_at_begin = get_changes (self);
   return tessera_database_execute (self, "BEGIN", error, "");
 }

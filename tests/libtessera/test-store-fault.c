@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Each single statement of SQLite fails once, and again from there on, in every operation that
+ * tokens have: what was refused had no effect, what was answered with 200 has, and nothing is ever
+ * believed that could not be read (threats.md E07). The linker puts our sqlite3_step() before
+ * SQLite's. */
+
+#include "engine-fixture.h"
+
+#include "grants/tessera-revoker-private.h"
+#include "store/tessera-sqlite-store-private.h"
+
+#include <glib/gstdio.h>
+#include <sqlite3.h>
+#include <string.h>
+
+#define STEPS_MAX 200
+#define NEVER G_MAXINT
+
+int __real_sqlite3_step (sqlite3_stmt *statement);
+int __wrap_sqlite3_step (sqlite3_stmt *statement);
+
+static gint steps_left = NEVER; /* until one fails */
+static gboolean for_good;
+
+int
+__wrap_sqlite3_step (sqlite3_stmt *statement)
+{
+  gint left = g_atomic_int_get (&steps_left);
+
+  if (left == NEVER)
+    return __real_sqlite3_step (statement);
+  if (left > 0)
+    {
+      g_atomic_int_set (&steps_left, left - 1);
+      return left == 1 ? SQLITE_IOERR : __real_sqlite3_step (statement);
+    }
+  return for_good ? SQLITE_IOERR : __real_sqlite3_step (statement);
+}
+
+static void
+arm (gint step, gboolean from_there_on)
+{
+  for_good = from_there_on;
+  g_atomic_int_set (&steps_left, step);
+}
+
+/* Did the step that was to fail come? */
+static gboolean
+disarm (void)
+{
+  gboolean reached = g_atomic_int_get (&steps_left) == 0;
+
+  g_atomic_int_set (&steps_left, NEVER);
+  return reached;
+}
+
+typedef struct
+{
+  EngineFixture *fixture;
+  char *code;
+  char *access_token;
+  char *refresh_token;
+} Life;
+
+static void
+life_begin (Life *self, EngineFixture *fixture)
+{
+  g_autofree char *code = engine_fixture_put_code (fixture, "c1");
+  g_autoptr (Answer) answer = engine_fixture_redeem (fixture, "c1", code);
+
+  g_assert_cmpuint (answer->status, ==, 200);
+  self->fixture = fixture;
+  self->access_token = g_strdup (answer_get (answer, "access_token"));
+  self->refresh_token = g_strdup (answer_get (answer, "refresh_token"));
+  self->code = engine_fixture_put_code (fixture, "c1");
+}
+
+static void
+life_end (Life *self)
+{
+  g_free (self->code);
+  g_free (self->access_token);
+  g_free (self->refresh_token);
+}
+
+static Answer *
+ask_with (Life *self, const char *path, const char *form, const char *token)
+{
+  g_autofree char *whole = g_strconcat (form, token, NULL);
+
+  return engine_fixture_ask (self->fixture, path, "c1", whole);
+}
+
+static void
+assert_done_or_unavailable (Answer *answer)
+{
+  if (answer->status != 503)
+    g_assert_cmpuint (answer->status, ==, 200);
+}
+
+/* A code that was refused for want of a store can still be redeemed; one that was redeemed cannot.
+ */
+static void
+redeem (Life *self)
+{
+  g_autoptr (Answer) answer = engine_fixture_redeem (self->fixture, "c1", self->code);
+  gboolean reached = disarm ();
+  g_autoptr (Answer) again = engine_fixture_redeem (self->fixture, "c1", self->code);
+
+  assert_done_or_unavailable (answer);
+  g_assert_cmpuint (again->status, ==, answer->status == 200 ? 400 : 200);
+  g_atomic_int_set (&steps_left, reached ? 0 : NEVER);
+}
+
+static void
+refresh (Life *self)
+{
+  g_autoptr (Answer) answer
+      = ask_with (self, "/token", "grant_type=refresh_token&refresh_token=", self->refresh_token);
+  gboolean reached = disarm ();
+  g_autoptr (Answer) again
+      = ask_with (self, "/token", "grant_type=refresh_token&refresh_token=", self->refresh_token);
+
+  assert_done_or_unavailable (answer);
+  g_assert_cmpuint (again->status, ==, 200); /* inside the window: the same successor */
+  if (answer->status == 200)
+    g_assert_cmpstr (answer_get (again, "refresh_token"), ==, answer_get (answer, "refresh_token"));
+  g_atomic_int_set (&steps_left, reached ? 0 : NEVER);
+}
+
+static void
+revoke_by_token (Life *self, const char *token, gboolean ends_grant)
+{
+  g_autoptr (Answer) answer = ask_with (self, "/revoke", "token=", token);
+  gboolean reached = disarm ();
+  gboolean done = answer->status == 200;
+
+  assert_done_or_unavailable (answer);
+  g_assert_cmpint (engine_fixture_is_active (self->fixture, self->access_token), ==, !done);
+  g_assert_cmpint (engine_fixture_is_active (self->fixture, self->refresh_token), ==,
+                   !(done && ends_grant));
+  g_atomic_int_set (&steps_left, reached ? 0 : NEVER);
+}
+
+static void
+revoke_access_token (Life *self)
+{
+  revoke_by_token (self, self->access_token, FALSE);
+}
+
+static void
+revoke_refresh_token (Life *self)
+{
+  revoke_by_token (self, self->refresh_token, TRUE);
+}
+
+static void
+introspect (Life *self)
+{
+  g_autoptr (Answer) answer = ask_with (self, "/introspect", "token=", self->refresh_token);
+
+  assert_done_or_unavailable (answer);
+  if (answer->status == 200)
+    g_assert_true (json_is_true (json_object_get (answer->json, "active")));
+}
+
+/* A replay ends the grant, or is told to come back; it never passes. */
+static void
+replay (Life *self)
+{
+  gint armed = g_atomic_int_get (&steps_left);
+  g_atomic_int_set (&steps_left, NEVER);
+  g_autoptr (Answer) first = engine_fixture_redeem (self->fixture, "c1", self->code);
+  g_assert_cmpuint (first->status, ==, 200);
+  g_atomic_int_set (&steps_left, armed);
+
+  g_autoptr (Answer) second = engine_fixture_redeem (self->fixture, "c1", self->code);
+  gboolean reached = disarm ();
+  gboolean ended = second->status == 400;
+
+  if (!ended)
+    g_assert_cmpuint (second->status, ==, 503);
+  g_assert_cmpint (engine_fixture_is_active (self->fixture, answer_get (first, "access_token")), ==,
+                   !ended);
+  g_atomic_int_set (&steps_left, reached ? 0 : NEVER);
+}
+
+static void
+revoke_by_name (Life *self, TesseraRevocationKind kind, const char *value)
+{
+  TesseraRevocationOrder order
+      = { .cause = TESSERA_REVOCATION_CAUSE_API, .kind = kind, .value = value };
+  gboolean revoked = FALSE;
+  g_autoptr (GError) error = NULL;
+  gboolean done
+      = tessera_revoker_revoke_and_wait (&self->fixture->engine, &order, &revoked, &error);
+  gboolean reached = disarm ();
+
+  g_assert_cmpint (done, ==, error == NULL);
+  g_assert_cmpint (done, ==, revoked);
+  g_assert_cmpint (engine_fixture_is_active (self->fixture, self->access_token), ==, !done);
+  g_atomic_int_set (&steps_left, reached ? 0 : NEVER);
+}
+
+static void
+revoke_subject (Life *self)
+{
+  revoke_by_name (self, TESSERA_REVOCATION_KIND_SUBJECT, "alice");
+}
+
+static void
+revoke_client (Life *self)
+{
+  revoke_by_name (self, TESSERA_REVOCATION_KIND_CLIENT, "c1");
+}
+
+static void
+revoke_session (Life *self)
+{
+  revoke_by_name (self, TESSERA_REVOCATION_KIND_SESSION, "s1");
+}
+
+static void
+revoke_all (Life *self)
+{
+  revoke_by_name (self, TESSERA_REVOCATION_KIND_ALL, "");
+}
+
+static const struct
+{
+  const char *name;
+  void (*run) (Life *self);
+} operations[] = {
+  { "redeem", redeem },
+  { "refresh", refresh },
+  { "revoke-access-token", revoke_access_token },
+  { "revoke-refresh-token", revoke_refresh_token },
+  { "introspect", introspect },
+  { "replay", replay },
+  { "revoke-subject", revoke_subject },
+  { "revoke-client", revoke_client },
+  { "revoke-session", revoke_session },
+  { "revoke-all", revoke_all },
+};
+
+/* FALSE once the operation has fewer statements than that. */
+static gboolean
+run_with_fault (void (*run) (Life *self), gint step, gboolean from_there_on)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  Life life = { 0 };
+
+  life_begin (&life, fixture);
+  arm (step, from_there_on);
+  run (&life);
+  gboolean reached = disarm ();
+  life_end (&life);
+  return reached;
+}
+
+static void
+test_operation (gconstpointer data)
+{
+  guint which = GPOINTER_TO_UINT (data);
+  guint n = 0;
+
+  for (gint mode = 0; mode < 2; mode++)
+    for (gint step = 1; step < STEPS_MAX; step++)
+      {
+        if (!run_with_fault (operations[which].run, step, mode == 1))
+          break;
+        n++;
+      }
+  g_assert_cmpuint (n, >, 2);
+}
+
+/* A database that cannot be read whole is refused; it is never taken for one in which nothing was
+ * revoked. */
+static gboolean
+start_with_fault (const char *directory, const TesseraTokenIdentity *revoked, gint step)
+{
+  g_autoptr (TesseraClock) clock = tessera_clock_new ();
+  gboolean is_new = FALSE, rolled_back = FALSE;
+  g_autoptr (GError) error = NULL;
+
+  arm (step, TRUE);
+  g_autoptr (TesseraStore) store = tessera_sqlite_store_open (directory, &is_new, &error);
+  TesseraDenyList *list = store != NULL ? tessera_deny_list_new (clock, 0, NULL) : NULL;
+  gboolean loaded
+      = list != NULL && tessera_deny_list_load (list, store, 600 * 1000, &rolled_back, &error);
+  gboolean reached = disarm ();
+  if (loaded)
+    g_assert_true (tessera_deny_list_check (list, revoked));
+  else
+    g_assert_nonnull (error);
+  g_assert_false (is_new);
+  g_clear_pointer (&list, tessera_deny_list_free);
+  return reached;
+}
+
+static void
+put_denial (const char *directory, const TesseraTokenIdentity *token)
+{
+  g_autoptr (TesseraClock) clock = tessera_clock_new ();
+  gboolean is_new = FALSE, rolled_back = FALSE;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraStore) store = tessera_sqlite_store_open (directory, &is_new, &error);
+  TesseraDenyList *list = tessera_deny_list_new (clock, 0, NULL);
+
+  g_assert_true (tessera_deny_list_load (list, store, 600 * 1000, &rolled_back, &error));
+  g_assert_true (tessera_store_begin (store, &error));
+  g_assert_true (tessera_deny_list_deny_token (list, store, token, NULL, &error));
+  g_assert_true (tessera_deny_list_deny_grant (list, store, "another-grant", NULL, &error));
+  g_assert_true (tessera_store_commit (store, &error));
+  tessera_deny_list_free (list);
+}
+
+static void
+remove_directory (const char *path)
+{
+  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
+  const char *name = NULL;
+
+  while ((name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *file = g_build_filename (path, name, NULL);
+
+      g_unlink (file);
+    }
+  g_rmdir (path);
+}
+
+static void
+test_start (void)
+{
+  g_autofree char *directory = g_dir_make_tmp ("tessera-fault-XXXXXX", NULL);
+  g_autoptr (TesseraClock) clock = tessera_clock_new ();
+  gint64 now_ms = tessera_clock_get_ms (clock);
+  g_autofree char *jti = tessera_uuid_new (now_ms);
+  TesseraTokenIdentity token = { .jti = jti,
+                                 .issued_ms = now_ms,
+                                 .expires_ms = now_ms + 600 * 1000,
+                                 .client_id = "c1",
+                                 .subject = "alice",
+                                 .grant_id = "a-grant" };
+  gint step = 1;
+
+  put_denial (directory, &token);
+  while (step < STEPS_MAX && start_with_fault (directory, &token, step))
+    step++;
+  g_assert_cmpint (step, >, 5);
+  remove_directory (directory);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  /* That the store failed is said as a warning, which GTest would end with. */
+  g_log_set_always_fatal ((GLogLevelFlags) (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL));
+  for (guint i = 0; i < G_N_ELEMENTS (operations); i++)
+    {
+      g_autofree char *path = g_strconcat ("/store-fault/E07-", operations[i].name, NULL);
+
+      g_test_add_data_func (path, GUINT_TO_POINTER (i), test_operation);
+    }
+  g_test_add_func ("/store-fault/a-list-that-cannot-be-read-refuses-the-start", test_start);
+  return g_test_run ();
+}

@@ -7,6 +7,7 @@
 #include "model/tessera-issuance.h"
 #include "server/tessera-page.h"
 #include "server/tessera-server-private.h"
+#include "server/tessera-soup-deadlines-private.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -606,6 +607,164 @@ test_strict_transport_is_asked_for_over_tls_alone (Fixture *self, gconstpointer 
   assert_strict_transport (self, "X-Forwarded-Proto: https\r\n", FALSE);
 }
 
+#define APP "/app HTTP/1.1\r\nHost: h\r\n"
+
+static void
+test_hardening_holds_the_application_to_the_rules (Fixture *self, gconstpointer data)
+{
+  const struct
+  {
+    guint status;
+    const char *request;
+  } bad[] = {
+    { 411, "POST " APP "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
+    { 411, "POST " APP "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" },
+    { 413, "POST " APP "Content-Length: 101\r\n\r\n" },
+    { 400, "POST " APP "Content-Length: +5\r\n\r\nabcde" },
+    { 400, "POST " APP "Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde" },
+    { 400, "GET " APP "Host: evil\r\n\r\n" },
+    { 400, "GET " APP "Authorization: a\r\nAuthorization: b\r\n\r\n" },
+  };
+
+  tessera_server_harden (self->server, self->soup, 100);
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    assert_refused (self, bad[i].request, bad[i].status);
+  g_assert_cmpuint (self->app_calls, ==, 0);
+  g_autofree char *good = ask (self, "POST " APP "Content-Length: 5\r\n\r\nabcde");
+  assert_status (good, 200);
+  g_assert_cmpuint (self->app_calls, ==, 1);
+}
+
+static void
+test_without_hardening_the_application_is_its_own (Fixture *self, gconstpointer data)
+{
+  g_autofree char *answer = ask (self, "POST " APP "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  assert_status (answer, 200);
+}
+
+static void
+test_hardening_takes_ranges_away (Fixture *self, gconstpointer data)
+{
+  const char *request = "GET " APP "Range: bytes=0-1\r\nConnection: close\r\n\r\n";
+  g_autofree char *before = ask (self, request);
+  tessera_server_harden (self->server, self->soup, 100);
+  g_autofree char *after = ask (self, request);
+
+  assert_status (before, 206);
+  assert_status (after, 200);
+}
+
+static void
+test_hardening_forbids_http_2 (Fixture *self, gconstpointer data)
+{
+  g_setenv ("SOUP_SERVER_HTTP2", "1", TRUE);
+  tessera_server_harden (self->server, self->soup, 100);
+  g_assert_null (g_getenv ("SOUP_SERVER_HTTP2"));
+}
+
+/* Each deadline alone is short, the others are far away. @status: 0: none, or libsoup's. */
+static void
+assert_disconnected (Fixture *self,
+                     const TesseraSoupDeadlines *deadlines,
+                     const char *text,
+                     guint status)
+{
+  tessera_soup_deadlines_set (self->soup, deadlines);
+  int fd = connect_to (self);
+  write_text (fd, text);
+  g_autofree char *answer = read_answer (fd);
+  if (status != 0)
+    assert_status (answer, status);
+  else
+    g_assert_false (g_str_has_prefix (answer, "HTTP/1.1 2"));
+  g_assert_true (is_closed (fd));
+  close (fd);
+}
+
+#define FAR 600000
+
+static void
+test_slow_clients_are_disconnected (Fixture *self, gconstpointer data)
+{
+  const TesseraSoupDeadlines head = { 30, FAR, FAR };
+  const TesseraSoupDeadlines body = { FAR, 30, FAR };
+  const TesseraSoupDeadlines idle = { FAR, FAR, 30 };
+
+  assert_disconnected (self, &head, "", 0);
+  assert_disconnected (self, &head, "GET /app HTTP/1.1\r\nHos", 0);
+  assert_disconnected (self, &head, "GET " APP, 408);
+  assert_disconnected (self, &body, "POST " APP "Content-Length: 5\r\n\r\nabc", 0);
+  assert_disconnected (self, &idle, "GET " APP "\r\n", 200);
+  g_assert_cmpuint (self->app_calls, ==, 1);
+}
+
+static void
+on_slow_request (SoupServer *soup,
+                 SoupServerMessage *message,
+                 const char *path,
+                 GHashTable *query,
+                 gpointer data)
+{
+  *(SoupServerMessage **) data = message;
+  soup_server_message_pause (message);
+}
+
+/* The server may take its time; the next request of the client begins anew. */
+static void
+test_slow_answers_are_waited_for (Fixture *self, gconstpointer data)
+{
+  const TesseraSoupDeadlines deadlines = { 30, 30, FAR };
+  SoupServerMessage *held = NULL;
+  gint64 until = g_get_monotonic_time () + 100000;
+
+  soup_server_add_handler (self->soup, "/slow", on_slow_request, &held, NULL);
+  tessera_soup_deadlines_set (self->soup, &deadlines);
+  int fd = connect_to (self);
+  write_text (fd, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
+  while (held == NULL || g_get_monotonic_time () < until)
+    g_main_context_iteration (NULL, FALSE);
+  soup_server_message_set_status (held, 200, NULL);
+  soup_server_message_set_response (held, "text/plain", SOUP_MEMORY_STATIC, "late", 4);
+  soup_server_message_unpause (held);
+  g_autofree char *answer = read_answer (fd);
+  assert_status (answer, 200);
+  for (until += 100000; g_get_monotonic_time () < until;) /* idling is free here */
+    g_main_context_iteration (NULL, FALSE);
+  write_text (fd, "GET " APP "\r\n");
+  g_autofree char *next = read_answer (fd);
+  assert_status (next, 200);
+  close (fd);
+}
+
+static void
+on_stealing_request (SoupServer *soup,
+                     SoupServerMessage *message,
+                     const char *path,
+                     GHashTable *query,
+                     gpointer data)
+{
+  *(GIOStream **) data = soup_server_message_steal_connection (message);
+}
+
+static void
+test_stolen_connections_are_left_alone (Fixture *self, gconstpointer data)
+{
+  const TesseraSoupDeadlines deadlines = { 30, 30, 30 };
+  g_autoptr (GIOStream) stolen = NULL;
+  gint64 until = g_get_monotonic_time () + 200000;
+  char byte;
+
+  soup_server_add_early_handler (self->soup, "/steal", on_stealing_request, &stolen, NULL);
+  tessera_soup_deadlines_set (self->soup, &deadlines);
+  int fd = connect_to (self);
+  write_text (fd, "GET /steal HTTP/1.1\r\nHost: h\r\n\r\n");
+  while (stolen == NULL || g_get_monotonic_time () < until)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpint (recv (fd, &byte, 1, MSG_DONTWAIT), ==, -1);
+  g_assert_cmpint (errno, ==, EAGAIN);
+  close (fd);
+}
+
 static guint
 count_descriptors (void)
 {
@@ -661,6 +820,15 @@ add_message_tests (void)
   ADD ("client-may-leave-before-the-answer", test_client_may_leave_before_the_answer);
   ADD ("server-may-stop-before-the-answer", test_server_may_stop_before_the_answer);
   ADD ("only-trusted-proxies-are-believed", test_only_trusted_proxies_are_believed);
+  ADD ("hardening-holds-the-application-to-the-rules",
+       test_hardening_holds_the_application_to_the_rules);
+  ADD ("without-hardening-the-application-is-its-own",
+       test_without_hardening_the_application_is_its_own);
+  ADD ("hardening-takes-ranges-away", test_hardening_takes_ranges_away);
+  ADD ("hardening-forbids-http-2", test_hardening_forbids_http_2);
+  ADD ("slow-clients-are-disconnected", test_slow_clients_are_disconnected);
+  ADD ("slow-answers-are-waited-for", test_slow_answers_are_waited_for);
+  ADD ("stolen-connections-are-left-alone", test_stolen_connections_are_left_alone);
   ADD ("proxies-speak-one-language", test_proxies_speak_one_language);
   ADD ("strict-transport-is-asked-for-over-tls-alone",
        test_strict_transport_is_asked_for_over_tls_alone);

@@ -7,6 +7,7 @@
 #include "model/tessera-issuance-private.h"
 #include "server/tessera-page-private.h"
 #include "server/tessera-soup-adapter-private.h"
+#include "server/tessera-soup-deadlines-private.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -807,6 +808,46 @@ tessera_server_attach (TesseraServer *self, SoupServer *server)
   g_return_if_fail (self->state != TESSERA_SERVER_CLOSED);
   if (find_adapter (self, server) == G_MAXUINT)
     g_ptr_array_add (self->adapters, tessera_soup_adapter_new (self, server));
+}
+
+/**
+ * tessera_server_harden:
+ * @self: a server
+ * @server: an HTTP server that it is attached to
+ * @max_body: the largest body of a request for a path of the application, in bytes
+ *
+ * Holds all requests of @server, those for paths of the application too, to the rules that the
+ * endpoints have anyway, as far as the public interface of libsoup allows: no `Transfer-Encoding`,
+ * one `Content-Length` that is a number of at most seven digits, no repeat of `Host`,
+ * `Authorization`, `Content-Type` and others that must be single, and limits for address, head and
+ * body; whatever else comes is refused, and its connection closed. `Range` is taken away. A client
+ * has ten seconds for a head, from the connection or the first byte on, ten for a body, and may
+ * idle for fifteen between two requests; it is disconnected when it is late. `SOUP_SERVER_HTTP2` is
+ * removed from the environment, so call this while there is one thread.
+ *
+ * What it cannot do, since libsoup has read the head by then or has no place for it: bare line
+ * feeds, folded lines and white space before a colon pass, and a head that was cut off behind a
+ * line counts as whole when the client closes; a client may take its time to read an answer and for
+ * a TLS handshake; connections are not counted; TLS is whatever GnuTLS is set to; a failed accept
+ * ends the listener. A program that strangers can reach is better behind a proxy, or a
+ * `TesseraListener`, which does all of this.
+ *
+ * libsoup listens with a backlog of 10. More wait if the program opens the socket itself
+ * (g_socket_set_listen_backlog(), then soup_server_listen_socket()).
+ */
+void
+tessera_server_harden (TesseraServer *self, SoupServer *server, gsize max_body)
+{
+  static const TesseraSoupDeadlines deadlines = { .head = 10000, .body = 10000, .idle = 15000 };
+
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (SOUP_IS_SERVER (server));
+  guint index = find_adapter (self, server);
+  g_return_if_fail (index != G_MAXUINT);
+
+  g_unsetenv ("SOUP_SERVER_HTTP2");
+  tessera_soup_adapter_harden (g_ptr_array_index (self->adapters, index), max_body);
+  tessera_soup_deadlines_set (server, &deadlines);
 }
 
 /**

@@ -47,6 +47,10 @@ gboolean tessera_server_wait_ready (TesseraServer *self, GError **error);
 /* Serves the OAuth endpoints on @server (several servers may be attached). */
 TESSERA_AVAILABLE_IN_1_0
 void tessera_server_attach (TesseraServer *self, SoupServer *server);
+/* Holds all requests of @server, also for other paths, to the same rules, as far as libsoup allows.
+ */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_harden (TesseraServer *self, SoupServer *server, gsize max_body);
 TESSERA_AVAILABLE_IN_1_0
 void tessera_server_detach (TesseraServer *self, SoupServer *server);
 /* Finishes what is under way, makes all durable and closes the store. Blocking; further requests

@@ -9,6 +9,7 @@
 #include "server/tessera-peer-private.h"
 #include "server/tessera-server-private.h"
 #include "server/tessera-soup-connections-private.h"
+#include "server/tessera-soup-deadlines-private.h"
 #include "server/tessera-soup-farewell-private.h"
 
 #include <arpa/inet.h>
@@ -27,6 +28,8 @@ struct _TesseraSoupAdapter
   TesseraServer *server; /* NULL when detached */
   GWeakRef soup;
   gulong request_started;
+  gboolean hardened;        /* requests for other paths obey the rules too */
+  gsize body_max;           /* bytes; of those */
   TesseraSoupAdapter *next; /* of another server on the same SoupServer, held; or NULL */
 };
 
@@ -342,7 +345,7 @@ is_length (const char *text)
 
 /* NULL: the head is good. */
 static const char *
-check_head (const Head *head, GUri *uri, guint *out_status)
+check_head (const Head *head, GUri *uri, gsize body_max, guint *out_status)
 {
   const char *query = g_uri_get_query (uri);
 
@@ -365,7 +368,7 @@ check_head (const Head *head, GUri *uri, guint *out_status)
   if (head->length != NULL && !is_length (head->length))
     return "The Content-Length is not a number of bytes.";
   *out_status = 413;
-  if (head->length != NULL && atoi (head->length) > BODY_MAX)
+  if (head->length != NULL && (gsize) atoi (head->length) > body_max)
     return "The body is too large.";
   return NULL;
 }
@@ -403,6 +406,26 @@ is_disguised (TesseraServer *server, const char *path)
   return decoded != NULL && tessera_server_owns_path (server, decoded);
 }
 
+/* A request of the application's. TRUE when it was refused. */
+static gboolean
+harden (TesseraSoupAdapter *self, SoupServerMessage *message, GUri *uri)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
+  Head head = { 0 };
+  guint status;
+
+  if (!self->hardened)
+    return FALSE;
+  read_head (headers, &head);
+  if (head.range)
+    soup_message_headers_remove (headers, "Range");
+  const char *description = check_head (&head, uri, self->body_max, &status);
+  if (description == NULL)
+    return FALSE;
+  refuse (self->server, message, status, description);
+  return TRUE;
+}
+
 /* TRUE when the message is ours. */
 static gboolean
 got_headers (TesseraSoupAdapter *self, SoupServerMessage *message)
@@ -410,11 +433,16 @@ got_headers (TesseraSoupAdapter *self, SoupServerMessage *message)
   GUri *uri = soup_server_message_get_uri (message);
   if (uri == NULL)
     return FALSE;
+  if (tessera_soup_deadlines_have_passed (message))
+    {
+      refuse (self->server, message, 408, "The request did not come in time.");
+      return TRUE;
+    }
   const char *path = g_uri_get_path (uri);
   if (!tessera_server_owns_path (self->server, path))
     {
       if (G_LIKELY (!is_disguised (self->server, path)))
-        return FALSE;
+        return harden (self, message, uri);
       refuse (self->server, message, 404, "There is nothing here.");
       return TRUE;
     }
@@ -422,7 +450,7 @@ got_headers (TesseraSoupAdapter *self, SoupServerMessage *message)
   Head head = { 0 };
   guint status;
   read_head (soup_server_message_get_request_headers (message), &head);
-  const char *description = check_head (&head, uri, &status);
+  const char *description = check_head (&head, uri, BODY_MAX, &status);
   if (description != NULL)
     {
       refuse (self->server, message, status, description);
@@ -574,6 +602,13 @@ tessera_soup_adapter_free (TesseraSoupAdapter *self)
     }
   remove_hooks ();
   adapter_unref (self);
+}
+
+void
+tessera_soup_adapter_harden (TesseraSoupAdapter *self, gsize body_max)
+{
+  self->hardened = TRUE;
+  self->body_max = body_max;
 }
 
 gboolean

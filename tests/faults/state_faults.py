@@ -20,7 +20,7 @@ import time
 import fault_rig
 import tap
 from tap import check, contains, equal, lacks, one_of
-from tessera_fixture import expect_error
+from tessera_fixture import expect_error, in_parallel
 
 THOROUGH = '--all' in sys.argv
 STRIDE = 1 if THOROUGH else 8
@@ -63,6 +63,13 @@ class Past:
         answer = s.refresh(self.alive['refresh_token'])
         equal(answer.status, 200 if good else 400, 'the good grant')
         check(s.is_active(s.machine_token()), 'a new token')
+
+
+def until(condition, what):
+    deadline = time.monotonic() + 30
+    while not condition():
+        check(time.monotonic() < deadline, 'not in time: ' + what)
+        time.sleep(0.01)
 
 
 def path_of(s, *names):
@@ -308,6 +315,65 @@ def _(s, past):
             damage(s, kept, os.path.join('keys', name), flip(at, 1), past, outcomes)
     print('# %s' % outcomes)
     equal(outcomes['cut off'], 0)
+
+
+# The snapshot of the deny-list.
+
+SNAPSHOT = 'denied-tokens'
+MANY = 1500  # from about a thousand on, one is written at the end
+
+
+@tap.test('state: a snapshot of the deny-list that is gone, damaged, older or another\'s un-revokes nothing')
+def _(s):
+    revoked = [s.machine_token() for _ in range(MANY)]
+    in_parallel(8, lambda worker: [equal(s.revoke(token).status, 200) for token in revoked[worker::8]])
+    past = Past(s)
+    equal(s.terminate(), 0)
+    kept = keep(s)
+    whole = read(path_of(s, SNAPSHOT))
+    size = len(whole)
+
+    def goes_on(content):
+        """What lies in a damaged block counts as revoked until the rows of the database have been read."""
+        put_back(s, kept)
+        if content is None:
+            os.unlink(path_of(s, SNAPSHOT))
+        else:
+            write(path_of(s, SNAPSHOT), content)
+        check(start(s), s.log.decode())
+        for token in random.sample(revoked, 40):
+            check(not s.is_active(token), 'a revoked token rose')
+        until(lambda: s.is_active(past.good), 'the snapshot is made anew')
+        past.check(s, good=True)
+        equal(s.terminate(), 0)
+
+    goes_on(whole)
+    goes_on(None)
+    goes_on(b'')
+    goes_on(whole[:size // 2])
+    for at in range(random.randrange(BLOCK * STRIDE), size, max(BLOCK * STRIDE, size // 12) if STRIDE > 1 else BLOCK):
+        goes_on(flip(at, BLOCK)(whole))
+    # Of another server, and one that knows less.
+    put_back(s, kept)
+    s.start_again()
+    more = [s.machine_token() for _ in range(MANY)]
+    in_parallel(8, lambda worker: [equal(s.revoke(token).status, 200) for token in more[worker::8]])
+    equal(s.terminate(), 0)
+    check(read(path_of(s, SNAPSHOT)) != whole, 'no new snapshot')
+    write(path_of(s, SNAPSHOT), whole)
+    check(start(s), s.log.decode())
+    check(not any(s.is_active(token) for token in random.sample(more, 100)), 'an older snapshot revived a token')
+    equal(s.terminate(), 0)
+    theirs = read(path_of(s, SNAPSHOT))
+    s.forget_state()
+    s.start_again()
+    s.forget_browsers()
+    other = Past(s)
+    equal(s.terminate(), 0)
+    write(path_of(s, SNAPSHOT), theirs)
+    check(start(s), s.log.decode())
+    other.check(s, good=True)
+    s.forget_browsers()
 
 
 # Keys.

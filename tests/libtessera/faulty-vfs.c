@@ -29,6 +29,7 @@ static GMutex mutex;        /* over what follows */
 static GHashTable *shadows; /* char *path -> Shadow */
 static guint operations;
 static guint failing_syncs;
+static guint failing_database_syncs;
 static guint failing_writes;
 static FaultyVfsHook hook;
 static gpointer hook_data;
@@ -131,7 +132,9 @@ faulty_sync (sqlite3_file *file, int flags)
 {
   Shadow *shadow = ((FaultyFile *) file)->shadow;
   tell_hook ();
-  if (take_fault (&failing_syncs))
+  if (take_fault (&failing_syncs)
+      || (shadow != NULL && g_str_has_suffix (shadow->path, ".db")
+          && take_fault (&failing_database_syncs)))
     return SQLITE_IOERR_FSYNC;
 
   /* The real sync is left out: the process does not lose power, and the test is quicker. */
@@ -269,7 +272,7 @@ faulty_vfs_reset (void)
 {
   g_mutex_lock (&mutex);
   g_hash_table_remove_all (shadows);
-  operations = failing_syncs = failing_writes = 0;
+  operations = failing_syncs = failing_database_syncs = failing_writes = 0;
   hook = NULL;
   g_mutex_unlock (&mutex);
 }
@@ -288,6 +291,14 @@ faulty_vfs_fail_syncs (guint count)
 {
   g_mutex_lock (&mutex);
   failing_syncs = count;
+  g_mutex_unlock (&mutex);
+}
+
+void
+faulty_vfs_fail_database_syncs (guint count)
+{
+  g_mutex_lock (&mutex);
+  failing_database_syncs = count;
   g_mutex_unlock (&mutex);
 }
 

@@ -17,5 +17,6 @@ void faulty_vfs_set_hook (FaultyVfsHook hook, gpointer data);
  * reset: every sector that was not synced is either old or new, as @random says. From the hook. */
 void faulty_vfs_cut_power (const char *directory, GRand *random);
 
-void faulty_vfs_fail_syncs (guint count);  /* so many of the next ones */
-void faulty_vfs_fail_writes (guint count); /* as on a full disk */
+void faulty_vfs_fail_syncs (guint count);          /* so many of the next ones */
+void faulty_vfs_fail_database_syncs (guint count); /* not those of its log */
+void faulty_vfs_fail_writes (guint count);         /* as on a full disk */

@@ -376,6 +376,40 @@ test_failed_sync_ends_all_writing (void)
   remove_directory (directory);
 }
 
+/* SQLite does not tell of a checkpoint that it makes by itself and that fails. */
+static void
+test_failed_checkpoint_ends_all_writing (void)
+{
+  g_autofree char *directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
+  g_autoptr (GPtrArray) orders = g_ptr_array_new_with_free_func ((GDestroyNotify) order_free);
+  State s;
+
+  faulty_vfs_reset ();
+  state_open (&s, directory);
+  faulty_vfs_fail_database_syncs (1);
+  while (!tessera_committer_has_failed (s.committer))
+    {
+      Order *order = order_new (&s, 0);
+      if (tessera_committer_submit_and_wait (s.committer, run_order, order, NULL))
+        g_ptr_array_add (orders, order);
+      else
+        order_free (order);
+      g_assert_cmpuint (orders->len, <, 10000);
+    }
+  g_assert_cmpuint (orders->len, >, 100);
+  state_close (&s);
+
+  state_open (&s, directory);
+  g_assert_false (s.rolled_back);
+  for (guint i = 0; i < orders->len; i++)
+    {
+      const Order *order = orders->pdata[i];
+      g_assert_true (is_denied (&s, order->jti, order->grant));
+    }
+  state_close (&s);
+  remove_directory (directory);
+}
+
 static void
 test_full_disk_still_revokes (void)
 {
@@ -425,6 +459,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/durability/acknowledged-survives-sigkill", test_sigkill);
   g_test_add_func ("/durability/acknowledged-survives-a-power-cut", test_power_cut);
   g_test_add_func ("/durability/failed-sync-ends-all-writing", test_failed_sync_ends_all_writing);
+  g_test_add_func ("/durability/failed-checkpoint-ends-all-writing",
+                   test_failed_checkpoint_ends_all_writing);
   g_test_add_func ("/durability/full-disk-still-revokes", test_full_disk_still_revokes);
 
   return g_test_run ();

@@ -323,7 +323,7 @@ static void
 test_survives_sigkill (gconstpointer schema)
 {
   gboolean killed = TRUE;
-  guint step = g_test_slow () ? 1 : 4;
+  guint step = g_test_slow () ? 1 : 8;
   guint operation;
   for (operation = (guint) g_test_rand_int_range (0, (gint32) step); killed; operation += step)
     {
@@ -349,7 +349,7 @@ static void
 cut_power (guint operation, gpointer data)
 {
   PowerCuts *cuts = data;
-  if (!g_test_slow () && g_rand_int_range (cuts->random, 0, 4) != 0)
+  if (!g_test_slow () && g_rand_int_range (cuts->random, 0, 8) != 0)
     return;
   char *directory = g_dir_make_tmp ("tessera-cut-XXXXXX", NULL);
   g_autofree char *mirror = g_build_filename (cuts->directory, "generation", NULL);

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The files beside the database (keys, mirror, snapshot of the deny-list) while any one write, sync
+ * or rename fails: what was done is on the disk, what was refused left it as it was or as it was to
+ * be, and both can be loaded.
+ */
+
+#include "base/tessera-error.h"
+#include "faulty-files.h"
+#include "jose/tessera-key-ring-private.h"
+#include "log-capture.h"
+#include "store/tessera-deny-snapshot-private.h"
+#include "store/tessera-mirror-private.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ES256 TESSERA_ALGORITHM_ES256
+#define EDDSA TESSERA_ALGORITHM_EDDSA
+
+/* The ways in which a disk fails, one call of a try each. */
+static const FaultyFiles diseases[] = {
+  { .kinds = FAULTY_WRITE, .error = EIO, .count = 1 },
+  { .kinds = FAULTY_WRITE, .error = ENOSPC, .count = 1 },
+  { .kinds = FAULTY_WRITE, .error = EIO, .count = 1, .torn = 1 },
+  { .kinds = FAULTY_SYNC, .error = EIO, .count = 1 },
+  { .kinds = FAULTY_NAME, .error = EIO, .count = 1 },
+};
+
+static char *
+make_directory (void)
+{
+  char *directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
+  g_assert_nonnull (directory);
+  return directory;
+}
+
+static void
+remove_all (const char *path)
+{
+  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
+  const char *name;
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *inner = g_build_filename (path, name, NULL);
+      remove_all (inner);
+    }
+  g_remove (path);
+}
+
+/* From now on the call of number @skip fails. */
+static void
+fall_ill (const FaultyFiles *disease, gint32 skip)
+{
+  FaultyFiles *faults = faulty_files_get ();
+  *faults = *disease;
+  faults->skip = skip;
+}
+
+/* FALSE: there were not so many calls. */
+static gboolean
+recover (void)
+{
+  FaultyFiles *faults = faulty_files_get ();
+  gboolean failed = faults->seen > faults->skip;
+  faulty_files_reset ();
+  return failed;
+}
+
+/* Keys. */
+
+static TesseraKeyRing *
+open_ring (const char *directory, GError **error)
+{
+  g_autoptr (TesseraClock) clock = tessera_clock_new ();
+  g_autofree char *keys = g_build_filename (directory, "keys", NULL);
+  return tessera_key_ring_open (keys, ES256, TRUE, clock, error);
+}
+
+static char *
+describe (TesseraKeyRing *ring)
+{
+  g_autoptr (GPtrArray) entries = tessera_key_ring_list (ring);
+  g_autoptr (GString) text = g_string_new (NULL);
+  for (guint i = 0; i < entries->len; i++)
+    {
+      const TesseraKeyEntry *entry = entries->pdata[i];
+      g_string_append_printf (text, "%s:%d ", tessera_key_get_id (entry->key), entry->state);
+    }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static char *
+get_active (TesseraKeyRing *ring)
+{
+  g_autoptr (TesseraKey) key = tessera_key_ring_dup_active (ring, ES256);
+  return g_strdup (tessera_key_get_id (key));
+}
+
+typedef gboolean (*RingDeed) (TesseraKeyRing *ring, const char *active, GError **error);
+
+static gboolean
+rotate (TesseraKeyRing *ring, const char *active, GError **error)
+{
+  return tessera_key_ring_rotate (ring, ES256, 900, TRUE, error);
+}
+
+static gboolean
+revoke_key (TesseraKeyRing *ring, const char *active, GError **error)
+{
+  return tessera_key_ring_revoke (ring, active, error);
+}
+
+static gboolean
+add_algorithm (TesseraKeyRing *ring, const char *active, GError **error)
+{
+  return tessera_key_ring_ensure (ring, EDDSA, error);
+}
+
+static gboolean
+prune (TesseraKeyRing *ring, const char *active, GError **error)
+{
+  return tessera_key_ring_prune (ring, 0, error);
+}
+
+static void
+assert_key_error (const GError *error)
+{
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_KEY);
+}
+
+/* FALSE: the fault was not met. */
+static gboolean
+try_ring (RingDeed deed, const FaultyFiles *disease, gint32 skip)
+{
+  g_autofree char *directory = make_directory ();
+  g_autoptr (TesseraKeyRing) ring = open_ring (directory, NULL);
+  g_autoptr (GError) error = NULL;
+  g_assert_true (rotate (ring, NULL, NULL)); /* so that there is something to prune */
+  g_autofree char *active = get_active (ring);
+  g_autofree char *before = describe (ring);
+
+  log_capture_begin (); /* what cannot be tidied up is only said */
+  fall_ill (disease, skip);
+  gboolean done = deed (ring, active, &error);
+  gboolean failed = recover ();
+  log_capture_end ();
+  g_autofree char *after = describe (ring);
+
+  g_autoptr (TesseraKeyRing) loaded = open_ring (directory, NULL);
+  g_assert_nonnull (loaded);
+  g_autofree char *kept = describe (loaded);
+  if (done)
+    g_assert_cmpstr (kept, ==, after);
+  else
+    {
+      assert_key_error (error);
+      g_assert_cmpstr (after, ==, before);
+      g_assert_true (deed (ring, active, NULL));
+    }
+  remove_all (directory);
+  g_assert_true (done || failed);
+  return failed;
+}
+
+static void
+fail_ring (RingDeed deed)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (diseases); i++)
+    {
+      gint32 skip = 0;
+      while (try_ring (deed, &diseases[i], skip))
+        skip++;
+      g_assert_cmpint (skip, >, 0);
+    }
+}
+
+static void
+test_rotation (void)
+{
+  fail_ring (rotate);
+}
+
+static void
+test_revocation_of_a_key (void)
+{
+  fail_ring (revoke_key);
+}
+
+static void
+test_new_algorithm (void)
+{
+  fail_ring (add_algorithm);
+}
+
+static void
+test_pruning (void)
+{
+  fail_ring (prune);
+}
+
+static gboolean
+try_first_start (const FaultyFiles *disease, gint32 skip)
+{
+  g_autofree char *directory = make_directory ();
+  g_autoptr (GError) error = NULL;
+
+  log_capture_begin ();
+  fall_ill (disease, skip);
+  g_autoptr (TesseraKeyRing) ring = open_ring (directory, &error);
+  gboolean failed = recover ();
+  log_capture_end ();
+  if (ring == NULL)
+    assert_key_error (error);
+  g_autoptr (TesseraKeyRing) loaded = open_ring (directory, NULL);
+  g_autofree char *kept = describe (loaded);
+  g_autofree char *told = ring != NULL ? describe (ring) : g_strdup (kept);
+  g_assert_cmpstr (kept, ==, told);
+  remove_all (directory);
+  g_assert_true (ring != NULL || failed);
+  return failed;
+}
+
+static void
+test_first_start (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (diseases); i++)
+    {
+      gint32 skip = 0;
+      while (try_first_start (&diseases[i], skip))
+        skip++;
+      g_assert_cmpint (skip, >, 0);
+    }
+}
+
+/* The mirror. */
+
+static const TesseraStoreState first_state
+    = { .id = "database", .generation = 1, .commits = 2, .high_water_ms = 3 };
+static const TesseraStoreState second_state
+    = { .id = "database", .generation = 2, .commits = 4, .high_water_ms = 6 };
+
+static guint64
+load_mirror (const char *path)
+{
+  TesseraMirror *mirror = tessera_mirror_new (path);
+  TesseraStoreState state;
+  g_autoptr (GError) error = NULL;
+  gboolean loaded = tessera_mirror_load (mirror, &state, &error);
+  g_assert_no_error (error);
+  tessera_mirror_free (mirror);
+  return loaded ? state.generation : 0;
+}
+
+static gboolean
+try_making_mirror (const FaultyFiles *disease, gint32 skip)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "generation", NULL);
+  g_autoptr (TesseraMirror) mirror = tessera_mirror_new (path);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (tessera_mirror_create (mirror, &first_state, NULL));
+  fall_ill (disease, skip);
+  gboolean done = tessera_mirror_create (mirror, &second_state, &error);
+  gboolean failed = recover ();
+  g_assert_cmpint (done, ==, !failed);
+  g_assert_cmpint (done, ==, error == NULL);
+  guint64 kept = load_mirror (path);
+  g_assert_true (kept == 2 || (failed && kept == 1));
+  remove_all (directory);
+  return failed;
+}
+
+static void
+test_making_the_mirror (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (diseases); i++)
+    {
+      gint32 skip = 0;
+      while (try_making_mirror (&diseases[i], skip))
+        skip++;
+      g_assert_cmpint (skip, >, 0);
+    }
+}
+
+/* A mirror that lags behind does no harm, and half a line counts as a rollback; but whoever cannot
+ * sync may not go on. */
+static void
+test_saving_the_mirror (void)
+{
+  for (guint i = 0; i < 4; i++)
+    {
+      g_autofree char *directory = make_directory ();
+      g_autofree char *path = g_build_filename (directory, "generation", NULL);
+      g_autoptr (TesseraMirror) mirror = tessera_mirror_new (path);
+      g_autoptr (GError) error = NULL;
+      gboolean is_sync = diseases[i].kinds == FAULTY_SYNC;
+
+      g_assert_true (tessera_mirror_create (mirror, &first_state, NULL));
+      log_capture_begin ();
+      fall_ill (&diseases[i], 0);
+      g_assert_cmpint (tessera_mirror_save (mirror, &second_state, &error), ==, !is_sync);
+      g_assert_true (recover ());
+      if (is_sync)
+        g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL);
+      if (is_sync)
+        log_capture_assert_none ();
+      else
+        log_capture_assert_one (G_LOG_LEVEL_WARNING, "Cannot write *generation*");
+      g_assert_true (tessera_mirror_save (mirror, &second_state, NULL));
+      g_assert_cmpuint (load_mirror (path), ==, 2);
+      remove_all (directory);
+    }
+}
+
+/* The snapshot. */
+
+static TesseraDenySnapshot *
+write_snapshot (const char *path, TesseraDenySnapshot *old, guint64 generation, GError **error)
+{
+  g_autoptr (TesseraDeniedTokens) tokens = tessera_denied_tokens_new (2000);
+  TesseraDenySnapshotTerms terms = { .id = "database", .generation = generation, .now_ms = 1000 };
+
+  for (guint i = 0; i < 1000; i++)
+    {
+      TesseraDeniedToken token = { .id = { (guint8) i, (guint8) (i >> 8), (guint8) generation },
+                                   .expires_s = 4000000000 };
+      tessera_denied_tokens_add (tokens, &token);
+    }
+  return tessera_deny_snapshot_write (path, old, tokens, &terms, error);
+}
+
+static gboolean
+try_snapshot (const FaultyFiles *disease, gint32 skip)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "denied-tokens", NULL);
+  g_autoptr (TesseraDenySnapshot) first = write_snapshot (path, NULL, 1, NULL);
+  g_autoptr (GError) error = NULL;
+
+  fall_ill (disease, skip);
+  g_autoptr (TesseraDenySnapshot) second = write_snapshot (path, first, 2, &error);
+  gboolean failed = recover ();
+  if (second == NULL)
+    g_assert_cmpstr (g_quark_to_string (error->domain), ==, g_quark_to_string (G_FILE_ERROR));
+
+  g_autoptr (TesseraDenySnapshot) kept = tessera_deny_snapshot_open (path, NULL);
+  g_assert_nonnull (kept);
+  guint64 generation = tessera_deny_snapshot_get_generation (kept);
+  g_assert_true (generation == 2 || (second == NULL && generation == 1));
+  for (guint i = 0; i < 1000 * generation; i++)
+    {
+      guint8 id[16] = { (guint8) (i % 1000), (guint8) (i % 1000 >> 8), (guint8) (1 + i / 1000) };
+      g_assert_cmpint (tessera_deny_snapshot_lookup (kept, id, 0), ==,
+                       TESSERA_DENY_SNAPSHOT_PRESENT);
+    }
+  remove_all (directory);
+  g_assert_true (second != NULL || failed);
+  return failed;
+}
+
+static void
+test_snapshot (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (diseases); i++)
+    {
+      gint32 skip = 0;
+      while (try_snapshot (&diseases[i], skip))
+        skip++;
+      g_assert_cmpint (skip, >, 0);
+    }
+}
+
+int
+main (int argc, char *argv[])
+{
+  log_capture_init ();
+  /* Where there is a file system in memory, syncs are quick. */
+  if (g_access ("/dev/shm", W_OK) == 0)
+    g_setenv ("TMPDIR", "/dev/shm", FALSE);
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/file-faults/first-start-of-the-keys", test_first_start);
+  g_test_add_func ("/file-faults/rotation", test_rotation);
+  g_test_add_func ("/file-faults/revocation-of-a-key", test_revocation_of_a_key);
+  g_test_add_func ("/file-faults/new-algorithm", test_new_algorithm);
+  g_test_add_func ("/file-faults/pruning-of-keys", test_pruning);
+  g_test_add_func ("/file-faults/making-the-mirror", test_making_the_mirror);
+  g_test_add_func ("/file-faults/saving-the-mirror", test_saving_the_mirror);
+  g_test_add_func ("/file-faults/snapshot-of-the-deny-list", test_snapshot);
+  return g_test_run ();
+}

@@ -20,6 +20,7 @@ on_revoked (gpointer data, TesseraRevocation *revocation)
 
   self->n_revoked++;
   self->last_cause = tessera_revocation_get_cause (revocation);
+  self->last_revoked = tessera_revocation_get_revoked (revocation);
 }
 
 static void

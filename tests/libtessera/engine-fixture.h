@@ -18,6 +18,7 @@ typedef struct
   /* What the hooks saw */
   guint n_revoked;
   TesseraRevocationCause last_cause;
+  gboolean last_revoked;
 } EngineFixture;
 
 #define ENGINE_FIXTURE_ISSUER "http://127.0.0.1:8417"

@@ -330,6 +330,81 @@ test_fingerprint_tells_a_change_from_a_rotation (void)
   g_assert_true (is_same (CLIENT ("id", "c"), CLIENT ("id", "c", "name", "Another")));
 }
 
+/* What was set is what is read: by name, as an application does. */
+static void
+test_properties_read_back_what_was_set (void)
+{
+  const char *const *list = STRV ("https://a.test/");
+  g_autoptr (TesseraClient) client
+      = CLIENT ("id", "c", "name", "Name", "scope", "a b", "redirect-uris", list, "resources", list,
+                "audience", list, "introspect", list, "allowed-origins", list, "grant-types",
+                STRV ("refresh_token"), "token-endpoint-auth-method", "client_secret_post",
+                "application-type", "web", "access-token-lifetime", 60, "refresh-token-lifetime",
+                120, "first-party", TRUE, "require-pkce", FALSE, "allow-short-secret", TRUE,
+                "secret", SECRET);
+  static const char *const texts[][2] = { { "id", "c" },
+                                          { "name", "Name" },
+                                          { "scope", "a b" },
+                                          { "token-endpoint-auth-method", "client_secret_post" },
+                                          { "application-type", "web" } };
+  static const char *const lists[]
+      = { "redirect-uris", "resources", "audience", "introspect", "allowed-origins" };
+  gboolean first_party = FALSE, require_pkce = TRUE, allow_short = FALSE, confidential = FALSE;
+  int lifetime = 0, refresh_lifetime = 0;
+  g_auto (GStrv) grant_types = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      g_autofree char *text = NULL;
+      g_object_get (client, texts[i][0], &text, NULL);
+      g_assert_cmpstr (text, ==, texts[i][1]);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
+    {
+      g_auto (GStrv) read = NULL;
+      g_object_get (client, lists[i], &read, NULL);
+      g_assert_cmpstrv (read, list);
+    }
+  g_object_get (client, "grant-types", &grant_types, "access-token-lifetime", &lifetime,
+                "refresh-token-lifetime", &refresh_lifetime, "first-party", &first_party,
+                "require-pkce", &require_pkce, "allow-short-secret", &allow_short, "confidential",
+                &confidential, NULL);
+  g_assert_cmpstrv (grant_types, STRV ("refresh_token"));
+  g_assert_cmpint (lifetime, ==, 60);
+  g_assert_cmpint (refresh_lifetime, ==, 120);
+  g_assert_true (first_party && !require_pkce && allow_short && confidential);
+  g_assert_cmpstr (tessera_client_get_application_type (client), ==, "web");
+}
+
+static void
+test_names_and_lists_have_limits (void)
+{
+  g_autofree char *name = g_strnfill (100000, 'n');
+  g_autoptr (GPtrArray) many = g_ptr_array_new ();
+
+  for (guint i = 0; i < 2000; i++)
+    g_ptr_array_add (many, (gpointer) "https://a.test/");
+  g_ptr_array_add (many, NULL);
+  assert_refused (CLIENT ("id", "c", "name", name));
+  assert_refused (CLIENT ("id", "c", "name", "\xff"));
+  assert_refused (CLIENT ("id", "c", "redirect-uris", many->pdata));
+  assert_refused (CLIENT ("id", "c", "secret", SECRET, "introspect", STRV ("caf\xc3\xa9")));
+}
+
+static void
+test_a_short_secret_that_was_allowed_survives_the_store (void)
+{
+  g_autoptr (TesseraClient) client
+      = CLIENT ("id", "c", "secret", "short", "allow-short-secret", TRUE);
+  g_autoptr (json_t) json = tessera_client_to_json (client);
+  g_autofree char *text = json_dumps (json, 0);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraClient) again = tessera_client_new_from_json (text, strlen (text), &error);
+
+  g_assert_no_error (error);
+  g_assert_true (tessera_client_check_secret (again, "short"));
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -339,6 +414,11 @@ main (int argc, char *argv[])
                    test_default_is_a_public_native_client);
   g_test_add_func ("/client/keeps-only-digests-of-its-secrets",
                    test_keeps_only_digests_of_its_secrets);
+  g_test_add_func ("/client/properties-read-back-what-was-set",
+                   test_properties_read_back_what_was_set);
+  g_test_add_func ("/client/names-and-lists-have-limits", test_names_and_lists_have_limits);
+  g_test_add_func ("/client/a-short-secret-that-was-allowed-survives-the-store",
+                   test_a_short_secret_that_was_allowed_survives_the_store);
   g_test_add_func ("/client/ids", test_ids);
   g_test_add_func ("/client/secrets-of-people-need-length", test_secrets_of_people_need_length);
   g_test_add_func ("/client/authentication-methods", test_authentication_methods);

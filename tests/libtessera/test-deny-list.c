@@ -366,6 +366,20 @@ test_cut_off_is_the_latest_of_all (Fixture *f, gconstpointer data)
 }
 
 static void
+test_a_second_cut_off_lives_longer_than_the_first (Fixture *f, gconstpointer data)
+{
+  deny (f, tessera_deny_list_deny_subject, "alice");
+  offset += LIFETIME_MS / 2;
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  deny (f, tessera_deny_list_deny_subject, "alice");
+  offset += LIFETIME_MS / 2 + TESSERA_DENY_LIST_SKEW_MS + 1000;
+  let_prune (f);
+  g_assert_true (is_denied (f, &token));
+  reopen_list (f);
+  g_assert_true (is_denied (f, &token));
+}
+
+static void
 test_failed_commit_is_taken_back (Fixture *f, gconstpointer data)
 {
   g_auto (Token) token = issue (f, "c1", "alice", "g1");
@@ -1342,6 +1356,8 @@ main (int argc, char *argv[])
   ADD ("refuses-a-key-for-ever", 0, test_key_for_ever);
   ADD ("cut-off-is-the-latest-of-all", 0, test_cut_off_is_the_latest_of_all);
   ADD ("failed-commit-is-taken-back", 0, test_failed_commit_is_taken_back);
+  ADD ("a-second-cut-off-lives-longer-than-the-first", 0,
+       test_a_second_cut_off_lives_longer_than_the_first);
   ADD ("taking-back-keeps-the-earlier-cut-off", 0, test_taking_back_keeps_the_earlier_cut_off);
   ADD ("many-tokens-of-a-grant-become-one-entry", 0, test_many_tokens_of_a_grant_become_one);
   ADD ("taking-back-restores-what-was-coalesced", 0, test_taking_back_a_coalesced_grant);

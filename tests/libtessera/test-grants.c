@@ -176,6 +176,53 @@ revoke_all_of (EngineFixture *fixture, TesseraRevocationKind kind, const char *v
   g_assert_true (revoked);
 }
 
+/* The entry of a cut-off is forgotten in time; what it ended stays ended. */
+static void
+test_a_cut_off_that_is_forgotten_revives_no_refresh_token (void)
+{
+  static const struct
+  {
+    TesseraRevocationKind kind;
+    const char *value;
+  } cut_offs[] = { { TESSERA_REVOCATION_KIND_SUBJECT, "alice" },
+                   { TESSERA_REVOCATION_KIND_CLIENT, "c1" },
+                   { TESSERA_REVOCATION_KIND_SESSION, "s1" },
+                   { TESSERA_REVOCATION_KIND_ALL, "" } };
+
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (cut_offs); i++)
+    {
+      g_autoptr (EngineFixture) fixture = engine_fixture_new (i % 2 == 0);
+      g_autoptr (Answer) tokens = log_in (fixture, "c1");
+      TesseraRevocationOrder order = { .cause = TESSERA_REVOCATION_CAUSE_API,
+                                       .kind = cut_offs[i / 2].kind,
+                                       .value = cut_offs[i / 2].value };
+
+      g_assert_true (tessera_revoker_revoke_and_wait (&fixture->engine, &order, NULL, NULL));
+      fixture->offset_ms += 3600 * 1000;
+      for (guint j = 0; j < 3; j++)
+        g_free (engine_fixture_put_code (fixture, "c2")); /* batches, behind which it prunes */
+      g_autoptr (Answer) answer = refresh (fixture, "c1", answer_get (tokens, "refresh_token"));
+      g_assert_cmpuint (answer->status, ==, 400);
+    }
+}
+
+static void
+test_an_access_token_says_what_it_is_for (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  const char *text = answer_get (tokens, "access_token");
+  g_autoptr (TesseraAccessToken) token
+      = tessera_engine_check_token (&fixture->engine, text, strlen (text), NULL, NULL);
+
+  g_assert_true (tessera_access_token_has_scope (token, "a"));
+  g_assert_false (tessera_access_token_has_scope (token, "c"));
+  g_assert_cmpstr (tessera_access_token_get_session_id (token), ==, "s1");
+  g_assert_nonnull (tessera_access_token_get_claims (token));
+  g_assert_null (tessera_engine_check_token (&fixture->engine, text, strlen (text),
+                                             "https://elsewhere.test/", NULL));
+}
+
 /* The authorization was redeemed, then the cut-off came, then it is minted: however late. */
 static void
 test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it (void)
@@ -313,6 +360,10 @@ main (int argc, char **argv)
                    test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it);
   g_test_add_func ("/grants/a-token-issued-after-the-revocation-is-good-in-the-same-second-too",
                    test_a_token_issued_after_the_revocation_is_good_in_the_same_second_too);
+  g_test_add_func ("/grants/a-cut-off-that-is-forgotten-revives-no-refresh-token",
+                   test_a_cut_off_that_is_forgotten_revives_no_refresh_token);
+  g_test_add_func ("/grants/an-access-token-says-what-it-is-for",
+                   test_an_access_token_says_what_it_is_for);
   g_test_add_func ("/grants/revoking-a-person-ends-refresh-tokens-and-spares-others",
                    test_revoking_a_person_ends_refresh_tokens_and_spares_others);
   g_test_add_func ("/rfc7009/2.1/revoking-an-access-token-leaves-its-refresh-token",

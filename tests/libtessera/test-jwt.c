@@ -196,6 +196,53 @@ test_another_key_is_refused (void)
   g_autofree char *forged = forge (other, header, "{}");
   g_autoptr (TesseraJwt) with_our_kid = parse (forged);
   g_assert_false (tessera_jwt_verify (with_our_kid, ES256_KEY));
+
+  /* Nor a good signature under another's name. */
+  g_autofree char *renamed = forge (ES256_KEY, "{\"alg\":\"ES256\",\"kid\":\"another\"}", "{}");
+  g_autoptr (TesseraJwt) with_another_kid = parse (renamed);
+  g_assert_false (tessera_jwt_verify (with_another_kid, ES256_KEY));
+}
+
+/* Headers are remembered by the text, up to a length; each is read as what it is. */
+static void
+test_headers_of_every_length_are_read (void)
+{
+  for (guint length = 0; length < 1200; length += 7)
+    {
+      g_autofree char *more = g_strnfill (length, 'x');
+      g_autofree char *header
+          = g_strdup_printf ("{\"alg\":\"ES256\",\"kid\":\"k%u\",\"more\":\"%s\"}", length, more);
+      g_autofree char *token = forge (ES256_KEY, header, "{}");
+      g_autofree char *kid = g_strdup_printf ("k%u", length);
+
+      for (guint i = 0; i < 2; i++)
+        {
+          g_autoptr (TesseraJwt) jwt = parse (token);
+          g_assert_cmpstr (jwt->kid, ==, kid);
+          g_assert_null (jwt->typ);
+        }
+    }
+}
+
+static gpointer
+parse_in_thread (gpointer token)
+{
+  g_autoptr (TesseraJwt) jwt = parse (token);
+
+  return GINT_TO_POINTER (tessera_jwt_verify (jwt, ES256_KEY));
+}
+
+static void
+test_every_thread_reads_and_verifies (void)
+{
+  g_autofree char *token = sign (ES256_KEY, "at+jwt");
+  GThread *threads[4];
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("reader", parse_in_thread, token);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_assert_true (GPOINTER_TO_INT (g_thread_join (threads[i])));
+  tessera_jwt_free (NULL);
 }
 
 static void
@@ -458,6 +505,8 @@ main (int argc, char **argv)
   g_test_add_func ("/jwt/D03-another-algorithm-than-the-keys-is-refused",
                    test_another_algorithm_than_the_keys_is_refused);
   g_test_add_func ("/jwt/another-key-is-refused", test_another_key_is_refused);
+  g_test_add_func ("/jwt/headers-of-every-length-are-read", test_headers_of_every_length_are_read);
+  g_test_add_func ("/jwt/every-thread-reads-and-verifies", test_every_thread_reads_and_verifies);
   g_test_add_func ("/jwt/D05-embedded-keys-are-ignored", test_embedded_keys_are_ignored);
   g_test_add_func ("/jwt/D06-extensions-are-refused", test_extensions_are_refused);
   g_test_add_func ("/jwt/D07-types", test_types);

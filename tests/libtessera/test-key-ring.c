@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define ES256 TESSERA_ALGORITHM_ES256
 #define MAX_AGE 900
@@ -236,6 +237,97 @@ test_what_others_can_read_is_refused (Fixture *f, gconstpointer data)
 }
 
 static void
+test_only_regular_files_of_ours_are_read (Fixture *f, gconstpointer data)
+{
+  g_autofree char *active = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
+  g_autofree char *key = path_of_key (f, active);
+  g_autofree char *aside = g_strconcat (key, ".aside", NULL);
+  g_autofree char *large = g_strnfill (65 * 1024, 'x');
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (g_rename (key, aside), ==, 0);
+  g_assert_cmpint (symlink (aside, key), ==, 0);
+  assert_refused (f, FALSE, key);
+  g_assert_cmpint (g_unlink (key), ==, 0);
+
+  g_assert_cmpint (mkfifo (key, 0600), ==, 0);
+  g_assert_false (try_open (f, FALSE, &error));
+  g_assert_nonnull (strstr (error->message, "is not a key file"));
+  g_assert_cmpint (g_unlink (key), ==, 0);
+
+  g_assert_true (
+      g_file_set_contents_full (key, large, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  assert_refused (f, FALSE, key);
+  g_assert_cmpint (g_rename (aside, key), ==, 0);
+  reopen (f);
+}
+
+static void
+test_files_of_another_user_are_refused (Fixture *f, gconstpointer data)
+{
+  g_autofree char *active = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
+  g_autofree char *key = path_of_key (f, active);
+  g_autoptr (GError) error = NULL;
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("only root can give a file away");
+      return;
+    }
+  g_assert_cmpint (chown (key, 65534, (gid_t) -1), ==, 0);
+  g_assert_false (try_open (f, FALSE, &error));
+  g_assert_nonnull (strstr (error->message, "belongs to another user"));
+  g_assert_cmpint (chown (key, 0, (gid_t) -1), ==, 0);
+  reopen (f);
+}
+
+static void
+test_a_rotation_key_of_another_size_is_refused (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "rotation.key");
+  g_autofree char *good = NULL;
+  gsize length = 0;
+
+  g_assert_true (g_file_get_contents (path, &good, &length, NULL));
+  for (gsize size = 0; size < length; size += length - 1)
+    {
+      g_assert_true (g_file_set_contents_full (path, good, (gssize) size,
+                                               G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+      assert_refused (f, FALSE, path);
+    }
+  g_assert_true (g_file_set_contents_full (path, good, (gssize) length,
+                                           G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  reopen (f);
+}
+
+static void
+test_a_directory_that_cannot_be_made_is_refused (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  remove_all (f->directory);
+  g_assert_true (g_file_set_contents (f->directory, "", 0, NULL));
+  g_free (f->directory);
+  f->directory = g_build_filename (f->parent, "keys", "below", NULL);
+  g_assert_false (try_open (f, TRUE, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_KEY);
+  g_free (f->directory);
+  f->directory = g_build_filename (f->parent, "keys", NULL);
+  g_assert_cmpint (g_unlink (f->directory), ==, 0);
+}
+
+static void
+test_what_is_not_there_is_not_found (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_key_ring_revoke (f->ring, "nobody", &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND);
+  tessera_key_ring_free (NULL);
+  tessera_key_entry_free (NULL);
+}
+
+static void
 test_a_missing_file_is_refused_and_nothing_made (Fixture *f, gconstpointer data)
 {
   g_autofree char *active = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
@@ -323,6 +415,8 @@ test_a_damaged_list_is_refused (Fixture *f, gconstpointer data)
     "{\"version\":1,\"keys\":{}}",
     "{\"version\":1,\"keys\":[]}",
     "{\"version\":1,\"keys\":[1]}",
+    "{\"version\":1,\"keys\":[{\"kid\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+    "\"alg\":\"ES256\",\"state\":\"lost\",\"created_ms\":1,\"changed_ms\":1}]}",
     "{\"version\":1,\"keys\":[{\"kid\":\"../../etc/"
     "passwd\",\"alg\":\"ES256\",\"state\":\"active\",\"created_ms\":1,\"changed_ms\":1}]}",
   };
@@ -581,6 +675,12 @@ main (int argc, char **argv)
   ADD ("survives-a-restart", test_survives_a_restart);
   ADD ("files-are-for-the-owner-only", test_files_are_for_the_owner_only);
   ADD ("what-others-can-read-is-refused", test_what_others_can_read_is_refused);
+  ADD ("only-regular-files-of-ours-are-read", test_only_regular_files_of_ours_are_read);
+  ADD ("files-of-another-user-are-refused", test_files_of_another_user_are_refused);
+  ADD ("a-rotation-key-of-another-size-is-refused", test_a_rotation_key_of_another_size_is_refused);
+  ADD ("a-directory-that-cannot-be-made-is-refused",
+       test_a_directory_that_cannot_be_made_is_refused);
+  ADD ("what-is-not-there-is-not-found", test_what_is_not_there_is_not_found);
   ADD ("a-missing-file-is-refused-and-nothing-made",
        test_a_missing_file_is_refused_and_nothing_made);
   ADD ("an-absent-directory-is-made-only-when-allowed",

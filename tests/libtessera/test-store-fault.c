@@ -135,6 +135,7 @@ revoke_by_token (Life *self, const char *token, gboolean ends_grant)
   gboolean reached = disarm ();
   gboolean done = answer->status == 200;
 
+  g_assert_cmpint (self->fixture->last_revoked, ==, done); /* what the application hears */
   assert_done_or_unavailable (answer);
   g_assert_cmpint (engine_fixture_is_active (self->fixture, self->access_token), ==, !done);
   g_assert_cmpint (engine_fixture_is_active (self->fixture, self->refresh_token), ==,

@@ -514,7 +514,7 @@ quick_check (TesseraDatabase *self, const char *table, GError **error)
   if (strcmp (verdict, "ok") == 0)
     return TRUE;
   g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED,
-               "The database %s is damaged: %s", self->path, verdict);
+               "The database %s is damaged: %s", self->path, g_strdelimit (verdict, "\n", ' '));
   return FALSE;
 }
 

@@ -61,6 +61,8 @@ class Visitor(threading.Thread):
                 self.note(self.step)
             except (Again, OSError, http.client.HTTPException, AttributeError):  # the last: closed under its reader
                 time.sleep(0.002)
+            except Exception as error:  # whatever it is, it must not go unnoticed
+                self.findings.append(repr(error))
 
     def note(self, function, *arguments):
         """What is not as it should be is reported in the end, not here."""

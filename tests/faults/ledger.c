@@ -5,6 +5,7 @@
 
 #include "base/tessera-secret-private.h"
 #include "model/tessera-client-private.h"
+#include "model/tessera-user-private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #define N_ROTATIONS 6 /* refresh tokens of a grant */
 #define N_TOKENS 64
 #define N_KEYS 4
+/* Of nobody's password. */
+#define PASSWORD_HASH "$y$j75$ni328Q7fT16H51x1rvpgY1$z5l34sRSwjdFB1dbZRWmMlURPPIaO0QpxjcpYUHO229"
 #define LIFETIME_MS (600 * 1000)
 #define LONG_MS (24 * 3600 * 1000)
 
@@ -43,6 +46,8 @@ typedef enum
   REGISTER,
   UNREGISTER,
   DECLARE,
+  ENROL,
+  DISMISS,
   N_DEEDS
 } Deed;
 
@@ -59,7 +64,8 @@ static const struct
   [DENY_PERSON] = { "end a person", 6 }, [DENY_CLIENT] = { "end a client", 6 },
   [DENY_KEY] = { "revoke a key", 5 },    [DENY_ALL] = { "end all", 1 },
   [REGISTER] = { "register", 50 },       [UNREGISTER] = { "unregister", 16 },
-  [DECLARE] = { "declare", 50 },
+  [DECLARE] = { "declare", 20 },         [ENROL] = { "enrol", 20 },
+  [DISMISS] = { "dismiss", 10 },
 };
 
 struct _Entry
@@ -373,6 +379,17 @@ declare (Entry *self, TesseraStore *store, GError **error)
   return tessera_store_put_declared (store, name, self->version % 5 == 0 ? NULL : print, error);
 }
 
+static gboolean
+enrol (Entry *self, TesseraStore *store, GError **error)
+{
+  g_autofree char *name = name_of (self->ledger, "user", self->which);
+  g_autoptr (TesseraUser) enabled = tessera_user_new (name, PASSWORD_HASH, NULL, NULL);
+  g_autoptr (TesseraUser) disabled = tessera_user_copy_with_disabled (enabled, TRUE);
+  if (self->deed == DISMISS)
+    return tessera_store_remove_user (store, name, error);
+  return tessera_store_put_user (store, self->version % 2 == 0 ? enabled : disabled, error);
+}
+
 gboolean
 entry_run (Entry *self, Books *books, TesseraStore *store, GError **error)
 {
@@ -397,6 +414,9 @@ entry_run (Entry *self, Books *books, TesseraStore *store, GError **error)
       return enlist (self, store, error);
     case DECLARE:
       return declare (self, store, error);
+    case ENROL:
+    case DISMISS:
+      return enrol (self, store, error);
     default:
       return deny (self, books, store, error);
     }
@@ -565,8 +585,32 @@ look_at_client (Ledger *self, Books *books, guint number)
   return is_readable (books, error) ? wanted.version : 0;
 }
 
+typedef struct
+{
+  const char *name;
+  guint32 seen;
+} WantedUser;
+
+static void
+note_user (TesseraUser *user, gpointer data)
+{
+  WantedUser *wanted = data;
+  if (g_str_equal (tessera_user_get_username (user), wanted->name))
+    wanted->seen = tessera_user_is_disabled (user) ? 2 : 1;
+}
+
 static guint32
 look_at_user (Ledger *self, Books *books, guint number)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = name_of (self, "user", number);
+  WantedUser wanted = { name, 0 };
+  tessera_store_foreach_user (books->store, note_user, &wanted, &error);
+  return is_readable (books, error) ? wanted.seen : 0;
+}
+
+static guint32
+look_at_declared (Ledger *self, Books *books, guint number)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *name = name_of (self, "user", number);
@@ -652,6 +696,7 @@ static const struct
   { "consent", N_PEOPLE *N_CLIENTS, look_at_consent },
   { "client", N_CLIENTS, look_at_client },
   { "user", N_PEOPLE, look_at_user },
+  { "declared user", N_PEOPLE, look_at_declared },
   { "revoked token", N_TOKENS, look_at_token },
   { "ended grant", N_CODES, look_at_denied_grant },
   { "ended session", N_SESSIONS, look_at_denied_session },

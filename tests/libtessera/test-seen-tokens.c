@@ -175,6 +175,32 @@ test_only_what_is_certain_is_outlined (void)
     g_assert_false (read_outline (&outline, odd[i]));
 }
 
+/* The short way comes to the same as the long one, or to nothing. */
+static void
+test_a_known_outline_is_matched_exactly (void)
+{
+  static const char *const others[] = {
+    CLAIMS ("1688096658", "1688096058", JTI_1, "uu"),
+    CLAIMS ("1688096658", "1688096059", JTI_1, "u"),
+    CLAIMS ("01688096658", "1688096058", JTI_1, "u"),
+    CLAIMS ("1688096658,\"x\":1", "1688096058", JTI_1, "u"),
+    CLAIMS ("1688096658", "1688096058", "01890a5d-ac96-4000-8000-000000000001", "u"),
+    FIRST " ",
+    "{\"aud\":[\"a\",\"b\"],\"client_id\":\"c\",\"exp\":1688096658",
+    "",
+  };
+  TesseraTokenOutline known, read, matched;
+
+  g_assert_true (read_outline (&known, FIRST));
+  g_assert_true (read_outline (&read, SECOND));
+  matched = (TesseraTokenOutline){ .typ = "at+jwt", .kid = "k" };
+  g_assert_true (tessera_token_outline_match (&matched, &known, SECOND));
+  g_assert_true (tessera_token_outline_equal (&matched, &read));
+  g_assert_cmpmem (matched.jti, 16, read.jti, 16);
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    g_assert_false (tessera_token_outline_match (&matched, &known, others[i]));
+}
+
 /* A member of an object inside is not the token's own. */
 static void
 test_a_profile_needs_claims_that_agree (void)
@@ -336,6 +362,8 @@ main (int argc, char **argv)
                    test_many_authorizations_do_not_fill_the_memory);
   g_test_add_func ("/seen-tokens/only-what-is-certain-is-outlined",
                    test_only_what_is_certain_is_outlined);
+  g_test_add_func ("/seen-tokens/a-known-outline-is-matched-exactly",
+                   test_a_known_outline_is_matched_exactly);
   g_test_add_func ("/seen-tokens/a-profile-needs-claims-that-agree",
                    test_a_profile_needs_claims_that_agree);
   g_test_add_func ("/seen-tokens/a-cold-token-of-a-known-profile-is-understood",

@@ -98,12 +98,12 @@ read_claims (TesseraEngine *self, TesseraJwt *jwt, GError **error)
 }
 
 static gboolean
-read_outline (const TesseraJwt *jwt, TesseraTokenOutline *out_outline)
+read_outline (TesseraEngine *self, const TesseraJwt *jwt, TesseraTokenOutline *out_outline)
 {
   *out_outline
       = (TesseraTokenOutline){ .algorithm = jwt->algorithm, .typ = jwt->typ, .kid = jwt->kid };
   return jwt->typ != NULL && strlen (jwt->payload) == jwt->payload_length
-         && tessera_token_outline_read (out_outline, jwt->payload);
+         && tessera_seen_tokens_read_outline (self->seen, out_outline, jwt->payload);
 }
 
 /* With a good signature: who is it, and is it still good? */
@@ -111,7 +111,7 @@ static TesseraAccessToken *
 understand (TesseraEngine *self, TesseraJwt *jwt, const char *token, gsize length, GError **error)
 {
   TesseraTokenOutline outline;
-  gboolean outlined = read_outline (jwt, &outline);
+  gboolean outlined = read_outline (self, jwt, &outline);
   g_autoptr (TesseraTokenProfile) profile
       = outlined ? tessera_seen_tokens_dup_profile (self->seen, &outline) : NULL;
   TesseraAccessToken *access_token = profile != NULL ? recognize (self, profile, outline.jti, error)

@@ -27,6 +27,10 @@ gboolean tessera_seen_tokens_lookup (TesseraSeenTokens *self,
                                      const char *token,
                                      gsize length,
                                      TesseraSeenToken *out_seen);
+/* tessera_token_outline_read (), faster when the token before was of the same authorization. */
+gboolean tessera_seen_tokens_read_outline (TesseraSeenTokens *self,
+                                           TesseraTokenOutline *outline,
+                                           const char *claims_json);
 /* What is known already of tokens of this outline, or NULL. */
 TesseraTokenProfile *tessera_seen_tokens_dup_profile (TesseraSeenTokens *self,
                                                       const TesseraTokenOutline *outline);

@@ -32,7 +32,8 @@ struct _TesseraSeenTokens
   GMutex mutex;
   gsize n_sets;
   Entry *entries;
-  GHashTable *profiles; /* TesseraTokenOutline*, of the profile -> Shared */
+  GHashTable *profiles;      /* TesseraTokenOutline*, of the profile -> Shared */
+  TesseraTokenProfile *last; /* of the entry that was put last, held; or NULL */
 };
 
 static const guint8 nothing[TAG_SIZE]; /* no text is known whose SHA-256 begins so */
@@ -69,6 +70,7 @@ tessera_seen_tokens_free (TesseraSeenTokens *self)
   if (self == NULL)
     return;
   g_hash_table_unref (self->profiles);
+  g_clear_pointer (&self->last, tessera_token_profile_unref);
   g_mutex_clear (&self->mutex);
   g_free (self->entries);
   g_free (self);
@@ -110,6 +112,20 @@ tessera_seen_tokens_lookup (TesseraSeenTokens *self,
     }
   g_mutex_unlock (&self->mutex);
   return entry != NULL;
+}
+
+gboolean
+tessera_seen_tokens_read_outline (TesseraSeenTokens *self,
+                                  TesseraTokenOutline *outline,
+                                  const char *claims_json)
+{
+  g_mutex_lock (&self->mutex);
+  g_autoptr (TesseraTokenProfile) last
+      = self->last != NULL ? tessera_token_profile_ref (self->last) : NULL;
+  g_mutex_unlock (&self->mutex);
+
+  return (last != NULL && tessera_token_outline_match (outline, &last->outline, claims_json))
+         || tessera_token_outline_read (outline, claims_json);
 }
 
 TesseraTokenProfile *
@@ -167,8 +183,13 @@ put_entry (TesseraSeenTokens *self,
   memmove (set + 1, set, (WAYS - 1) * sizeof *set);
   memcpy (set[0].tag, digest->bytes, TAG_SIZE);
   set[0].profile = outline != NULL ? take_profile (self, outline, claims) : NULL;
-  if (outline != NULL)
-    memcpy (set[0].jti, outline->jti, sizeof set[0].jti);
+  if (set[0].profile == NULL)
+    return;
+  memcpy (set[0].jti, outline->jti, sizeof set[0].jti);
+  if (set[0].profile == self->last)
+    return;
+  g_clear_pointer (&self->last, tessera_token_profile_unref);
+  self->last = tessera_token_profile_ref (set[0].profile);
 }
 
 void
@@ -192,6 +213,7 @@ tessera_seen_tokens_clear (TesseraSeenTokens *self)
   g_mutex_lock (&self->mutex);
   memset (self->entries, 0, self->n_sets * WAYS * sizeof *self->entries);
   g_hash_table_remove_all (self->profiles);
+  g_clear_pointer (&self->last, tessera_token_profile_unref);
   g_mutex_unlock (&self->mutex);
 }
 

@@ -169,7 +169,7 @@ remember (TesseraEngine *engine,
   TesseraTokenOutline outline = { .algorithm = tessera_key_get_algorithm (key),
                                   .typ = typ,
                                   .kid = tessera_key_get_id (key) };
-  gboolean outlined = tessera_token_outline_read (&outline, claims_json);
+  gboolean outlined = tessera_seen_tokens_read_outline (engine->seen, &outline, claims_json);
 
   tessera_seen_tokens_add (engine->seen, token, strlen (token), outlined ? &outline : NULL, claims);
 }

@@ -32,30 +32,47 @@ find_value (const char *json, gsize length, const char *name)
   return memmem (value, rest, name, name_length) == NULL ? value : NULL;
 }
 
+/* A number without sign, fraction or exponent, for which JSON has one spelling. */
+static gboolean
+read_number (const char *value, Gap *out_gap, gint64 *out_number)
+{
+  gint64 number = 0;
+  gsize n = 0;
+
+  for (; n < DIGITS_MAX && g_ascii_isdigit (value[n]); n++)
+    number = number * 10 + (value[n] - '0');
+  if (n == 0 || value[0] == '0' || (value[n] != ',' && value[n] != '}'))
+    return FALSE;
+  *out_gap = (Gap){ value, value + n };
+  *out_number = number;
+  return TRUE;
+}
+
 static gboolean
 find_number (const char *json, gsize length, const char *name, Gap *out_gap, gint64 *out_number)
 {
   const char *value = find_value (json, length, name);
-  gsize n = value != NULL ? strspn (value, "0123456789") : 0;
+  return value != NULL && read_number (value, out_gap, out_number);
+}
 
-  if (n == 0 || n > DIGITS_MAX || value[0] == '0' || (value[n] != ',' && value[n] != '}'))
+static gboolean
+read_jti (const char *value, Gap *out_gap, guint8 out_jti[16], gint64 *out_issued_ms)
+{
+  char text[TESSERA_UUID_LENGTH + 1];
+
+  if (strnlen (value, sizeof text) < sizeof text || value[TESSERA_UUID_LENGTH] != '"')
     return FALSE;
-  *out_gap = (Gap){ value, value + n };
-  *out_number = g_ascii_strtoll (value, NULL, 10);
-  return TRUE;
+  memcpy (text, value, TESSERA_UUID_LENGTH);
+  text[TESSERA_UUID_LENGTH] = '\0';
+  *out_gap = (Gap){ value, value + TESSERA_UUID_LENGTH };
+  return tessera_uuid_parse (text, out_jti, out_issued_ms);
 }
 
 static gboolean
 find_jti (const char *json, gsize length, Gap *out_gap, guint8 out_jti[16], gint64 *out_issued_ms)
 {
-  char text[TESSERA_UUID_LENGTH + 1];
   const char *value = find_value (json, length, "\"jti\":\"");
-
-  if (value == NULL || g_strlcpy (text, value, sizeof text) < sizeof text
-      || value[TESSERA_UUID_LENGTH] != '"')
-    return FALSE;
-  *out_gap = (Gap){ value, value + TESSERA_UUID_LENGTH };
-  return tessera_uuid_parse (text, out_jti, out_issued_ms);
+  return value != NULL && read_jti (value, out_gap, out_jti, out_issued_ms);
 }
 
 static void
@@ -93,6 +110,42 @@ tessera_token_outline_read (TesseraTokenOutline *self, const char *claims_json)
     return FALSE;
   self->lifetime = exp - iat;
   set_parts (self, claims_json, length, gaps);
+  return TRUE;
+}
+
+/* Does the next part of what is known stand here? Advances behind it. */
+static gboolean
+skip_part (const TesseraTokenOutline *known, guint i, const char **at)
+{
+  if (strncmp (*at, known->parts[i], known->lengths[i]) != 0)
+    return FALSE;
+  *at += known->lengths[i];
+  return TRUE;
+}
+
+gboolean
+tessera_token_outline_match (TesseraTokenOutline *self,
+                             const TesseraTokenOutline *known,
+                             const char *claims_json)
+{
+  gint64 issued_ms, iat, exp;
+  const char *at = claims_json;
+  Gap gaps[3];
+
+  if (!skip_part (known, 0, &at) || !read_number (at, &gaps[0], &exp))
+    return FALSE;
+  at = gaps[0].end;
+  if (!skip_part (known, 1, &at) || !read_number (at, &gaps[1], &iat))
+    return FALSE;
+  at = gaps[1].end;
+  if (!skip_part (known, 2, &at) || !read_jti (at, &gaps[2], self->jti, &issued_ms)
+      || issued_ms / 1000 != iat)
+    return FALSE;
+  at = gaps[2].end;
+  if (!skip_part (known, 3, &at) || *at != '\0')
+    return FALSE;
+  self->lifetime = exp - iat;
+  set_parts (self, claims_json, (gsize) (at - claims_json), gaps);
   return TRUE;
 }
 

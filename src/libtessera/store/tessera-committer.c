@@ -53,7 +53,7 @@ struct _TesseraCommitter
   GMutex mutex;     /* over what follows */
   GCond submitted;  /* there is work, or the end */
   GCond told;       /* a waiter's outcome is there */
-  gboolean idle;    /* the committing thread waits for `submitted` */
+  gboolean idle;    /* the committing thread waits for `submitted`, and was not called yet */
   gboolean closing; /* nothing more is accepted */
   gboolean failed;
   Queue waiting;
@@ -166,12 +166,21 @@ is_worth_it (TesseraCommitter *self)
   return self->waiting.first != NULL && (self->urgent || self->waiting.length >= self->worth);
 }
 
-/* With the lock. TRUE: the thread is to be woken. */
+/* With the lock. TRUE: the thread is to be called, once. */
+static gboolean
+must_call_locked (TesseraCommitter *self)
+{
+  if (!self->idle || !is_worth_it (self))
+    return FALSE;
+  self->idle = FALSE;
+  return TRUE;
+}
+
 static gboolean
 press_locked (TesseraCommitter *self)
 {
   self->urgent = self->waiting.first != NULL;
-  return self->urgent && self->idle;
+  return must_call_locked (self);
 }
 
 static gboolean
@@ -455,9 +464,11 @@ static Queue
 wait_for_work (TesseraCommitter *self)
 {
   g_mutex_lock (&self->mutex);
-  self->idle = TRUE;
   while (!is_worth_it (self) && !self->closing)
-    g_cond_wait (&self->submitted, &self->mutex);
+    {
+      self->idle = TRUE;
+      g_cond_wait (&self->submitted, &self->mutex);
+    }
   self->idle = FALSE;
   Queue batch = queue_take (&self->waiting, BATCH_MAX);
   self->urgent = self->waiting.first != NULL;
@@ -573,7 +584,7 @@ enqueue (TesseraCommitter *self, Operation *operation, gboolean may_wait)
     {
       queue_push (&self->waiting, operation);
       self->turn += may_wait ? 1 : 0;
-      wake = may_wait ? self->idle && is_worth_it (self) : press_locked (self);
+      wake = may_wait ? must_call_locked (self) : press_locked (self);
     }
   g_mutex_unlock (&self->mutex);
 

@@ -33,7 +33,8 @@ clean_environment (void)
     g_unsetenv (unwanted[i]);
 }
 
-/* GnuTLS would go down to TLS 1.0, and glib-networking has no other way to say so. */
+/* The listeners' TLS is OpenSSL's and knows its rules; whatever else in this process might come to
+ * GnuTLS does not go down to TLS 1.0 either, which can be said in no other way. */
 static void
 forbid_old_tls (void)
 {

@@ -417,6 +417,53 @@ def _(workshop):
     tap.equal(service.stop(), 0, service.text)
 
 
+@in_workshop('TLS: HTTP/1.1 is agreed on, and browsers are asked to stay')
+def _(workshop):
+    make_certificate(workshop, 'id.test')
+    service = workshop.start(tls_configuration(workshop))
+    context = ssl.create_default_context(cafile=workshop.path('cert.pem'))
+    context.set_alpn_protocols(['h2', 'http/1.1'])
+    with context.wrap_socket(connect(workshop.port), server_hostname='id.test') as connection:
+        tap.equal(connection.selected_alpn_protocol(), 'http/1.1')
+        tap.equal(get(connection)[1]['Strict-Transport-Security'], 'max-age=31536000')
+    context.set_alpn_protocols(['h2'])
+    try:
+        context.wrap_socket(connect(workshop.port), server_hostname='id.test').close()
+        tap.check(False, 'agreed to h2')
+    except (ssl.SSLError, ConnectionError):
+        pass
+    tap.equal(service.stop(), 0, service.text)
+
+
+@in_workshop('TLS: who is greeted and says no more keeps nobody out')
+def _(workshop):
+    make_certificate(workshop, 'id.test')
+    service = workshop.start(tls_configuration(workshop))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname='id.test').do_handshake()
+    except ssl.SSLWantReadError:
+        hello = outgoing.read()
+    silent = []
+    for number in range(60):
+        connection = connect(workshop.port)
+        connection.sendall(hello)
+        silent.append(connection)
+    for connection in silent:
+        tap.check(connection.recv(65536), 'no greeting')
+    with connect_tls(workshop, 'id.test') as connection:
+        tap.equal(get(connection)[0], 200)
+    for connection in silent:  # nobody had to be shown out first
+        connection.setblocking(False)
+        try:
+            while connection.recv(65536):
+                pass
+            tap.check(False, 'shown out')
+        except BlockingIOError:
+            connection.close()
+    tap.equal(service.stop(), 0, service.text)
+
+
 @in_workshop('TLS: half a handshake neither holds the stop nor breaks it')
 def _(workshop):
     make_certificate(workshop, 'id.test')

@@ -49,8 +49,7 @@ def run(operations, sync_delay):
         service.files.delay_syncs(0)
         equal(service.terminate(), 0, 'exit status')
     finally:
-        if service.process is not None:
-            service.abandon()
+        service.abandon()
     histories, judged, wrong = work.checked
     print('# %d operations in %d histories, %.0f a second, %d connections, syncs %d ms slower, seed %d: %d wrong' %
           (judged, histories, judged / took, ARGUMENTS.connections, sync_delay, ARGUMENTS.seed, wrong), flush=True)

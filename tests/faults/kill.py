@@ -160,8 +160,7 @@ class Kills:
                     visitor.join()
             self.come_to_an_end()
         finally:
-            if s.process is not None:
-                s.abandon()
+            s.abandon()
 
     def kill_and_kill(self):
         deadline = time.monotonic() + self.arguments.seconds if self.arguments.seconds else None

@@ -1339,6 +1339,31 @@ test_size (Fixture *f, gconstpointer data)
   g_test_add ("/deny-list/" name, Fixture, GUINT_TO_POINTER (max), fixture_set_up, func,           \
               fixture_tear_down)
 
+/* The clock only goes forwards, so a time of the far future would stay. */
+static void
+test_times_that_cannot_be_are_damage (void)
+{
+  const gint64 times[] = { G_MAXINT64, TESSERA_CLOCK_MAX_MS + 1 };
+
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (times); i++)
+    {
+      g_autoptr (TesseraStore) store = tessera_memory_store_new ();
+      g_autoptr (TesseraClock) clock = tessera_clock_new ();
+      g_autoptr (TesseraDenyList) list = tessera_deny_list_new (clock, 0, NULL);
+      g_autoptr (GError) error = NULL;
+
+      tessera_store_begin (store, NULL);
+      if (i % 2 == 0)
+        tessera_store_put_high_water (store, times[i / 2], NULL);
+      else
+        tessera_store_put_longest_lifetime (store, times[i / 2], NULL);
+      tessera_store_commit (store, NULL);
+      g_assert_false (tessera_deny_list_load (list, store, 600000, NULL, &error));
+      g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
+      g_assert_cmpint (tessera_clock_get_ms (clock), <, TESSERA_CLOCK_MAX_MS);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -1399,6 +1424,7 @@ main (int argc, char *argv[])
   ADD ("what-has-expired-is-in-no-share/with-snapshots", 1, test_what_has_expired_is_in_no_share);
   ADD ("failed-commit-leaves-the-share-open", 0, test_failed_commit_leaves_the_share_open);
   ADD ("an-entry-takes-48-bytes-at-most", 0, test_size);
-
+  g_test_add_func ("/deny-list/times-that-cannot-be-are-damage",
+                   test_times_that_cannot_be_are_damage);
   return g_test_run ();
 }

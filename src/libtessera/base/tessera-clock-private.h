@@ -10,6 +10,10 @@ G_BEGIN_DECLS
  * from any thread. */
 typedef struct _TesseraClock TesseraClock;
 
+/* The end of the year 9999. No time that is later is believed, so that sums of times never
+ * overflow. */
+#define TESSERA_CLOCK_MAX_MS G_GINT64_CONSTANT (253402300799000)
+
 TesseraClock *tessera_clock_new (void);
 TesseraClock *tessera_clock_ref (TesseraClock *self);
 void tessera_clock_unref (TesseraClock *self);

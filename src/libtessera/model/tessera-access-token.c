@@ -3,12 +3,12 @@
 
 #include "model/tessera-access-token-private.h"
 
+#include "base/tessera-clock-private.h"
 #include "model/tessera-scope-private.h"
 
 #include <string.h>
 
 #define CLOCK_SKEW_SECONDS 60
-#define TIME_MAX_SECONDS G_GINT64_CONSTANT (253402300799) /* the end of the year 9999 */
 
 /**
  * TesseraAccessToken:
@@ -119,7 +119,7 @@ check_times (TesseraAccessToken *self, gint64 now, GError **error)
 {
   if (self->exp <= now)
     return refuse (error, "The token has expired");
-  if (self->exp > TIME_MAX_SECONDS) /* D09: milliseconds of it must not overflow */
+  if (self->exp > TESSERA_CLOCK_MAX_MS / 1000) /* D09: milliseconds of it must not overflow */
     return refuse (error, "The token expires too late");
   if (self->iat > now + CLOCK_SKEW_SECONDS)
     return refuse (error, "The token is from the future");

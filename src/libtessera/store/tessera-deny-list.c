@@ -619,8 +619,9 @@ load_cut_off (const TesseraDenial *denial, gpointer data)
   if (table == GRANTS && denial->instant_ms != 0)
     table = GRANT_TOKENS;
   gint64 instant = denial->instant_ms != 0 ? denial->instant_ms : ENDED;
+  const char *value = table == ALL ? "" : denial->value;
   if (denial->expires_ms >= tessera_clock_get_ms (self->clock))
-    raise_cut_off (self, table, denial->value, instant, denial->expires_ms);
+    raise_cut_off (self, table, value, instant, denial->expires_ms);
 }
 
 static void
@@ -696,10 +697,22 @@ is_rolled_back (TesseraDenyList *self, gboolean *out_rolled_back, GError **error
   return TRUE;
 }
 
+/* The clock only goes forwards: a time that cannot be would be there for ever. */
+static gboolean
+check_state (TesseraDenyList *self, GError **error)
+{
+  if (self->state.high_water_ms >= 0 && self->state.high_water_ms <= TESSERA_CLOCK_MAX_MS
+      && self->state.longest_lifetime_ms >= 0 && self->state.longest_lifetime_ms <= LIFETIME_MAX_MS)
+    return TRUE;
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED,
+                       "The database is damaged: its times cannot be");
+  return FALSE;
+}
+
 static gboolean
 load_entries (TesseraDenyList *self, TesseraStore *store, gboolean *out_rolled_back, GError **error)
 {
-  if (!tessera_store_get_state (store, &self->state, error))
+  if (!tessera_store_get_state (store, &self->state, error) || !check_state (self, error))
     return FALSE;
   tessera_clock_advance (self->clock, self->state.high_water_ms);
   tessera_deny_list_set_longest_lifetime (self, self->state.longest_lifetime_ms);

@@ -405,6 +405,11 @@ find_range (TesseraDenySnapshot *self, guint64 place, guint32 *out_begin, guint3
   memcpy (cells, self->map + at, sizeof cells);
   *out_begin = GUINT32_FROM_LE (cells[0]);
   *out_end = GUINT32_FROM_LE (cells[1]);
+  if (*out_begin > *out_end || *out_end > self->header.count)
+    {
+      g_atomic_int_set (&self->damaged, TRUE);
+      return FALSE;
+    }
   if (*out_begin == *out_end)
     return TRUE;
   return is_good (self,

@@ -3,6 +3,7 @@
 
 #include "store/tessera-mirror-private.h"
 
+#include "base/tessera-clock-private.h"
 #include "base/tessera-error.h"
 
 #include <errno.h>
@@ -88,7 +89,7 @@ parse_line (const char *line, const char *version, guint count, TesseraStoreStat
 
   g_strlcpy (out_state->id, filled->pdata[2], sizeof out_state->id);
   return parse_number (filled->pdata[3], &out_state->generation)
-         && g_ascii_string_to_signed (filled->pdata[4], 10, 0, G_MAXINT64,
+         && g_ascii_string_to_signed (filled->pdata[4], 10, 0, TESSERA_CLOCK_MAX_MS,
                                       &out_state->high_water_ms, NULL)
          && (count == 5 || parse_number (filled->pdata[5], &out_state->commits));
 }

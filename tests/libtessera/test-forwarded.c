@@ -112,6 +112,12 @@ test_long_lists_are_not_read (void)
   check (X, list->str, "192.0.2.1");
   g_string_append (list, ",10.0.0.1");
   check (X, list->str, NULL);
+  g_string_assign (list, "for=192.0.2.1");
+  for (guint i = 1; i < 100; i++)
+    g_string_append (list, ",for=10.0.0.1");
+  check (F, list->str, "192.0.2.1");
+  g_string_append (list, ",for=10.0.0.1");
+  check (F, list->str, NULL);
   g_string_free (list, TRUE);
 }
 

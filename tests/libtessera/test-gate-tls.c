@@ -32,8 +32,9 @@ dup_pem (BIO *bio)
   return pem;
 }
 
+/* Of @name and @key, signed by @issuer with @issuer_key. */
 static char *
-make_certificate_pem (EVP_PKEY *key)
+make_certificate_pem (const char *name, EVP_PKEY *key, const char *issuer, EVP_PKEY *issuer_key)
 {
   X509 *x509 = X509_new ();
   BIO *bio = BIO_new (BIO_s_mem ());
@@ -43,28 +44,31 @@ make_certificate_pem (EVP_PKEY *key)
   X509_gmtime_adj (X509_getm_notBefore (x509), -60);
   X509_gmtime_adj (X509_getm_notAfter (x509), 3600);
   X509_NAME_add_entry_by_txt (X509_get_subject_name (x509), "CN", MBSTRING_ASC,
-                              (const guchar *) "as.example", -1, -1, 0);
-  X509_set_issuer_name (x509, X509_get_subject_name (x509));
+                              (const guchar *) name, -1, -1, 0);
+  X509_NAME_add_entry_by_txt (X509_get_issuer_name (x509), "CN", MBSTRING_ASC,
+                              (const guchar *) issuer, -1, -1, 0);
   X509_set_pubkey (x509, key);
-  X509_sign (x509, key, EVP_sha256 ());
+  X509_sign (x509, issuer_key, EVP_sha256 ());
   PEM_write_bio_X509 (bio, x509);
   X509_free (x509);
   return dup_pem (bio);
 }
 
-/* @with_key: the text of an ECDSA key behind it. */
+/* With the one that signed it behind it, and, if @with_key, an ECDSA key. */
 static GTlsCertificate *
 make_certificate (gboolean with_key)
 {
-  EVP_PKEY *key = EVP_EC_gen ("P-256");
+  EVP_PKEY *key = EVP_EC_gen ("P-256"), *issuer_key = EVP_EC_gen ("P-256");
   BIO *bio = BIO_new (BIO_s_mem ());
-  g_autofree char *certificate = make_certificate_pem (key);
+  g_autofree char *certificate = make_certificate_pem ("as.example", key, "CA", issuer_key);
+  g_autofree char *issuer = make_certificate_pem ("CA", issuer_key, "CA", issuer_key);
   g_autoptr (GError) error = NULL;
 
   PEM_write_bio_PrivateKey (bio, key, NULL, NULL, 0, NULL, NULL);
   EVP_PKEY_free (key);
+  EVP_PKEY_free (issuer_key);
   g_autofree char *key_pem = dup_pem (bio);
-  g_autofree char *pem = g_strconcat (certificate, with_key ? key_pem : "", NULL);
+  g_autofree char *pem = g_strconcat (certificate, issuer, with_key ? key_pem : "", NULL);
   GTlsCertificate *made = g_tls_certificate_new_from_pem (pem, -1, &error);
   g_assert_no_error (error);
   return made;
@@ -355,6 +359,13 @@ test_does_not_negotiate_again (Fixture *fixture, gconstpointer unused)
 }
 
 static void
+test_shows_the_whole_chain (Fixture *fixture, gconstpointer unused)
+{
+  g_assert_true (shake_hands (fixture));
+  g_assert_cmpint (sk_X509_num (SSL_get_peer_cert_chain (fixture->client)), ==, 2);
+}
+
+static void
 test_resumes_nothing (Fixture *fixture, gconstpointer unused)
 {
   char byte;
@@ -411,6 +422,19 @@ test_ends_with_half_a_hello (Fixture *fixture, gconstpointer unused)
   g_assert_false (is_readable (fixture->server_socket));
   g_socket_shutdown (fixture->client_socket, FALSE, TRUE, NULL);
   while (fixture->n_steps == 1)
+    step_server (fixture);
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+}
+
+static void
+test_ends_with_a_reset (Fixture *fixture, gconstpointer unused)
+{
+  const struct linger at_once = { .l_onoff = 1 };
+
+  setsockopt (g_socket_get_fd (fixture->client_socket), SOL_SOCKET, SO_LINGER, &at_once,
+              sizeof at_once);
+  g_socket_close (fixture->client_socket, NULL);
+  while (fixture->n_steps == 0)
     step_server (fixture);
   g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
 }
@@ -491,9 +515,11 @@ main (int argc, char **argv)
   ADD ("breaks-at-a-forged-record", test_breaks_at_a_forged_record);
   ADD ("waits-for-room", test_waits_for_room);
   ADD ("does-not-negotiate-again", test_does_not_negotiate_again);
+  ADD ("shows-the-whole-chain", test_shows_the_whole_chain);
   ADD ("resumes-nothing", test_resumes_nothing);
   ADD ("begins-with-a-whole-hello", test_begins_with_a_whole_hello);
   ADD ("ends-with-half-a-hello", test_ends_with_half_a_hello);
+  ADD ("ends-with-a-reset", test_ends_with_a_reset);
   ADD ("refuses-what-is-not-tls", test_refuses_what_is_not_tls);
   ADD ("lets-nobody-wait-for-the-silent", test_lets_nobody_wait_for_the_silent);
   ADD ("may-be-freed-at-any-time", test_may_be_freed_at_any_time);

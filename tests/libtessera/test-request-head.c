@@ -370,6 +370,7 @@ test_keeps_the_connection_as_asked (void)
   assert_kept_alive (GET HOST "Connection: close\r\n\r\n", FALSE);
   assert_kept_alive (GET HOST "Connection: keep-alive, CLOSE\r\n\r\n", FALSE);
   assert_kept_alive (GET HOST "Connection: keep-alive\r\nConnection: close\r\n\r\n", FALSE);
+  assert_kept_alive (GET HOST "Connection: a \t,\tclose\t, b\r\n\r\n", FALSE);
   assert_kept_alive (GET HOST "Connection: closed\r\n\r\n", TRUE);
   assert_kept_alive (GET HOST "Connection: , ,Host,\r\n\r\n", TRUE);
   assert_kept_alive ("GET / HTTP/1.0\r\n\r\n", FALSE);

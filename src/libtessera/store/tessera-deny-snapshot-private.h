@@ -6,7 +6,7 @@
 G_BEGIN_DECLS
 
 /* The sorted file of denied tokens that is mapped at start, so that millions of them cost neither
- * time nor memory there (design.md §5; docs/guide/state.md has the layout). It holds what the rows
+ * time nor memory there (design.md §5; docs/guide/revoke.md has the layout). It holds what the rows
  * of the database up to one generation said; the rows stay the truth, and it can always be made
  * anew from them.
  *

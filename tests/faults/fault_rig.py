@@ -32,6 +32,10 @@ class Rig(Service):
             Client('rsall', scope='a', grant_types='client_credentials;', introspect='*;'),
         ])
 
+    def before_test(self):
+        self.files.heal()
+        super().before_test()
+
     def forget_state(self):
         shutil.rmtree(self.state, ignore_errors=True)
 

@@ -249,7 +249,7 @@ def _(s):
     time.sleep(1.1)  # it is synced once a second of the machine's own clock
     s.files.fail(SYNC, errno.EIO, skip=1, count=1)
     equal(s.revoke(token).status, 200)
-    equal(s.files.seen(), 2)
+    check(s.files.seen() >= 2, 'the mirror was not synced')
     s.files.heal()
     ends_by_itself(s)
     check(not s.is_active(token), 'risen')

@@ -58,6 +58,7 @@ class Past:
         expect_error(s.redeem(s.c1, self.code, self.verifier), 'invalid_grant')
         contains(self.left.copy().get(s.authorization_url(prompt='none')).location, 'login_required')
         if good is None:
+            s.sync_log()
             good = CUT_OFF not in s.log.decode()
         equal(s.is_active(self.good), good, 'the good token')
         answer = s.refresh(self.alive['refresh_token'])

@@ -176,6 +176,54 @@ revoke_all_of (EngineFixture *fixture, TesseraRevocationKind kind, const char *v
   g_assert_true (revoked);
 }
 
+/* To the millisecond, and whether or not the row is still there. */
+static void
+test_a_code_expires (void)
+{
+  for (guint late = 0; late < 2; late++)
+    {
+      g_autoptr (EngineFixture) fixture = engine_fixture_new (late == 0);
+      g_autofree char *code = engine_fixture_put_code (fixture, "c1");
+
+      /* The clock goes on by itself, so a second from the end. */
+      fixture->offset_ms += late != 0 ? 60 * 1000 : 59 * 1000;
+      g_autoptr (Answer) answer = engine_fixture_redeem (fixture, "c1", code);
+      g_assert_cmpuint (answer->status, ==, late != 0 ? 400 : 200);
+    }
+}
+
+static void
+test_a_superseded_token_is_introspected_as_dead (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  const char *first = answer_get (tokens, "refresh_token");
+  g_autoptr (Answer) newer = refresh (fixture, "c1", first);
+
+  g_assert_cmpuint (newer->status, ==, 200);
+  g_assert_true (engine_fixture_is_active (fixture, first)); /* it can still be asked again */
+  fixture->offset_ms += 31 * 1000;
+  g_assert_false (engine_fixture_is_active (fixture, first));
+  g_assert_true (engine_fixture_is_active (fixture, answer_get (newer, "refresh_token")));
+}
+
+static void
+test_a_public_client_gets_no_token_of_its_own (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "p2", "grant-types",
+                      (const char *const[]){ "client_credentials", NULL }, NULL);
+  g_autoptr (GError) error = NULL;
+
+  tessera_client_registry_add (fixture->engine.clients, client, TRUE, &error);
+  g_assert_no_error (error);
+  g_autoptr (Answer) answer
+      = engine_fixture_ask (fixture, "/token", "p2", "grant_type=client_credentials");
+  g_assert_cmpuint (answer->status, ==, 400);
+  g_assert_cmpstr (answer_get (answer, "error"), ==, "unauthorized_client");
+}
+
 /* The entry of a cut-off is forgotten in time; what it ended stays ended. */
 static void
 test_a_cut_off_that_is_forgotten_revives_no_refresh_token (void)
@@ -360,6 +408,11 @@ main (int argc, char **argv)
                    test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it);
   g_test_add_func ("/grants/a-token-issued-after-the-revocation-is-good-in-the-same-second-too",
                    test_a_token_issued_after_the_revocation_is_good_in_the_same_second_too);
+  g_test_add_func ("/grants/A33-a-code-expires", test_a_code_expires);
+  g_test_add_func ("/grants/a-superseded-token-is-introspected-as-dead",
+                   test_a_superseded_token_is_introspected_as_dead);
+  g_test_add_func ("/grants/B20-a-public-client-gets-no-token-of-its-own",
+                   test_a_public_client_gets_no_token_of_its_own);
   g_test_add_func ("/grants/a-cut-off-that-is-forgotten-revives-no-refresh-token",
                    test_a_cut_off_that_is_forgotten_revives_no_refresh_token);
   g_test_add_func ("/grants/an-access-token-says-what-it-is-for",

@@ -50,6 +50,8 @@ test_loopback_has_a_free_port_and_nothing_else (void)
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     g_assert_false (tessera_uri_matches_redirect (registered, bad[i]));
   g_assert_true (tessera_uri_matches_redirect ("http://[::1]:9/cb", "http://[::1]:80/cb"));
+  g_assert_false (
+      tessera_uri_matches_redirect ("https://127.0.0.1:9/cb", "http://127.0.0.1:80/cb"));
   g_assert_false (tessera_uri_matches_redirect ("http://localhost/cb", "http://localhost:80/cb"));
 }
 

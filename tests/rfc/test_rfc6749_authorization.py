@@ -254,6 +254,7 @@ def _(s):
     path, _, query = s.authorization_url().partition('?')
     expect_proceeds(s, s.form(path, query))
     expect_page_400(s.form(path + '?' + query, ''))
+    expect_page_400(s.form(path + '?x=1', query))
     equal(s.request('POST', path, query, {'Content-Type': 'application/json'}).status, 415)
 
 

@@ -190,7 +190,7 @@ def _(s):
     odd = s.clients['odd client']
     equal(s.client_credentials(odd).status, 200)
     equal(claims_of(s.machine_token(odd))['client_id'], 'odd client')
-    for bad in (basic('c1'), basic(b''), basic(':'), basic(s.c1.id + ' ' + s.c1.secret), basic(b'\xff\xfe:x'), basic('c1:%zz'), basic('c1:%00'),
+    for bad in (basic('c1'), basic(b''), basic(':'), basic(s.c1.id + ' ' + s.c1.secret), basic(b'\xff\xfe:x'), basic('c1:%zz'), basic('c1:%00'), basic(s.c1.id + ':' + s.c1.secret + '\0'), basic(s.c1.id + ':' + s.c1.secret + '\0more'),
                 {'Authorization': 'Basic !!!!'}, {'Authorization': 'Basic'}, {'Authorization': 'Basic ' + s.c1.basic()[6:] + '!'}, {'Authorization': 'Basic ' + s.c1.basic()[6:] + '===='},
                 {'Authorization': 'Bearer ' + s.c1.basic()[6:]}, {'Authorization': 'Digest username="c1"'}, {'Authorization': ''}):
         answer = s.form('/token', CC, headers=bad)

@@ -330,9 +330,8 @@ test_signing (gconstpointer data)
       g_autofree char *token = tessera_jwt_sign (key, "JWT", claims, &error);
       g_assert_cmpint (token != NULL, ==, error == NULL);
       calls_left = NEVER;
-      if (token == NULL)
-        continue;
-      g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (token, strlen (token), NULL);
+      g_autofree char *good_token = tessera_jwt_sign (made, "JWT", claims, NULL);
+      g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (good_token, strlen (good_token), NULL);
       calls_left = step;
       gboolean good = tessera_jwt_verify (jwt, key);
       gboolean failed = calls_left == 0;

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 
 typedef enum
 {
+  TESSERA_GATE_INTRODUCING, /* by a proxy, which says for whom it comes */
   TESSERA_GATE_HANDSHAKING,
   TESSERA_GATE_READING,   /* a request, or waiting for one */
   TESSERA_GATE_ANSWERING, /* libsoup has the request */
@@ -69,8 +70,8 @@ TesseraGateConnection *tessera_gate_connection_new (TesseraGate *gate,
                                                     TesseraGateSocket *socket,
                                                     int fd,
                                                     const TesseraGateAddress *address);
-/* Requests may come; with @tls after a handshake. */
-void tessera_gate_connection_begin (TesseraGateConnection *self, TesseraTlsContext *tls);
+/* Requests may come, after an introduction and a handshake if the socket asks for them. */
+void tessera_gate_connection_begin (TesseraGateConnection *self);
 void tessera_gate_connection_on_event (TesseraGateConnection *self, guint32 events);
 /* Sends what there is to send and goes on. */
 void tessera_gate_connection_advance (TesseraGateConnection *self);

@@ -4,6 +4,7 @@
 
 #include "gate/tessera-gate-connection-private.h"
 
+#include "gate/tessera-proxy-protocol-private.h"
 #include "server/tessera-peer-private.h"
 
 #include <gio/gunixsocketaddress.h>
@@ -676,6 +677,7 @@ resume (TesseraGateConnection *self)
 /* The gate's side */
 
 static void shake_hands (TesseraGateConnection *self);
+static void on_readable (TesseraGateConnection *self);
 
 TesseraGateConnection *
 tessera_gate_connection_new (TesseraGate *gate,
@@ -735,17 +737,81 @@ shake_hands (TesseraGateConnection *self)
   tessera_tls_handshake (self->transport.tls, on_handshake, self);
 }
 
-void
-tessera_gate_connection_begin (TesseraGateConnection *self, TesseraTlsContext *tls)
+static void
+begin_requests (TesseraGateConnection *self)
 {
+  TesseraTlsContext *tls = self->socket != NULL ? self->socket->tls : NULL;
+
   if (tls == NULL)
-    await_request (self);
-  else
     {
-      self->secure = TRUE;
-      self->transport.tls = tessera_tls_new (tls, self->transport.fd);
-      wait_for (self, TESSERA_GATE_WAIT_HANDSHAKE, self->gate->limits->handshake_ms);
+      await_request (self);
+      return;
     }
+  self->secure = true;
+  self->state = TESSERA_GATE_HANDSHAKING;
+  self->transport.tls = tessera_tls_new (tls, self->transport.fd);
+  wait_for (self, TESSERA_GATE_WAIT_HANDSHAKE, self->gate->limits->handshake_ms);
+}
+
+/* The introduction (PROXY protocol), which comes before TLS */
+
+/* FALSE: there are too many from there. */
+static gboolean
+take_introduction (TesseraGateConnection *self, const TesseraProxyProtocol *proxy)
+{
+  struct sockaddr_storage native = { 0 };
+
+  if (!proxy->known)
+    return TRUE;
+  self->remote = tessera_proxy_protocol_dup_address (proxy);
+  self->secure = proxy->secure;
+  if (!g_socket_address_to_native (self->remote, &native, sizeof native, NULL))
+    return FALSE;
+  tessera_gate_address_read (&self->address, (struct sockaddr *) &native);
+  if (tessera_gate_addresses_add (self->gate->addresses, &self->address,
+                                  self->gate->limits->connections_per_address))
+    return TRUE;
+  self->address.family = 0;
+  return FALSE;
+}
+
+/* What comes behind it stays with the kernel: it may be TLS's. */
+static void
+introduce (TesseraGateConnection *self)
+{
+  TesseraProxyProtocol proxy;
+  guint8 *bytes = (guint8 *) self->gate->scratch;
+  gssize got = tessera_gate_transport_peek (&self->transport, bytes, TESSERA_PROXY_PROTOCOL_MAX);
+  TesseraProxyProtocolState state = TESSERA_PROXY_PROTOCOL_REFUSED;
+
+  if (got == TESSERA_GATE_TRANSPORT_LATER)
+    return;
+  if (got > 0)
+    state = tessera_proxy_protocol_parse (&proxy, bytes, (gsize) got);
+  if (state == TESSERA_PROXY_PROTOCOL_PARTIAL && !self->hung_up)
+    return;
+  if (state != TESSERA_PROXY_PROTOCOL_COMPLETE
+      || tessera_gate_transport_discard (&self->transport, bytes, proxy.length)
+             != (gssize) proxy.length
+      || !take_introduction (self, &proxy))
+    {
+      tessera_gate_connection_close (self);
+      return;
+    }
+  begin_requests (self);
+  on_readable (self); /* of what came with it no event will tell */
+}
+
+void
+tessera_gate_connection_begin (TesseraGateConnection *self)
+{
+  if (self->socket->proxy_protocol)
+    {
+      self->state = TESSERA_GATE_INTRODUCING;
+      wait_for (self, TESSERA_GATE_WAIT_HANDSHAKE, self->gate->limits->head_ms);
+    }
+  else
+    begin_requests (self);
   tessera_gate_watch (self->gate, self, self->transport.fd, FALSE);
 }
 
@@ -764,6 +830,9 @@ on_readable (TesseraGateConnection *self)
   self->readable = TRUE;
   switch (self->state)
     {
+    case TESSERA_GATE_INTRODUCING:
+      introduce (self);
+      break;
     case TESSERA_GATE_HANDSHAKING:
       shake_hands (self);
       break;

@@ -3,6 +3,7 @@
 
 #include "gate/tessera-gate-addresses-private.h"
 #include "gate/tessera-gate-deadlines-private.h"
+#include "gate/tessera-gate-proxies-private.h"
 #include "gate/tessera-gate-tls-private.h"
 #include "gate/tessera-request-head-private.h"
 
@@ -41,8 +42,9 @@ typedef struct
   int fd;
   gboolean is_unix;
   TesseraTlsContext *tls; /* NULL: none */
-  char **trusted_proxies; /* NULL: nobody */
-  GSocketAddress *local;  /* NULL: asked of each connection */
+  TesseraGateProxies *proxies;
+  gboolean proxy_protocol; /* only proxies connect, and say for whom */
+  GSocketAddress *local;   /* NULL: asked of each connection */
 } TesseraGateSocket;
 
 struct _TesseraGate
@@ -91,6 +93,8 @@ gboolean tessera_gate_add_socket (TesseraGate *self,
                                   GTlsCertificate *certificate,
                                   const char *const *trusted_proxies,
                                   GError **error);
+/* For connections from now on. */
+void tessera_gate_set_proxy_protocol (TesseraGate *self, GSocket *socket, gboolean expected);
 /* For handshakes from now on. Errors: G_TLS_ERROR; then the old one stays. */
 gboolean tessera_gate_set_certificate (TesseraGate *self,
                                        GSocket *socket,

@@ -21,7 +21,8 @@ gssize tessera_gate_transport_read (TesseraGateTransport *self, void *buffer, gs
 gssize tessera_gate_transport_write (TesseraGateTransport *self, const void *bytes, gsize count);
 /* TLS waits for room, though it was asked to read. */
 gboolean tessera_gate_transport_wants_room (TesseraGateTransport *self);
-/* Reads what is of no interest any more. */
+/* What lies below TLS: without taking it, or of no interest any more. */
+gssize tessera_gate_transport_peek (TesseraGateTransport *self, void *buffer, gsize count);
 gssize tessera_gate_transport_discard (TesseraGateTransport *self, void *buffer, gsize count);
 /* Says that nothing more is written. */
 void tessera_gate_transport_shut (TesseraGateTransport *self);

@@ -24,15 +24,27 @@ get_tls_result (gssize count)
   return count == TESSERA_TLS_LATER ? TESSERA_GATE_TRANSPORT_LATER : TESSERA_GATE_TRANSPORT_BROKEN;
 }
 
-gssize
-tessera_gate_transport_discard (TesseraGateTransport *self, void *buffer, gsize count)
+static gssize
+receive (TesseraGateTransport *self, void *buffer, gsize count, int flags)
 {
   gssize got = 0;
 
   do
-    got = recv (self->fd, buffer, count, 0);
+    got = recv (self->fd, buffer, count, flags);
   while (got < 0 && errno == EINTR);
   return get_result (got);
+}
+
+gssize
+tessera_gate_transport_peek (TesseraGateTransport *self, void *buffer, gsize count)
+{
+  return receive (self, buffer, count, MSG_PEEK);
+}
+
+gssize
+tessera_gate_transport_discard (TesseraGateTransport *self, void *buffer, gsize count)
+{
+  return receive (self, buffer, count, 0);
 }
 
 gssize
@@ -40,7 +52,7 @@ tessera_gate_transport_read (TesseraGateTransport *self, void *buffer, gsize cou
 {
   if (self->tls != NULL)
     return get_tls_result (tessera_tls_read (self->tls, buffer, count));
-  return tessera_gate_transport_discard (self, buffer, count);
+  return receive (self, buffer, count, 0);
 }
 
 gssize

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -189,12 +190,22 @@ make_pause (TesseraGate *self, const char *reason)
     set_paused (self, TRUE);
 }
 
-/* FALSE: there is no room, and nobody to make way. */
 static gboolean
-make_room (TesseraGate *self)
+has_waiting (TesseraGateSocket *socket)
+{
+  struct pollfd poll_fd = { .fd = socket->fd, .events = POLLIN };
+
+  return poll (&poll_fd, 1, 0) > 0;
+}
+
+/* FALSE: nobody needs it, or there is nobody to make way. */
+static gboolean
+make_room (TesseraGate *self, TesseraGateSocket *socket)
 {
   if (self->connections.length < self->limits->connections)
     return TRUE;
+  if (!has_waiting (socket))
+    return FALSE;
   if (shed (self))
     return TRUE;
   make_pause (self, "all connections are in use");
@@ -205,24 +216,25 @@ make_room (TesseraGate *self)
 static void
 receive (TesseraGate *self, TesseraGateSocket *socket, int fd, const struct sockaddr *from)
 {
+  gboolean is_proxy = tessera_gate_proxies_contain (socket->proxies, from);
   TesseraGateAddress address = { 0 };
   TesseraGateConnection *connection = NULL;
   int one = 1;
 
   self->refusing = FALSE;
   if (!socket->is_unix)
-    {
-      setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      tessera_gate_address_read (&address, from);
-    }
-  if (!tessera_gate_addresses_add (self->addresses, &address,
-                                   self->limits->connections_per_address))
+    setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (!is_proxy)
+    tessera_gate_address_read (&address, from);
+  if ((socket->proxy_protocol && !is_proxy)
+      || !tessera_gate_addresses_add (self->addresses, &address,
+                                      self->limits->connections_per_address))
     {
       close (fd);
       return;
     }
   connection = tessera_gate_connection_new (self, socket, fd, &address);
-  tessera_gate_connection_begin (connection, socket->tls);
+  tessera_gate_connection_begin (connection);
 }
 
 /* FALSE: nobody more for now. */
@@ -233,7 +245,7 @@ accept_one (TesseraGate *self, TesseraGateSocket *socket)
   socklen_t length = sizeof from;
   int fd = -1;
 
-  if (!make_room (self))
+  if (!make_room (self, socket))
     return FALSE;
   from.ss_family = AF_UNSPEC;
   fd = accept4 (socket->fd, (struct sockaddr *) &from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -429,7 +441,7 @@ socket_free (gpointer data)
   g_clear_object (&self->socket);
   g_clear_pointer (&self->tls, tessera_tls_context_unref);
   g_clear_object (&self->local);
-  g_strfreev (self->trusted_proxies);
+  g_clear_pointer (&self->proxies, tessera_gate_proxies_free);
   g_free (self);
 }
 
@@ -455,10 +467,12 @@ tessera_gate_add_socket (TesseraGate *self,
                          GError **error)
 {
   g_autoptr (TesseraTlsContext) tls = NULL;
+  g_autoptr (TesseraGateProxies) proxies = tessera_gate_proxies_new (trusted_proxies, error);
   TesseraGateSocket *entry = NULL;
   int listening = 0;
 
-  if (!g_socket_get_option (socket, SOL_SOCKET, SO_ACCEPTCONN, &listening, error))
+  if (proxies == NULL
+      || !g_socket_get_option (socket, SOL_SOCKET, SO_ACCEPTCONN, &listening, error))
     return FALSE;
   if (!listening || g_socket_get_socket_type (socket) != G_SOCKET_TYPE_STREAM)
     {
@@ -476,11 +490,23 @@ tessera_gate_add_socket (TesseraGate *self,
   entry->fd = g_socket_get_fd (socket);
   entry->is_unix = g_socket_get_family (socket) == G_SOCKET_FAMILY_UNIX;
   entry->tls = g_steal_pointer (&tls);
-  entry->trusted_proxies = g_strdupv ((char **) trusted_proxies);
+  entry->proxies = g_steal_pointer (&proxies);
   entry->local = find_local (socket);
   g_ptr_array_add (self->sockets, entry);
   watch_socket (self, entry, EPOLL_CTL_ADD, !self->paused);
   return TRUE;
+}
+
+void
+tessera_gate_set_proxy_protocol (TesseraGate *self, GSocket *socket, gboolean expected)
+{
+  for (guint i = 0; i < self->sockets->len; i++)
+    {
+      TesseraGateSocket *entry = self->sockets->pdata[i];
+
+      if (socket == NULL || entry->socket == socket)
+        entry->proxy_protocol = expected;
+    }
 }
 
 gboolean
@@ -495,7 +521,7 @@ tessera_gate_set_certificate (TesseraGate *self,
     {
       TesseraGateSocket *entry = self->sockets->pdata[i];
 
-      if (entry->socket != socket || entry->tls == NULL)
+      if ((socket != NULL && entry->socket != socket) || entry->tls == NULL)
         continue;
       tessera_tls_context_unref (entry->tls);
       entry->tls = tessera_tls_context_ref (tls);

@@ -359,7 +359,8 @@ ensure_gate (TesseraListener *self, GError **error)
  *
  * Accepts the connections of @socket from now on. The socket is kept, and not closed by @self.
  *
- * Errors: of %G_IO_ERROR (no stream socket that listens, no descriptors left) and %G_TLS_ERROR (a
+ * Errors: of %G_IO_ERROR (no stream socket that listens, no descriptors left, a proxy that is no
+ * address) and %G_TLS_ERROR (a
  * certificate that cannot be used).
  *
  * Returns: %TRUE when @self listens there
@@ -467,6 +468,28 @@ tessera_listener_set_certificate (TesseraListener *self,
 
   return ensure_gate (self, error)
          && tessera_gate_set_certificate (self->gate, socket, certificate, error);
+}
+
+/**
+ * tessera_listener_set_proxy_protocol:
+ * @self: a listener
+ * @socket: (nullable): one of its sockets; %NULL: all there are
+ * @expected: whether proxies introduce their clients
+ *
+ * With it every connection begins with a header of the PROXY protocol, version 2, which says for
+ * whom the proxy comes; only trusted proxies may connect then, and all others are closed at once.
+ * It is never guessed. Changes connections from now on.
+ *
+ * Since: 1.0
+ */
+void
+tessera_listener_set_proxy_protocol (TesseraListener *self, GSocket *socket, gboolean expected)
+{
+  g_return_if_fail (TESSERA_IS_LISTENER (self));
+  g_return_if_fail (socket == NULL || G_IS_SOCKET (socket));
+
+  if (self->gate != NULL)
+    tessera_gate_set_proxy_protocol (self->gate, socket, expected);
 }
 
 static void

@@ -39,6 +39,10 @@ gboolean tessera_listener_set_certificate (TesseraListener *self,
                                            GError **error);
 
 TESSERA_AVAILABLE_IN_1_0
+void
+tessera_listener_set_proxy_protocol (TesseraListener *self, GSocket *socket, gboolean expected);
+
+TESSERA_AVAILABLE_IN_1_0
 void tessera_listener_drain_async (TesseraListener *self,
                                    GCancellable *cancellable,
                                    GAsyncReadyCallback callback,

@@ -1,0 +1,1261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tessera-listener.c and the gate behind it: raw bytes over loopback to a SoupServer that an
+ * application has put behind a listener. */
+
+#include "log-capture.h"
+
+#include "gate/tessera-listener.h"
+#include "server/tessera-peer-private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <gio/gunixsocketaddress.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PATIENCE_US (10 * G_TIME_SPAN_SECOND)
+#define BIG (10 * 1024 * 1024)
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define GET_CLOSE "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+#define POST_ECHO "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+
+typedef struct
+{
+  SoupServer *soup;
+  TesseraListener *listener;
+  guint16 port;
+  guint n_calls;
+  guint n_hidden; /* requests for /hidden */
+  gsize written;  /* of the body of /big */
+  SoupServerMessage *paused;
+  GPtrArray *messages; /* char*: of WebSockets */
+  guint n_closed;      /* WebSockets */
+} Fixture;
+
+typedef struct
+{
+  Fixture *fixture;
+  int fd;
+  GString *heard;
+  gboolean ended;
+} Client;
+
+/* The application */
+
+static void
+respond (SoupServerMessage *message, const char *text)
+{
+  soup_server_message_set_status (message, 200, NULL);
+  soup_server_message_set_response (message, "text/plain", SOUP_MEMORY_COPY, text, strlen (text));
+}
+
+static void
+on_wrote_data (SoupServerMessage *message, guint size, Fixture *self)
+{
+  self->written += size;
+}
+
+static void
+on_big (SoupServer *soup,
+        SoupServerMessage *message,
+        const char *path,
+        GHashTable *query,
+        gpointer data)
+{
+  char *bytes = g_malloc (BIG);
+
+  memset (bytes, 'x', BIG);
+  g_signal_connect (message, "wrote-body-data", G_CALLBACK (on_wrote_data), data);
+  soup_server_message_set_status (message, 200, NULL);
+  soup_server_message_set_response (message, "text/plain", SOUP_MEMORY_TAKE, bytes, BIG);
+}
+
+static void
+on_pause (SoupServer *soup,
+          SoupServerMessage *message,
+          const char *path,
+          GHashTable *query,
+          gpointer data)
+{
+  Fixture *self = data;
+
+  g_set_object (&self->paused, message);
+  soup_server_message_pause (message);
+}
+
+static void
+on_held (SoupServer *soup,
+         SoupServerMessage *message,
+         const char *path,
+         GHashTable *query,
+         gpointer data)
+{
+  TesseraPeer *peer = tessera_peer_get (soup_server_message_get_remote_address (message));
+
+  peer->hold (peer, 60);
+  on_pause (soup, message, path, query, data);
+}
+
+static void
+on_events (SoupServer *soup,
+           SoupServerMessage *message,
+           const char *path,
+           GHashTable *query,
+           gpointer data)
+{
+  Fixture *self = data;
+
+  g_set_object (&self->paused, message);
+  soup_server_message_set_status (message, 200, NULL);
+  soup_message_headers_set_encoding (soup_server_message_get_response_headers (message),
+                                     SOUP_ENCODING_CHUNKED);
+  soup_message_body_set_accumulate (soup_server_message_get_response_body (message), FALSE);
+}
+
+static void
+on_echo (SoupServer *soup,
+         SoupServerMessage *message,
+         const char *path,
+         GHashTable *query,
+         gpointer data)
+{
+  g_autoptr (GBytes) body
+      = soup_message_body_flatten (soup_server_message_get_request_body (message));
+
+  ((Fixture *) data)->n_calls++;
+  soup_server_message_set_status (message, 200, NULL);
+  soup_server_message_set_response (message, "text/plain", SOUP_MEMORY_COPY,
+                                    g_bytes_get_data (body, NULL), g_bytes_get_size (body));
+}
+
+static void
+on_peer (SoupServer *soup,
+         SoupServerMessage *message,
+         const char *path,
+         GHashTable *query,
+         gpointer data)
+{
+  GSocketAddress *address = soup_server_message_get_remote_address (message);
+  g_autofree char *text = G_IS_INET_SOCKET_ADDRESS (address)
+                              ? g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address))
+                              : g_strdup ("unix");
+  g_autofree char *line
+      = g_strdup_printf ("[%s%s]", text, tessera_peer_get (address)->secure ? " secure" : "");
+
+  respond (message, line);
+}
+
+static void
+on_any (SoupServer *soup,
+        SoupServerMessage *message,
+        const char *path,
+        GHashTable *query,
+        gpointer data)
+{
+  Fixture *self = data;
+
+  self->n_calls++;
+  if (g_str_equal (path, "/hidden"))
+    self->n_hidden++;
+  respond (message, path);
+}
+
+static void
+on_close_all (SoupServer *soup,
+              SoupServerMessage *message,
+              const char *path,
+              GHashTable *query,
+              gpointer data)
+{
+  Fixture *self = data;
+
+  respond (message, "last");
+  tessera_listener_close (self->listener);
+  g_clear_object (&self->listener);
+}
+
+static void
+on_websocket_message (SoupWebsocketConnection *socket, int type, GBytes *bytes, Fixture *self)
+{
+  char *text = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+
+  g_ptr_array_add (self->messages, text);
+  soup_websocket_connection_send_text (socket, text);
+}
+
+static void
+on_websocket_closed (SoupWebsocketConnection *socket, Fixture *self)
+{
+  self->n_closed++;
+  g_object_unref (socket);
+}
+
+static void
+on_websocket (SoupServer *soup,
+              SoupServerMessage *message,
+              const char *path,
+              SoupWebsocketConnection *socket,
+              gpointer data)
+{
+  g_object_ref (socket);
+  g_signal_connect (socket, "message", G_CALLBACK (on_websocket_message), data);
+  g_signal_connect (socket, "closed", G_CALLBACK (on_websocket_closed), data);
+}
+
+static void
+listen_on (Fixture *self, const char *const *proxies)
+{
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  g_autoptr (GSocketAddress) address = NULL;
+  g_autoptr (GError) error = NULL;
+
+  tessera_listener_add_address (self->listener, any, NULL, proxies, &address, &error);
+  g_assert_no_error (error);
+  self->port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
+}
+
+static void
+fixture_set_up (Fixture *self, gconstpointer data)
+{
+  self->soup = soup_server_new (NULL, NULL);
+  self->messages = g_ptr_array_new_with_free_func (g_free);
+  soup_server_add_handler (self->soup, NULL, on_any, self, NULL);
+  soup_server_add_handler (self->soup, "/big", on_big, self, NULL);
+  soup_server_add_handler (self->soup, "/pause", on_pause, self, NULL);
+  soup_server_add_handler (self->soup, "/held", on_held, self, NULL);
+  soup_server_add_handler (self->soup, "/events", on_events, self, NULL);
+  soup_server_add_handler (self->soup, "/echo", on_echo, self, NULL);
+  soup_server_add_handler (self->soup, "/peer", on_peer, self, NULL);
+  soup_server_add_handler (self->soup, "/close", on_close_all, self, NULL);
+  soup_server_add_websocket_handler (self->soup, "/ws", NULL, NULL, on_websocket, self, NULL);
+  self->listener = tessera_listener_new (self->soup);
+  listen_on (self, NULL);
+}
+
+static void
+fixture_tear_down (Fixture *self, gconstpointer data)
+{
+  g_clear_object (&self->paused);
+  if (self->listener != NULL)
+    g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
+  g_clear_object (&self->listener);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_clear_object (&self->soup);
+  g_ptr_array_unref (self->messages);
+}
+
+/* Clients */
+
+static Client *
+client_new (Fixture *fixture)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (fixture->port) };
+  Client *self = g_new0 (Client, 1);
+  int small = 65536;
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  self->fixture = fixture;
+  self->heard = g_string_new (NULL);
+  self->fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_cmpint (self->fd, >=, 0);
+  setsockopt (self->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  g_assert_cmpint (connect (self->fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+  return self;
+}
+
+static void
+client_free (Client *self)
+{
+  close (self->fd);
+  g_string_free (self->heard, TRUE);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Client, client_free)
+
+static void
+say_bytes (Client *self, const char *bytes, gsize length)
+{
+  g_assert_cmpint (send (self->fd, bytes, length, MSG_NOSIGNAL), ==, length);
+}
+
+static void
+say (Client *self, const char *text)
+{
+  say_bytes (self, text, strlen (text));
+}
+
+/* One turn of both sides. */
+static void
+turn (Client *self)
+{
+  char bytes[65536];
+  gssize got = 0;
+
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  got = recv (self->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+  if (got > 0)
+    g_string_append_len (self->heard, bytes, got);
+  else if (got == 0 || errno != EAGAIN)
+    self->ended = TRUE;
+  else
+    g_usleep (200);
+}
+
+static void
+iterate_for_ms (guint ms)
+{
+  gint64 end = g_get_monotonic_time () + ms * G_TIME_SPAN_MILLISECOND;
+
+  while (g_get_monotonic_time () < end)
+    if (!g_main_context_iteration (NULL, FALSE))
+      g_usleep (500);
+}
+
+/* Until @text was heard; it is taken out with what came before it. */
+static void
+hear (Client *self, const char *text)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+  const char *found = NULL;
+
+  while ((found = strstr (self->heard->str, text)) == NULL)
+    {
+      if (self->ended || g_get_monotonic_time () > end)
+        g_error ("no '%s' in '%.500s'%s", text, self->heard->str, self->ended ? ", the end" : "");
+      turn (self);
+    }
+  g_string_erase (self->heard, 0, found - self->heard->str + (gssize) strlen (text));
+}
+
+static void
+hear_end (Client *self)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+
+  while (!self->ended)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      turn (self);
+    }
+}
+
+static void
+wait_for_connections (Fixture *self, guint n)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+
+  while (tessera_listener_get_n_connections (self->listener) != n)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      if (!g_main_context_iteration (NULL, FALSE))
+        g_usleep (200);
+    }
+}
+
+static void
+wait_for_paused (Fixture *self)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+
+  while (self->paused == NULL)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      if (!g_main_context_iteration (NULL, FALSE))
+        g_usleep (200);
+    }
+}
+
+static guint
+count_descriptors (void)
+{
+  DIR *folder = opendir ("/proc/self/fd");
+  guint count = 0;
+
+  while (readdir (folder) != NULL)
+    count++;
+  closedir (folder);
+  return count;
+}
+
+static void
+assert_still_serves (Fixture *self)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, GET_CLOSE);
+  hear (client, "200 OK");
+  hear_end (client);
+}
+
+/* Requests and answers */
+
+static void
+test_keeps_the_connection (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  for (guint i = 0; i < 50; i++)
+    {
+      say (client, i % 2 == 0 ? GET : POST_ECHO);
+      hear (client, "HTTP/1.1 200 OK\r\n");
+      hear (client, i % 2 == 0 ? "\r\n\r\n/" : "\r\n\r\nhello");
+      g_assert_cmpuint (client->heard->len, ==, 0);
+    }
+  g_assert_cmpuint (self->n_calls, ==, 50);
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 1);
+  g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
+}
+
+static void
+test_pipelined_are_answered_in_order (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+  g_autoptr (GString) all = g_string_new (NULL);
+
+  for (guint i = 0; i < 100; i++)
+    g_string_append_printf (all, "GET /n%u. HTTP/1.1\r\nHost: a\r\n\r\n" POST_ECHO, i);
+  say (client, all->str);
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("\r\n\r\n/n%u.", i);
+
+      hear (client, path);
+      hear (client, "\r\n\r\nhello");
+    }
+  g_assert_cmpuint (self->n_calls, ==, 200);
+}
+
+static void
+test_pipelined_wait_for_a_late_answer (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client,
+       "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n" GET "GET /last HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  iterate_for_ms (20);
+  g_assert_cmpuint (self->n_calls, ==, 0);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear (client, "\r\n\r\nlate");
+  hear (client, "\r\n\r\n/");
+  hear (client, "\r\n\r\n/last");
+}
+
+static void
+test_requests_come_in_any_pieces (Fixture *self, gconstpointer data)
+{
+  static const char two[] = POST_ECHO GET;
+
+  for (gsize at = 1; at < sizeof two - 1; at++)
+    {
+      g_autoptr (Client) client = client_new (self);
+
+      say_bytes (client, two, at);
+      iterate_for_ms (1);
+      say (client, two + at);
+      hear (client, "\r\n\r\nhello");
+      hear (client, "\r\n\r\n/");
+    }
+
+  g_autoptr (Client) slow = client_new (self);
+  for (gsize at = 0; at < sizeof two - 1; at++)
+    {
+      say_bytes (slow, two + at, 1);
+      turn (slow);
+    }
+  hear (slow, "\r\n\r\nhello");
+  hear (slow, "\r\n\r\n/");
+}
+
+static void
+test_nothing_runs_before_the_body_is_there (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell");
+  iterate_for_ms (30);
+  g_assert_cmpuint (self->n_calls, ==, 0);
+  g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
+  say (client, "o");
+  hear (client, "\r\n\r\nhello");
+  g_assert_cmpuint (self->n_calls, ==, 1);
+}
+
+static void
+test_largest_body_is_read (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+  g_autofree char *body = g_strnfill (65536, 'b');
+
+  say (client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n");
+  say (client, body);
+  hear (client, "\r\n\r\n");
+  while (client->heard->len < 65536)
+    turn (client);
+  g_assert_cmpstr (client->heard->str, ==, body);
+
+  g_autoptr (Client) other = client_new (self);
+  say (other, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n");
+  hear (other, "HTTP/1.1 413 ");
+  hear_end (other);
+}
+
+static void
+test_continue_is_sent (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  for (guint i = 0; i < 3; i++)
+    {
+      say (client,
+           "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+      hear (client, "HTTP/1.1 100 Continue\r\n\r\n");
+      g_assert_cmpuint (self->n_calls, ==, i);
+      say (client, "hello");
+      hear (client, "HTTP/1.1 200 OK\r\n");
+      hear (client, "Date: ");
+      hear (client, "\r\n\r\nhello");
+    }
+}
+
+static void
+test_head_has_no_body (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "HEAD /abc HTTP/1.1\r\nHost: a\r\n\r\n" GET);
+  hear (client, "Content-Length: 4\r\n\r\nHTTP/1.1 200 OK\r\n");
+  hear (client, "\r\n\r\n/");
+}
+
+static void
+test_refusal_is_read_and_ends_the_connection (Fixture *self, gconstpointer data)
+{
+  static const struct
+  {
+    const char *text;
+    const char *answer;
+  } cases[] = {
+    { "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n" },
+    { "GET / HTTP/1.1\nHost: a\n\n", "HTTP/1.1 400 Bad Request\r\n" },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 4" },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello", "HTTP/1.1 400 " },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (Client) client = client_new (self);
+      g_autofree char *more = g_strnfill (30000, 'z');
+
+      say (client, cases[i].text);
+      say (client, "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n");
+      say (client, more);
+      hear (client, cases[i].answer);
+      hear (client, "Date: ");
+      hear (client, "Connection: close");
+      hear (client, "Content-Length: ");
+      hear (client, "\r\n\r\n");
+      hear_end (client);
+      g_assert_null (strstr (client->heard->str, "HTTP/1.1"));
+    }
+  g_assert_cmpuint (self->n_calls, ==, 0);
+  g_assert_cmpuint (self->n_hidden, ==, 0);
+}
+
+static void
+test_connection_ends_when_asked (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+  g_autoptr (Client) old = client_new (self);
+
+  say (client, GET_CLOSE GET);
+  hear (client, "Connection: close");
+  hear (client, "\r\n\r\n/");
+  hear_end (client);
+  g_assert_cmpuint (client->heard->len, ==, 0);
+
+  say (old, "GET / HTTP/1.0\r\n\r\n");
+  hear (old, "HTTP/1.0 200 OK\r\n");
+  hear (old, "\r\n\r\n/");
+  hear_end (old);
+  wait_for_connections (self, 0);
+}
+
+static void
+test_half_closed_client_gets_its_answer (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n" GET);
+  shutdown (client->fd, SHUT_WR);
+  wait_for_paused (self);
+  iterate_for_ms (20);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear (client, "\r\n\r\nlate");
+  hear (client, "\r\n\r\n/");
+  hear_end (client);
+}
+
+static void
+test_requests_of_a_connection_are_counted (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "requests-per-connection", 3, NULL);
+  say (client, GET GET GET GET);
+  for (guint i = 0; i < 3; i++)
+    hear (client, "HTTP/1.1 200 OK\r\n");
+  hear (client, "Connection: close");
+  hear_end (client);
+  g_assert_cmpuint (self->n_calls, ==, 3);
+}
+
+/* Large and endless answers */
+
+static void
+test_large_answer_waits_for_its_reader (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+  gsize total = 0;
+
+  say (client, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n" GET);
+  iterate_for_ms (300);
+  g_assert_cmpuint (self->written, >, 0);
+  g_assert_cmpuint (self->written, <, BIG - 1024 * 1024);
+  hear (client, "\r\n\r\n");
+  while (total + client->heard->len < BIG)
+    {
+      total += client->heard->len;
+      g_string_truncate (client->heard, 0);
+      g_assert_false (client->ended);
+      turn (client);
+    }
+  g_string_erase (client->heard, 0, (gssize) (BIG - total));
+  hear (client, "HTTP/1.1 200 OK\r\n");
+  hear (client, "\r\n\r\n/");
+}
+
+static void
+test_stalled_reader_is_cut (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "write-timeout", 100, NULL);
+  say (client, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_connections (self, 1);
+  wait_for_connections (self, 0);
+  g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
+  g_assert_cmpuint (self->written, <, BIG);
+}
+
+static void
+send_event (Fixture *self, const char *text)
+{
+  soup_message_body_append (soup_server_message_get_response_body (self->paused), SOUP_MEMORY_COPY,
+                            text, strlen (text));
+  soup_server_message_unpause (self->paused);
+}
+
+static void
+test_events_are_sent_as_they_come (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "answer-timeout", 50, "idle-timeout", 50, "write-timeout", 50,
+                NULL);
+  say (client, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "Transfer-Encoding: chunked");
+  iterate_for_ms (150);
+  for (guint i = 0; i < 3; i++)
+    {
+      send_event (self, "data: x\n\n");
+      hear (client, "9\r\ndata: x\n\n\r\n");
+    }
+  soup_message_body_complete (soup_server_message_get_response_body (self->paused));
+  soup_server_message_unpause (self->paused);
+  hear (client, "0\r\n\r\n");
+  say (client, GET);
+  hear (client, "\r\n\r\n/");
+}
+
+static void
+test_deserted_event_stream_ends (Fixture *self, gconstpointer data)
+{
+  Client *client = client_new (self);
+
+  say (client, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "\r\n\r\n");
+  client_free (client);
+  wait_for_connections (self, 0);
+  send_event (self, "data: x\n\n"); /* into the void */
+  iterate_for_ms (20);
+  assert_still_serves (self);
+}
+
+static void
+test_client_may_leave_before_the_answer (Fixture *self, gconstpointer data)
+{
+  struct linger reset = { 1, 0 };
+  Client *client = client_new (self);
+
+  say (client, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  setsockopt (client->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  client_free (client);
+  wait_for_connections (self, 0);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  iterate_for_ms (20);
+  g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
+  assert_still_serves (self);
+}
+
+/* WebSockets */
+
+#define HANDSHAKE                                                                                  \
+  "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"                   \
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+#define FRAME_HI "\x81\x82\x01\x01\x01\x01\x69\x68" /* masked by ones */
+#define FRAME_CLOSE "\x88\x80\x01\x01\x01\x01"
+
+static void
+test_websocket_is_a_tunnel (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "idle-timeout", 50, "answer-timeout", 50, NULL);
+  say (client, HANDSHAKE FRAME_HI); /* the first frame with the head */
+  hear (client, "HTTP/1.1 101 ");
+  hear (client, "\r\n\r\n");
+  hear (client, "\x81\x02hi");
+  iterate_for_ms (150); /* no deadline of HTTP's applies */
+  for (guint i = 0; i < 20; i++)
+    {
+      say (client, FRAME_HI);
+      hear (client, "\x81\x02hi");
+    }
+  g_assert_cmpuint (self->messages->len, ==, 21);
+  say (client, FRAME_CLOSE);
+  hear (client, "\x88");
+  hear_end (client);
+  wait_for_connections (self, 0);
+  g_assert_cmpuint (self->n_closed, ==, 1);
+}
+
+static void
+test_deserted_websocket_ends (Fixture *self, gconstpointer data)
+{
+  Client *client = client_new (self);
+
+  say (client, HANDSHAKE);
+  hear (client, "HTTP/1.1 101 ");
+  client_free (client);
+  wait_for_connections (self, 0);
+  g_assert_cmpuint (self->n_closed, ==, 1);
+}
+
+static void
+test_refused_upgrade_is_an_answer (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /no HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  hear (client, "HTTP/1.1 200 OK\r\n");
+  hear (client, "\r\n\r\n/no");
+  say (client, GET);
+  hear (client, "\r\n\r\n/");
+}
+
+/* Deadlines */
+
+static void
+test_slow_head_ends_in_all (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+  g_autofree char *head = g_strconcat ("GET / HTTP/1.1\r\nHost: a\r\nX: ", NULL);
+  guint n_bytes = 0;
+
+  g_object_set (self->listener, "head-timeout", 200, NULL);
+  say (client, head);
+  while (client->heard->len == 0 && n_bytes < 2000)
+    {
+      g_assert_false (client->ended);
+      send (client->fd, "x", 1, MSG_NOSIGNAL);
+      n_bytes++;
+      iterate_for_ms (10);
+      turn (client);
+    }
+  hear (client, "HTTP/1.1 408 Request Timeout\r\n");
+  hear_end (client);
+  g_assert_cmpuint (self->n_calls, ==, 0);
+}
+
+static void
+test_missing_body_ends (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "body-timeout", 50, NULL);
+  say (client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+  hear (client, "HTTP/1.1 408 ");
+  hear_end (client);
+  g_assert_cmpuint (self->n_calls, ==, 0);
+}
+
+static void
+test_idle_connections_end (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) silent = client_new (self);
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "idle-timeout", 80, NULL);
+  say (client, GET);
+  hear (client, "\r\n\r\n/");
+  hear_end (client);
+  hear_end (silent);
+  g_assert_cmpuint (client->heard->len + silent->heard->len, ==, 0);
+  wait_for_connections (self, 0);
+}
+
+static void
+test_pressed_listener_waits_less (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) first = client_new (self);
+
+  g_object_set (self->listener, "connections", 2, "pressed-idle-timeout", 50, NULL);
+  say (first, GET);
+  hear (first, "\r\n\r\n/");
+  iterate_for_ms (120);
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 1);
+  g_autoptr (Client) second = client_new (self);
+  say (second, GET);
+  hear (second, "\r\n\r\n/");
+  hear_end (first);
+}
+
+static void
+test_late_answer_is_not_waited_for (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "answer-timeout", 50, NULL);
+  say (client, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "HTTP/1.1 503 Service Unavailable\r\n");
+  hear (client, "Retry-After: ");
+  hear_end (client);
+  g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
+  soup_server_message_unpause (self->paused);
+  iterate_for_ms (20);
+}
+
+static void
+test_held_answer_has_its_own_time (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "answer-timeout", 50, NULL);
+  say (client, "GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  iterate_for_ms (150);
+  respond (self->paused, "in the end");
+  soup_server_message_unpause (self->paused);
+  hear (client, "\r\n\r\nin the end");
+}
+
+/* Limits */
+
+static void
+test_oldest_idle_makes_way (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) busy = client_new (self);
+
+  g_object_set (self->listener, "connections", 3, "pressed-idle-timeout", 60000, NULL);
+  say (busy, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  g_autoptr (Client) oldest = client_new (self);
+  say (oldest, GET);
+  hear (oldest, "\r\n\r\n/");
+  g_autoptr (Client) younger = client_new (self);
+  say (younger, GET);
+  hear (younger, "\r\n\r\n/");
+  g_autoptr (Client) fresh = client_new (self);
+  say (fresh, GET);
+  hear (fresh, "\r\n\r\n/");
+  hear_end (oldest);
+  say (younger, GET);
+  hear (younger, "\r\n\r\n/");
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear (busy, "\r\n\r\nlate");
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 3);
+}
+
+static void
+test_full_listener_lets_others_wait (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) busy = client_new (self);
+
+  log_capture_begin ();
+  g_object_set (self->listener, "connections", 1, NULL);
+  say (busy, "GET /pause HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  wait_for_paused (self);
+  g_autoptr (Client) waiting = client_new (self);
+  say (waiting, GET);
+  iterate_for_ms (150);
+  g_assert_cmpuint (waiting->heard->len, ==, 0);
+  g_assert_false (waiting->ended);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear (busy, "\r\n\r\nlate");
+  hear_end (busy);
+  client_free (g_steal_pointer (&busy));
+  hear (waiting, "\r\n\r\n/");
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "nobody can be accepted for the moment: *");
+}
+
+static void
+test_address_has_its_share (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) first = client_new (self);
+  g_autoptr (Client) second = client_new (self);
+
+  g_object_set (self->listener, "connections-per-address", 2, NULL);
+  say (first, GET);
+  hear (first, "\r\n\r\n/");
+  say (second, GET);
+  hear (second, "\r\n\r\n/");
+  g_autoptr (Client) third = client_new (self);
+  hear_end (third);
+  g_assert_cmpuint (third->heard->len, ==, 0);
+  client_free (g_steal_pointer (&first));
+  wait_for_connections (self, 1);
+  assert_still_serves (self);
+}
+
+static void
+test_survives_without_descriptors (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GPtrArray) clients = g_ptr_array_new_with_free_func ((GDestroyNotify) client_free);
+  struct rlimit before, low;
+
+  for (guint i = 0; i < 20; i++)
+    g_ptr_array_add (clients, client_new (self));
+  log_capture_begin ();
+  getrlimit (RLIMIT_NOFILE, &before);
+  low = before;
+  low.rlim_cur = count_descriptors () + 5; /* the three of the folder's, and a few more */
+  setrlimit (RLIMIT_NOFILE, &low);
+  iterate_for_ms (350);
+  setrlimit (RLIMIT_NOFILE, &before);
+  iterate_for_ms (150);
+  assert_still_serves (self);
+  log_capture_end ();
+}
+
+static void
+test_loses_no_descriptors (Fixture *self, gconstpointer data)
+{
+  guint before = 0;
+
+  assert_still_serves (self);
+  wait_for_connections (self, 0);
+  before = count_descriptors ();
+  for (guint i = 0; i < 300; i++)
+    {
+      g_autoptr (Client) client = client_new (self);
+
+      say (client, i % 3 == 0 ? GET : i % 3 == 1 ? "GET / HTTP/1.1\r\nHo" : GET_CLOSE);
+      turn (client);
+    }
+  wait_for_connections (self, 0);
+  g_assert_cmpuint (count_descriptors (), ==, before);
+}
+
+/* The end */
+
+static void
+on_drained (GObject *listener, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  tessera_listener_drain_finish (TESSERA_LISTENER (listener), result, &error);
+  *(char **) data = g_strdup (error != NULL ? error->message : "done");
+}
+
+static void
+test_drain_answers_who_has_asked (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) idle = client_new (self);
+  g_autoptr (Client) busy = client_new (self);
+  g_autoptr (Client) half = client_new (self);
+  g_autofree char *outcome = NULL;
+
+  say (idle, GET);
+  hear (idle, "\r\n\r\n/");
+  say (busy, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n" GET);
+  wait_for_paused (self);
+  say (half, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+  iterate_for_ms (20);
+  g_autoptr (Client) waiting = client_new (self); /* not accepted yet */
+  say (waiting, GET);
+
+  tessera_listener_drain_async (self->listener, NULL, on_drained, &outcome);
+  hear_end (idle);
+  hear (waiting, "Connection: close");
+  hear (waiting, "\r\n\r\n/");
+  say (half, "lo");
+  hear (half, "Connection: close");
+  hear (half, "\r\n\r\nhello");
+  g_assert_null (outcome);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear (busy, "Connection: close");
+  hear (busy, "\r\n\r\nlate");
+  hear_end (busy);
+  g_assert_cmpuint (busy->heard->len, ==, 0);
+  hear_end (waiting);
+  hear_end (half);
+  client_free (g_steal_pointer (&busy));
+  client_free (g_steal_pointer (&waiting));
+  client_free (g_steal_pointer (&half));
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, ==, "done");
+}
+
+static void
+test_drain_can_be_cancelled (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) busy = client_new (self);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autofree char *outcome = NULL;
+
+  say (busy, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  tessera_listener_drain_async (self->listener, cancellable, on_drained, &outcome);
+  iterate_for_ms (20);
+  g_assert_null (outcome);
+  g_cancellable_cancel (cancellable);
+  hear_end (busy);
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, !=, "done");
+  soup_server_message_unpause (self->paused);
+}
+
+static void
+test_empty_listener_is_drained (Fixture *self, gconstpointer data)
+{
+  g_autofree char *outcome = NULL;
+
+  tessera_listener_drain_async (self->listener, NULL, on_drained, &outcome);
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, ==, "done");
+}
+
+static void
+test_handler_may_end_everything (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /close HTTP/1.1\r\nHost: a\r\n\r\n" GET);
+  hear_end (client);
+  g_assert_null (self->listener);
+}
+
+/* Where they come from */
+
+static void
+test_peer_is_known (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "[127.0.0.1:");
+}
+
+static void
+test_unix_socket_is_served (Fixture *self, gconstpointer data)
+{
+  g_autofree char *folder = g_dir_make_tmp ("tessera-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "sock", NULL);
+  g_autoptr (GSocketAddress) address = g_unix_socket_address_new (path);
+  struct sockaddr_un native = { .sun_family = AF_UNIX };
+  g_autoptr (GError) error = NULL;
+  Client *client = g_new0 (Client, 1);
+
+  tessera_listener_add_address (self->listener, address, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_object_set (self->listener, "connections-per-address", 1, NULL);
+  g_strlcpy (native.sun_path, path, sizeof native.sun_path);
+  for (guint i = 0; i < 2; i++)
+    {
+      client->fixture = self;
+      client->ended = FALSE;
+      client->heard = g_string_new (NULL);
+      client->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      g_assert_cmpint (connect (client->fd, (struct sockaddr *) &native, sizeof native), ==, 0);
+      say (client, "GET /peer HTTP/1.0\r\n\r\n");
+      hear (client, "[unix]");
+      hear_end (client);
+      close (client->fd);
+      g_string_free (client->heard, TRUE);
+    }
+  g_free (client);
+  unlink (path);
+  rmdir (folder);
+}
+
+#define PROXY_HEADER                                                                               \
+  "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\x00\x71\x07\x7f\x00\x00\x01\x1f\x90\x01\xbb"
+
+static void
+test_proxy_introduces_its_client (Fixture *self, gconstpointer data)
+{
+  static const char *const proxies[] = { "127.0.0.0/8", NULL };
+
+  listen_on (self, proxies);
+  tessera_listener_set_proxy_protocol (self->listener, NULL, TRUE);
+  g_object_set (self->listener, "connections-per-address", 1, NULL);
+  g_autoptr (Client) client = client_new (self);
+  say_bytes (client, PROXY_HEADER, sizeof PROXY_HEADER - 1);
+  say (client, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "[203.0.113.7:8080]");
+
+  /* Whom it speaks for has a share, not the proxy. */
+  g_autoptr (Client) same = client_new (self);
+  say_bytes (same, PROXY_HEADER, sizeof PROXY_HEADER - 1);
+  hear_end (same);
+
+  /* In pieces, and then what is no header at all. */
+  client_free (g_steal_pointer (&client));
+  wait_for_connections (self, 0);
+  g_autoptr (Client) slow = client_new (self);
+  for (gsize at = 0; at < sizeof PROXY_HEADER - 1; at++)
+    {
+      say_bytes (slow, PROXY_HEADER + at, 1);
+      turn (slow);
+    }
+  say (slow, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (slow, "[203.0.113.7:8080]");
+  g_autoptr (Client) plain = client_new (self);
+  say (plain, "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear_end (plain);
+  g_assert_cmpuint (self->n_hidden, ==, 0);
+}
+
+static void
+test_strangers_introduce_nobody (Fixture *self, gconstpointer data)
+{
+  static const char *const proxies[] = { "10.0.0.1", "unix", NULL };
+
+  listen_on (self, proxies);
+  tessera_listener_set_proxy_protocol (self->listener, NULL, TRUE);
+  g_autoptr (Client) client = client_new (self);
+  hear_end (client);
+  g_assert_cmpuint (client->heard->len, ==, 0);
+}
+
+static void
+test_sockets_must_listen (Fixture *self, gconstpointer data)
+{
+  static const char *const wrong[] = { "proxy.example", NULL };
+  g_autoptr (GSocket) socket
+      = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_listener_add_socket (self->listener, socket, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  g_clear_error (&error);
+  g_assert_false (
+      tessera_listener_add_address (self->listener, address, NULL, wrong, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  g_clear_error (&error);
+  tessera_listener_close (self->listener);
+  g_assert_false (tessera_listener_add_address (self->listener, address, NULL, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+}
+
+static void
+test_server_keeps_its_listener (Fixture *self, gconstpointer data)
+{
+  g_autoptr (TesseraServer) server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
+  g_autoptr (Client) client = client_new (self);
+  g_autoptr (GError) error = NULL;
+
+  tessera_server_wait_ready (server, &error);
+  g_assert_no_error (error);
+  tessera_server_add_listener (server, self->listener);
+  tessera_server_add_listener (server, self->listener);
+  g_assert_true (tessera_listener_get_soup_server (self->listener) == self->soup);
+  say (client, "GET /jwks HTTP/1.1\r\nHost: a\r\n\r\n" GET);
+  hear (client, "\"keys\"");
+  hear (client, "\r\n\r\n/");
+  tessera_server_close (server);
+}
+
+#define ADD(name, test)                                                                            \
+  g_test_add ("/listener/" name, Fixture, NULL, fixture_set_up, test, fixture_tear_down)
+
+int
+main (int argc, char **argv)
+{
+  log_capture_init ();
+  g_test_init (&argc, &argv, NULL);
+
+  ADD ("keeps-the-connection", test_keeps_the_connection);
+  ADD ("pipelined-are-answered-in-order", test_pipelined_are_answered_in_order);
+  ADD ("pipelined-wait-for-a-late-answer", test_pipelined_wait_for_a_late_answer);
+  ADD ("requests-come-in-any-pieces", test_requests_come_in_any_pieces);
+  ADD ("nothing-runs-before-the-body-is-there", test_nothing_runs_before_the_body_is_there);
+  ADD ("largest-body-is-read", test_largest_body_is_read);
+  ADD ("continue-is-sent", test_continue_is_sent);
+  ADD ("head-has-no-body", test_head_has_no_body);
+  ADD ("refusal-is-read-and-ends-the-connection", test_refusal_is_read_and_ends_the_connection);
+  ADD ("connection-ends-when-asked", test_connection_ends_when_asked);
+  ADD ("half-closed-client-gets-its-answer", test_half_closed_client_gets_its_answer);
+  ADD ("requests-of-a-connection-are-counted", test_requests_of_a_connection_are_counted);
+  ADD ("large-answer-waits-for-its-reader", test_large_answer_waits_for_its_reader);
+  ADD ("stalled-reader-is-cut", test_stalled_reader_is_cut);
+  ADD ("events-are-sent-as-they-come", test_events_are_sent_as_they_come);
+  ADD ("deserted-event-stream-ends", test_deserted_event_stream_ends);
+  ADD ("client-may-leave-before-the-answer", test_client_may_leave_before_the_answer);
+  ADD ("websocket-is-a-tunnel", test_websocket_is_a_tunnel);
+  ADD ("deserted-websocket-ends", test_deserted_websocket_ends);
+  ADD ("refused-upgrade-is-an-answer", test_refused_upgrade_is_an_answer);
+  ADD ("slow-head-ends-in-all", test_slow_head_ends_in_all);
+  ADD ("missing-body-ends", test_missing_body_ends);
+  ADD ("idle-connections-end", test_idle_connections_end);
+  ADD ("pressed-listener-waits-less", test_pressed_listener_waits_less);
+  ADD ("late-answer-is-not-waited-for", test_late_answer_is_not_waited_for);
+  ADD ("held-answer-has-its-own-time", test_held_answer_has_its_own_time);
+  ADD ("oldest-idle-makes-way", test_oldest_idle_makes_way);
+  ADD ("full-listener-lets-others-wait", test_full_listener_lets_others_wait);
+  ADD ("address-has-its-share", test_address_has_its_share);
+  ADD ("survives-without-descriptors", test_survives_without_descriptors);
+  ADD ("loses-no-descriptors", test_loses_no_descriptors);
+  ADD ("drain-answers-who-has-asked", test_drain_answers_who_has_asked);
+  ADD ("drain-can-be-cancelled", test_drain_can_be_cancelled);
+  ADD ("empty-listener-is-drained", test_empty_listener_is_drained);
+  ADD ("handler-may-end-everything", test_handler_may_end_everything);
+  ADD ("peer-is-known", test_peer_is_known);
+  ADD ("unix-socket-is-served", test_unix_socket_is_served);
+  ADD ("proxy-introduces-its-client", test_proxy_introduces_its_client);
+  ADD ("strangers-introduce-nobody", test_strangers_introduce_nobody);
+  ADD ("sockets-must-listen", test_sockets_must_listen);
+  ADD ("server-keeps-its-listener", test_server_keeps_its_listener);
+
+  return g_test_run ();
+}

@@ -178,6 +178,22 @@ on_close_all (SoupServer *soup,
   g_clear_object (&self->listener);
 }
 
+/* Waits within itself until somebody else was answered. */
+static void
+on_nested (SoupServer *soup,
+           SoupServerMessage *message,
+           const char *path,
+           GHashTable *query,
+           gpointer data)
+{
+  Fixture *self = data;
+  guint before = self->n_calls;
+
+  while (self->n_calls == before)
+    g_main_context_iteration (NULL, TRUE);
+  respond (message, "nested");
+}
+
 static void
 on_websocket_message (SoupWebsocketConnection *socket, int type, GBytes *bytes, Fixture *self)
 {
@@ -230,6 +246,7 @@ fixture_set_up (Fixture *self, gconstpointer data)
   soup_server_add_handler (self->soup, "/events", on_events, self, NULL);
   soup_server_add_handler (self->soup, "/echo", on_echo, self, NULL);
   soup_server_add_handler (self->soup, "/peer", on_peer, self, NULL);
+  soup_server_add_handler (self->soup, "/nested", on_nested, self, NULL);
   soup_server_add_handler (self->soup, "/close", on_close_all, self, NULL);
   soup_server_add_websocket_handler (self->soup, "/ws", NULL, NULL, on_websocket, self, NULL);
   self->listener = tessera_listener_new (self->soup);
@@ -1074,6 +1091,22 @@ test_handler_may_end_everything (Fixture *self, gconstpointer data)
   g_assert_null (self->listener);
 }
 
+static void
+test_handler_may_run_the_loop (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) waiting = client_new (self);
+  g_autoptr (Client) other = client_new (self);
+
+  say (other, GET);
+  hear (other, "\r\n\r\n/");
+  say (waiting, "GET /nested HTTP/1.1\r\nHost: a\r\n\r\nGET /behind HTTP/1.1\r\nHost: a\r\n\r\n");
+  say (other,
+       "GET /xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx HTTP/1.1\r\nHost: bb\r\n\r\n");
+  hear (waiting, "\r\n\r\nnested");
+  hear (waiting, "\r\n\r\n/behind");
+  hear (other, "\r\n\r\n/xxx");
+}
+
 /* Where they come from */
 
 static void
@@ -1250,6 +1283,7 @@ main (int argc, char **argv)
   ADD ("drain-can-be-cancelled", test_drain_can_be_cancelled);
   ADD ("empty-listener-is-drained", test_empty_listener_is_drained);
   ADD ("handler-may-end-everything", test_handler_may_end_everything);
+  ADD ("handler-may-run-the-loop", test_handler_may_run_the_loop);
   ADD ("peer-is-known", test_peer_is_known);
   ADD ("unix-socket-is-served", test_unix_socket_is_served);
   ADD ("proxy-introduces-its-client", test_proxy_introduces_its_client);

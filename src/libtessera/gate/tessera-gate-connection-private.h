@@ -30,7 +30,7 @@ struct _TesseraGateConnection
   TesseraGateState state;
   TesseraGateDeadline deadline;
   TesseraGate *gate;
-  TesseraGateSocket *socket; /* NULL when it was closed */
+  TesseraGateSocket *socket; /* which it came by */
   TesseraGateTransport transport;
   TesseraGateAddress address;
   GList all, dirty;       /* of the gate's queues */

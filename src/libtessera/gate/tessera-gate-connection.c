@@ -377,7 +377,7 @@ get_local (TesseraGateConnection *self)
 {
   g_autoptr (GSocketAddress) address = NULL;
 
-  if (self->socket != NULL && self->socket->local != NULL)
+  if (self->socket->local != NULL)
     return g_object_ref (self->socket->local);
   address = ask_address (self->transport.fd, ask_own);
   if (G_IS_INET_SOCKET_ADDRESS (address))
@@ -740,7 +740,7 @@ shake_hands (TesseraGateConnection *self)
 static void
 begin_requests (TesseraGateConnection *self)
 {
-  TesseraTlsContext *tls = self->socket != NULL ? self->socket->tls : NULL;
+  TesseraTlsContext *tls = self->socket->tls;
 
   if (tls == NULL)
     {

@@ -8,6 +8,7 @@
 #include "gate/tessera-request-head-private.h"
 
 #include <libsoup/soup.h>
+#include <sys/epoll.h>
 
 G_BEGIN_DECLS
 
@@ -15,7 +16,8 @@ G_BEGIN_DECLS
 typedef struct _TesseraGate TesseraGate;
 typedef struct _TesseraGateConnection TesseraGateConnection;
 
-#define TESSERA_GATE_SCRATCH 65536
+#define TESSERA_GATE_SCRATCH 65536 /* bytes */
+#define TESSERA_GATE_EVENTS 128    /* a turn */
 
 typedef struct
 {
@@ -67,11 +69,15 @@ struct _TesseraGate
   guint n_requests;   /* handed to libsoup and not answered */
   TesseraGateAddresses *addresses;
   TesseraGateDeadlines deadlines;
+  gboolean stopped; /* nobody is accepted any more */
   gboolean draining;
   guint turning;                    /* connections are having their turns */
   gboolean freed;                   /* and then it is to end */
   void (*on_empty) (gpointer data); /* the last connection has gone */
   gpointer data;
+
+  struct epoll_event events[TESSERA_GATE_EVENTS];
+  guint n_events, next_event;
 
   /* For whoever has its turn. */
   char *scratch;

@@ -14,7 +14,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define EVENTS_A_TURN 128
 #define ACCEPTS_A_TURN 64
 #define ACCEPTS_OF_DRAIN 8192
 #define PAUSE_US (100 * G_TIME_SPAN_MILLISECOND)
@@ -306,7 +305,7 @@ handle_event (TesseraGate *self, struct epoll_event *event)
 
   if (*watch == TESSERA_GATE_WATCH_SOCKET)
     {
-      if (!self->draining)
+      if (!self->stopped)
         accept_some (self, event->data.ptr, ACCEPTS_A_TURN);
       return;
     }
@@ -314,14 +313,24 @@ handle_event (TesseraGate *self, struct epoll_event *event)
     tessera_gate_connection_on_event (event->data.ptr, event->events);
 }
 
+/* A turn within a turn goes on with what the outer one has fetched: no event is told of twice. */
 static void
 handle_events (TesseraGate *self)
 {
-  struct epoll_event events[EVENTS_A_TURN];
-  int n_events = epoll_wait (self->epoll_fd, events, EVENTS_A_TURN, 0);
+  while (self->next_event < self->n_events)
+    handle_event (self, &self->events[self->next_event++]);
+}
 
-  for (int i = 0; i < n_events; i++)
-    handle_event (self, &events[i]);
+static void
+fetch_events (TesseraGate *self)
+{
+  int n_events = 0;
+
+  if (self->next_event < self->n_events)
+    return;
+  n_events = epoll_wait (self->epoll_fd, self->events, TESSERA_GATE_EVENTS, 0);
+  self->next_event = 0;
+  self->n_events = (guint) MAX (n_events, 0);
 }
 
 /* Only who is dirty now: they may be so again, and then it is the others' turn. */
@@ -387,10 +396,16 @@ tessera_gate_begin_turn (TesseraGate *self)
 }
 
 static gboolean
+has_work (TesseraGate *self)
+{
+  return self->dirty.length > 0 || self->next_event < self->n_events;
+}
+
+static gboolean
 on_prepare (GSource *source, int *timeout)
 {
   *timeout = -1;
-  return ((GateSource *) source)->gate->dirty.length > 0;
+  return has_work (((GateSource *) source)->gate);
 }
 
 static gboolean
@@ -398,20 +413,35 @@ on_check (GSource *source)
 {
   TesseraGate *self = ((GateSource *) source)->gate;
 
-  return self->dirty.length > 0 || g_source_query_unix_fd (source, self->epoll_tag) != 0;
+  return has_work (self) || g_source_query_unix_fd (source, self->epoll_tag) != 0;
 }
 
+static void
+take_turn (TesseraGate *self, GSource *source)
+{
+  self->now = g_get_monotonic_time ();
+  if (g_source_query_unix_fd (source, self->epoll_tag) != 0)
+    fetch_events (self);
+  handle_events (self);
+  handle_dirty (self);
+  if (self->armed <= self->now)
+    handle_time (self);
+}
+
+/* A handler may run the loop within itself: what lies in the scratch is still to be used then. */
 static gboolean
 on_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
   TesseraGate *self = ((GateSource *) source)->gate;
+  char *scratch = self->scratch;
 
+  if (self->turning > 0)
+    self->scratch = g_malloc (TESSERA_GATE_SCRATCH);
   tessera_gate_begin_turn (self);
-  if (g_source_query_unix_fd (source, self->epoll_tag) != 0)
-    handle_events (self);
-  handle_dirty (self);
-  if (self->armed <= self->now)
-    handle_time (self);
+  take_turn (self, source);
+  if (self->scratch != scratch)
+    g_free (self->scratch);
+  self->scratch = scratch;
   tessera_gate_end_turn (self);
   return G_SOURCE_CONTINUE;
 }
@@ -426,6 +456,8 @@ make_source (TesseraGate *self)
 
   ((GateSource *) source)->gate = self;
   g_source_set_static_name (source, "tessera-gate");
+  /* Else GLib takes the descriptor out of its list for each dispatch, and wakes itself for it. */
+  g_source_set_can_recurse (source, TRUE);
   self->epoll_tag = g_source_add_unix_fd (source, self->epoll_fd, G_IO_IN);
   g_source_attach (source, context);
   return source;
@@ -529,23 +561,17 @@ tessera_gate_set_certificate (TesseraGate *self,
   return tls != NULL;
 }
 
+/* The sockets stay: an event may still name them. */
 static void
 stop_listening (TesseraGate *self)
 {
+  self->stopped = TRUE;
   for (guint i = 0; i < self->sockets->len; i++)
     watch_socket (self, self->sockets->pdata[i], EPOLL_CTL_DEL, FALSE);
   self->paused = FALSE;
 }
 
 /* The whole */
-
-static void
-forget_sockets (TesseraGate *self)
-{
-  for (GList *link = self->connections.head; link != NULL; link = link->next)
-    ((TesseraGateConnection *) link->data)->socket = NULL;
-  g_ptr_array_set_size (self->sockets, 0);
-}
 
 TesseraGate *
 tessera_gate_new (SoupServer *soup,
@@ -619,7 +645,6 @@ tessera_gate_drain (TesseraGate *self)
   for (guint i = 0; i < self->sockets->len; i++)
     accept_some (self, self->sockets->pdata[i], ACCEPTS_OF_DRAIN);
   stop_listening (self);
-  forget_sockets (self);
   self->draining = TRUE;
   for (GList *link = self->connections.head; link != NULL;)
     {
@@ -635,7 +660,6 @@ void
 tessera_gate_close (TesseraGate *self)
 {
   stop_listening (self);
-  forget_sockets (self);
   while (self->connections.head != NULL)
     tessera_gate_connection_close (self->connections.head->data);
   if (self->turning == 0)

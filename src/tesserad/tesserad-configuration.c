@@ -273,7 +273,9 @@ read_listener (TesseradConfiguration *self, const char *group, const char *name,
   g_ptr_array_add (self->listeners, listener);
   listener->name = g_strdup (name);
   return read_address (self, group, &listener->address, error)
-         && read_tls (self, group, listener, error) && read_trusted_proxies (self, group, error);
+         && read_tls (self, group, listener, error) && read_trusted_proxies (self, group, error)
+         && tesserad_key_file_get_boolean (self->key_file, group, "proxy-protocol",
+                                           &listener->proxy_protocol, error);
 }
 
 static gboolean
@@ -723,7 +725,8 @@ same_listeners (TesseradConfiguration *a, TesseradConfiguration *b)
 
       if (g_strcmp0 (one->name, other->name) != 0 || g_strcmp0 (one->address, other->address) != 0
           || g_strcmp0 (one->certificate, other->certificate) != 0
-          || g_strcmp0 (one->private_key, other->private_key) != 0)
+          || g_strcmp0 (one->private_key, other->private_key) != 0
+          || one->proxy_protocol != other->proxy_protocol)
         return FALSE;
     }
   return TRUE;

@@ -13,6 +13,7 @@ typedef struct
   char *address;     /* HOST:PORT, unix:PATH (absolute) or systemd */
   char *certificate; /* path, or NULL: no TLS */
   char *private_key; /* path, or NULL: in the certificate's file */
+  gboolean proxy_protocol;
 } TesseradListenerSettings;
 
 /* [resource NAME] */

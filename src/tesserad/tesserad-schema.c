@@ -19,6 +19,7 @@ const TesseradSetting tesserad_settings[] = {
   { "listener", "certificate", TESSERAD_KIND_STRING },
   { "listener", "private-key", TESSERAD_KIND_STRING },
   { "listener", "trusted-proxies", TESSERAD_KIND_STRINGS },
+  { "listener", "proxy-protocol", TESSERAD_KIND_BOOLEAN },
 
   { "endpoints", "authorization", TESSERAD_KIND_STRING, "authorization-path", "/authorize" },
   { "endpoints", "token", TESSERAD_KIND_STRING, "token-path", "/token" },

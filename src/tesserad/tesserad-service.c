@@ -104,17 +104,21 @@ on_failed (TesseraServer *server, const GError *error, gpointer data)
 
 static gboolean
 serve (TesseradService *self,
+       const TesseradListenerSettings *settings,
        TesseradListener *listener,
        GTlsCertificate *certificate,
        GError **error)
 {
+  GSocket *socket = tesserad_listener_get_socket (listener);
   g_autofree const char **proxies = tesserad_configuration_list_proxies (self->configuration);
 
   if (tesserad_listener_is_exposed (listener) && certificate == NULL)
     g_warning ("%s is reachable from other machines without TLS: put a TLS proxy before it",
                tesserad_listener_get_description (listener));
-  return tessera_listener_add_socket (self->gate, tesserad_listener_get_socket (listener),
-                                      certificate, proxies, error);
+  if (!tessera_listener_add_socket (self->gate, socket, certificate, proxies, error))
+    return FALSE;
+  tessera_listener_set_proxy_protocol (self->gate, socket, settings->proxy_protocol);
+  return TRUE;
 }
 
 static gboolean
@@ -139,7 +143,7 @@ open_listener (TesseradService *self, const TesseradListenerSettings *settings, 
       TesseradListener *listener = g_ptr_array_steal_index (opened, 0);
 
       g_ptr_array_add (self->listeners, listener);
-      if (!serve (self, listener, certificate, error))
+      if (!serve (self, settings, listener, certificate, error))
         return FALSE;
     }
   return TRUE;

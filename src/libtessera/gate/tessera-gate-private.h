@@ -61,7 +61,7 @@ struct _TesseraGate
 
   GPtrArray *sockets; /* TesseraGateSocket* */
   gboolean paused;    /* nobody is accepted until @resume_at */
-  gboolean refusing;  /* nobody could be accepted; said once */
+  gint64 warned_at;   /* that nobody can be accepted; 0: never */
   gint64 resume_at;
   GQueue connections; /* TesseraGateConnection* */
   GQueue dirty;       /* TesseraGateConnection* with something to send or to go on with */

@@ -17,6 +17,7 @@
 #define ACCEPTS_A_TURN 64
 #define ACCEPTS_OF_DRAIN 8192
 #define PAUSE_US (100 * G_TIME_SPAN_MILLISECOND)
+#define WARN_AGAIN_US (10 * G_TIME_SPAN_SECOND)
 #define SHED_AT_ONCE 8
 #define SPARES 16
 #define SPARE_MAX 16384 /* bytes; larger buffers are not kept */
@@ -181,9 +182,11 @@ set_paused (TesseraGate *self, gboolean paused)
 static void
 make_pause (TesseraGate *self, const char *reason)
 {
-  if (!self->refusing)
-    g_warning ("nobody can be accepted for the moment: %s", reason);
-  self->refusing = TRUE;
+  if (self->warned_at == 0 || self->now - self->warned_at > WARN_AGAIN_US)
+    {
+      g_warning ("nobody can be accepted for the moment: %s", reason);
+      self->warned_at = self->now;
+    }
   self->resume_at = self->now + PAUSE_US;
   if (!self->paused)
     set_paused (self, TRUE);
@@ -220,7 +223,6 @@ receive (TesseraGate *self, TesseraGateSocket *socket, int fd, const struct sock
   TesseraGateConnection *connection = NULL;
   int one = 1;
 
-  self->refusing = FALSE;
   if (!socket->is_unix)
     setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (!is_proxy)

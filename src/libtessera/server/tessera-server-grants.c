@@ -171,7 +171,8 @@ tessera_server_list_sessions_async (TesseraServer *self,
  *
  * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE.
  *
- * Returns: (transfer container) (element-type TesseraSession): the sessions; an empty page is the end
+ * Returns: (transfer container) (element-type TesseraSession): the sessions; an empty page is the
+ * end
  */
 GPtrArray *
 tessera_server_list_sessions_finish (TesseraServer *self, GAsyncResult *result, GError **error)

@@ -366,6 +366,20 @@ test_cut_off_is_the_latest_of_all (Fixture *f, gconstpointer data)
 }
 
 static void
+test_pruning_spares_what_expires_a_little_later (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) first = issue (f, "c1", "alice", "g1");
+  deny_token (f, &first);
+  offset += 15 * 1000;
+  g_auto (Token) second = issue (f, "c1", "alice", "g1");
+  deny_token (f, &second);
+  offset += LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 10 * 1000;
+  let_prune (f);
+  g_assert_false (is_denied (f, &first));
+  g_assert_true (is_denied (f, &second));
+}
+
+static void
 test_a_second_cut_off_lives_longer_than_the_first (Fixture *f, gconstpointer data)
 {
   deny (f, tessera_deny_list_deny_subject, "alice");
@@ -1385,6 +1399,8 @@ main (int argc, char *argv[])
   ADD ("refuses-a-key-for-ever", 0, test_key_for_ever);
   ADD ("cut-off-is-the-latest-of-all", 0, test_cut_off_is_the_latest_of_all);
   ADD ("failed-commit-is-taken-back", 0, test_failed_commit_is_taken_back);
+  ADD ("pruning-spares-what-expires-a-little-later", 0,
+       test_pruning_spares_what_expires_a_little_later);
   ADD ("a-second-cut-off-lives-longer-than-the-first", 0,
        test_a_second_cut_off_lives_longer_than_the_first);
   ADD ("taking-back-keeps-the-earlier-cut-off", 0, test_taking_back_keeps_the_earlier_cut_off);

@@ -193,6 +193,20 @@ test_a_code_expires (void)
 }
 
 static void
+test_a_token_is_dead_from_its_last_second_on (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  TesseraClock *clock = fixture->engine.clock;
+  gint64 exp_ms = (tessera_clock_get_ms (clock) / 1000 + 600) * 1000;
+
+  fixture->offset_ms += exp_ms - 3000 - tessera_clock_get_ms (clock);
+  g_assert_true (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+  fixture->offset_ms += exp_ms - tessera_clock_get_ms (clock);
+  g_assert_false (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+}
+
+static void
 test_a_superseded_token_is_introspected_as_dead (void)
 {
   g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
@@ -409,6 +423,8 @@ main (int argc, char **argv)
   g_test_add_func ("/grants/a-token-issued-after-the-revocation-is-good-in-the-same-second-too",
                    test_a_token_issued_after_the_revocation_is_good_in_the_same_second_too);
   g_test_add_func ("/grants/A33-a-code-expires", test_a_code_expires);
+  g_test_add_func ("/grants/a-token-is-dead-from-its-last-second-on",
+                   test_a_token_is_dead_from_its_last_second_on);
   g_test_add_func ("/grants/a-superseded-token-is-introspected-as-dead",
                    test_a_superseded_token_is_introspected_as_dead);
   g_test_add_func ("/grants/B20-a-public-client-gets-no-token-of-its-own",

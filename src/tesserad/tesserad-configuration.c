@@ -266,6 +266,20 @@ read_trusted_proxies (TesseradConfiguration *self, const char *group, GError **e
 }
 
 static gboolean
+read_proxy_protocol (TesseradConfiguration *self,
+                     const char *group,
+                     gboolean *out_expected,
+                     GError **error)
+{
+  if (!tesserad_key_file_get_boolean (self->key_file, group, "proxy-protocol", out_expected, error))
+    return FALSE;
+  if (!*out_expected || self->trusted_proxies->len > 0)
+    return TRUE;
+  return tesserad_key_file_refuse (self->key_file, group, "proxy-protocol", error,
+                                   "needs trusted-proxies beside it: nobody else could connect");
+}
+
+static gboolean
 read_listener (TesseradConfiguration *self, const char *group, const char *name, GError **error)
 {
   TesseradListenerSettings *listener = g_new0 (TesseradListenerSettings, 1);
@@ -274,8 +288,7 @@ read_listener (TesseradConfiguration *self, const char *group, const char *name,
   listener->name = g_strdup (name);
   return read_address (self, group, &listener->address, error)
          && read_tls (self, group, listener, error) && read_trusted_proxies (self, group, error)
-         && tesserad_key_file_get_boolean (self->key_file, group, "proxy-protocol",
-                                           &listener->proxy_protocol, error);
+         && read_proxy_protocol (self, group, &listener->proxy_protocol, error);
 }
 
 static gboolean

@@ -187,6 +187,75 @@ def _(s):
         other.stop()
 
 
+def introduce(address, tls=False):
+    """The header of the PROXY protocol, version 2, for a client at @address."""
+    import ipaddress
+    import struct
+    rest = ipaddress.ip_address(address).packed + ipaddress.ip_address('127.0.0.1').packed + struct.pack('>HH', 4711, 443)
+    if tls:
+        rest += b'\x20\x00\x05\x01\0\0\0\0'
+    return b'\r\n\r\n\0\r\nQUIT\n\x21\x11' + struct.pack('>H', len(rest)) + rest
+
+
+def by_proxy(s, header, request=b'GET /jwks HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'):
+    try:
+        return s.raw(header + request, shutdown=True)
+    except OSError:  # closed before all was sent
+        return b''
+
+
+def guess_by_proxy(s, address, more=b''):
+    request = (b'POST /token HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 29\r\n' + more
+               + b'Authorization: ' + s.c2.basic('wrong').encode() + b'\r\n\r\ngrant_type=client_credentials')
+    return by_proxy(s, introduce(address), request)[9:12]
+
+
+class ProxyService(Service):
+    """Behind a proxy that speaks the PROXY protocol; the fixture's own requests do not, so its start is not waited for by them."""
+
+    def __init__(self, proxies='127.0.0.1;'):
+        super().__init__(listener='trusted-proxies=%s\nproxy-protocol=true\n' % proxies)
+
+    def wait_ready(self):
+        import time
+        for _ in range(1000):
+            if b'listening on' in self.log:
+                return
+            time.sleep(0.02)
+        raise RuntimeError(self.log.decode())
+
+
+@test('B45 a proxy introduces its clients by the PROXY protocol')
+def _(s):
+    other = ProxyService()
+    try:
+        other.start()
+        check(by_proxy(other, introduce('192.0.2.1')).startswith(b'HTTP/1.1 200 '), 'served')
+        lacks(by_proxy(other, introduce('192.0.2.1')), b'Strict-Transport-Security')
+        contains(by_proxy(other, introduce('192.0.2.1', tls=True)), b'Strict-Transport-Security')
+        equal([guess_by_proxy(other, '192.0.2.%d' % number) for number in range(1, 13)], [b'401'] * 12, 'twelve addresses')
+        equal([guess_by_proxy(other, '192.0.2.77') for _ in range(12)][10:], [b'429'] * 2, 'one address')
+        lie = b'X-Forwarded-For: 192.0.2.%d\r\n'
+        equal([guess_by_proxy(other, '192.0.2.78', lie % number) for number in range(12)][10:], [b'429'] * 2, 'its client says otherwise')
+        for bad in (b'', b'PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n', introduce('192.0.2.1')[:-1] + b'\xff\r\n', introduce('192.0.2.1').replace(b'QUIT', b'QUIX')):
+            lacks(by_proxy(other, bad), b'HTTP/1.1 200', repr(bad))
+    finally:
+        other.stop()
+
+
+@test('B45 whoever is no trusted proxy can introduce nobody')
+def _(s):
+    other = ProxyService('127.0.0.99;')
+    try:
+        other.start()
+        equal(by_proxy(other, introduce('192.0.2.1')), b'')
+        other.source = '127.0.0.99'
+        check(by_proxy(other, introduce('192.0.2.1')).startswith(b'HTTP/1.1 200 '), 'the proxy itself')
+    finally:
+        other.stop()
+    lacks(s.raw(introduce('192.0.2.1') + b'GET /jwks HTTP/1.1\r\nHost: h\r\n\r\n', shutdown=True), b'HTTP/1.1 200', 'where it is not expected')
+
+
 @test('B46 a password beyond 1024 bytes never matches')
 def _(s):
     browser = s.new_browser()

@@ -178,6 +178,8 @@ def _(workshop):
 @in_workshop('listener: a trusted proxy is an address in digits, or unix')
 def _(workshop):
     workshop.accepts(workshop.server() + 'trusted-proxies=127.0.0.1;::1;unix;\n')
+    workshop.accepts(workshop.server() + 'trusted-proxies=unix;\nproxy-protocol=true\n')
+    workshop.refuses(workshop.server() + 'proxy-protocol=true\n', workshop.config, '[listener main] proxy-protocol')
     for bad in ('localhost', '127.0.0.0/8', '127.0.0.1,::1', 'unix:'):
         workshop.refuses(workshop.server() + 'trusted-proxies=%s;\n' % bad, workshop.config, '[listener main] trusted-proxies')
 

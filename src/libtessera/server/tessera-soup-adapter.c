@@ -58,10 +58,7 @@ typedef struct
  * come before every handler: before libsoup decodes the path (after which %2F is a slash), asks
  * auth domains and looks for handlers. They are set for the whole process, and touch only messages
  * of attached servers. */
-static GMutex hooks_lock;
-static guint hooks_users;
-static guint got_headers_signal, got_body_signal;
-static gulong got_headers_hook, got_body_hook;
+static guint got_headers_signal;
 
 static GQuark
 adapter_quark (void)
@@ -546,32 +543,21 @@ on_request_started (SoupServer *soup, SoupServerMessage *message, TesseraSoupAda
     append_adapter (first, self);
 }
 
+/* They stay: a handler within such a call may drop the last server, and GLib does not bear that the
+ * hook goes then. */
 static void
 add_hooks (void)
 {
-  g_mutex_lock (&hooks_lock);
-  if (hooks_users++ == 0)
-    {
-      g_type_class_unref (g_type_class_ref (SOUP_TYPE_SERVER_MESSAGE));
-      got_headers_signal = g_signal_lookup ("got-headers", SOUP_TYPE_SERVER_MESSAGE);
-      got_body_signal = g_signal_lookup ("got-body", SOUP_TYPE_SERVER_MESSAGE);
-      got_headers_hook
-          = g_signal_add_emission_hook (got_headers_signal, 0, on_got_headers, NULL, NULL);
-      got_body_hook = g_signal_add_emission_hook (got_body_signal, 0, on_got_body, NULL, NULL);
-    }
-  g_mutex_unlock (&hooks_lock);
-}
+  static gsize added;
 
-static void
-remove_hooks (void)
-{
-  g_mutex_lock (&hooks_lock);
-  if (--hooks_users == 0)
-    {
-      g_signal_remove_emission_hook (got_headers_signal, got_headers_hook);
-      g_signal_remove_emission_hook (got_body_signal, got_body_hook);
-    }
-  g_mutex_unlock (&hooks_lock);
+  if (!g_once_init_enter (&added))
+    return;
+  g_type_class_unref (g_type_class_ref (SOUP_TYPE_SERVER_MESSAGE));
+  got_headers_signal = g_signal_lookup ("got-headers", SOUP_TYPE_SERVER_MESSAGE);
+  g_signal_add_emission_hook (got_headers_signal, 0, on_got_headers, NULL, NULL);
+  g_signal_add_emission_hook (g_signal_lookup ("got-body", SOUP_TYPE_SERVER_MESSAGE), 0,
+                              on_got_body, NULL, NULL);
+  g_once_init_leave (&added, 1);
 }
 
 TesseraSoupAdapter *
@@ -600,7 +586,6 @@ tessera_soup_adapter_free (TesseraSoupAdapter *self)
       tessera_soup_connections_unwatch (soup);
       g_signal_handler_disconnect (soup, self->request_started);
     }
-  remove_hooks ();
   adapter_unref (self);
 }
 

@@ -37,6 +37,9 @@ STRICT = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-Wno-unused-f
 FRAME = """\
 #include <tessera.h>
 
+TesseraServer *oauth, *server;
+GSocketAddress *address;
+
 static void
 on_authenticate (TesseraServer *oauth, TesseraAuthentication *authentication, gpointer data)
 {

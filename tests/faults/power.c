@@ -29,6 +29,8 @@
 #define UNDER_WAY 12     /* at most */
 #define CUTS_A_RUN 50    /* about */
 #define KEY_CHANCE 25    /* one of so many operations is one on the key ring */
+#define LATER_CHANCE 40
+#define LATER_MS 6000 /* so that the store is pruned */
 
 /* The real thing, as the server sets it up. */
 typedef struct
@@ -74,6 +76,7 @@ typedef struct
   guint lost;
 } Tally;
 
+static gint64 offset_ms; /* of all clocks */
 static gboolean synchronous_normal;
 static gboolean quiet; /* losses are expected */
 
@@ -468,6 +471,8 @@ work (Run *run, State *state, Books *expected, guint count)
       gint most = g_rand_int_range (run->random, 1, UNDER_WAY + 1);
       if (g_rand_int_range (run->random, 0, KEY_CHANCE) == 0)
         change_keys (run, state);
+      if (g_rand_int_range (run->random, 0, LATER_CHANCE) == 0)
+        __atomic_add_fetch (&offset_ms, LATER_MS, __ATOMIC_RELAXED);
       submit_one (run, state, expected);
       while (g_atomic_int_get (&run->begun) - g_atomic_int_get (&run->acknowledged) >= most)
         g_main_context_iteration (NULL, TRUE);
@@ -634,6 +639,7 @@ main (int argc, char *argv[])
     g_setenv ("TMPDIR", "/dev/shm", TRUE);
   g_test_init (&argc, &argv, NULL);
   g_log_set_writer_func (write_log, NULL, NULL);
+  tessera_clock_follow_offset (&offset_ms);
 
   g_test_add_func ("/power/nothing-acknowledged-is-lost-in-a-cut", test_power_cut);
   if (!only_normal && !only_no_directory_syncs)

@@ -323,6 +323,7 @@ examine (Run *run, const Cut *cut)
 {
   g_autoptr (GError) error = NULL;
   State state;
+  g_assert_true (g_file_test (cut->directory, G_FILE_TEST_IS_DIR));
   gboolean good = state_open (&state, cut->directory, &error);
   if (!good && !quiet)
     printf ("# lost: the state after a cut cannot be opened: %s\n", error->message);
@@ -479,11 +480,23 @@ work (Run *run, State *state, Books *expected, guint count)
     }
 }
 
+/* What was closed in order is there again, all of it. */
+static void
+check_continuation (Run *run, State *state)
+{
+  const Cut none = { .acknowledged = run->rows->len - 1, .begun = run->rows->len - 1 };
+  if (has_row (run, &none, state))
+    return;
+  fflush (stdout);
+  g_error ("what was closed in order is not what is opened");
+}
+
 static void
 open_and_work (Run *run, Books *expected, guint count)
 {
   g_autoptr (GError) error = NULL;
   State state;
+  g_assert_true (g_file_test (run->directory, G_FILE_TEST_IS_DIR));
   gboolean opened = state_open (&state, run->directory, &error);
   g_assert_no_error (error);
   g_assert_true (opened && !state.rolled_back);
@@ -493,6 +506,7 @@ open_and_work (Run *run, Books *expected, guint count)
       g_ptr_array_add (run->key_rows, describe_keys (state.keys));
       run->keys_begun = run->keys_acknowledged = 1;
     }
+  check_continuation (run, &state);
   state_serve (&state);
   work (run, &state, expected, count);
   state_close (&state);
@@ -548,6 +562,8 @@ cut_one_run (guint32 seed, Tally *tally)
     open_and_work (run, &expected, ENTRIES / OPENINGS);
   disk_forget ();
 
+  /* What somebody else removed is no loss of ours. */
+  g_assert_true (g_file_test (run->directory, G_FILE_TEST_IS_DIR));
   for (guint i = 0; i < run->cuts->len; i++)
     if (i % 4 == 0)
       judge_with_recovery (run, run->cuts->pdata[i], tally);

@@ -166,7 +166,10 @@ def _(s):
 def _(s):
     own = Service()
     resource_before = resource.getrlimit(resource.RLIMIT_CORE)
+    options_before = os.environ.get('ASAN_OPTIONS')
     try:
+        # A sanitizer would take the signal for itself, and end with a report.
+        os.environ['ASAN_OPTIONS'] = ':'.join(filter(None, [options_before or 'detect_leaks=1', 'handle_segv=0']))
         resource.setrlimit(resource.RLIMIT_CORE, (resource_before[1], resource_before[1]))
         own.start()
         for number in (signal.SIGABRT, signal.SIGSEGV):
@@ -180,6 +183,9 @@ def _(s):
         equal([name for name in os.listdir(own.directory) if 'core' in name], [])
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, resource_before)
+        os.environ.pop('ASAN_OPTIONS')
+        if options_before is not None:
+            os.environ['ASAN_OPTIONS'] = options_before
         own.abandon()
 
 

@@ -1107,6 +1107,54 @@ test_foreign_database_is_refused (Fixture *f, gconstpointer data)
 }
 
 static void
+copy_file (Fixture *f, const char *directory, const char *name)
+{
+  g_autofree char *from = path_of (f, name);
+  g_autofree char *to = g_build_filename (directory, name, NULL);
+  g_autofree char *contents = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (from, &contents, &length, NULL));
+  g_assert_true (g_file_set_contents (to, contents, (gssize) length, NULL));
+}
+
+/* What is behind the last page of the log is none: as it lies on the disk, it comes up whole. */
+static void
+test_log_has_room (Fixture *f, gconstpointer data)
+{
+  g_autofree char *log = path_of (f, "tessera.db-wal");
+  g_autofree char *copy = g_dir_make_tmp ("tessera-store-XXXXXX", NULL);
+  g_autoptr (GError) error = NULL;
+  GStatBuf info;
+  gint64 size = 0;
+  guint steps = 0;
+
+  for (guint i = 0; i < 200; i++)
+    {
+      g_autofree char *value = g_strdup_printf ("jti-%u", i);
+      begin (f);
+      append_denial (f, TESSERA_DENIAL_TOKEN, value, 1000);
+      commit (f);
+      g_assert_cmpint (g_stat (log, &info), ==, 0);
+      steps += i >= 100 && info.st_size != size ? 1 : 0;
+      size = info.st_size;
+    }
+  g_assert_cmpuint (steps, <=, 2);
+  g_assert_cmpint (size, >, 512 * 1024);
+
+  g_autofree char *before = list_denials (f, 0);
+  copy_file (f, copy, "tessera.db");
+  copy_file (f, copy, "tessera.db-wal");
+  g_autoptr (TesseraStore) store = tessera_sqlite_store_open (copy, NULL, &error);
+  g_assert_no_error (error);
+  g_autoptr (GString) after = g_string_new (NULL);
+  g_assert_true (tessera_store_foreach_denial (store, 0, note_denial, after, NULL));
+  g_assert_cmpstr (after->str, ==, before);
+  g_clear_object (&store);
+  remove_directory (copy);
+}
+
+static void
 test_is_new_only_once (Fixture *f, gconstpointer data)
 {
   gboolean is_new;
@@ -1238,6 +1286,7 @@ main (int argc, char *argv[])
   ADD_SQLITE ("older-schema-is-brought-up", test_older_schema_is_brought_up);
   ADD_SQLITE ("foreign-database-is-refused", test_foreign_database_is_refused);
   ADD_SQLITE ("is-new-only-once", test_is_new_only_once);
+  ADD_SQLITE ("log-has-room", test_log_has_room);
   ADD_SQLITE ("damage-is-noticed", test_damage_is_noticed);
   ADD_SQLITE ("one-flipped-bit-in-an-entry-is-noticed",
               test_one_flipped_bit_in_an_entry_is_noticed);

@@ -469,7 +469,7 @@ def _(s):
 def _(s):
     token, refused = s.machine_token(), 0
     with open(os.path.join(s.state, 'tessera.db-wal'), 'rb') as file:
-        size = file.seek(0, os.SEEK_END)
+        size = len(file.read().rstrip(b'\0'))  # behind it is room for more
     for limit in (0, 1, size, size + 24, size + 24 + 100, size + 24 + 4096, size + 9000, size + 20000):
         s.limit_file_size(limit)
         refused += not yes_or_503(s.revoke(s.machine_token()))

@@ -75,7 +75,8 @@ check_uri (const char *uri)
   if (good)
     {
       g_assert_null (strpbrk (uri, "#* \"<>\\^`{|}\n\r\t"));
-      g_assert_true (g_uri_is_valid (uri, G_URI_FLAGS_NONE, NULL));
+      /* Encoded, because RFC 3986 does not ask what %98 is in UTF-8. */
+      g_assert_true (g_uri_is_valid (uri, G_URI_FLAGS_ENCODED, NULL));
       g_assert_cmpuint (strlen (display), >, 0);
     }
   if (origin != NULL)

@@ -81,6 +81,7 @@ test_what_may_be_registered (void)
     "com.example.app://user@host/",
     "com.example.app://[1:/cb",
     "com.example.app://host:x/",
+    "com.example.app://oth%98x/",
     "http://c1.test/cb",
     "http://127.0.0.1.evil/cb",
     "http://localhost.evil/cb",

@@ -166,7 +166,7 @@ check_private_use (const UriParts *parts, GError **error)
   if (memchr (parts->authority, '@', parts->authority_length) != NULL)
     return refuse (error, TESSERA_SETUP_ERROR_CLIENT, "A redirect URI must not have userinfo.");
   /* Behind `//` a name is enough; but what looks like an address or a port must be one. */
-  if (strcspn (parts->authority, "[]:") < parts->authority_length && !has_host (parts))
+  if (strcspn (parts->authority, "[]:%") < parts->authority_length && !has_host (parts))
     return refuse (error, TESSERA_SETUP_ERROR_CLIENT, "A redirect URI has no valid host.");
   if (!parts->has_authority && parts->rest[0] != '/')
     return refuse (error, TESSERA_SETUP_ERROR_CLIENT,

@@ -20,8 +20,6 @@ gboolean tessera_user_registry_replace_declared (TesseraUserRegistry *self,
                                                  GError **error);
 /* TESSERA_SETUP_ERROR_EXISTS when the name is taken, from whichever source. */
 gboolean tessera_user_registry_add (TesseraUserRegistry *self, TesseraUser *user, GError **error);
-/* @user in place of the one with its name, which must be there. */
-void tessera_user_registry_update (TesseraUserRegistry *self, TesseraUser *user);
 gboolean tessera_user_registry_remove (TesseraUserRegistry *self, const char *name);
 TesseraUser *tessera_user_registry_lookup (TesseraUserRegistry *self, const char *name);
 guint tessera_user_registry_get_count (TesseraUserRegistry *self);

@@ -120,13 +120,6 @@ tessera_user_registry_add (TesseraUserRegistry *self, TesseraUser *user, GError 
   return add (self->users, user, error);
 }
 
-void
-tessera_user_registry_update (TesseraUserRegistry *self, TesseraUser *user)
-{
-  g_return_if_fail (g_hash_table_contains (self->users, tessera_user_get_username (user)));
-  insert (self->users, user);
-}
-
 gboolean
 tessera_user_registry_remove (TesseraUserRegistry *self, const char *name)
 {

@@ -589,6 +589,95 @@ test_grants_and_sessions_come_in_pages (Fixture *self, gconstpointer data)
   assert_list (list_grants (self, "bob", NULL, NULL), "24");
 }
 
+/* Keys. */
+
+static char *
+find_kid (Fixture *self, const char *state)
+{
+  g_auto (GStrv) keys = tessera_server_list_keys (self->server);
+  for (guint i = 0; keys[i] != NULL; i++)
+    if (g_str_has_suffix (keys[i], state))
+      return g_strndup (keys[i], strcspn (keys[i], " "));
+  return NULL;
+}
+
+static void
+count_call (guint *count)
+{
+  (*count)++;
+}
+
+static void
+test_a_key_rotates_retires_and_is_revoked (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  guint changes = 0;
+  g_signal_connect_swapped (self->server, "keys-changed", G_CALLBACK (count_call), &changes);
+  g_autofree char *first = find_kid (self, "active");
+  g_autofree char *next = find_kid (self, "next");
+
+  g_assert_false (WAIT (tessera_server_rotate_key_async (self->server, FALSE, NULL, on_done, self),
+                        tessera_server_rotate_key_finish, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_TOO_EARLY);
+  g_clear_error (&error);
+  g_assert_cmpuint (changes, ==, 0);
+  WAIT (tessera_server_rotate_key_async (self->server, TRUE, NULL, on_done, self),
+        tessera_server_rotate_key_finish, &error);
+  g_assert_no_error (error);
+  g_autofree char *second = find_kid (self, "active");
+  g_assert_cmpstr (second, ==, next);
+  g_assert_cmpuint (changes, ==, 1);
+
+  g_assert_false (WAIT (tessera_server_retire_key_async (self->server, second, NULL, on_done, self),
+                        tessera_server_retire_key_finish, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_KEY);
+  g_clear_error (&error);
+  WAIT (tessera_server_retire_key_async (self->server, first, NULL, on_done, self),
+        tessera_server_retire_key_finish, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (changes, ==, 2);
+
+  guint64 generation = tessera_server_get_generation (self->server);
+  WAIT (tessera_server_revoke_key_async (self->server, second, NULL, on_done, self),
+        tessera_server_revoke_key_finish, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (changes, ==, 3);
+  g_assert_cmpuint (tessera_server_get_generation (self->server), >, generation);
+  g_autofree char *third = find_kid (self, "active");
+  g_assert_cmpstr (third, !=, second);
+  restart (self);
+  g_autofree char *revoked = find_kid (self, "revoked");
+  g_assert_cmpstr (revoked, ==, second);
+}
+
+static void
+test_an_unknown_key_is_not_found (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  WAIT (tessera_server_retire_key_async (self->server, "none", NULL, on_done, self),
+        tessera_server_retire_key_finish, &error);
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  WAIT (tessera_server_revoke_key_async (self->server, "none", NULL, on_done, self),
+        tessera_server_revoke_key_finish, &error);
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND);
+}
+
+static void
+test_statistics_count (Fixture *self, gconstpointer data)
+{
+  guint64 users = 0, denials = 0, generation = 0;
+  add_user (self, "anna", PASSWORD, NULL);
+  tessera_server_revoke_subject (self->server, "bert", NULL);
+  g_autoptr (GVariant) figures = g_variant_ref_sink (tessera_server_get_statistics (self->server));
+  g_variant_lookup (figures, "users", "t", &users);
+  g_variant_lookup (figures, "denials", "t", &denials);
+  g_variant_lookup (figures, "generation", "t", &generation);
+  g_assert_cmpuint (users, ==, 1);
+  g_assert_cmpuint (denials, ==, 1);
+  g_assert_cmpuint (generation, ==, tessera_server_get_generation (self->server));
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -608,6 +697,9 @@ main (int argc, char *argv[])
   ADD ("a-declared-client-is-read-only", test_a_declared_client_is_read_only);
   ADD ("clients-come-in-pages", test_clients_come_in_pages);
   ADD ("grants-and-sessions-come-in-pages", test_grants_and_sessions_come_in_pages);
+  ADD ("a-key-rotates-retires-and-is-revoked", test_a_key_rotates_retires_and_is_revoked);
+  ADD ("an-unknown-key-is-not-found", test_an_unknown_key_is_not_found);
+  ADD ("statistics-count", test_statistics_count);
 #undef ADD
 
   return g_test_run ();

@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* One act of administration, in steps, of which only @run must be there:
+/* One act of administration, in steps, each of which may be left out:
  *
  *   begin  on the main loop, once the server is ready: examines what is asked
  *   work   in a thread: what takes long and touches nothing of the server (a hash, a key)

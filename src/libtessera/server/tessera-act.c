@@ -83,7 +83,10 @@ static void
 commit (TesseraAct *self)
 {
   apply (self);
-  tessera_committer_submit (self->server->engine.committer, run, on_committed, self);
+  if (self->klass->run != NULL)
+    tessera_committer_submit (self->server->engine.committer, run, on_committed, self);
+  else
+    on_committed (self, NULL);
 }
 
 static void
@@ -180,7 +183,8 @@ tessera_act_perform (TesseraAct *self, GError **error)
       || !work (self, error))
     return FALSE;
   apply (self);
-  tessera_committer_submit_and_wait (self->server->engine.committer, run, self, &problem);
+  if (self->klass->run != NULL)
+    tessera_committer_submit_and_wait (self->server->engine.committer, run, self, &problem);
   end (self, problem);
   if (problem == NULL)
     return TRUE;

@@ -123,4 +123,39 @@ TESSERA_AVAILABLE_IN_1_0
 gboolean
 tessera_server_end_session_finish (TesseraServer *self, GAsyncResult *result, GError **error);
 
+/* Keys. */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_rotate_key_async (TesseraServer *self,
+                                      gboolean now,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_rotate_key_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_retire_key_async (TesseraServer *self,
+                                      const char *kid,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_retire_key_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_revoke_key_async (TesseraServer *self,
+                                      const char *kid,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_revoke_key_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+
+/* Figures. */
+TESSERA_AVAILABLE_IN_1_0
+guint64 tessera_server_get_n_denials (TesseraServer *self);
+TESSERA_AVAILABLE_IN_1_0
+GVariant *tessera_server_get_statistics (TesseraServer *self);
+
 G_END_DECLS

@@ -1116,6 +1116,13 @@ install_state_signals (void)
    */
   signals[TESSERA_SIGNAL_READY] = new_signal ("ready", 0, 0, 0);
   /**
+   * TesseraServer::keys-changed:
+   * @self: the server
+   *
+   * A signing key was rotated, retired or revoked: see [method@Server.list_keys].
+   */
+  signals[TESSERA_SIGNAL_KEYS_CHANGED] = new_signal ("keys-changed", 0, 0, 0);
+  /**
    * TesseraServer::failed:
    * @self: the server
    * @error: why

@@ -8,6 +8,7 @@
 #include "model/tessera-access-token.h"
 #include "model/tessera-authentication.h"
 #include "model/tessera-client.h"
+#include "model/tessera-denial.h"
 #include "model/tessera-grant.h"
 #include "model/tessera-issuance.h"
 #include "model/tessera-revocation.h"

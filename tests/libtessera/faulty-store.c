@@ -115,10 +115,14 @@ faulty_append_denial (TesseraStore *store,
 }
 
 static gboolean
-faulty_foreach_denial (
-    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+faulty_foreach_denial (TesseraStore *store,
+                       guint64 since,
+                       guint limit,
+                       TesseraDenialFunc func,
+                       gpointer data,
+                       GError **error)
 {
-  return tessera_store_foreach_denial (inner (store), since, func, data, error);
+  return tessera_store_foreach_denial (inner (store), since, limit, func, data, error);
 }
 
 static gboolean

@@ -663,6 +663,64 @@ test_an_unknown_key_is_not_found (Fixture *self, gconstpointer data)
   g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND);
 }
 
+static GPtrArray *
+list_denials (Fixture *self, guint64 since, guint limit, guint64 *out_cursor, gboolean *out_reset)
+{
+  g_autoptr (GError) error = NULL;
+  GPtrArray *page
+      = WAIT (tessera_server_list_denials_async (self->server, since, limit, NULL, on_done, self),
+              tessera_server_list_denials_finish, out_cursor, out_reset, &error);
+  g_assert_no_error (error);
+  return page;
+}
+
+static void
+assert_denial (GPtrArray *page, guint i, const char *rule, const char *value)
+{
+  g_assert_cmpuint (i, <, page->len);
+  g_assert_cmpstr (tessera_denial_get_rule (page->pdata[i]), ==, rule);
+  g_assert_cmpstr (tessera_denial_get_value (page->pdata[i]), ==, value);
+}
+
+static void
+test_denials_come_in_pages (Fixture *self, gconstpointer data)
+{
+  guint64 cursor = 0;
+  gboolean reset = TRUE;
+  tessera_server_revoke_subject (self->server, "anna", NULL);
+  tessera_server_revoke_client (self->server, "c1", NULL);
+  tessera_server_revoke_grant (self->server, "g1", NULL);
+
+  g_autoptr (GPtrArray) first = list_denials (self, 0, 2, &cursor, &reset);
+  g_assert_false (reset);
+  g_assert_cmpuint (first->len, ==, 2);
+  assert_denial (first, 0, "subject", "anna");
+  assert_denial (first, 1, "client", "c1");
+  g_assert_cmpint (tessera_denial_get_instant_ms (first->pdata[0]), >, 0);
+  g_assert_cmpint (tessera_denial_get_expires_ms (first->pdata[0]), >,
+                   tessera_denial_get_instant_ms (first->pdata[0]));
+  g_autoptr (GPtrArray) second = list_denials (self, cursor, 2, &cursor, &reset);
+  g_assert_cmpuint (second->len, ==, 1);
+  assert_denial (second, 0, "grant", "g1");
+  g_assert_cmpuint (cursor, ==, tessera_server_get_generation (self->server));
+  g_autoptr (GPtrArray) end = list_denials (self, cursor, 2, &cursor, &reset);
+  g_assert_cmpuint (end->len, ==, 0);
+  g_assert_false (reset);
+  g_assert_cmpuint (cursor, ==, tessera_server_get_generation (self->server));
+}
+
+static void
+test_a_cursor_of_another_list_begins_anew (Fixture *self, gconstpointer data)
+{
+  guint64 cursor = 0;
+  gboolean reset = FALSE;
+  tessera_server_revoke_subject (self->server, "anna", NULL);
+  g_autoptr (GPtrArray) page = list_denials (self, 1000, 10, &cursor, &reset);
+  g_assert_true (reset);
+  g_assert_cmpuint (page->len, ==, 1);
+  g_assert_cmpuint (cursor, ==, 1);
+}
+
 static void
 test_statistics_count (Fixture *self, gconstpointer data)
 {
@@ -699,6 +757,8 @@ main (int argc, char *argv[])
   ADD ("grants-and-sessions-come-in-pages", test_grants_and_sessions_come_in_pages);
   ADD ("a-key-rotates-retires-and-is-revoked", test_a_key_rotates_retires_and_is_revoked);
   ADD ("an-unknown-key-is-not-found", test_an_unknown_key_is_not_found);
+  ADD ("denials-come-in-pages", test_denials_come_in_pages);
+  ADD ("a-cursor-of-another-list-begins-anew", test_a_cursor_of_another_list_begins_anew);
   ADD ("statistics-count", test_statistics_count);
 #undef ADD
 

@@ -192,11 +192,17 @@ count_row (const TesseraDenial *denial, gpointer data)
   (*(guint *) data)++;
 }
 
+static gboolean
+run_count (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_store_foreach_denial (store, 0, G_MAXUINT, count_row, data, error);
+}
+
 static guint
 count_rows (Fixture *f)
 {
   guint rows = 0;
-  g_assert_true (tessera_deny_list_foreach (f->list, 0, count_row, &rows, NULL));
+  g_assert_true (tessera_committer_submit_and_wait (f->committer, run_count, &rows, NULL));
   return rows;
 }
 
@@ -667,6 +673,12 @@ note_row (const TesseraDenial *denial, gpointer data)
                           denial->kind == TESSERA_DENIAL_TOKEN ? "jti" : denial->value);
 }
 
+static gboolean
+run_note (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_store_foreach_denial (store, 1, G_MAXUINT, note_row, data, error);
+}
+
 static void
 test_changes_since_a_cursor (Fixture *f, gconstpointer data)
 {
@@ -676,7 +688,7 @@ test_changes_since_a_cursor (Fixture *f, gconstpointer data)
   deny (f, tessera_deny_list_deny_grant, "g7");
   deny_token (f, &token);
   deny (f, tessera_deny_list_deny_client, "c3");
-  g_assert_true (tessera_deny_list_foreach (f->list, 1, note_row, rows, NULL));
+  g_assert_true (tessera_committer_submit_and_wait (f->committer, run_note, rows, NULL));
   g_assert_cmpstr (rows->str, ==, "2:0:jti 3:4:c3 ");
 }
 

@@ -10,6 +10,7 @@
 #include "model/tessera-client-private.h"
 #include "model/tessera-issuance.h"
 #include "server/tessera-page.h"
+#include "server/tessera-administration.h"
 #include "server/tessera-server-private.h"
 #include "store/tessera-deny-list-private.h"
 
@@ -866,6 +867,84 @@ test_revoked_key_takes_its_tokens (void)
   g_assert_true (is_good (server, after));
 }
 
+/* What an administrator does with a token. */
+
+static void
+keep_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static GAsyncResult *
+await (GAsyncResult **result)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return *result;
+}
+
+static char *
+introspect (TesseraServer *server, const char *token)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  tessera_server_introspect_async (server, token, NULL, keep_result, &result);
+  char *json = tessera_server_introspect_finish (server, await (&result), &error);
+  g_assert_no_error (error);
+  return json;
+}
+
+static void
+revoke_token_id (TesseraServer *server, const char *jti)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  tessera_server_revoke_token_id_async (server, jti, NULL, keep_result, &result);
+  tessera_server_revoke_token_id_finish (server, await (&result), &error);
+  g_assert_no_error (error);
+}
+
+static char *
+dup_jti (TesseraServer *server, const char *token)
+{
+  g_autoptr (TesseraAccessToken) access_token
+      = tessera_token_checker_check (TESSERA_TOKEN_CHECKER (server), token, NULL, NULL);
+  return g_strdup (tessera_access_token_get_id (access_token));
+}
+
+static void
+test_a_token_is_revoked_by_its_name (void)
+{
+  g_autoptr (TesseraServer) server = new_server ();
+  g_autofree char *token = issue (server);
+  g_autofree char *other = issue (server);
+  g_autofree char *jti = dup_jti (server, token);
+
+  revoke_token_id (server, jti);
+  g_assert_false (is_good (server, token));
+  g_assert_true (is_good (server, other));
+  g_assert_cmpuint (tessera_server_get_n_denials (server), ==, 1);
+  revoke_token_id (server, jti);
+  revoke_token_id (server, "no name of ours");
+  g_assert_cmpuint (tessera_server_get_n_denials (server), ==, 1);
+}
+
+static void
+test_an_administrator_may_see_any_token (void)
+{
+  g_autoptr (TesseraServer) server = new_server ();
+  g_autofree char *token = issue (server);
+  g_autofree char *jti = dup_jti (server, token);
+  g_autofree char *active = introspect (server, token);
+  g_assert_true (g_str_has_prefix (active, "{\"active\":true,"));
+  g_assert_nonnull (strstr (active, jti));
+  revoke_token_id (server, jti);
+  g_autofree char *revoked = introspect (server, token);
+  g_assert_cmpstr (revoked, ==, "{\"active\":false}");
+  g_autofree char *unknown = introspect (server, "nonsense");
+  g_assert_cmpstr (unknown, ==, "{\"active\":false}");
+}
+
 /* Logins. */
 
 typedef struct
@@ -1467,6 +1546,9 @@ add_revocation_tests (void)
                    test_recheck_tells_revoked_from_expired);
   g_test_add_func ("/server/old-tokens-survive-a-rotation", test_old_tokens_survive_a_rotation);
   g_test_add_func ("/server/revoked-key-takes-its-tokens", test_revoked_key_takes_its_tokens);
+  g_test_add_func ("/server/a-token-is-revoked-by-its-name", test_a_token_is_revoked_by_its_name);
+  g_test_add_func ("/server/an-administrator-may-see-any-token",
+                   test_an_administrator_may_see_any_token);
 }
 
 static void

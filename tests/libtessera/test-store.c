@@ -714,8 +714,25 @@ static char *
 list_denials (Fixture *f, guint64 since)
 {
   GString *text = g_string_new (NULL);
-  g_assert_true (tessera_store_foreach_denial (f->store, since, note_denial, text, NULL));
+  g_assert_true (
+      tessera_store_foreach_denial (f->store, since, G_MAXUINT, note_denial, text, NULL));
   return g_string_free (text, FALSE);
+}
+
+static void
+test_denials_are_given_a_page_at_a_time (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  begin (f);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "one", 1000);
+  append_denial (f, TESSERA_DENIAL_KEY, "kid", G_MAXINT64);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "two", 1000);
+  commit (f);
+  g_assert_true (tessera_store_foreach_denial (f->store, 0, 2, note_denial, text, NULL));
+  g_assert_cmpstr (text->str, ==, "1:0:one:77:g1 2:6:kid:77:- ");
+  g_string_truncate (text, 0);
+  g_assert_true (tessera_store_foreach_denial (f->store, 2, 2, note_denial, text, NULL));
+  g_assert_cmpstr (text->str, ==, "3:0:two:77:g1 ");
 }
 
 static void
@@ -1148,7 +1165,7 @@ test_log_has_room (Fixture *f, gconstpointer data)
   g_autoptr (TesseraStore) store = tessera_sqlite_store_open (copy, NULL, &error);
   g_assert_no_error (error);
   g_autoptr (GString) after = g_string_new (NULL);
-  g_assert_true (tessera_store_foreach_denial (store, 0, note_denial, after, NULL));
+  g_assert_true (tessera_store_foreach_denial (store, 0, G_MAXUINT, note_denial, after, NULL));
   g_assert_cmpstr (after->str, ==, before);
   g_clear_object (&store);
   remove_directory (copy);
@@ -1210,7 +1227,8 @@ test_one_flipped_bit_in_an_entry_is_noticed (Fixture *f, gconstpointer data)
   g_clear_object (&f->store);
   run_sql (f, "UPDATE denials SET value = 'jtj'");
   open_sqlite (f);
-  g_assert_false (tessera_store_foreach_denial (f->store, 0, ignore_denial, NULL, &error));
+  g_assert_false (
+      tessera_store_foreach_denial (f->store, 0, G_MAXUINT, ignore_denial, NULL, &error));
   g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED);
   g_clear_object (&f->store);
   run_sql (f, "UPDATE state SET high_water_ms = 1");
@@ -1271,6 +1289,7 @@ main (int argc, char *argv[])
   ADD ("declared", test_declared);
   ADD ("denials-are-numbered-in-order", test_denials_are_numbered_in_order);
   ADD ("denials-are-given-in-two-parts", test_denials_are_given_in_two_parts);
+  ADD ("denials-are-given-a-page-at-a-time", test_denials_are_given_a_page_at_a_time);
   ADD ("no-generation-is-given-twice", test_no_generation_is_given_twice);
   ADD ("prune-forgets-what-is-useless-only", test_prune_forgets_what_is_useless_only);
   ADD ("redeemed-code-is-forgotten-after-a-day", test_redeemed_code_is_forgotten_after_a_day);

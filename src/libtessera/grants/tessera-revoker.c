@@ -169,6 +169,8 @@ deny_by_name (Revoking *self, TesseraStore *store, GError **error)
     case TESSERA_REVOCATION_KIND_ALL:
       return tessera_deny_list_deny_all (list, store, generation, error);
     case TESSERA_REVOCATION_KIND_ACCESS_TOKEN:
+      return tessera_deny_list_deny_token_id (list, store, self->value, generation, &self->revoked,
+                                              error);
     case TESSERA_REVOCATION_KIND_NONE:
       break;
     }

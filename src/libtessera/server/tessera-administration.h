@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "model/tessera-denial.h"
 #include "model/tessera-grant.h"
 #include "model/tessera-session.h"
 #include "model/tessera-user.h"
@@ -151,6 +152,38 @@ void tessera_server_revoke_key_async (TesseraServer *self,
 TESSERA_AVAILABLE_IN_1_0
 gboolean
 tessera_server_revoke_key_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+
+/* Tokens and the deny-list. */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_revoke_token_id_async (TesseraServer *self,
+                                           const char *jti,
+                                           GCancellable *cancellable,
+                                           GAsyncReadyCallback callback,
+                                           gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_revoke_token_id_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_introspect_async (TesseraServer *self,
+                                      const char *token,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+char *tessera_server_introspect_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_list_denials_async (TesseraServer *self,
+                                        guint64 since,
+                                        guint limit,
+                                        GCancellable *cancellable,
+                                        GAsyncReadyCallback callback,
+                                        gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+GPtrArray *tessera_server_list_denials_finish (TesseraServer *self,
+                                               GAsyncResult *result,
+                                               guint64 *out_cursor,
+                                               gboolean *out_reset,
+                                               GError **error);
 
 /* Figures. */
 TESSERA_AVAILABLE_IN_1_0

@@ -201,6 +201,48 @@ revoke_finish (TesseraServer *self, GAsyncResult *result, gpointer source_tag, G
 }
 
 /**
+ * tessera_server_revoke_token_id_async:
+ * @self: a server
+ * @jti: an access token, as its claim `jti` names it
+ * @cancellable: (nullable): ignored: a revocation is not called back
+ * @callback: (scope async): called when the outcome is durable
+ * @user_data: for @callback
+ *
+ * Revokes an access token of which no more than its name is known, from a log for one. Its refresh
+ * token stays good.
+ */
+void
+tessera_server_revoke_token_id_async (TesseraServer *self,
+                                      const char *jti,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (jti != NULL);
+  revoke_async (self, order_new (TESSERA_REVOCATION_KIND_ACCESS_TOKEN, jti),
+                tessera_server_revoke_token_id_async, cancellable, callback, user_data);
+}
+
+/**
+ * tessera_server_revoke_token_id_finish:
+ * @self: a server
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Finishes [method@Server.revoke_token_id_async].
+ *
+ * Errors: %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: it may not be revoked.
+ *
+ * Returns: %TRUE when the token is refused, also if there was none, or it has expired
+ */
+gboolean
+tessera_server_revoke_token_id_finish (TesseraServer *self, GAsyncResult *result, GError **error)
+{
+  return revoke_finish (self, result, tessera_server_revoke_token_id_async, error);
+}
+
+/**
  * tessera_server_revoke_grant:
  * @self: a server
  * @grant_id: a grant, as the claim `grant_id` names it

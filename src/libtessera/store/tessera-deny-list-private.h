@@ -71,6 +71,14 @@ gboolean tessera_deny_list_deny_session (TesseraDenyList *self,
                                          const char *session_id,
                                          guint64 *out_generation,
                                          GError **error);
+/* A token of which no more than its name is known, for as long as it can live. @out_known: FALSE
+ * when it is no name of ours, or must have expired. */
+gboolean tessera_deny_list_deny_token_id (TesseraDenyList *self,
+                                          TesseraStore *store,
+                                          const char *jti,
+                                          guint64 *out_generation,
+                                          gboolean *out_known,
+                                          GError **error);
 /* The instant is taken when the entry becomes visible; the clock is advanced behind it, so that
  * what is issued afterwards is good. Ends grants, codes and sessions that began until then. */
 gboolean tessera_deny_list_deny_subject (TesseraDenyList *self,
@@ -102,10 +110,6 @@ guint tessera_deny_list_get_count (TesseraDenyList *self);        /* entries in 
 /* Up to which row the snapshot in use goes; 0: there is none. */
 guint64 tessera_deny_list_get_snapshot_generation (TesseraDenyList *self);
 gsize tessera_deny_list_get_memory (TesseraDenyList *self); /* bytes of the table of tokens */
-/* The durable entries with a generation above @since, in order, from the store. Blocking: waits for
- * the committing thread; @func is called in the calling one. */
-gboolean tessera_deny_list_foreach (
-    TesseraDenyList *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraDenyList, tessera_deny_list_free)
 

@@ -527,6 +527,25 @@ tessera_deny_list_deny_token (TesseraDenyList *self,
 }
 
 gboolean
+tessera_deny_list_deny_token_id (TesseraDenyList *self,
+                                 TesseraStore *store,
+                                 const char *jti,
+                                 guint64 *out_generation,
+                                 gboolean *out_known,
+                                 GError **error)
+{
+  TesseraTokenIdentity token = { .jti = jti };
+  guint8 bytes[16];
+
+  *out_known = tessera_uuid_parse (jti, bytes, &token.issued_ms);
+  if (!*out_known)
+    return TRUE;
+  token.expires_ms = token.issued_ms + get_lifetime (self);
+  *out_known = get_end (self, token.issued_ms) >= tessera_clock_get_ms (self->clock);
+  return tessera_deny_list_deny_token (self, store, &token, out_generation, error);
+}
+
+gboolean
 tessera_deny_list_deny_grant (TesseraDenyList *self,
                               TesseraStore *store,
                               const char *grant_id,
@@ -1001,54 +1020,4 @@ tessera_deny_list_get_memory (TesseraDenyList *self)
   gsize size = tessera_denied_set_get_memory (self->tokens);
   g_rw_lock_reader_unlock (&self->lock);
   return size;
-}
-
-typedef struct
-{
-  guint64 since;
-  GArray *denials; /* TesseraDenial, with texts of their own */
-} Reading;
-
-static void
-denial_clear (TesseraDenial *denial)
-{
-  g_free ((char *) denial->value);
-  g_free ((char *) denial->grant_id);
-  g_free ((char *) denial->client_id);
-  g_free ((char *) denial->subject);
-}
-
-static void
-copy_denial (const TesseraDenial *denial, gpointer data)
-{
-  Reading *reading = data;
-  TesseraDenial copy = *denial;
-  copy.value = g_strdup (denial->value);
-  copy.grant_id = g_strdup (denial->grant_id);
-  copy.client_id = g_strdup (denial->client_id);
-  copy.subject = g_strdup (denial->subject);
-  g_array_append_val (reading->denials, copy);
-}
-
-static gboolean
-run_reading (gpointer data, TesseraStore *store, GError **error)
-{
-  Reading *reading = data;
-  g_array_set_size (reading->denials, 0);
-  return tessera_store_foreach_denial (store, reading->since, copy_denial, reading, error);
-}
-
-gboolean
-tessera_deny_list_foreach (
-    TesseraDenyList *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
-{
-  g_autoptr (GArray) denials = g_array_new (FALSE, FALSE, sizeof (TesseraDenial));
-  Reading reading = { since, denials };
-
-  g_array_set_clear_func (denials, (GDestroyNotify) denial_clear);
-  if (!tessera_committer_submit_and_wait (self->committer, run_reading, &reading, error))
-    return FALSE;
-  for (guint i = 0; i < denials->len; i++)
-    func (&g_array_index (denials, TesseraDenial, i), data);
-  return TRUE;
 }

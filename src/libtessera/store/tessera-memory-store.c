@@ -215,16 +215,6 @@ token_row_new (const TesseraRefreshToken *token, const char *predecessor)
   return row;
 }
 
-static void
-denial_free (TesseraDenial *denial)
-{
-  g_free ((char *) denial->value);
-  g_free ((char *) denial->grant_id);
-  g_free ((char *) denial->client_id);
-  g_free ((char *) denial->subject);
-  g_free (denial);
-}
-
 static const char *
 code_get_grant (gconstpointer row)
 {
@@ -871,12 +861,7 @@ tessera_memory_store_append_denial (TesseraStore *store,
                                     GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  TesseraDenial *copy = g_new (TesseraDenial, 1);
-  *copy = *denial;
-  copy->value = g_strdup (denial->value);
-  copy->grant_id = g_strdup (denial->grant_id);
-  copy->client_id = g_strdup (denial->client_id);
-  copy->subject = g_strdup (denial->subject);
+  TesseraDenial *copy = tessera_denial_copy (denial);
   copy->generation = ++self->state.generation;
 
   GenerationKey key;
@@ -908,26 +893,37 @@ is_cut_off (const TesseraDenial *denial)
 }
 
 static gboolean
-give_denials (
-    TesseraStore *store, guint64 since, DenialFilter filter, TesseraDenialFunc func, gpointer data)
+give_denials (TesseraStore *store,
+              guint64 since,
+              guint limit,
+              DenialFilter filter,
+              TesseraDenialFunc func,
+              gpointer data)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  for (guint64 g = MAX (since + 1, self->oldest_generation); g <= self->state.generation; g++)
+  guint64 g = MAX (since + 1, self->oldest_generation);
+  for (guint given = 0; g <= self->state.generation && given < limit; g++)
     {
       GenerationKey key;
       generation_to_key (g, key);
       const TesseraDenial *denial = g_hash_table_lookup (self->denials.rows, key);
-      if (denial != NULL && filter (denial))
-        func (denial, data);
+      if (denial == NULL || !filter (denial))
+        continue;
+      func (denial, data);
+      given++;
     }
   return TRUE;
 }
 
 static gboolean
-tessera_memory_store_foreach_denial (
-    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+tessera_memory_store_foreach_denial (TesseraStore *store,
+                                     guint64 since,
+                                     guint limit,
+                                     TesseraDenialFunc func,
+                                     gpointer data,
+                                     GError **error)
 {
-  return give_denials (store, since, is_any, func, data);
+  return give_denials (store, since, limit, is_any, func, data);
 }
 
 static gboolean
@@ -936,14 +932,14 @@ tessera_memory_store_foreach_cut_off (TesseraStore *store,
                                       gpointer data,
                                       GError **error)
 {
-  return give_denials (store, 0, is_cut_off, func, data);
+  return give_denials (store, 0, G_MAXUINT, is_cut_off, func, data);
 }
 
 static gboolean
 tessera_memory_store_foreach_denied_token (
     TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
 {
-  return give_denials (store, since, is_token, func, data);
+  return give_denials (store, since, G_MAXUINT, is_token, func, data);
 }
 
 /* Pruning. */
@@ -1052,7 +1048,7 @@ tessera_memory_store_init (TesseraMemoryStore *self)
   table_init (&self->clients, g_object_unref, NULL);
   table_init (&self->users, g_object_unref, NULL);
   table_init (&self->declared, g_free, NULL);
-  table_init (&self->denials, (GDestroyNotify) denial_free, NULL);
+  table_init (&self->denials, (GDestroyNotify) tessera_denial_free, NULL);
   self->undo = g_array_new (FALSE, FALSE, sizeof (Undo));
   self->oldest_generation = 1;
 

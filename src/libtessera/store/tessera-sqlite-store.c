@@ -1063,13 +1063,14 @@ static gboolean
 give_denials (TesseraSqliteStore *self,
               const char *sql,
               guint64 since,
+              guint limit,
               TesseraDenialFunc func,
               gpointer data,
               GError **error)
 {
   gboolean found;
   g_autoptr (TesseraQuery) query
-      = tessera_database_query (self->database, sql, error, "i", (gint64) since);
+      = tessera_database_query (self->database, sql, error, "ii", (gint64) since, (gint64) limit);
   do
     {
       if (!step_to_row (self, query, &found, error))
@@ -1087,13 +1088,18 @@ give_denials (TesseraSqliteStore *self,
   "generation, kind, value, instant_ms, expires_ms, NULL, NULL, NULL, checksum"
 
 static gboolean
-tessera_sqlite_store_foreach_denial (
-    TesseraStore *store, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+tessera_sqlite_store_foreach_denial (TesseraStore *store,
+                                     guint64 since,
+                                     guint limit,
+                                     TesseraDenialFunc func,
+                                     gpointer data,
+                                     GError **error)
 {
   return give_denials (TESSERA_SQLITE_STORE (store),
                        "SELECT " TOKEN_COLUMNS " FROM denials WHERE generation > ?1 UNION ALL"
-                       " SELECT " CUT_OFF_COLUMNS " FROM cut_offs WHERE generation > ?1 ORDER BY 1",
-                       since, func, data, error);
+                       " SELECT " CUT_OFF_COLUMNS
+                       " FROM cut_offs WHERE generation > ?1 ORDER BY 1 LIMIT ?2",
+                       since, limit, func, data, error);
 }
 
 static gboolean
@@ -1104,8 +1110,8 @@ tessera_sqlite_store_foreach_cut_off (TesseraStore *store,
 {
   return give_denials (TESSERA_SQLITE_STORE (store),
                        "SELECT " CUT_OFF_COLUMNS
-                       " FROM cut_offs WHERE generation > ?1 ORDER BY generation",
-                       0, func, data, error);
+                       " FROM cut_offs WHERE generation > ?1 ORDER BY generation LIMIT ?2",
+                       0, G_MAXUINT, func, data, error);
 }
 
 /* From the end, so that no damaged page on the way to @since can hide a newer row. */
@@ -1120,8 +1126,8 @@ tessera_sqlite_store_foreach_denied_token (
   self->examined_denials |= since == 0;
   return give_denials (self,
                        "SELECT " TOKEN_COLUMNS
-                       " FROM denials WHERE generation > ?1 ORDER BY generation DESC",
-                       since, func, data, error);
+                       " FROM denials WHERE generation > ?1 ORDER BY generation DESC LIMIT ?2",
+                       since, G_MAXUINT, func, data, error);
 }
 
 /* Pruning: a little at a time, so that nobody waits long. */

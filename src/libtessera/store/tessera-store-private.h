@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/tessera-client.h"
+#include "model/tessera-denial-private.h"
 #include "model/tessera-records-private.h"
 #include "model/tessera-user-private.h"
 
@@ -28,36 +29,6 @@ GQuark tessera_store_error_quark (void);
 /* DAMAGED, met while opening, is for the owner of the state to settle: it becomes
  * TESSERA_SETUP_ERROR_STATE. */
 void tessera_store_explain_damage (GError **error);
-
-/* An entry of the deny-list as it is kept (design.md §5). */
-typedef enum
-{
-  TESSERA_DENIAL_TOKEN, /* value: jti */
-  TESSERA_DENIAL_GRANT, /* value: grant_id; instant 0: the grant ended; else its tokens issued at or
-                           before (coalesced) */
-  TESSERA_DENIAL_SESSION,       /* value: sid */
-  TESSERA_DENIAL_SUBJECT,       /* value: subject, with an instant */
-  TESSERA_DENIAL_CLIENT,        /* value: client_id, with an instant */
-  TESSERA_DENIAL_ALL,           /* value: "", with an instant */
-  TESSERA_DENIAL_KEY,           /* value: kid; for ever */
-  TESSERA_DENIAL_CLIENT_TOKENS, /* value: client_id, with an instant: its tokens without a grant
-                                   (coalesced) */
-  TESSERA_DENIAL_SUBJECT_TOKENS /* value: subject, with an instant: its tokens with a grant; the
-                                   grants live on (coalesced) */
-} TesseraDenialKind;
-
-typedef struct
-{
-  guint64 generation; /* in commit order, from 1 */
-  TesseraDenialKind kind;
-  const char *value;
-  gint64 instant_ms;
-  gint64 expires_ms; /* when it may be forgotten; G_MAXINT64: never */
-  /* Of a TOKEN, for its share of the limit; else NULL: */
-  const char *grant_id;
-  const char *client_id;
-  const char *subject;
-} TesseraDenial;
 
 typedef void (*TesseraDenialFunc) (const TesseraDenial *denial, gpointer data);
 typedef void (*TesseraClientFunc) (TesseraClient *client, gpointer data);
@@ -206,8 +177,13 @@ struct _TesseraStoreInterface
                              const TesseraDenial *denial,
                              guint64 *out_generation,
                              GError **error);
-  gboolean (*foreach_denial) (
-      TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
+  /* The first @limit ones above @since, in order. */
+  gboolean (*foreach_denial) (TesseraStore *self,
+                              guint64 since,
+                              guint limit,
+                              TesseraDenialFunc func,
+                              gpointer data,
+                              GError **error);
   /* For the start: all entries but those of tokens, which are few beside them, in order. */
   gboolean (*foreach_cut_off) (TesseraStore *self,
                                TesseraDenialFunc func,
@@ -307,8 +283,12 @@ gboolean tessera_store_append_denial (TesseraStore *self,
                                       const TesseraDenial *denial,
                                       guint64 *out_generation,
                                       GError **error);
-gboolean tessera_store_foreach_denial (
-    TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error);
+gboolean tessera_store_foreach_denial (TesseraStore *self,
+                                       guint64 since,
+                                       guint limit,
+                                       TesseraDenialFunc func,
+                                       gpointer data,
+                                       GError **error);
 gboolean tessera_store_foreach_cut_off (TesseraStore *self,
                                         TesseraDenialFunc func,
                                         gpointer data,

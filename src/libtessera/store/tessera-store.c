@@ -290,10 +290,14 @@ tessera_store_append_denial (TesseraStore *self,
 }
 
 gboolean
-tessera_store_foreach_denial (
-    TesseraStore *self, guint64 since, TesseraDenialFunc func, gpointer data, GError **error)
+tessera_store_foreach_denial (TesseraStore *self,
+                              guint64 since,
+                              guint limit,
+                              TesseraDenialFunc func,
+                              gpointer data,
+                              GError **error)
 {
-  return TESSERA_STORE_GET_IFACE (self)->foreach_denial (self, since, func, data, error);
+  return TESSERA_STORE_GET_IFACE (self)->foreach_denial (self, since, limit, func, data, error);
 }
 
 gboolean

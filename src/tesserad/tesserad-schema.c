@@ -52,6 +52,7 @@ const TesseradSetting tesserad_settings[] = {
     100000 },
   { "limits", "requests-per-connection", TESSERAD_KIND_INTEGER, "requests-per-connection", "10000",
     1, 1000000 },
+  { "limits", "buffer-size", TESSERAD_KIND_INTEGER, "buffer-size", "16777216", 262144, 1 << 30 },
   { "limits", "handshake-timeout", TESSERAD_KIND_INTEGER, "handshake-timeout", "5", 1, HOUR },
   { "limits", "head-timeout", TESSERAD_KIND_INTEGER, "head-timeout", "10", 1, HOUR },
   { "limits", "body-timeout", TESSERAD_KIND_INTEGER, "body-timeout", "10", 1, HOUR },

@@ -9,9 +9,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -918,6 +921,186 @@ test_oldest_idle_makes_way (Fixture *self, gconstpointer data)
   g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 3);
 }
 
+/* @size bytes of the head of a request that goes on. */
+static void
+say_half_a_head (Client *self, gsize size)
+{
+  g_autofree char *filler = g_strnfill (size - strlen ("GET / HTTP/1.1\r\nX: "), 'x');
+
+  say (self, "GET / HTTP/1.1\r\nX: ");
+  say (self, filler);
+  iterate_for_ms (20);
+}
+
+static void
+test_oldest_half_makes_way (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) oldest = client_new (self);
+  g_autoptr (Client) younger = client_new (self);
+  g_autoptr (Client) youngest = client_new (self);
+
+  g_object_set (self->listener, "buffer-size", 5000, NULL);
+  say_half_a_head (oldest, 2000);
+  say_half_a_head (younger, 2000);
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 3);
+  say_half_a_head (youngest, 2000);
+  hear (oldest, "HTTP/1.1 503 Service Unavailable\r\n");
+  hear (oldest, "Retry-After: ");
+  hear_end (oldest);
+  say (younger, "\r\nHost: a\r\n\r\n");
+  hear (younger, "HTTP/1.1 200 OK\r\n");
+  say (youngest, "\r\nHost: a\r\n\r\n");
+  hear (youngest, "HTTP/1.1 200 OK\r\n");
+}
+
+static void
+test_one_request_has_its_share_only (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "buffer-size", 3000, NULL);
+  say_half_a_head (client, 3100);
+  hear (client, "HTTP/1.1 503 Service Unavailable\r\n");
+  hear_end (client);
+  assert_still_serves (self);
+}
+
+/* What libsoup has cannot be taken back. */
+static void
+test_request_is_refused_where_there_is_no_room (Fixture *self, gconstpointer data)
+{
+  g_autofree char *filler = g_strnfill (2500, 'x');
+  g_autofree char *large
+      = g_strdup_printf ("GET /pause HTTP/1.1\r\nHost: a\r\nX: %s\r\n\r\n", filler);
+  g_autoptr (Client) busy = client_new (self);
+  g_autoptr (Client) refused = client_new (self);
+
+  g_object_set (self->listener, "buffer-size", 3000, NULL);
+  say (busy, large);
+  wait_for_paused (self);
+  assert_still_serves (self);
+  say (refused, large);
+  hear (refused, "HTTP/1.1 503 Service Unavailable\r\n");
+  hear (refused, "Retry-After: ");
+  hear_end (refused);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear (busy, "\r\n\r\nlate");
+  g_clear_object (&self->paused);
+  say (busy, large);
+  wait_for_paused (self);
+  respond (self->paused, "again");
+  soup_server_message_unpause (self->paused);
+  hear (busy, "\r\n\r\nagain");
+}
+
+static void
+test_stalled_reader_makes_way (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) oldest = client_new (self);
+  g_autoptr (Client) younger = client_new (self);
+
+  g_object_set (self->listener, "buffer-size", 400 * 1024, NULL);
+  say (oldest, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+  iterate_for_ms (50);
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 2);
+  say (younger, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_connections (self, 1);
+  hear_end (oldest);
+  while (younger->heard->len < BIG)
+    turn (younger);
+  assert_still_serves (self);
+}
+
+#define MASK 0x5a
+#define CANARY_SIZE 32
+#define MAPPING_MAX (256 * 1024 * 1024) /* a sanitizer's own are larger, and not for us */
+
+/* How often the unmasked @canary lies in @bytes; it is never unmasked for it. */
+static guint
+count_canaries (const guint8 *bytes, gsize length, const guint8 *canary)
+{
+  const guint8 *at = bytes, *end = bytes + length;
+  guint count = 0;
+
+  while (end - at >= CANARY_SIZE
+         && (at = memchr (at, canary[0] ^ MASK, (gsize) (end - at) - CANARY_SIZE + 1)) != NULL)
+    {
+      guint i = 1;
+
+      while (i < CANARY_SIZE && at[i] == (canary[i] ^ MASK))
+        i++;
+      count += i == CANARY_SIZE;
+      at++;
+    }
+  return count;
+}
+
+/* In all memory of this process that can be written. What is read of it lies in shared memory,
+ * which is not searched. */
+static guint
+search_memory (const guint8 *canary)
+{
+  g_autofree char *text = NULL;
+  int fd = open ("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  guint8 *bytes = mmap (NULL, MAPPING_MAX, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  guint count = 0;
+
+  g_assert_true (bytes != MAP_FAILED);
+  g_assert_true (g_file_get_contents ("/proc/self/maps", &text, NULL, NULL));
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; lines[i] != NULL; i++)
+    {
+      unsigned long start = 0, end = 0;
+      char flags[5] = "";
+
+      if (sscanf (lines[i], "%lx-%lx %4s", &start, &end, flags) != 3 || !g_str_equal (flags, "rw-p")
+          || end - start > MAPPING_MAX)
+        continue;
+      gssize got = pread (fd, bytes, end - start, (off_t) start);
+      if (got > 0)
+        count += count_canaries (bytes, (gsize) got, canary);
+    }
+  munmap (bytes, MAPPING_MAX);
+  close (fd);
+  return count;
+}
+
+/* The kernel keeps it until it is read: of our own there is none that is not overwritten. */
+static void
+say_canary (Client *self, const guint8 *canary)
+{
+  guint8 bytes[CANARY_SIZE];
+
+  for (guint i = 0; i < CANARY_SIZE; i++)
+    bytes[i] = canary[i] ^ MASK;
+  g_assert_cmpint (send (self->fd, bytes, sizeof bytes, 0), ==, sizeof bytes);
+  explicit_bzero (bytes, sizeof bytes);
+}
+
+/* A password of which the rest never came. */
+static void
+test_half_a_request_leaves_nothing_behind (Fixture *self, gconstpointer data)
+{
+  g_autofree char *filler = g_strnfill (20000, 'x');
+  guint8 canary[CANARY_SIZE];
+  Client *client = client_new (self);
+
+  for (guint i = 0; i < CANARY_SIZE; i++)
+    canary[i] = (guint8) g_random_int ();
+  say (client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+  say_canary (client, canary);
+  iterate_for_ms (20);
+  g_assert_cmpuint (search_memory (canary), ==, 1);
+  say (client, filler); /* what was kept has to move */
+  iterate_for_ms (20);
+  g_assert_cmpuint (search_memory (canary), ==, 1);
+  client_free (client);
+  wait_for_connections (self, 0);
+  g_assert_cmpuint (search_memory (canary), ==, 0);
+}
+
 static void
 test_full_listener_lets_others_wait (Fixture *self, gconstpointer data)
 {
@@ -1277,6 +1460,11 @@ main (int argc, char **argv)
   ADD ("held-answer-has-its-own-time", test_held_answer_has_its_own_time);
   ADD ("oldest-idle-makes-way", test_oldest_idle_makes_way);
   ADD ("full-listener-lets-others-wait", test_full_listener_lets_others_wait);
+  ADD ("oldest-half-makes-way", test_oldest_half_makes_way);
+  ADD ("one-request-has-its-share-only", test_one_request_has_its_share_only);
+  ADD ("request-is-refused-where-there-is-no-room", test_request_is_refused_where_there_is_no_room);
+  ADD ("stalled-reader-makes-way", test_stalled_reader_makes_way);
+  ADD ("half-a-request-leaves-nothing-behind", test_half_a_request_leaves_nothing_behind);
   ADD ("address-has-its-share", test_address_has_its_share);
   ADD ("survives-without-descriptors", test_survives_without_descriptors);
   ADD ("loses-no-descriptors", test_loses_no_descriptors);

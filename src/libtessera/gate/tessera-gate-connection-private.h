@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "gate/tessera-gate-answer-private.h"
+#include "gate/tessera-gate-inbox-private.h"
+#include "gate/tessera-gate-outbox-private.h"
+#include "gate/tessera-gate-peer-private.h"
 #include "gate/tessera-gate-private.h"
-#include "gate/tessera-gate-stream-private.h"
+#include "gate/tessera-gate-request-private.h"
 #include "gate/tessera-gate-transport-private.h"
 
 #include <stdbool.h>
@@ -22,8 +24,6 @@ typedef enum
   TESSERA_GATE_CLOSED,
 } TesseraGateState;
 
-typedef struct _TesseraGatePeer TesseraGatePeer;
-
 struct _TesseraGateConnection
 {
   TesseraGateWatch watch;
@@ -33,37 +33,29 @@ struct _TesseraGateConnection
   TesseraGateSocket *socket; /* which it came by */
   TesseraGateTransport transport;
   TesseraGateAddress address;
-  GList all, dirty;       /* of the gate's queues */
-  GSocketAddress *remote; /* from the first request on */
-  TesseraGatePeer *peer;
+  GList all, dirty; /* of the gate's queues */
+  TesseraGatePeer peer;
   guint n_requests;
 
   bool is_dirty;
   bool readable;    /* as far as is known */
   bool hung_up;     /* nothing comes behind what can be read */
   bool watches_out; /* waits for room to send */
-  bool trusted;     /* a proxy of ours */
   bool secure;
   bool continued; /* 100 was sent */
-  bool handing;   /* libsoup is being given the request right now */
-  bool stream_done;
-  bool shut; /* the tunnel's other end writes no more */
-  bool writer_waits;
-  bool stepping; /* a step of the handshake is under way */
-  bool unread;   /* @in may hold a whole request */
+  bool stepping;  /* a step of the handshake is under way */
+  bool unread;    /* @in may hold a whole request */
 
-  GByteArray *in; /* what came and was not used; NULL: nothing */
-  gsize seen;     /* of the head under way */
-  gsize need;     /* bytes of the request under way, once its head is whole; 0: not yet */
-  gsize drained;  /* while lingering */
-
-  TesseraGateStream *stream; /* libsoup's end of the request under way */
-  GString *request;
-  gsize request_head, request_at;
-  TesseraGateAnswer answer;
-  GByteArray *out; /* NULL: nothing */
-  gsize out_at;
+  TesseraGateInbox in;
+  gsize seen;    /* of the head under way */
+  gsize need;    /* bytes of the request under way, once its head is whole; 0: not yet */
+  gsize drained; /* while lingering */
+  TesseraGateRequest request;
+  TesseraGateOutbox out;
+  gsize held; /* bytes of the above, as the gate knows them */
 };
+
+/* For the gate */
 
 /* Takes @fd. */
 TesseraGateConnection *tessera_gate_connection_new (TesseraGate *gate,
@@ -76,9 +68,27 @@ void tessera_gate_connection_on_event (TesseraGateConnection *self, guint32 even
 /* Sends what there is to send and goes on. */
 void tessera_gate_connection_advance (TesseraGateConnection *self);
 void tessera_gate_connection_expire (TesseraGateConnection *self);
+/* What it holds is wanted for others. */
+void tessera_gate_connection_make_way (TesseraGateConnection *self);
 void tessera_gate_connection_drain (TesseraGateConnection *self);
 /* It is freed by the gate, after the turn. */
 void tessera_gate_connection_close (TesseraGateConnection *self);
 void tessera_gate_connection_free (TesseraGateConnection *self);
+
+/* For its parts: greeting, request, peer */
+
+void tessera_gate_connection_wait_for (TesseraGateConnection *self, TesseraGateWait wait, guint ms);
+void tessera_gate_connection_wait_for_nothing (TesseraGateConnection *self);
+/* It goes on in a turn of its own. */
+void tessera_gate_connection_mark_dirty (TesseraGateConnection *self);
+/* Be told of room to send, or not. */
+void tessera_gate_connection_watch_out (TesseraGateConnection *self, gboolean out);
+/* Something may be there to be read. */
+void tessera_gate_connection_on_readable (TesseraGateConnection *self);
+void tessera_gate_connection_await_request (TesseraGateConnection *self);
+/* Somebody has to think about the answer. */
+void tessera_gate_connection_hold (TesseraGateConnection *self, guint seconds);
+/* Tells the gate how many bytes it holds now. */
+void tessera_gate_connection_count (TesseraGateConnection *self);
 
 G_END_DECLS

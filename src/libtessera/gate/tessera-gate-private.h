@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gate/tessera-gate-addresses-private.h"
+#include "gate/tessera-gate-buffers-private.h"
 #include "gate/tessera-gate-deadlines-private.h"
 #include "gate/tessera-gate-proxies-private.h"
 #include "gate/tessera-gate-tls-private.h"
@@ -25,6 +26,7 @@ typedef struct
   guint connections_per_address;
   guint requests; /* of one connection */
   guint body;     /* bytes */
+  guint buffer;   /* bytes, of all connections together */
   guint handshake_ms, head_ms, body_ms, idle_ms, busy_idle_ms, answer_ms, write_ms;
 } TesseraGateLimits;
 
@@ -67,6 +69,7 @@ struct _TesseraGate
   GQueue dirty;       /* TesseraGateConnection* with something to send or to go on with */
   GQueue gone;        /* TesseraGateConnection* that an event may still name */
   guint n_requests;   /* handed to libsoup and not answered */
+  gsize held; /* bytes of requests that are not answered, and of answers that are not sent */
   TesseraGateAddresses *addresses;
   TesseraGateDeadlines deadlines;
   gboolean stopped; /* nobody is accepted any more */
@@ -82,8 +85,7 @@ struct _TesseraGate
   /* For whoever has its turn. */
   char *scratch;
   TesseraRequestHead head;
-  GPtrArray *spare_strings; /* GString* */
-  GPtrArray *spare_arrays;  /* GByteArray* */
+  TesseraGateBuffers buffers;
 };
 
 /* NULL: no descriptors left. @soup and @limits are borrowed; limits may change at any time. */
@@ -122,10 +124,8 @@ void tessera_gate_set_deadline (TesseraGate *self,
                                 TesseraGateDeadline *deadline,
                                 TesseraGateWait wait,
                                 guint ms);
-/* Buffers that have room already. */
-GString *tessera_gate_borrow_string (TesseraGate *self);
-void tessera_gate_return_string (TesseraGate *self, GString *string);
-GByteArray *tessera_gate_borrow_array (TesseraGate *self);
-void tessera_gate_return_array (TesseraGate *self, GByteArray *array);
+/* May somebody hold so many more bytes? Who has waited longest with half a request, or with an
+ * answer that it does not read, makes way. */
+gboolean tessera_gate_has_room (TesseraGate *self, gsize bytes);
 
 G_END_DECLS

@@ -42,6 +42,7 @@ struct _TesseraTls
   int low_water;  /* bytes; 0: as it was */
   gboolean hello; /* a whole ClientHello was there */
   TesseraTlsState wish;
+  gboolean renegotiates; /* asks for another handshake */
   Step step;             /* under the lock */
   TesseraTlsState state; /* what the step came to */
   TesseraTlsFunc done;
@@ -145,6 +146,17 @@ on_protocols (SSL *ssl,
   return SSL_TLSEXT_ERR_OK;
 }
 
+/* Whoever asks for a new handshake (RFC 9325 §3.5) would be refused it, and could ask again for
+ * ever: it is the end. */
+static void
+on_information (const SSL *ssl, int where, int value)
+{
+  TesseraTls *self = SSL_get_app_data (ssl);
+
+  if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION)
+    self->renegotiates = TRUE;
+}
+
 /* RFC 9325 §3.1, §4.1. Nothing is resumed: a ticket's key would outlive what it protects. An end
  * without good-bye cuts off no request, since each says how long it is. */
 static void
@@ -153,7 +165,9 @@ set_rules (SSL_CTX *ssl)
   SSL_CTX_set_min_proto_version (ssl, TLS1_2_VERSION);
   SSL_CTX_set_cipher_list (ssl, CIPHERS_OF_1_2);
   SSL_CTX_set_options (ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION
-                                | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+                                | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF
+                                | SSL_OP_CLEANSE_PLAINTEXT);
+  SSL_CTX_set_info_callback (ssl, on_information);
   SSL_CTX_set_session_cache_mode (ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets (ssl, 0);
   SSL_CTX_set_mode (ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
@@ -203,6 +217,7 @@ tessera_tls_new (TesseraTlsContext *context, int fd)
   self->wish = TESSERA_TLS_WANTS_READ;
   self->main = g_main_context_ref_thread_default ();
   self->ssl = SSL_new (context->ssl);
+  SSL_set_app_data (self->ssl, self);
   SSL_set_fd (self->ssl, fd);
   SSL_set_accept_state (self->ssl);
   return self;
@@ -390,6 +405,11 @@ tessera_tls_handshake (TesseraTls *self, TesseraTlsFunc done, gpointer owner)
 static gssize
 judge_transfer (TesseraTls *self, int outcome)
 {
+  if (self->renegotiates)
+    {
+      ERR_clear_error ();
+      return TESSERA_TLS_BROKEN;
+    }
   if (SSL_get_error (self->ssl, outcome) == SSL_ERROR_ZERO_RETURN)
     return 0;
   self->wish = judge (self, outcome);
@@ -401,7 +421,7 @@ tessera_tls_read (TesseraTls *self, void *buffer, gsize count)
 {
   int outcome = SSL_read (self->ssl, buffer, (int) MIN (count, G_MAXINT));
 
-  return outcome > 0 ? outcome : judge_transfer (self, outcome);
+  return outcome > 0 && !self->renegotiates ? outcome : judge_transfer (self, outcome);
 }
 
 gssize

@@ -19,8 +19,6 @@
 #define PAUSE_US (100 * G_TIME_SPAN_MILLISECOND)
 #define WARN_AGAIN_US (10 * G_TIME_SPAN_SECOND)
 #define SHED_AT_ONCE 8
-#define SPARES 16
-#define SPARE_MAX 16384 /* bytes; larger buffers are not kept */
 #define STAND_IN_PORT 80
 
 typedef struct
@@ -28,54 +26,6 @@ typedef struct
   GSource parent;
   TesseraGate *gate;
 } GateSource;
-
-/* Buffers */
-
-static GString *
-steal_spare (GPtrArray *spares)
-{
-  return spares->len > 0 ? g_ptr_array_steal_index_fast (spares, spares->len - 1) : NULL;
-}
-
-GString *
-tessera_gate_borrow_string (TesseraGate *self)
-{
-  GString *spare = steal_spare (self->spare_strings);
-
-  return spare != NULL ? spare : g_string_sized_new (1024);
-}
-
-void
-tessera_gate_return_string (TesseraGate *self, GString *string)
-{
-  explicit_bzero (string->str, string->len); /* it held credentials */
-  g_string_truncate (string, 0);
-  if (self->spare_strings->len < SPARES && string->allocated_len <= SPARE_MAX)
-    g_ptr_array_add (self->spare_strings, string);
-  else
-    g_string_free (string, TRUE);
-}
-
-GByteArray *
-tessera_gate_borrow_array (TesseraGate *self)
-{
-  if (self->spare_arrays->len > 0)
-    return g_ptr_array_steal_index_fast (self->spare_arrays, self->spare_arrays->len - 1);
-  return g_byte_array_sized_new (1024);
-}
-
-void
-tessera_gate_return_array (TesseraGate *self, GByteArray *array)
-{
-  gboolean is_small = array->len <= SPARE_MAX;
-
-  explicit_bzero (array->data, array->len);
-  g_byte_array_set_size (array, 0);
-  if (self->spare_arrays->len < SPARES && is_small)
-    g_ptr_array_add (self->spare_arrays, array);
-  else
-    g_byte_array_unref (array);
-}
 
 /* Deadlines */
 
@@ -147,6 +97,38 @@ shed (TesseraGate *self)
   if (oldest == NULL)
     return FALSE;
   tessera_gate_connection_close (oldest);
+  return TRUE;
+}
+
+/* Who has let others wait longest with bytes that they could use; NULL: nobody. */
+static TesseraGateConnection *
+find_hoarder (TesseraGate *self)
+{
+  static const TesseraGateWait waits[]
+      = { TESSERA_GATE_WAIT_HEAD, TESSERA_GATE_WAIT_BODY, TESSERA_GATE_WAIT_WRITE };
+  TesseraGateConnection *found = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    {
+      TesseraGateConnection *next = tessera_gate_deadlines_peek (&self->deadlines, waits[i]);
+
+      if (next != NULL && (found == NULL || next->deadline.due < found->deadline.due))
+        found = next;
+    }
+  return found;
+}
+
+gboolean
+tessera_gate_has_room (TesseraGate *self, gsize bytes)
+{
+  while (self->held + bytes > self->limits->buffer)
+    {
+      TesseraGateConnection *hoarder = find_hoarder (self);
+
+      if (hoarder == NULL)
+        return FALSE;
+      tessera_gate_connection_make_way (hoarder);
+    }
   return TRUE;
 }
 
@@ -602,8 +584,7 @@ tessera_gate_new (SoupServer *soup,
   self->addresses = tessera_gate_addresses_new ();
   tessera_gate_deadlines_init (&self->deadlines);
   self->scratch = g_malloc (TESSERA_GATE_SCRATCH);
-  self->spare_strings = g_ptr_array_new ();
-  self->spare_arrays = g_ptr_array_new_with_free_func ((GDestroyNotify) g_byte_array_unref);
+  tessera_gate_buffers_init (&self->buffers);
   self->source = make_source (self);
   return self;
 }
@@ -611,8 +592,6 @@ tessera_gate_new (SoupServer *soup,
 static void
 free_now (TesseraGate *self)
 {
-  GString *spare = NULL;
-
   bury (self);
   g_source_destroy (self->source);
   g_source_unref (self->source);
@@ -621,10 +600,7 @@ free_now (TesseraGate *self)
   tessera_gate_addresses_free (self->addresses);
   explicit_bzero (self->scratch, TESSERA_GATE_SCRATCH);
   g_free (self->scratch);
-  while ((spare = steal_spare (self->spare_strings)) != NULL)
-    g_string_free (spare, TRUE);
-  g_ptr_array_unref (self->spare_strings);
-  g_ptr_array_unref (self->spare_arrays);
+  tessera_gate_buffers_clear (&self->buffers);
   g_free (self);
 }
 

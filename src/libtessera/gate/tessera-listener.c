@@ -58,6 +58,7 @@ enum
   PROP_CONNECTIONS_PER_ADDRESS,
   PROP_REQUESTS_PER_CONNECTION,
   PROP_BODY_SIZE,
+  PROP_BUFFER_SIZE,
   PROP_HANDSHAKE_TIMEOUT,
   PROP_HEAD_TIMEOUT,
   PROP_BODY_TIMEOUT,
@@ -79,6 +80,7 @@ get_limit (TesseraListener *self, guint prop_id)
     [PROP_CONNECTIONS_PER_ADDRESS] = &limits->connections_per_address,
     [PROP_REQUESTS_PER_CONNECTION] = &limits->requests,
     [PROP_BODY_SIZE] = &limits->body,
+    [PROP_BUFFER_SIZE] = &limits->buffer,
     [PROP_HANDSHAKE_TIMEOUT] = &limits->handshake_ms,
     [PROP_HEAD_TIMEOUT] = &limits->head_ms,
     [PROP_BODY_TIMEOUT] = &limits->body_ms,
@@ -206,6 +208,18 @@ tessera_listener_class_init (TesseraListenerClass *class)
    * Since: 1.0
    */
   add_limit (klass, PROP_BODY_SIZE, "body-size", TESSERA_REQUEST_BODY_MAX, 9999999);
+
+  /**
+   * TesseraListener:buffer-size:
+   *
+   * Bytes that all connections together may hold: of requests that are not whole or not answered,
+   * and of answers that are not sent. For further ones who has waited longest with half a request
+   * is refused with 503, and who has waited longest without reading its answer is closed; when
+   * there is nobody of either kind, the further request is refused with 503.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_BUFFER_SIZE, "buffer-size", 16 * 1024 * 1024, G_MAXINT);
 
   /**
    * TesseraListener:handshake-timeout:

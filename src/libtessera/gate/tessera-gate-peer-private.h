@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "gate/tessera-gate-private.h"
+
+G_BEGIN_DECLS
+
+/* Who is at the other end, as libsoup and the endpoints see it. */
+typedef struct
+{
+  GSocketAddress *remote; /* from the first request on, or what a proxy said */
+  gpointer peer;          /* a TesseraPeer, which lives as long as libsoup holds @remote */
+} TesseraGatePeer;
+
+/* Finds out what is not known yet. */
+void tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection);
+/* Our own end of the connection. Owned. */
+GSocketAddress *tessera_gate_peer_dup_local (TesseraGateConnection *connection);
+/* The connection has gone. */
+void tessera_gate_peer_clear (TesseraGatePeer *self);
+
+G_END_DECLS

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Says who is at either end of a connection. */
+
+#include "gate/tessera-gate-peer-private.h"
+
+#include "gate/tessera-gate-connection-private.h"
+#include "server/tessera-peer-private.h"
+
+#include <gio/gunixsocketaddress.h>
+#include <sys/socket.h>
+
+#define STAND_IN_PORT 80
+
+/* Outlives the connection while libsoup holds its address. */
+typedef struct
+{
+  TesseraPeer base;
+  TesseraGateConnection *connection; /* NULL when it is gone */
+} Peer;
+
+static void
+on_hold (TesseraPeer *base, guint seconds)
+{
+  TesseraGateConnection *connection = ((Peer *) base)->connection;
+
+  if (connection != NULL)
+    tessera_gate_connection_hold (connection, seconds);
+}
+
+static GSocketAddress *
+ask_address (int fd, int (*ask) (int fd, struct sockaddr *address, socklen_t *length))
+{
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+
+  if (ask (fd, (struct sockaddr *) &address, &length) < 0)
+    return NULL;
+  return g_socket_address_new_from_native (&address, length);
+}
+
+static int
+ask_peer (int fd, struct sockaddr *address, socklen_t *length)
+{
+  return getpeername (fd, address, length);
+}
+
+static int
+ask_own (int fd, struct sockaddr *address, socklen_t *length)
+{
+  return getsockname (fd, address, length);
+}
+
+void
+tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection)
+{
+  Peer *peer = NULL;
+
+  if (self->remote == NULL)
+    self->remote = ask_address (connection->transport.fd, ask_peer);
+  if (self->remote == NULL)
+    self->remote = g_unix_socket_address_new (""); /* gone already, or without a name */
+  if (self->peer != NULL)
+    return;
+  peer = g_new0 (Peer, 1);
+  peer->base.secure = connection->secure;
+  peer->base.hold = on_hold;
+  peer->connection = connection;
+  tessera_peer_attach (&peer->base, self->remote, g_free);
+  self->peer = peer;
+}
+
+/* libsoup takes the local address for the host when a request names none, and asserts that it is an
+ * internet address. */
+GSocketAddress *
+tessera_gate_peer_dup_local (TesseraGateConnection *connection)
+{
+  g_autoptr (GSocketAddress) address = NULL;
+
+  if (connection->socket->local != NULL)
+    return g_object_ref (connection->socket->local);
+  address = ask_address (connection->transport.fd, ask_own);
+  if (G_IS_INET_SOCKET_ADDRESS (address))
+    return g_steal_pointer (&address);
+  return g_inet_socket_address_new_from_string ("127.0.0.1", STAND_IN_PORT);
+}
+
+void
+tessera_gate_peer_clear (TesseraGatePeer *self)
+{
+  if (self->peer != NULL)
+    ((Peer *) self->peer)->connection = NULL;
+  self->peer = NULL;
+  g_clear_object (&self->remote);
+}

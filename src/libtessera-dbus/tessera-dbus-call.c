@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The way of every method call: counted, authorised, run, answered (design.md §9). */
+
+#include "tessera-dbus-call-private.h"
+
+#define CALLS_MAX 256 /* under way at once, of all callers on a connection */
+#define PARAMETERS_MAX (256 * 1024)
+
+static void
+call_free (TesseraDBusCall *self)
+{
+  self->export->calls--;
+  if (self->name_watch != 0)
+    g_bus_unwatch_name (self->name_watch);
+  g_clear_signal_handler (&self->closed, self->export->connection);
+  g_clear_object (&self->cancellable);
+  g_clear_object (&self->export);
+  g_free (self);
+}
+
+void
+tessera_dbus_call_return (TesseraDBusCall *self, GVariant *floating_result)
+{
+  g_dbus_method_invocation_return_value (self->invocation, floating_result);
+  call_free (self);
+}
+
+/* Names that a program can act on; the library's own domains do not travel. */
+static const char *
+get_error_name (const GError *error)
+{
+  static const char *const setup_names[] = {
+    [TESSERA_SETUP_ERROR_ISSUER] = "Failed",     [TESSERA_SETUP_ERROR_CLIENT] = "InvalidClient",
+    [TESSERA_SETUP_ERROR_EXISTS] = "Exists",     [TESSERA_SETUP_ERROR_NOT_FOUND] = "NotFound",
+    [TESSERA_SETUP_ERROR_KEY] = "InvalidKey",    [TESSERA_SETUP_ERROR_TOO_EARLY] = "TooEarly",
+    [TESSERA_SETUP_ERROR_STATE] = "Failed",      [TESSERA_SETUP_ERROR_LOCKED] = "Failed",
+    [TESSERA_SETUP_ERROR_USER] = "InvalidUser",  [TESSERA_SETUP_ERROR_UNSUPPORTED] = "NotSupported",
+    [TESSERA_SETUP_ERROR_DECLARED] = "Declared",
+  };
+
+  if (error->domain == TESSERA_SETUP_ERROR && error->code >= 0
+      && error->code < (int) G_N_ELEMENTS (setup_names))
+    return setup_names[error->code];
+  if (g_error_matches (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE))
+    return "Unavailable";
+  return "Failed";
+}
+
+void
+tessera_dbus_call_fail (TesseraDBusCall *self, GError *error)
+{
+  if (error->domain == G_DBUS_ERROR)
+    g_dbus_method_invocation_return_gerror (self->invocation, error);
+  else
+    {
+      g_autofree char *name
+          = g_strconcat (TESSERA_DBUS_NAME ".Error.", get_error_name (error), NULL);
+      g_dbus_method_invocation_return_dbus_error (self->invocation, name, error->message);
+    }
+  g_error_free (error);
+  call_free (self);
+}
+
+GVariant *
+tessera_dbus_call_get_parameters (TesseraDBusCall *self)
+{
+  return g_dbus_method_invocation_get_parameters (self->invocation);
+}
+
+TesseraServer *
+tessera_dbus_call_get_server (TesseraDBusCall *self)
+{
+  return self->export->server;
+}
+
+/* Who has gone cannot be asked who it was: never mind what the answer would be. */
+static void
+on_checked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  TesseraDBusCall *self = data;
+  const char *sender = tessera_dbus_get_sender (self->invocation);
+  g_autoptr (GError) error = NULL;
+
+  if (tessera_dbus_authority_check_finish (TESSERA_DBUS_AUTHORITY (source), result, &error)
+      && !g_cancellable_is_cancelled (self->cancellable))
+    {
+      self->method->run (self);
+      return;
+    }
+  g_message ("dbus refused method=%s action=%s sender=%s", self->method->name, self->method->action,
+             sender != NULL ? sender : "-");
+  tessera_dbus_call_fail (self, g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                                             "Not permitted: %s", self->method->action));
+}
+
+static void
+on_name_vanished (GDBusConnection *connection, const char *name, gpointer data)
+{
+  g_cancellable_cancel (((TesseraDBusCall *) data)->cancellable);
+}
+
+static void
+on_closed (GDBusConnection *connection, gboolean vanished, GError *error, gpointer data)
+{
+  g_cancellable_cancel (((TesseraDBusCall *) data)->cancellable);
+}
+
+static void
+watch_caller (TesseraDBusCall *self)
+{
+  const char *sender = tessera_dbus_get_sender (self->invocation);
+
+  if (sender != NULL)
+    self->name_watch = g_bus_watch_name_on_connection (self->export->connection, sender,
+                                                       G_BUS_NAME_WATCHER_FLAGS_NONE, NULL,
+                                                       on_name_vanished, self, NULL);
+  self->closed
+      = g_signal_connect (self->export->connection, "closed", G_CALLBACK (on_closed), self);
+}
+
+void
+tessera_dbus_call_begin (TesseraDBusExport *export,
+                         const TesseraDBusMethod *method,
+                         GDBusMethodInvocation *invocation)
+{
+  GVariant *parameters = g_dbus_method_invocation_get_parameters (invocation);
+
+  if (g_variant_get_size (parameters) > PARAMETERS_MAX)
+    {
+      g_dbus_method_invocation_return_error_literal (invocation, G_DBUS_ERROR,
+                                                     G_DBUS_ERROR_INVALID_ARGS,
+                                                     "The arguments are too large");
+      return;
+    }
+  if (export->calls >= CALLS_MAX)
+    {
+      g_dbus_method_invocation_return_error_literal (invocation, G_DBUS_ERROR,
+                                                     G_DBUS_ERROR_LIMITS_EXCEEDED,
+                                                     "Too many calls are under way");
+      return;
+    }
+
+  TesseraDBusCall *self = g_new0 (TesseraDBusCall, 1);
+  self->export = g_object_ref (export);
+  self->invocation = invocation;
+  self->method = method;
+  self->cancellable = g_cancellable_new ();
+  export->calls++;
+  watch_caller (self);
+  tessera_dbus_authority_check_async (export->authority, invocation, method->action,
+                                      self->cancellable, on_checked, self);
+}

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libtessera-dbus: a server's objects on a connection between two peers. */
+
+#include "tessera-dbus.h"
+
+#include <gio/gio.h>
+#include <sys/socket.h>
+
+#define ISSUER "http://127.0.0.1:8417"
+#define MANAGER "org.tessera.Tessera1.Manager"
+#define CLIENT "org.tessera.Tessera1.Client"
+#define KEYRING "org.tessera.Tessera1.KeyRing"
+#define KEY "org.tessera.Tessera1.Key"
+#define DENYLIST "org.tessera.Tessera1.DenyList"
+
+/* An authority that answers what the test says, when the test says so. */
+typedef struct
+{
+  GObject parent_instance;
+  gboolean allow;
+  gboolean hold;
+  GPtrArray *held; /* GTask*, while hold */
+  GString *asked;  /* "action " … */
+} TestAuthority;
+
+typedef GObjectClass TestAuthorityClass;
+static void test_authority_iface_init (TesseraDBusAuthorityInterface *iface);
+GType test_authority_get_type (void);
+G_DEFINE_TYPE_WITH_CODE (TestAuthority,
+                         test_authority,
+                         G_TYPE_OBJECT,
+                         G_IMPLEMENT_INTERFACE (TESSERA_DBUS_TYPE_AUTHORITY,
+                                                test_authority_iface_init))
+
+static void
+test_authority_init (TestAuthority *self)
+{
+  self->asked = g_string_new (NULL);
+  self->held = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+static void
+test_authority_finalize (GObject *object)
+{
+  g_string_free (((TestAuthority *) object)->asked, TRUE);
+  g_ptr_array_unref (((TestAuthority *) object)->held);
+  G_OBJECT_CLASS (test_authority_parent_class)->finalize (object);
+}
+
+static void
+test_authority_class_init (TestAuthorityClass *klass)
+{
+  klass->finalize = test_authority_finalize;
+}
+
+static void
+check_async (TesseraDBusAuthority *authority,
+             GDBusMethodInvocation *invocation,
+             const char *action,
+             GCancellable *cancellable,
+             GAsyncReadyCallback callback,
+             gpointer user_data)
+{
+  TestAuthority *self = (TestAuthority *) authority;
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+  g_string_append_printf (self->asked, "%s ", action);
+  if (self->hold)
+    {
+      g_ptr_array_add (self->held, task);
+      return;
+    }
+  g_task_return_boolean (task, self->allow);
+  g_object_unref (task);
+}
+
+static void
+let_go (TestAuthority *self)
+{
+  self->hold = FALSE;
+  for (guint i = 0; i < self->held->len; i++)
+    g_task_return_boolean (self->held->pdata[i], self->allow);
+  g_ptr_array_set_size (self->held, 0);
+}
+
+static gboolean
+check_finish (TesseraDBusAuthority *authority, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+test_authority_iface_init (TesseraDBusAuthorityInterface *iface)
+{
+  iface->check_async = check_async;
+  iface->check_finish = check_finish;
+}
+
+typedef struct
+{
+  TesseraServer *server;
+  TestAuthority *authority;
+  GDBusConnection *ours;
+  GDBusConnection *theirs;
+  TesseraDBusExport *export;
+  GString *signals;
+} Fixture;
+
+static void
+on_connection (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  *(GDBusConnection **) data = g_dbus_connection_new_finish (result, &error);
+  g_assert_no_error (error);
+}
+
+static void
+connect_peer (int fd, GDBusConnectionFlags flags, GDBusConnection **out_connection)
+{
+  g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, NULL);
+  g_autoptr (GSocketConnection) stream = g_socket_connection_factory_create_connection (socket);
+  g_autofree char *guid
+      = flags & G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER ? g_dbus_generate_guid () : NULL;
+  g_dbus_connection_new (G_IO_STREAM (stream), guid, flags, NULL, NULL, on_connection,
+                         out_connection);
+}
+
+static void
+on_signal (GDBusConnection *connection,
+           const char *sender,
+           const char *path,
+           const char *interface,
+           const char *name,
+           GVariant *parameters,
+           gpointer data)
+{
+  g_autofree char *text = g_variant_print (parameters, FALSE);
+  g_string_append_printf (data, "%s%s\n", name, text);
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  int fds[2];
+  g_autoptr (GError) error = NULL;
+
+  f->server = tessera_server_new_in_memory (ISSUER);
+  tessera_server_wait_ready (f->server, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  connect_peer (fds[0], G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, &f->ours);
+  connect_peer (fds[1], G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, &f->theirs);
+  while (f->ours == NULL || f->theirs == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  f->authority = g_object_new (test_authority_get_type (), NULL);
+  f->authority->allow = TRUE;
+  f->signals = g_string_new (NULL);
+  g_dbus_connection_signal_subscribe (f->theirs, NULL, NULL, NULL, NULL, NULL,
+                                      G_DBUS_SIGNAL_FLAGS_NONE, on_signal, f->signals, NULL);
+  f->export
+      = tessera_dbus_export (f->server, f->ours, TESSERA_DBUS_AUTHORITY (f->authority), &error);
+  g_assert_no_error (error);
+}
+
+static void
+settle (void)
+{
+  for (guint quiet = 0; quiet < 20; quiet++)
+    if (g_main_context_iteration (NULL, FALSE))
+      quiet = 0;
+    else
+      g_usleep (500);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  g_clear_object (&f->export);
+  g_dbus_connection_close_sync (f->theirs, NULL, NULL);
+  settle ();
+  g_clear_object (&f->theirs);
+  g_clear_object (&f->ours);
+  g_clear_object (&f->authority);
+  tessera_server_close (f->server);
+  g_clear_object (&f->server);
+  g_string_free (f->signals, TRUE);
+}
+
+typedef struct
+{
+  GVariant *value;
+  GError *error;
+  gboolean done;
+} Reply;
+
+static void
+on_reply (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Reply *reply = data;
+  reply->value = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &reply->error);
+  reply->done = TRUE;
+}
+
+/* Takes floating @parameters; NULL with *out_name, the name of the error on the wire. */
+static GVariant *
+call (Fixture *f,
+      const char *object,
+      const char *interface,
+      const char *method,
+      GVariant *parameters,
+      char **out_name)
+{
+  Reply reply = { 0 };
+  g_autofree char *path = g_strconcat (TESSERA_DBUS_PATH, object, NULL);
+  g_dbus_connection_call (f->theirs, NULL, path, interface, method, parameters, NULL,
+                          G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_reply, &reply);
+  while (!reply.done)
+    g_main_context_iteration (NULL, TRUE);
+  if (out_name != NULL)
+    *out_name = reply.error != NULL ? g_dbus_error_get_remote_error (reply.error) : NULL;
+  else
+    g_assert_no_error (reply.error);
+  g_clear_error (&reply.error);
+  return reply.value;
+}
+
+static void
+assert_refused (Fixture *f,
+                const char *object,
+                const char *interface,
+                const char *method,
+                GVariant *parameters,
+                const char *name)
+{
+  g_autofree char *actual = NULL;
+  g_autoptr (GVariant) value = call (f, object, interface, method, parameters, &actual);
+  g_assert_null (value);
+  g_assert_cmpstr (actual, ==, name);
+}
+
+/* Registers a confidential client, and gives its path below ours. */
+static char *
+register_client (Fixture *f, char **out_id)
+{
+  const char *id = NULL, *secret = NULL;
+  g_autoptr (GVariant) answer = call (
+      f, "/manager", MANAGER, "RegisterClient",
+      g_variant_new_parsed ("({'client_name': <'App'>, 'grant_types': <['client_credentials']>},)"),
+      NULL);
+  g_variant_get (answer, "(&s&s)", &id, &secret);
+  g_assert_cmpuint (strlen (secret), >=, 32);
+  if (out_id != NULL)
+    *out_id = g_strdup (id);
+  g_autoptr (GVariant) object
+      = call (f, "/manager", MANAGER, "GetClient", g_variant_new ("(s)", id), NULL);
+  const char *path = NULL;
+  g_variant_get (object, "(&o)", &path);
+  g_assert_true (g_str_has_prefix (path, TESSERA_DBUS_PATH "/clients/"));
+  return g_strdup (path + strlen (TESSERA_DBUS_PATH));
+}
+
+static void
+test_a_client_lives_its_life (Fixture *f, gconstpointer data)
+{
+  g_autofree char *id = NULL;
+  g_autofree char *path = register_client (f, &id);
+
+  g_autoptr (GVariant) answer = call (f, path, CLIENT, "GetRegistration", NULL, NULL);
+  g_autoptr (GVariant) registration = g_variant_get_child_value (answer, 0);
+  const char *name = NULL, *client_id = NULL;
+  g_assert_true (g_variant_lookup (registration, "client_name", "&s", &name));
+  g_assert_true (g_variant_lookup (registration, "client_id", "&s", &client_id));
+  g_assert_cmpstr (name, ==, "App");
+  g_assert_cmpstr (client_id, ==, id);
+
+  g_autoptr (GVariant) updated
+      = call (f, path, CLIENT, "Update",
+              g_variant_new_parsed (
+                  "({'client_name': <'Other'>, 'grant_types': <['client_credentials']>},)"),
+              NULL);
+  g_autoptr (GVariant) rotated
+      = call (f, path, CLIENT, "RotateSecret", g_variant_new ("(b)", TRUE), NULL);
+  g_autoptr (GVariant) disabled
+      = call (f, path, CLIENT, "SetDisabled", g_variant_new ("(b)", TRUE), NULL);
+  g_autoptr (GVariant) list
+      = call (f, "/manager", MANAGER, "ListClients", g_variant_new ("(su)", "", 10), NULL);
+  g_autofree char *text = g_variant_print (list, FALSE);
+  g_assert_nonnull (strstr (text, "'Other'"));
+  g_assert_nonnull (strstr (text, "'disabled': <true>"));
+  g_autoptr (GVariant) removed = call (f, path, CLIENT, "Remove", NULL, NULL);
+  assert_refused (f, "/manager", MANAGER, "GetClient", g_variant_new ("(s)", id),
+                  "org.tessera.Tessera1.Error.NotFound");
+  assert_refused (f, path, CLIENT, "GetRegistration", NULL,
+                  "org.freedesktop.DBus.Error.UnknownMethod");
+}
+
+static void
+test_a_secret_is_in_no_answer_but_the_one (Fixture *f, gconstpointer data)
+{
+  const char *secret = NULL;
+  g_autofree char *path = register_client (f, NULL);
+  g_autoptr (GVariant) rotated
+      = call (f, path, CLIENT, "RotateSecret", g_variant_new ("(b)", FALSE), NULL);
+  g_variant_get (rotated, "(&s)", &secret);
+  g_autoptr (GVariant) registration = call (f, path, CLIENT, "GetRegistration", NULL, NULL);
+  g_autofree char *text = g_variant_print (registration, FALSE);
+  g_assert_null (strstr (text, secret));
+  g_assert_null (strstr (text, "secret'"));
+}
+
+static void
+test_people_come_and_go (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GVariant) added = call (f, "/manager", MANAGER, "AddUser",
+                                     g_variant_new ("(ss)", "anna", "correct horse"), NULL);
+  g_autoptr (GVariant) list
+      = call (f, "/manager", MANAGER, "ListUsers", g_variant_new ("(su)", "", 10), NULL);
+  g_autofree char *text = g_variant_print (list, FALSE);
+  g_assert_nonnull (strstr (text, "'username': <'anna'>"));
+  assert_refused (f, "/manager", MANAGER, "AddUser",
+                  g_variant_new ("(ss)", "anna", "correct horse"),
+                  "org.tessera.Tessera1.Error.Exists");
+  g_autoptr (GVariant) disabled = call (f, "/manager", MANAGER, "SetUserDisabled",
+                                        g_variant_new ("(sb)", "anna", TRUE), NULL);
+  g_autoptr (GVariant) removed
+      = call (f, "/manager", MANAGER, "RemoveUser", g_variant_new ("(s)", "anna"), NULL);
+  assert_refused (f, "/manager", MANAGER, "RemoveUser", g_variant_new ("(s)", "anna"),
+                  "org.tessera.Tessera1.Error.NotFound");
+}
+
+static void
+test_what_is_revoked_is_told (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GVariant) revoked
+      = call (f, "/manager", MANAGER, "RevokeSubject", g_variant_new ("(s)", "anna"), NULL);
+  settle ();
+  g_assert_nonnull (strstr (f->signals->str, "Revoked(1, 1)\n"));
+  g_assert_nonnull (strstr (f->signals->str, "Changed(1,)\n"));
+  /* Every local user can read what a signal on the system bus carries. */
+  g_assert_null (strstr (f->signals->str, "anna"));
+  g_autoptr (GVariant) changes = call (f, "/denylist", DENYLIST, "Changes",
+                                       g_variant_new ("(tu)", G_GUINT64_CONSTANT (0), 10), NULL);
+  g_autofree char *text = g_variant_print (changes, FALSE);
+  g_assert_true (g_str_has_prefix (text, "([(1, 'subject', 'anna', "));
+  g_assert_true (g_str_has_suffix (text, ")], 1, false)"));
+}
+
+static void
+test_a_listener_that_misses_signals_converges (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GString) seen = g_string_new (NULL);
+  guint64 cursor = 0;
+  gboolean reset = FALSE;
+  guint n;
+  for (guint i = 0; i < 7; i++)
+    {
+      g_autofree char *grant = g_strdup_printf ("g%u", i);
+      g_autoptr (GVariant) revoked
+          = call (f, "/manager", MANAGER, "RevokeGrant", g_variant_new ("(s)", grant), NULL);
+    }
+  do
+    {
+      g_autoptr (GVariant) answer
+          = call (f, "/denylist", DENYLIST, "Changes", g_variant_new ("(tu)", cursor, 3), NULL);
+      g_autoptr (GVariantIter) entries = NULL;
+      const char *kind = NULL, *value = NULL;
+      guint64 generation, instant;
+      n = 0;
+      g_variant_get (answer, "(a(tsst)tb)", &entries, &cursor, &reset);
+      while (g_variant_iter_next (entries, "(t&s&st)", &generation, &kind, &value, &instant))
+        {
+          g_string_append_printf (seen, "%s ", value);
+          n++;
+        }
+      g_assert_false (reset);
+    }
+  while (n > 0);
+  g_assert_cmpstr (seen->str, ==, "g0 g1 g2 g3 g4 g5 g6 ");
+  g_assert_cmpuint (cursor, ==, tessera_server_get_generation (f->server));
+}
+
+static char *
+find_key_path (Fixture *f, const char *state)
+{
+  g_autoptr (GVariant) answer
+      = call (f, "", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, NULL);
+  g_autoptr (GVariant) objects = g_variant_get_child_value (answer, 0);
+  GVariantIter iter;
+  const char *path = NULL;
+  GVariant *interfaces = NULL;
+  g_autofree char *found = NULL;
+  g_variant_iter_init (&iter, objects);
+  while (g_variant_iter_loop (&iter, "{&o@a{sa{sv}}}", &path, &interfaces))
+    {
+      g_autoptr (GVariant) key = g_variant_lookup_value (interfaces, KEY, G_VARIANT_TYPE_VARDICT);
+      const char *actual = NULL;
+      if (key != NULL && g_variant_lookup (key, "State", "&s", &actual)
+          && g_str_equal (actual, state) && found == NULL)
+        found = g_strdup (path + strlen (TESSERA_DBUS_PATH));
+    }
+  return g_steal_pointer (&found);
+}
+
+static void
+test_keys_are_objects (Fixture *f, gconstpointer data)
+{
+  g_autofree char *active = find_key_path (f, "active");
+  g_autofree char *next = find_key_path (f, "next");
+  g_assert_nonnull (active);
+  assert_refused (f, "/keyring", KEYRING, "Rotate", g_variant_new ("(b)", FALSE),
+                  "org.tessera.Tessera1.Error.TooEarly");
+  g_autoptr (GVariant) rotated
+      = call (f, "/keyring", KEYRING, "Rotate", g_variant_new ("(b)", TRUE), NULL);
+  settle ();
+  g_assert_nonnull (strstr (f->signals->str, "InterfacesAdded("));
+  g_autofree char *now_active = find_key_path (f, "active");
+  g_assert_cmpstr (now_active, ==, next);
+  assert_refused (f, now_active, KEY, "Retire", NULL, "org.tessera.Tessera1.Error.InvalidKey");
+  g_autoptr (GVariant) revoked = call (f, now_active, KEY, "Revoke", NULL, NULL);
+  g_autofree char *gone = find_key_path (f, "revoked");
+  g_assert_cmpstr (gone, ==, now_active);
+}
+
+/* Each method of each interface, as introspection names them. */
+static void
+walk_methods (Fixture *f, const char *object, GString *walked)
+{
+  g_autoptr (GVariant) answer
+      = call (f, object, "org.freedesktop.DBus.Introspectable", "Introspect", NULL, NULL);
+  const char *xml = NULL;
+  g_autoptr (GError) error = NULL;
+  g_variant_get (answer, "(&s)", &xml);
+  g_autoptr (GDBusNodeInfo) node = g_dbus_node_info_new_for_xml (xml, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; node->interfaces[i] != NULL; i++)
+    {
+      GDBusInterfaceInfo *info = node->interfaces[i];
+      for (guint m = 0; g_str_has_prefix (info->name, "org.tessera.") && info->methods[m] != NULL;
+           m++)
+        {
+          GVariantBuilder arguments;
+          g_variant_builder_init (&arguments, G_VARIANT_TYPE_TUPLE);
+          for (guint a = 0; info->methods[m]->in_args[a] != NULL; a++)
+            {
+              const char *signature = info->methods[m]->in_args[a]->signature;
+              const char *text = g_str_equal (signature, "o")       ? "objectpath '/x'"
+                                 : g_str_equal (signature, "s")     ? "''"
+                                 : g_str_equal (signature, "b")     ? "false"
+                                 : g_str_equal (signature, "h")     ? "handle 0"
+                                 : g_str_equal (signature, "a{sv}") ? "@a{sv} {}"
+                                 : g_str_equal (signature, "t")     ? "uint64 0"
+                                                                    : "uint32 0";
+              g_variant_builder_add_value (&arguments, g_variant_new_parsed (text));
+            }
+          assert_refused (f, object, info->name, info->methods[m]->name,
+                          g_variant_builder_end (&arguments),
+                          "org.freedesktop.DBus.Error.AccessDenied");
+          g_string_append_printf (walked, "%s ", info->methods[m]->name);
+        }
+    }
+}
+
+static void
+test_nothing_is_permitted_by_default (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GString) walked = g_string_new (NULL);
+  g_autofree char *client = register_client (f, NULL);
+  g_autofree char *key = find_key_path (f, "active");
+  guint64 generation = tessera_server_get_generation (f->server);
+
+  f->authority->allow = FALSE;
+  walk_methods (f, "/manager", walked);
+  walk_methods (f, "/keyring", walked);
+  walk_methods (f, "/denylist", walked);
+  walk_methods (f, client, walked);
+  walk_methods (f, key, walked);
+  g_assert_nonnull (strstr (walked->str, "RegisterClient "));
+  g_assert_nonnull (strstr (walked->str, "Changes "));
+  g_assert_nonnull (strstr (walked->str, "RotateSecret "));
+  g_assert_nonnull (strstr (walked->str, "Revoke "));
+  g_assert_cmpuint (tessera_server_get_generation (f->server), ==, generation);
+}
+
+static void
+test_a_caller_that_leaves_is_refused (Fixture *f, gconstpointer data)
+{
+  f->authority->hold = TRUE;
+  g_dbus_connection_call (f->theirs, NULL, TESSERA_DBUS_PATH "/manager", MANAGER, "RevokeSubject",
+                          g_variant_new ("(s)", "anna"), NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL,
+                          NULL, NULL);
+  while (f->authority->held->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_dbus_connection_close_sync (f->theirs, NULL, NULL);
+  while (!g_dbus_connection_is_closed (f->ours))
+    g_main_context_iteration (NULL, TRUE);
+  let_go (f->authority);
+  settle ();
+  g_assert_cmpuint (tessera_server_get_generation (f->server), ==, 0);
+}
+
+static void
+test_a_sender_that_a_peer_writes_counts_nothing (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GDBusMessage) message
+      = g_dbus_message_new_method_call (NULL, TESSERA_DBUS_PATH "/manager", MANAGER,
+                                        "RevokeSubject");
+  g_autoptr (GError) error = NULL;
+  g_dbus_message_set_sender (message, ":1.1");
+  g_dbus_message_set_body (message, g_variant_new ("(s)", "anna"));
+  g_clear_object (&f->export);
+  f->export = tessera_dbus_export (f->server, f->ours, NULL, &error);
+  g_assert_no_error (error);
+  /* Our own uid stands behind the socket: it is asked for nothing at the peer, and may. */
+  g_dbus_connection_send_message (f->theirs, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+  while (tessera_server_get_generation (f->server) == 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_what_is_too_large_is_refused (Fixture *f, gconstpointer data)
+{
+  g_autofree char *huge = g_strnfill (300 * 1024, 'x');
+  assert_refused (f, "/manager", MANAGER, "RevokeSubject", g_variant_new ("(s)", huge),
+                  "org.freedesktop.DBus.Error.InvalidArgs");
+  g_assert_cmpuint (f->authority->asked->len, ==, 0);
+}
+
+static void
+test_a_wrong_type_is_refused (Fixture *f, gconstpointer data)
+{
+  assert_refused (f, "/manager", MANAGER, "RevokeSubject", g_variant_new ("(u)", 7),
+                  "org.freedesktop.DBus.Error.InvalidArgs");
+  assert_refused (f, "/manager", MANAGER, "RegisterClient",
+                  g_variant_new_parsed ("({'client_name': <7>},)"),
+                  "org.freedesktop.DBus.Error.InvalidArgs");
+  assert_refused (f, "/manager", MANAGER, "RegisterClient",
+                  g_variant_new_parsed ("({'no_such_member': <'x'>},)"),
+                  "org.freedesktop.DBus.Error.InvalidArgs");
+}
+
+static void
+count_reply (GObject *source, GAsyncResult *result, gpointer data)
+{
+  guint *counts = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) value
+      = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  counts[value != NULL ? 0 : 1]++;
+  if (value == NULL)
+    g_assert_error (error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED);
+}
+
+static void
+test_calls_under_way_are_bounded (Fixture *f, gconstpointer data)
+{
+  guint counts[2] = { 0, 0 };
+  f->authority->hold = TRUE;
+  for (guint i = 0; i < 1000; i++)
+    g_dbus_connection_call (f->theirs, NULL, TESSERA_DBUS_PATH "/manager", MANAGER, "ListUsers",
+                            g_variant_new ("(su)", "", 1), NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL,
+                            count_reply, counts);
+  while (counts[1] < 1000 - 256)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (counts[0], ==, 0);
+  let_go (f->authority);
+  while (counts[0] < 256)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (counts[1], ==, 1000 - 256);
+}
+
+static void
+test_an_export_ends (Fixture *f, gconstpointer data)
+{
+  tessera_dbus_export_unexport (f->export);
+  assert_refused (f, "/manager", MANAGER, "ListUsers", g_variant_new ("(su)", "", 1),
+                  "org.freedesktop.DBus.Error.UnknownMethod");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraDBusExport) again
+      = tessera_dbus_export (f->server, f->ours, TESSERA_DBUS_AUTHORITY (f->authority), &error);
+  g_assert_no_error (error);
+  g_autoptr (GVariant) list
+      = call (f, "/manager", MANAGER, "ListUsers", g_variant_new ("(su)", "", 1), NULL);
+}
+
+static char *
+refuse_reload (TesseraDBusExport *export, gpointer data)
+{
+  (*(guint *) data)++;
+  return *(guint *) data == 1 ? NULL : g_strdup ("tessera.conf: [server] issuer is missing");
+}
+
+static void
+test_a_reload_is_asked_of_the_program (Fixture *f, gconstpointer data)
+{
+  guint asked = 0;
+  assert_refused (f, "/manager", MANAGER, "Reload", NULL,
+                  "org.freedesktop.DBus.Error.NotSupported");
+  g_signal_connect (f->export, "reload", G_CALLBACK (refuse_reload), &asked);
+  g_autoptr (GVariant) done = call (f, "/manager", MANAGER, "Reload", NULL, NULL);
+  assert_refused (f, "/manager", MANAGER, "Reload", NULL, "org.freedesktop.DBus.Error.Failed");
+  g_assert_cmpuint (asked, ==, 2);
+  g_assert_nonnull (strstr (f->authority->asked->str, "reload "));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(NAME, FUNC) g_test_add ("/dbus/" NAME, Fixture, NULL, set_up, FUNC, tear_down)
+  ADD ("a-client-lives-its-life", test_a_client_lives_its_life);
+  ADD ("a-secret-is-in-no-answer-but-the-one", test_a_secret_is_in_no_answer_but_the_one);
+  ADD ("people-come-and-go", test_people_come_and_go);
+  ADD ("what-is-revoked-is-told", test_what_is_revoked_is_told);
+  ADD ("a-listener-that-misses-signals-converges", test_a_listener_that_misses_signals_converges);
+  ADD ("keys-are-objects", test_keys_are_objects);
+  ADD ("nothing-is-permitted-by-default", test_nothing_is_permitted_by_default);
+  ADD ("a-caller-that-leaves-is-refused", test_a_caller_that_leaves_is_refused);
+  ADD ("a-sender-that-a-peer-writes-counts-nothing",
+       test_a_sender_that_a_peer_writes_counts_nothing);
+  ADD ("what-is-too-large-is-refused", test_what_is_too_large_is_refused);
+  ADD ("a-wrong-type-is-refused", test_a_wrong_type_is_refused);
+  ADD ("calls-under-way-are-bounded", test_calls_under_way_are_bounded);
+  ADD ("an-export-ends", test_an_export_ends);
+  ADD ("a-reload-is-asked-of-the-program", test_a_reload_is_asked_of_the_program);
+  return g_test_run ();
+}

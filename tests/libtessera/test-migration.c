@@ -23,7 +23,10 @@
 #define LIFETIME_MS (G_GINT64_CONSTANT (60) * 365 * 86400 * 1000) /* nothing is pruned */
 
 static TesseraLogin login
-    = { (char *) "alice", (char *) "sid", 1234, (char *) "acr", (char *) "pwd otp" };
+    = { (char *) "alice", (char *) "sid",     1234,
+        (char *) "acr",   (char *) "pwd otp", (char *) "{\"name\":\"Alice\"}" };
+
+static guint golden; /* the schema that is tried */
 
 typedef struct
 {
@@ -173,7 +176,12 @@ run_look (gpointer data, TesseraStore *store, GError **error)
       = tessera_store_lookup_consent (store, "alice", "c1", "https://c1.test/cb", NULL);
   g_autoptr (GHashTable) declared = tessera_store_dup_declared (store, NULL);
 
+  /* Logins have them since the fifth. */
+  const char *claims = golden >= 5 ? login.claims : NULL;
   g_assert_cmpstr (alive->login.amr, ==, "pwd otp");
+  g_assert_cmpstr (alive->login.claims, ==, claims);
+  g_assert_cmpstr (fresh->login.claims, ==, claims);
+  g_assert_cmpstr (session->login.claims, ==, claims);
   g_assert_null (ended);
   g_assert_cmpint (used->superseded_ms, ==, 3000);
   g_assert_cmpint (good->superseded_ms, ==, 0);
@@ -252,6 +260,7 @@ make_golden (const char *directory, guint schema)
   g_autofree char *sql = NULL;
   sqlite3 *handle;
 
+  golden = schema;
   g_assert_true (g_file_get_contents (sql_path, &sql, NULL, NULL));
   g_assert_cmpint (sqlite3_open (path, &handle), ==, SQLITE_OK);
   g_assert_cmpint (sqlite3_exec (handle,
@@ -405,7 +414,7 @@ main (int argc, char *argv[])
     g_setenv ("TMPDIR", "/dev/shm", FALSE);
   g_test_init (&argc, &argv, NULL);
   faulty_vfs_install ();
-  for (guint schema = 1; schema <= 4; schema++)
+  for (guint schema = 1; schema <= 5; schema++)
     add_tests (schema);
   return g_test_run ();
 }

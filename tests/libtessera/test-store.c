@@ -97,7 +97,8 @@ digest_of (const char *text)
 }
 
 static const TesseraLogin login
-    = { (char *) "alice", (char *) "sid", 1234, (char *) "acr", (char *) "pwd otp" };
+    = { (char *) "alice", (char *) "sid",     1234,
+        (char *) "acr",   (char *) "pwd otp", (char *) "{\"name\":\"Alice\"}" };
 
 static TesseraAuthorizationCode
 make_code (const char *text)
@@ -156,6 +157,7 @@ assert_login (const TesseraLogin *actual, const TesseraLogin *expected)
   g_assert_cmpint (actual->auth_time, ==, expected->auth_time);
   g_assert_cmpstr (actual->acr, ==, expected->acr);
   g_assert_cmpstr (actual->amr, ==, expected->amr);
+  g_assert_cmpstr (actual->claims, ==, expected->claims);
 }
 
 static void
@@ -1103,6 +1105,9 @@ test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
               "  SELECT generation, kind, value, instant_ms, expires_ms, checksum FROM cut_offs;"
               "DROP TABLE cut_offs;"
               "ALTER TABLE denials DROP COLUMN subject;"
+              "ALTER TABLE grants DROP COLUMN claims;"
+              "ALTER TABLE codes DROP COLUMN claims;"
+              "ALTER TABLE sessions DROP COLUMN claims;"
               "PRAGMA user_version = 3");
   open_sqlite (f);
   g_autofree char *after = list_denials (f, 0);

@@ -19,6 +19,7 @@ typedef struct
   gint64 auth_time; /* seconds */
   char *acr;        /* or NULL */
   char *amr;        /* names separated by single spaces, or NULL */
+  char *claims;     /* what else is known of the person, a JSON object; or NULL */
 } TesseraLogin;
 
 void tessera_login_clear (TesseraLogin *self);

@@ -10,6 +10,7 @@ tessera_login_clear (TesseraLogin *self)
   g_clear_pointer (&self->session_id, g_free);
   g_clear_pointer (&self->acr, g_free);
   g_clear_pointer (&self->amr, g_free);
+  g_clear_pointer (&self->claims, g_free);
   self->auth_time = 0;
 }
 
@@ -21,6 +22,7 @@ tessera_login_copy (const TesseraLogin *self, TesseraLogin *out_copy)
   out_copy->auth_time = self->auth_time;
   out_copy->acr = g_strdup (self->acr);
   out_copy->amr = g_strdup (self->amr);
+  out_copy->claims = g_strdup (self->claims);
 }
 
 /**

@@ -126,6 +126,9 @@ static const char *const migrations[]
         "INSERT INTO cut_offs SELECT generation, kind, value, instant_ms, expires_ms, checksum"
         "  FROM denials WHERE kind <> 0;"
         "DELETE FROM denials WHERE kind <> 0;",
+        "ALTER TABLE grants ADD COLUMN claims TEXT;"
+        "ALTER TABLE codes ADD COLUMN claims TEXT;"
+        "ALTER TABLE sessions ADD COLUMN claims TEXT;",
         NULL };
 
 /* Both parts of the deny-list. */
@@ -388,16 +391,19 @@ tessera_sqlite_store_put_code (TesseraStore *store,
   return tessera_database_put (
       self->database,
       "INSERT INTO codes (digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
-      " subject, session_id, auth_time, acr, amr, scope, resources, began_ms, expires_ms, grant_id,"
-      " redeemed_ms, forget_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " subject, session_id, auth_time, acr, amr, claims, scope, resources, began_ms, expires_ms,"
+      " grant_id, redeemed_ms, forget_ms)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       error,
       "dttittt"
-      "ittttiitii",
+      "itttttiitii",
       &code->digest, code->client_id, code->redirect_uri, (gint64) code->redirect_uri_was_sent,
       code->code_challenge, code->login.subject, code->login.session_id, code->login.auth_time,
-      code->login.acr, code->login.amr, code->scope, code->resources, code->began_ms,
-      code->expires_ms, code->grant_id, code->redeemed_ms, code->expires_ms);
+      code->login.acr, code->login.amr, code->login.claims, code->scope, code->resources,
+      code->began_ms, code->expires_ms, code->grant_id, code->redeemed_ms, code->expires_ms);
 }
+
+#define LOGIN_COLUMNS "subject, session_id, auth_time, acr, amr, claims"
 
 static void
 read_login (TesseraQuery *query, int column, TesseraLogin *out_login)
@@ -407,6 +413,7 @@ read_login (TesseraQuery *query, int column, TesseraLogin *out_login)
   out_login->auth_time = tessera_query_get_int (query, column + 2);
   out_login->acr = tessera_query_dup_text (query, column + 3);
   out_login->amr = tessera_query_dup_text (query, column + 4);
+  out_login->claims = tessera_query_dup_text (query, column + 5);
 }
 
 static TesseraAuthorizationCode *
@@ -419,12 +426,12 @@ read_code (TesseraQuery *query)
   code->redirect_uri_was_sent = tessera_query_get_int (query, 3) != 0;
   code->code_challenge = tessera_query_dup_text (query, 4);
   read_login (query, 5, &code->login);
-  code->scope = tessera_query_dup_text (query, 10);
-  code->resources = tessera_query_dup_text (query, 11);
-  code->began_ms = tessera_query_get_int (query, 12);
-  code->expires_ms = tessera_query_get_int (query, 13);
-  code->grant_id = tessera_query_dup_text (query, 14);
-  code->redeemed_ms = tessera_query_get_int (query, 15);
+  code->scope = tessera_query_dup_text (query, 11);
+  code->resources = tessera_query_dup_text (query, 12);
+  code->began_ms = tessera_query_get_int (query, 13);
+  code->expires_ms = tessera_query_get_int (query, 14);
+  code->grant_id = tessera_query_dup_text (query, 15);
+  code->redeemed_ms = tessera_query_get_int (query, 16);
   return code;
 }
 
@@ -435,12 +442,12 @@ tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *dige
   gboolean found;
   g_autoptr (TesseraQuery) query = tessera_database_query (
       self->database,
-      "SELECT digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge, subject,"
-      " session_id, auth_time, acr, amr, scope, resources, began_ms, expires_ms, grant_id,"
-      " redeemed_ms FROM codes WHERE digest = ?",
+      "SELECT digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
+      " " LOGIN_COLUMNS ", scope, resources, began_ms, expires_ms, grant_id, redeemed_ms"
+      " FROM codes WHERE digest = ?",
       error, "d", digest);
   if (!step_to_row (self, query, &found, error) || !found
-      || is_ended (self, tessera_query_get_text (query, 14)))
+      || is_ended (self, tessera_query_get_text (query, 15)))
     return NULL;
   return read_code (query);
 }
@@ -487,18 +494,21 @@ tessera_sqlite_store_is_challenge_redeemed (TesseraStore *store,
 
 /* Grants. */
 
+#define GRANT_COLUMNS                                                                              \
+  "grant_id, client_id, " LOGIN_COLUMNS ", scope, resources, began_ms, last_used_ms, expires_ms"
+
 static gboolean
 tessera_sqlite_store_put_grant (TesseraStore *store, const TesseraGrant *grant, GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_put (
-      self->database,
-      "INSERT INTO grants (grant_id, client_id, subject, session_id, auth_time, acr, amr, scope,"
-      " resources, began_ms, last_used_ms, expires_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      error, "ttttittttiii", grant->grant_id, grant->client_id, grant->login.subject,
-      grant->login.session_id, grant->login.auth_time, grant->login.acr, grant->login.amr,
-      grant->scope, grant->resources, grant->began_ms, grant->last_used_ms, grant->expires_ms);
+  return tessera_database_put (self->database,
+                               "INSERT INTO grants (" GRANT_COLUMNS
+                               ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                               error, "ttttitttttiii", grant->grant_id, grant->client_id,
+                               grant->login.subject, grant->login.session_id,
+                               grant->login.auth_time, grant->login.acr, grant->login.amr,
+                               grant->login.claims, grant->scope, grant->resources, grant->began_ms,
+                               grant->last_used_ms, grant->expires_ms);
 }
 
 static TesseraGrant *
@@ -508,11 +518,11 @@ read_grant (TesseraQuery *query)
   grant->grant_id = tessera_query_dup_text (query, 0);
   grant->client_id = tessera_query_dup_text (query, 1);
   read_login (query, 2, &grant->login);
-  grant->scope = tessera_query_dup_text (query, 7);
-  grant->resources = tessera_query_dup_text (query, 8);
-  grant->began_ms = tessera_query_get_int (query, 9);
-  grant->last_used_ms = tessera_query_get_int (query, 10);
-  grant->expires_ms = tessera_query_get_int (query, 11);
+  grant->scope = tessera_query_dup_text (query, 8);
+  grant->resources = tessera_query_dup_text (query, 9);
+  grant->began_ms = tessera_query_get_int (query, 10);
+  grant->last_used_ms = tessera_query_get_int (query, 11);
+  grant->expires_ms = tessera_query_get_int (query, 12);
   return grant;
 }
 
@@ -523,11 +533,10 @@ tessera_sqlite_store_lookup_grant (TesseraStore *store, const char *grant_id, GE
   gboolean found;
   if (is_ended (self, grant_id))
     return NULL;
-  g_autoptr (TesseraQuery) query = tessera_database_query (
-      self->database,
-      "SELECT grant_id, client_id, subject, session_id, auth_time, acr, amr, scope, resources,"
-      " began_ms, last_used_ms, expires_ms FROM grants WHERE grant_id = ?",
-      error, "t", grant_id);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT " GRANT_COLUMNS " FROM grants WHERE grant_id = ?", error,
+                                "t", grant_id);
   if (!step_to_row (self, query, &found, error) || !found)
     return NULL;
   return read_grant (query);
@@ -686,19 +695,21 @@ tessera_sqlite_store_supersede_refresh_token (TesseraStore *store,
 
 /* Sessions and consents. */
 
+#define SESSION_COLUMNS "digest, " LOGIN_COLUMNS ", began_ms, last_seen_ms, expires_ms"
+
 static gboolean
 tessera_sqlite_store_put_session (TesseraStore *store,
                                   const TesseraSession *session,
                                   GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_put (
-      self->database,
-      "INSERT INTO sessions (digest, subject, session_id, auth_time, acr, amr, began_ms,"
-      " last_seen_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      error, "dttittiii", &session->digest, session->login.subject, session->login.session_id,
-      session->login.auth_time, session->login.acr, session->login.amr, session->began_ms,
-      session->last_seen_ms, session->expires_ms);
+  return tessera_database_put (self->database,
+                               "INSERT INTO sessions (" SESSION_COLUMNS
+                               ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                               error, "dttitttiii", &session->digest, session->login.subject,
+                               session->login.session_id, session->login.auth_time,
+                               session->login.acr, session->login.amr, session->login.claims,
+                               session->began_ms, session->last_seen_ms, session->expires_ms);
 }
 
 static TesseraSession *
@@ -707,9 +718,9 @@ read_session (TesseraQuery *query)
   TesseraSession *session = g_new0 (TesseraSession, 1);
   tessera_query_get_digest (query, 0, &session->digest);
   read_login (query, 1, &session->login);
-  session->began_ms = tessera_query_get_int (query, 6);
-  session->last_seen_ms = tessera_query_get_int (query, 7);
-  session->expires_ms = tessera_query_get_int (query, 8);
+  session->began_ms = tessera_query_get_int (query, 7);
+  session->last_seen_ms = tessera_query_get_int (query, 8);
+  session->expires_ms = tessera_query_get_int (query, 9);
   return session;
 }
 
@@ -720,11 +731,10 @@ tessera_sqlite_store_lookup_session (TesseraStore *store,
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
   gboolean found;
-  g_autoptr (TesseraQuery) query = tessera_database_query (
-      self->database,
-      "SELECT digest, subject, session_id, auth_time, acr, amr, began_ms, last_seen_ms, expires_ms"
-      " FROM sessions WHERE digest = ?",
-      error, "d", digest);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT " SESSION_COLUMNS " FROM sessions WHERE digest = ?", error,
+                                "d", digest);
   if (!step_to_row (self, query, &found, error) || !found)
     return NULL;
   return read_session (query);
@@ -909,8 +919,7 @@ tessera_sqlite_store_foreach_user (TesseraStore *store,
 /* Lists. */
 
 #define GRANTS_BEHIND(WHO)                                                                         \
-  "SELECT grant_id, client_id, subject, session_id, auth_time, acr, amr, scope, resources,"        \
-  " began_ms, last_used_ms, expires_ms FROM grants"                                                \
+  "SELECT " GRANT_COLUMNS " FROM grants"                                                           \
   " WHERE " WHO " AND (?2 IS NULL OR client_id = ?2) AND grant_id > ?3 AND expires_ms > ?4"        \
   " ORDER BY grant_id"
 
@@ -938,8 +947,8 @@ tessera_sqlite_store_list_grants (TesseraStore *store,
 }
 
 #define SESSIONS_BEHIND(WHO)                                                                       \
-  "SELECT digest, subject, session_id, auth_time, acr, amr, began_ms, last_seen_ms, expires_ms"    \
-  " FROM sessions WHERE " WHO " AND session_id > ?2 AND expires_ms > ?3 ORDER BY session_id"
+  "SELECT " SESSION_COLUMNS " FROM sessions WHERE " WHO                                            \
+  " AND session_id > ?2 AND expires_ms > ?3 ORDER BY session_id"
 
 static GPtrArray *
 tessera_sqlite_store_list_sessions (TesseraStore *store,

@@ -29,8 +29,8 @@ on_decided (TesseraAuthentication *authentication, gpointer data)
   Outcome *outcome = data;
   outcome->told++;
   outcome->verdict = tessera_authentication_get_verdict (authentication);
-  outcome->subject = g_strdup (tessera_authentication_get_subject (authentication));
-  outcome->amr = tessera_authentication_dup_amr (authentication);
+  outcome->subject = g_strdup (tessera_authentication_get_login (authentication)->subject);
+  outcome->amr = g_strdup (tessera_authentication_get_login (authentication)->amr);
   outcome->thread = g_thread_self ();
 }
 
@@ -68,7 +68,7 @@ test_accept_is_told_at_once (void)
   g_assert_cmpint (outcome.verdict, ==, TESSERA_VERDICT_ACCEPTED);
   g_assert_cmpstr (outcome.subject, ==, "u1");
   g_assert_cmpstr (outcome.amr, ==, "pwd otp");
-  g_assert_cmpstr (tessera_authentication_get_acr (authentication), ==, "urn:two");
+  g_assert_cmpstr (tessera_authentication_get_login (authentication)->acr, ==, "urn:two");
 }
 
 static void
@@ -92,7 +92,7 @@ test_first_verdict_stands (void)
 
   g_assert_cmpuint (outcome.told, ==, 1);
   g_assert_cmpint (tessera_authentication_get_verdict (authentication), ==, TESSERA_VERDICT_DENIED);
-  g_assert_null (tessera_authentication_get_subject (authentication));
+  g_assert_null (tessera_authentication_get_login (authentication)->subject);
 }
 
 static void
@@ -102,8 +102,9 @@ test_no_verdict_is_denied_with_a_warning (void)
   g_autoptr (TesseraAuthentication) authentication = attempt (&outcome);
   log_capture_begin ();
   tessera_authentication_close_emission (authentication, 60000);
-  log_capture_assert_one (G_LOG_LEVEL_WARNING,
-                          "*no handler of authenticate called accept (), deny () or hold ()*");
+  log_capture_assert_one (
+      G_LOG_LEVEL_WARNING,
+      "*no handler of authenticate called accept (), deny (), ask () or hold ()*");
 
   g_assert_cmpuint (outcome.told, ==, 1);
   g_assert_cmpint (outcome.verdict, ==, TESSERA_VERDICT_DENIED);
@@ -206,6 +207,145 @@ test_bad_subjects_are_denied (void)
   check_bad_subject (longer);
 }
 
+static void
+test_asks_one_thing_more (void)
+{
+  g_auto (Outcome) outcome = { 0 };
+  g_autoptr (TesseraAuthentication) first = attempt (&outcome);
+  tessera_authentication_hold (first);
+  tessera_authentication_ask (first, "Code?", TRUE);
+  tessera_authentication_accept (first, "u1");
+
+  g_assert_cmpuint (outcome.told, ==, 1);
+  g_assert_cmpint (outcome.verdict, ==, TESSERA_VERDICT_ASKED);
+  g_assert_null (outcome.subject);
+  g_assert_cmpstr (tessera_authentication_get_prompt (first), ==, "Code?");
+  g_assert_true (tessera_authentication_asks_secret (first));
+  g_assert_null (tessera_authentication_get_answer (first));
+}
+
+static void
+test_a_later_step_has_no_password (void)
+{
+  g_auto (Outcome) outcome = { 0 };
+  g_autoptr (TesseraAuthentication) first = attempt (&outcome);
+  g_autoptr (TesseraAuthentication) other = attempt (&outcome);
+  g_autoptr (TesseraAuthentication) second
+      = tessera_authentication_new_step (tessera_authentication_get_id (first), 1, "alice",
+                                         "123456", NULL, "a b", "192.0.2.1");
+
+  g_assert_cmpuint (tessera_authentication_get_step (first), ==, 0);
+  g_assert_cmpuint (tessera_authentication_get_step (second), ==, 1);
+  g_assert_cmpstr (tessera_authentication_get_id (first), ==,
+                   tessera_authentication_get_id (second));
+  g_assert_cmpstr (tessera_authentication_get_id (first), !=,
+                   tessera_authentication_get_id (other));
+  g_assert_cmpuint (strlen (tessera_authentication_get_id (first)), >=, 22);
+  g_assert_cmpstr (tessera_authentication_get_username (second), ==, "alice");
+  g_assert_cmpstr (tessera_authentication_get_answer (second), ==, "123456");
+  g_assert_null (tessera_authentication_get_password (second));
+}
+
+static void
+check_bad_question (guint step, const char *prompt, const char *warning)
+{
+  g_auto (Outcome) outcome = { 0 };
+  g_autoptr (TesseraAuthentication) authentication
+      = tessera_authentication_new_step ("id", step, "alice", "1", NULL, NULL, NULL);
+  tessera_authentication_on_decided (authentication, on_decided, &outcome);
+  log_capture_begin ();
+  tessera_authentication_ask (authentication, prompt, FALSE);
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, warning);
+
+  g_assert_cmpint (outcome.verdict, ==, TESSERA_VERDICT_DENIED);
+}
+
+static void
+test_questions_have_an_end (void)
+{
+  g_autofree char *longer = g_strnfill (257, 'x');
+  check_bad_question (5, NULL, "*nothing can be asked after step 5*");
+  check_bad_question (4, "", "*a prompt is 1 to 256 bytes*");
+  check_bad_question (4, "\xff", "*a prompt is 1 to 256 bytes*");
+  check_bad_question (4, longer, "*a prompt is 1 to 256 bytes*");
+}
+
+static void
+test_claims_become_json (void)
+{
+  g_auto (Outcome) outcome = { 0 };
+  g_autoptr (TesseraAuthentication) authentication = attempt (&outcome);
+  GVariant *claims = g_variant_new_parsed (
+      "{'name': <'Alice'>, 'n': <uint32 7>, 'ok': <true>, 'half': <0.5>, 'roles': <['a', 'b']>,"
+      " 'address': <{'country': <'XX'>}>, 'boxed': <<int64 -1>>}");
+  tessera_authentication_accept_full (authentication, NULL, NULL, NULL, claims);
+
+  g_assert_cmpint (outcome.verdict, ==, TESSERA_VERDICT_ACCEPTED);
+  g_assert_cmpstr (tessera_authentication_get_login (authentication)->claims, ==,
+                   "{\"name\":\"Alice\",\"n\":7,\"ok\":true,\"half\":0.5,"
+                   "\"roles\":[\"a\",\"b\"],\"address\":{\"country\":\"XX\"},\"boxed\":-1}");
+}
+
+static GVariant *
+make_large (gsize length)
+{
+  GVariantBuilder builder;
+  g_autofree char *text = g_strnfill (length, 'x');
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&builder, "{sv}", "a", g_variant_new_string (text));
+  return g_variant_builder_end (&builder);
+}
+
+static GVariant *
+make_deep (void)
+{
+  GVariant *value = g_variant_new_string ("x");
+  for (guint i = 0; i < 20; i++)
+    value = g_variant_new_array (NULL, &value, 1);
+  return g_variant_new_parsed ("{'a': %v}", value);
+}
+
+static void
+check_full (const char *acr, const char *const *amr, GVariant *claims, const char *warning)
+{
+  g_auto (Outcome) outcome = { 0 };
+  g_autoptr (TesseraAuthentication) authentication = attempt (&outcome);
+  log_capture_begin ();
+  tessera_authentication_accept_full (authentication, NULL, acr, amr, claims);
+  if (warning == NULL)
+    log_capture_assert_none ();
+  else
+    log_capture_assert_one (G_LOG_LEVEL_WARNING, warning);
+
+  g_assert_cmpint (outcome.verdict, ==,
+                   warning == NULL ? TESSERA_VERDICT_ACCEPTED : TESSERA_VERDICT_DENIED);
+}
+
+static void
+test_a_verdict_has_limits (void)
+{
+  static const char *const spaced[] = { "pwd otp", NULL }, *const empty[] = { "", NULL };
+  const char *many[18] = { NULL };
+  for (guint i = 0; i < 17; i++)
+    many[i] = "pwd";
+
+  check_full (NULL, NULL, make_large (4096 - strlen ("{\"a\":\"\"}")), NULL);
+  check_full (NULL, NULL, make_large (4097 - strlen ("{\"a\":\"\"}")), "*claims*4096 bytes*");
+  check_full (NULL, NULL, make_large (10 * 1024 * 1024), "*claims*");
+  check_full (NULL, NULL, make_deep (), "*claims*");
+  check_full (NULL, NULL, g_variant_new_parsed ("{'sub': <'root'>}"), "*claims*");
+  check_full (NULL, NULL, g_variant_new_parsed ("{'': <'x'>}"), "*claims*");
+  check_full (NULL, NULL, g_variant_new_parsed ("{'a': <(1, 2)>}"), "*claims*");
+  check_full (NULL, NULL, g_variant_new_parsed ("{'a': <uint64 18446744073709551615>}"),
+              "*claims*");
+  check_full (NULL, NULL, g_variant_new_string ("x"), "*claims*");
+  check_full (NULL, NULL, g_variant_new_parsed ("@a{sv} {}"), NULL);
+  check_full (NULL, spaced, NULL, "*amr*");
+  check_full (NULL, empty, NULL, "*amr*");
+  check_full (NULL, many, NULL, "*amr*");
+  check_full ("", NULL, NULL, "*acr*");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -225,5 +365,11 @@ main (int argc, char **argv)
   g_test_add_func ("/authentication/dropped-in-another-thread-is-denied-here",
                    test_dropped_in_another_thread_is_denied_here);
   g_test_add_func ("/authentication/bad-subjects-are-denied", test_bad_subjects_are_denied);
+  g_test_add_func ("/authentication/asks-one-thing-more", test_asks_one_thing_more);
+  g_test_add_func ("/authentication/a-later-step-has-no-password",
+                   test_a_later_step_has_no_password);
+  g_test_add_func ("/authentication/questions-have-an-end", test_questions_have_an_end);
+  g_test_add_func ("/authentication/claims-become-json", test_claims_become_json);
+  g_test_add_func ("/authentication/a-verdict-has-limits", test_a_verdict_has_limits);
   return g_test_run ();
 }

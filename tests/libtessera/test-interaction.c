@@ -219,7 +219,9 @@ submit_only (Browser *self, const char *fields)
 {
   g_autofree char *action = find_attribute (self->html, "<form", "action");
   g_autofree char *csrf = find_attribute (self->html, "name=\"csrf\"", "value");
-  g_autofree char *body = g_strdup_printf ("csrf=%s&%s", csrf, fields);
+  g_autofree char *step = find_attribute (self->html, "name=\"step\"", "value");
+  g_autofree char *body = g_strdup_printf ("csrf=%s%s%s&%s", csrf, step != NULL ? "&step=" : "",
+                                           step != NULL ? step : "", fields);
 
   g_assert_nonnull (action);
   g_assert_nonnull (csrf);
@@ -253,6 +255,7 @@ log_in (Browser *self, const char *username)
 
 #define LOGIN_PAGE "id=\"password\""
 #define CONSENT_PAGE "id=\"allow\""
+#define CHALLENGE_PAGE "id=\"answer\""
 
 static void
 assert_code (Browser *self)
@@ -273,10 +276,53 @@ assert_refused (Browser *self, const char *error)
 
 /* A server */
 
+/* What the handler saw of those who are asked for more. */
+static struct
+{
+  guint answers;
+  char *id;
+  guint step;
+} seen;
+
+/* Says how it goes on: "right", "again", "other"; anything else is wrong. */
+static void
+on_answer (TesseraAuthentication *authentication)
+{
+  const char *answer = tessera_authentication_get_answer (authentication);
+
+  seen.answers++;
+  g_assert_null (tessera_authentication_get_password (authentication));
+  g_assert_cmpstr (tessera_authentication_get_id (authentication), ==, seen.id);
+  g_assert_cmpuint (tessera_authentication_get_step (authentication), ==, ++seen.step);
+  if (g_str_equal (answer, "right"))
+    tessera_authentication_accept (authentication, "careful");
+  else if (g_str_equal (answer, "again"))
+    tessera_authentication_ask (authentication, NULL, FALSE);
+  else if (g_str_equal (answer, "other"))
+    tessera_authentication_ask (authentication, "Mother's <name>", TRUE);
+  else
+    tessera_authentication_deny (authentication);
+}
+
+static void
+ask_for_more (TesseraAuthentication *authentication)
+{
+  g_assert_null (tessera_authentication_get_answer (authentication));
+  g_assert_cmpuint (tessera_authentication_get_step (authentication), ==, 0);
+  g_free (seen.id);
+  seen.id = g_strdup (tessera_authentication_get_id (authentication));
+  seen.step = 0;
+  tessera_authentication_ask (authentication, NULL, FALSE);
+}
+
 static void
 on_authenticate (TesseraServer *server, TesseraAuthentication *authentication, gpointer data)
 {
-  if (g_str_equal (tessera_authentication_get_password (authentication), "secret"))
+  if (tessera_authentication_get_step (authentication) > 0)
+    on_answer (authentication);
+  else if (g_str_equal (tessera_authentication_get_username (authentication), "careful"))
+    ask_for_more (authentication);
+  else if (g_str_equal (tessera_authentication_get_password (authentication), "secret"))
     tessera_authentication_accept (authentication, NULL);
   else
     tessera_authentication_deny (authentication);
@@ -1039,6 +1085,224 @@ test_sessions_end (Fixture *self, gconstpointer data)
   assert_refused (browser, "login_required");
 }
 
+/* One thing more */
+
+static gboolean
+is_signed_in (Browser *browser)
+{
+  return g_hash_table_contains (browser->cookies, "tessera-session");
+}
+
+static void
+test_a_login_continues_with_another_page (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "careful");
+  g_assert_cmpuint (browser->status, ==, 200);
+  assert_page (browser, CHALLENGE_PAGE);
+  assert_page (browser, "autocomplete=\"one-time-code\"");
+  assert_page (browser, ">One-time code</label>");
+  g_assert_null (strstr (browser->html, "id=\"error\""));
+  g_assert_null (strstr (browser->html, seen.id));
+  g_assert_false (is_signed_in (browser));
+  submit (browser, "answer=again");
+  assert_page (browser, "What you entered was not right");
+  submit (browser, "answer=other");
+  assert_page (browser, "<bdi>Mother&#39;s &lt;name&gt;</bdi>");
+  assert_page (browser, "type=\"password\"");
+  g_assert_null (strstr (browser->html, "id=\"error\""));
+  submit (browser, "answer=");
+  assert_page (browser, "Enter what is asked for");
+  submit (browser, "answer=right");
+  assert_page (browser, CONSENT_PAGE);
+  submit (browser, "decision=allow");
+  assert_code (browser);
+}
+
+/* The state lies here, so that every address of the login leads back to what is due. */
+static void
+test_no_step_is_skipped (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (Browser) stranger = browser_new (self->server);
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL, *later = NULL, *consent = NULL;
+  guint answers;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "careful");
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  consent = g_strconcat ("/consent", strchr (action, '?'), NULL);
+  open_page (browser, consent);
+  assert_page (browser, CHALLENGE_PAGE);
+  answers = seen.answers;
+
+  body = g_strdup_printf ("csrf=%s&step=1&answer=right", csrf);
+  later = g_strdup_printf ("csrf=%s&step=2&answer=right", csrf);
+  send_request (browser, "POST", action, "step=1&answer=right");
+  g_assert_cmpuint (browser->status, ==, 403);
+  send_request (browser, "POST", action, later);
+  g_assert_cmpuint (browser->status, ==, 303);
+  send_request (stranger, "POST", action, body);
+  g_assert_cmpuint (stranger->status, ==, 403);
+  open_page (stranger, WEB (""));
+  send_request (stranger, "POST", action, body);
+  g_assert_cmpuint (stranger->status, ==, 403);
+  g_assert_cmpuint (seen.answers, ==, answers);
+  g_assert_false (is_signed_in (browser) || is_signed_in (stranger));
+}
+
+static void
+test_no_step_is_taken_twice (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+  guint answers = seen.answers;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "careful");
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&step=1&answer=again", csrf);
+  for (guint i = 0; i < 3; i++)
+    {
+      send_request (browser, "POST", action, body);
+      g_assert_cmpuint (browser->status, ==, 303);
+      g_assert_cmpuint (seen.answers, ==, answers + 1);
+    }
+  open_page (browser, action);
+  assert_page (browser, CHALLENGE_PAGE);
+  submit (browser, "answer=right");
+  assert_page (browser, CONSENT_PAGE);
+  send_request (browser, "POST", action, body);
+  follow (browser);
+  assert_page (browser, CONSENT_PAGE);
+  g_assert_cmpuint (seen.answers, ==, answers + 2);
+}
+
+static void
+test_another_login_s_answer_does_not_fit (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL, *other = NULL;
+  guint answers = seen.answers;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "careful");
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&step=1&answer=right", csrf);
+  /* Once more from the beginning, in the same transaction. */
+  other = find_attribute (browser->html, "id=\"switch\"", "href");
+  open_page (browser, other);
+  log_in (browser, "careful");
+  assert_page (browser, CHALLENGE_PAGE);
+  send_request (browser, "POST", action, body);
+  g_assert_cmpuint (browser->status, ==, 403);
+  g_assert_cmpuint (seen.answers, ==, answers);
+}
+
+static void
+test_wrong_answers_are_slowed_down (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, WEB (""));
+  for (guint i = 0; i < 5; i++)
+    {
+      log_in (browser, "careful");
+      assert_page (browser, CHALLENGE_PAGE);
+      submit (browser, "answer=wrong");
+      assert_page (browser, "What you entered was not right. Sign in again.");
+      assert_page (browser, LOGIN_PAGE);
+      assert_page (browser, "value=\"careful\"");
+    }
+  log_in (browser, "careful");
+  g_assert_cmpuint (browser->status, ==, 429);
+  g_assert_false (is_signed_in (browser));
+}
+
+/* Asking again is no way round it. */
+static void
+test_answers_count_as_attempts (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  guint status = 200;
+  guint asked = 0;
+
+  for (; status == 200 && asked < 20; asked++)
+    {
+      if (asked % 4 == 0)
+        {
+          open_page (browser, WEB (""));
+          log_in (browser, "careful");
+        }
+      if (browser->status == 200)
+        submit (browser, "answer=again");
+      status = browser->status;
+    }
+  g_assert_cmpuint (status, ==, 429);
+  g_assert_cmpuint (asked, <=, 10);
+}
+
+static void
+test_a_question_without_application (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, "/login");
+  log_in (browser, "careful");
+  assert_page (browser, CHALLENGE_PAGE);
+  submit (browser, "answer=wrong");
+  assert_page (browser, LOGIN_PAGE);
+  log_in (browser, "careful");
+  submit (browser, "answer=right");
+  g_assert_cmpuint (browser->status, ==, 200);
+  assert_page (browser, "You are signed in");
+}
+
+static void
+test_a_question_expires (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  guint answers = seen.answers;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "careful");
+  offset_ms += 21 * 60 * 1000;
+  submit (browser, "answer=right");
+  assert_page (browser, LOGIN_PAGE);
+  assert_page (browser, "id=\"restarted\"");
+
+  open_page (browser, "/login");
+  log_in (browser, "careful");
+  offset_ms += 21 * 60 * 1000;
+  submit (browser, "answer=right");
+  assert_page (browser, LOGIN_PAGE);
+  g_assert_cmpuint (seen.answers, ==, answers);
+  g_assert_false (is_signed_in (browser));
+}
+
+/* Whoever lost the account between password and code does not get in. */
+static void
+test_a_revocation_reaches_between_steps (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (GError) error = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "careful");
+  offset_ms += 1000;
+  tessera_server_revoke_subject (self->server, "careful", &error);
+  g_assert_no_error (error);
+  offset_ms += 1000;
+  submit (browser, "answer=right");
+  g_assert_cmpuint (browser->status, ==, 400);
+  g_assert_false (is_signed_in (browser));
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -1079,6 +1343,15 @@ main (int argc, char *argv[])
   ADD ("pages-can-be-replaced", test_pages_can_be_replaced);
   ADD ("errors-come-as-pages", test_errors_come_as_pages);
   ADD ("sessions-end", test_sessions_end);
+  ADD ("a-login-continues-with-another-page", test_a_login_continues_with_another_page);
+  ADD ("no-step-is-skipped", test_no_step_is_skipped);
+  ADD ("no-step-is-taken-twice", test_no_step_is_taken_twice);
+  ADD ("another-login-s-answer-does-not-fit", test_another_login_s_answer_does_not_fit);
+  ADD ("wrong-answers-are-slowed-down", test_wrong_answers_are_slowed_down);
+  ADD ("answers-count-as-attempts", test_answers_count_as_attempts);
+  ADD ("a-question-without-application", test_a_question_without_application);
+  ADD ("a-question-expires", test_a_question_expires);
+  ADD ("a-revocation-reaches-between-steps", test_a_revocation_reaches_between_steps);
 
   return g_test_run ();
 }

@@ -68,11 +68,12 @@ test_signing_out_is_one_commit (void)
 {
   g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
   TesseraEngine *engine = &fixture->engine;
+  const TesseraLogin login = { .subject = (char *) "alice", .amr = (char *) "pwd" };
   Visit visit = { .fixture = fixture };
   guint64 writes, before, after;
 
-  tessera_login_session_begin (engine, "alice", NULL, "pwd", tessera_clock_get_ms (engine->clock),
-                               NULL, NULL, on_begun, &visit);
+  tessera_login_session_begin (engine, &login, tessera_clock_get_ms (engine->clock), NULL, NULL,
+                               on_begun, &visit);
   wait_for (&visit);
   g_assert_false (is_denied (&visit));
 

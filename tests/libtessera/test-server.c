@@ -963,7 +963,7 @@ on_decided (TesseraAuthentication *authentication, gpointer data)
   verdict->verdict = tessera_authentication_get_verdict (authentication);
   verdict->busy = tessera_authentication_is_busy (authentication);
   g_free (verdict->subject);
-  verdict->subject = g_strdup (tessera_authentication_get_subject (authentication));
+  verdict->subject = g_strdup (tessera_authentication_get_login (authentication)->subject);
 }
 
 static void

@@ -96,6 +96,7 @@ ask_handlers (TesseraEngine *engine, const TesseraAuthorization *authorization, 
       = tessera_issuance_new (authorization->client, authorization->login.subject,
                               authorization->scope, authorization->grant_type);
 
+  tessera_issuance_set_login_claims (issuance, authorization->login.claims);
   if (!engine->hooks.issue_token (engine->hooks_data, issuance, error))
     return NULL;
   if (!engine->ready)

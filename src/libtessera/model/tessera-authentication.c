@@ -5,11 +5,12 @@
 #include "model/tessera-authentication-private.h"
 
 #include "base/tessera-secret-private.h"
+#include "model/tessera-login-private.h"
 #include "model/tessera-scope-private.h"
 
 #include <string.h>
 
-#define SUBJECT_MAX_LENGTH 255 /* bytes; as OpenID Connect Core §2 has it */
+#define PROMPT_MAX_LENGTH 256 /* bytes */
 
 /**
  * TesseraAuthentication:
@@ -17,17 +18,25 @@
  * One attempt to log in.
  *
  * The verdict is what a handler of [signal@Server::authenticate] calls on it, never what the
- * handler returns: [method@Authentication.accept] or [method@Authentication.deny], now; or
- * [method@Authentication.hold] now and one of the two later, from any thread, within 120 seconds.
- * An attempt without a verdict, one that is forgotten or late, is denied.
+ * handler returns: [method@Authentication.accept], [method@Authentication.deny] or
+ * [method@Authentication.ask], now; or [method@Authentication.hold] now and one of the three later,
+ * from any thread, within 120 seconds. An attempt without a verdict, one that is forgotten or late,
+ * is denied.
+ *
+ * What was asked comes back as another authentication with the same
+ * [method@Authentication.get_id], the next [method@Authentication.get_step], and an
+ * [method@Authentication.get_answer] instead of a password.
  */
 struct _TesseraAuthentication
 {
   GObject parent_instance;
 
+  char *id;
+  guint step;
   char *username;
-  char *password;
-  TesseraClient *client; /* or NULL */
+  TesseraSecret *password; /* NULL at later steps */
+  TesseraSecret *answer;   /* NULL at the first */
+  TesseraClient *client;   /* or NULL */
   char **scopes;
   char *remote_address;
 
@@ -35,9 +44,9 @@ struct _TesseraAuthentication
   GThread *thread; /* that the context belongs to */
   GMutex lock;     /* of what follows */
   TesseraVerdict verdict;
-  char *subject;
-  char *acr;
-  char *amr;
+  TesseraLogin login; /* of an accepted one */
+  char *prompt;       /* of what is asked, or NULL */
+  gboolean asks_secret;
   GSource *deadline;                    /* or NULL */
   TesseraAuthenticationDecided decided; /* NULL when told already */
   gpointer decided_data;
@@ -102,12 +111,19 @@ tell_settled (TesseraAuthentication *self)
     settled (self, data);
 }
 
+/* Under the lock. */
+static gboolean
+is_open (TesseraAuthentication *self)
+{
+  return self->verdict == TESSERA_VERDICT_NONE || self->verdict == TESSERA_VERDICT_HELD;
+}
+
 /* FALSE when there is a verdict already; the first one stands. */
 static gboolean
 decide (TesseraAuthentication *self, TesseraVerdict verdict)
 {
   g_mutex_lock (&self->lock);
-  gboolean open = self->verdict == TESSERA_VERDICT_NONE || self->verdict == TESSERA_VERDICT_HELD;
+  gboolean open = is_open (self);
   if (open)
     self->verdict = verdict;
   g_mutex_unlock (&self->lock);
@@ -132,14 +148,15 @@ tessera_authentication_finalize (GObject *object)
 {
   TesseraAuthentication *self = TESSERA_AUTHENTICATION (object);
   cancel_deadline (self);
+  g_free (self->id);
   g_free (self->username);
   tessera_secret_free (self->password);
+  tessera_secret_free (self->answer);
   g_clear_object (&self->client);
   g_strfreev (self->scopes);
   g_free (self->remote_address);
-  g_free (self->subject);
-  g_free (self->acr);
-  g_free (self->amr);
+  tessera_login_clear (&self->login);
+  g_free (self->prompt);
   g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (tessera_authentication_parent_class)->finalize (object);
@@ -160,6 +177,20 @@ tessera_authentication_init (TesseraAuthentication *self)
   self->thread = g_thread_self ();
 }
 
+static TesseraAuthentication *
+authentication_new (const char *username,
+                    TesseraClient *client,
+                    const char *scope,
+                    const char *remote_address)
+{
+  TesseraAuthentication *self = g_object_new (TESSERA_TYPE_AUTHENTICATION, NULL);
+  self->username = g_strdup (username != NULL ? username : "");
+  self->client = client != NULL ? g_object_ref (client) : NULL;
+  self->scopes = tessera_scope_split (scope);
+  self->remote_address = g_strdup (remote_address != NULL ? remote_address : "");
+  return self;
+}
+
 TesseraAuthentication *
 tessera_authentication_new (const char *username,
                             const char *password,
@@ -167,12 +198,25 @@ tessera_authentication_new (const char *username,
                             const char *scope,
                             const char *remote_address)
 {
-  TesseraAuthentication *self = g_object_new (TESSERA_TYPE_AUTHENTICATION, NULL);
-  self->username = g_strdup (username != NULL ? username : "");
+  TesseraAuthentication *self = authentication_new (username, client, scope, remote_address);
+  self->id = tessera_identifier_new ();
   self->password = g_strdup (password != NULL ? password : "");
-  self->client = client != NULL ? g_object_ref (client) : NULL;
-  self->scopes = tessera_scope_split (scope);
-  self->remote_address = g_strdup (remote_address != NULL ? remote_address : "");
+  return self;
+}
+
+TesseraAuthentication *
+tessera_authentication_new_step (const char *id,
+                                 guint step,
+                                 const char *username,
+                                 const char *answer,
+                                 TesseraClient *client,
+                                 const char *scope,
+                                 const char *remote_address)
+{
+  TesseraAuthentication *self = authentication_new (username, client, scope, remote_address);
+  self->id = g_strdup (id);
+  self->step = step;
+  self->answer = g_strdup (answer);
   return self;
 }
 
@@ -265,27 +309,75 @@ tessera_authentication_close_emission (TesseraAuthentication *self, guint deadli
 {
   if (tessera_authentication_get_verdict (self) == TESSERA_VERDICT_NONE
       && decide (self, TESSERA_VERDICT_DENIED))
-    g_warning (
-        "no handler of authenticate called accept (), deny () or hold (): the login is denied");
+    g_warning ("no handler of authenticate called accept (), deny (), ask () or hold (): the login "
+               "is denied");
   start_deadline (self, deadline_ms);
 }
 
-const char *
-tessera_authentication_get_subject (TesseraAuthentication *self)
+const TesseraLogin *
+tessera_authentication_get_login (TesseraAuthentication *self)
 {
-  return self->subject;
+  return &self->login;
 }
 
 const char *
-tessera_authentication_get_acr (TesseraAuthentication *self)
+tessera_authentication_get_prompt (TesseraAuthentication *self)
 {
-  return self->acr;
+  return self->prompt;
 }
 
-char *
-tessera_authentication_dup_amr (TesseraAuthentication *self)
+gboolean
+tessera_authentication_asks_secret (TesseraAuthentication *self)
 {
-  return g_strdup (self->amr);
+  return self->asks_secret;
+}
+
+/**
+ * tessera_authentication_get_id:
+ * @self: an authentication
+ *
+ * What its steps have in common: the same text at each of them, and never at another login's. It
+ * cannot be guessed, is no secret of the person's, and never reaches the browser.
+ *
+ * Returns: the identifier
+ */
+const char *
+tessera_authentication_get_id (TesseraAuthentication *self)
+{
+  g_return_val_if_fail (TESSERA_IS_AUTHENTICATION (self), NULL);
+  return self->id;
+}
+
+/**
+ * tessera_authentication_get_step:
+ * @self: an authentication
+ *
+ * How often something was asked before: 0 with the password, 1 with the answer to the first
+ * [method@Authentication.ask], and at most 5.
+ *
+ * Returns: the step
+ */
+guint
+tessera_authentication_get_step (TesseraAuthentication *self)
+{
+  g_return_val_if_fail (TESSERA_IS_AUTHENTICATION (self), 0);
+  return self->step;
+}
+
+/**
+ * tessera_authentication_get_answer:
+ * @self: an authentication
+ *
+ * What was typed where the step before asked, 1 to 1024 bytes of UTF-8. It is overwritten when the
+ * object goes.
+ *
+ * Returns: (nullable): the answer, or %NULL at step 0
+ */
+const char *
+tessera_authentication_get_answer (TesseraAuthentication *self)
+{
+  g_return_val_if_fail (TESSERA_IS_AUTHENTICATION (self), NULL);
+  return self->answer;
 }
 
 /**
@@ -307,9 +399,10 @@ tessera_authentication_get_username (TesseraAuthentication *self)
  * tessera_authentication_get_password:
  * @self: an authentication
  *
- * The password as it was typed. It is overwritten when the object goes.
+ * The password as it was typed. It is overwritten when the object goes, and not kept for the steps
+ * that [method@Authentication.ask] adds.
  *
- * Returns: the password
+ * Returns: (nullable): the password, or %NULL at later steps
  */
 const char *
 tessera_authentication_get_password (TesseraAuthentication *self)
@@ -379,29 +472,17 @@ tessera_authentication_accept (TesseraAuthentication *self, const char *subject)
   tessera_authentication_accept_with (self, subject, NULL, NULL);
 }
 
+/* Takes @login. Under the lock, and only while the verdict is open: what was told once never
+ * changes. */
 static gboolean
-is_subject (const char *subject)
-{
-  return *subject != '\0' && strlen (subject) <= SUBJECT_MAX_LENGTH
-         && g_utf8_validate (subject, -1, NULL);
-}
-
-/* Under the lock, and only while the verdict is open: what was told once never changes. */
-static gboolean
-set_login (TesseraAuthentication *self,
-           const char *subject,
-           const char *acr,
-           const char *const *amr)
+set_login (TesseraAuthentication *self, TesseraLogin *login)
 {
   g_mutex_lock (&self->lock);
-  gboolean open
-      = self->subject == NULL
-        && (self->verdict == TESSERA_VERDICT_NONE || self->verdict == TESSERA_VERDICT_HELD);
+  gboolean open = self->login.subject == NULL && is_open (self);
   if (open)
     {
-      self->subject = g_strdup (subject);
-      self->acr = g_strdup (acr);
-      self->amr = amr != NULL && *amr != NULL ? g_strjoinv (" ", (char **) amr) : NULL;
+      self->login = *login;
+      *login = (TesseraLogin){ 0 };
     }
   g_mutex_unlock (&self->lock);
   return open;
@@ -423,19 +504,108 @@ tessera_authentication_accept_with (TesseraAuthentication *self,
                                     const char *acr,
                                     const char *const *amr)
 {
+  tessera_authentication_accept_full (self, subject, acr, amr, NULL);
+}
+
+/**
+ * tessera_authentication_accept_full:
+ * @self: an authentication
+ * @subject: (nullable): who it is, or %NULL for the user name
+ * @acr: (nullable): the authentication context class that was reached (RFC 9068 §2.2.1)
+ * @amr: (nullable) (array zero-terminated=1): the methods used, such as `pwd` and `otp` (RFC 8176
+ * §2)
+ * @claims: (nullable) (transfer none): what else is known of the person, such as `name` or `email`
+ *   (a{sv}; consumed when it is floating), or %NULL
+ *
+ * Accepts the login as [method@Authentication.accept_with] does, and keeps @claims with the session
+ * and with what the person allows in it. They go into no token by themselves: a handler of
+ * [signal@Server::issue-token] finds them by [method@Issuance.get_login_claims].
+ *
+ * Values are texts, booleans, numbers, and arrays and dictionaries (a{sv}) of these; as JSON they
+ * are at most 4096 bytes. No name may be one that the server gives a token itself, such as `sub`. A
+ * subject, @acr (255 bytes), @amr (16 names without spaces) or @claims that is not as said denies
+ * the login, with a warning that does not repeat it.
+ */
+void
+tessera_authentication_accept_full (TesseraAuthentication *self,
+                                    const char *subject,
+                                    const char *acr,
+                                    const char *const *amr,
+                                    GVariant *claims)
+{
   g_return_if_fail (TESSERA_IS_AUTHENTICATION (self));
 
-  if (subject == NULL)
-    subject = self->username;
-  if (!is_subject (subject))
+  g_autoptr (GVariant) owned = claims != NULL ? g_variant_ref_sink (claims) : NULL;
+  g_auto (TesseraLogin) login = { 0 };
+  g_autoptr (GError) error = NULL;
+  if (!tessera_login_init (&login, subject != NULL ? subject : self->username, acr, amr, owned,
+                           &error))
     {
-      g_warning ("authenticate: a subject is 1 to %d bytes of UTF-8; the login is denied",
-                 SUBJECT_MAX_LENGTH);
+      g_warning ("authenticate: %s; the login is denied", error->message);
       tessera_authentication_deny (self);
       return;
     }
-  if (set_login (self, subject, acr, amr))
+  if (set_login (self, &login))
     decide (self, TESSERA_VERDICT_ACCEPTED);
+}
+
+static gboolean
+set_question (TesseraAuthentication *self, const char *prompt, gboolean secret)
+{
+  g_mutex_lock (&self->lock);
+  gboolean open = self->login.subject == NULL && is_open (self);
+  if (open)
+    {
+      g_free (self->prompt);
+      self->prompt = g_strdup (prompt);
+      self->asks_secret = secret;
+    }
+  g_mutex_unlock (&self->lock);
+  return open;
+}
+
+/* What must not be asked, in words; NULL: it may be. */
+static const char *
+refuse_question (TesseraAuthentication *self, const char *prompt)
+{
+  if (self->step >= TESSERA_AUTHENTICATION_MAX_STEP)
+    return "nothing can be asked after step 5";
+  if (prompt != NULL
+      && (*prompt == '\0' || strlen (prompt) > PROMPT_MAX_LENGTH
+          || !g_utf8_validate (prompt, -1, NULL)))
+    return "a prompt is 1 to 256 bytes of UTF-8";
+  return NULL;
+}
+
+/**
+ * tessera_authentication_ask:
+ * @self: an authentication
+ * @prompt: (nullable): what to ask, 1 to 256 bytes of UTF-8; or %NULL for a one-time code, in the
+ *   person's language
+ * @secret: whether the answer is hidden while it is typed
+ *
+ * Neither accepts nor denies yet, but asks one thing more: the browser gets another page, and its
+ * answer comes as another authentication of the same [method@Authentication.get_id]. Whoever asks
+ * the same again tells the person that the answer was not right; nothing can be asked after step 5.
+ * Each answer counts as a failed attempt until one is accepted.
+ *
+ * Who wants to keep it secret whether the password was right asks in both cases, and denies after
+ * the answer.
+ */
+void
+tessera_authentication_ask (TesseraAuthentication *self, const char *prompt, gboolean secret)
+{
+  g_return_if_fail (TESSERA_IS_AUTHENTICATION (self));
+
+  const char *problem = refuse_question (self, prompt);
+  if (problem != NULL)
+    {
+      g_warning ("authenticate: %s; the login is denied", problem);
+      tessera_authentication_deny (self);
+      return;
+    }
+  if (set_question (self, prompt, secret))
+    decide (self, TESSERA_VERDICT_ASKED);
 }
 
 /**
@@ -455,9 +625,9 @@ tessera_authentication_deny (TesseraAuthentication *self)
  * tessera_authentication_hold:
  * @self: an authentication
  *
- * Promises a verdict for later: keep a reference and call [method@Authentication.accept] or
- * [method@Authentication.deny] on it within 120 seconds, from any thread. Dropping the last
- * reference without a verdict denies.
+ * Promises a verdict for later: keep a reference and call [method@Authentication.accept],
+ * [method@Authentication.deny] or [method@Authentication.ask] on it within 120 seconds, from any
+ * thread. Dropping the last reference without a verdict denies.
  */
 void
 tessera_authentication_hold (TesseraAuthentication *self)

@@ -10,6 +10,10 @@ TesseraIssuance *tessera_issuance_new (TesseraClient *client,
                                        const char *subject,
                                        const char *scope,
                                        const char *grant_type);
+/* Of the login that it goes back to, as JSON; NULL: none. */
+void tessera_issuance_set_login_claims (TesseraIssuance *self, const char *json);
+/* Is it one that only the server gives a token? */
+gboolean tessera_issuance_protects (const char *claim);
 gboolean tessera_issuance_is_refused (TesseraIssuance *self);
 /* Merges what handlers added into @claims. */
 void tessera_issuance_apply (TesseraIssuance *self, TesseraClaims *claims);

@@ -3,8 +3,11 @@
 
 #include "model/tessera-issuance-private.h"
 
+#include "base/tessera-json-variant-private.h"
 #include "base/tessera-log-private.h"
 #include "model/tessera-scope-private.h"
+
+#include <string.h>
 
 /**
  * TesseraIssuance:
@@ -22,7 +25,8 @@ struct _TesseraIssuance
   char *subject;
   char *scope;
   char *grant_type;
-  TesseraClaims *added; /* or NULL */
+  GVariant *login_claims; /* or NULL */
+  TesseraClaims *added;   /* or NULL */
   gboolean refused;
 };
 
@@ -42,6 +46,7 @@ tessera_issuance_finalize (GObject *object)
   g_free (self->subject);
   g_free (self->scope);
   g_free (self->grant_type);
+  g_clear_pointer (&self->login_claims, g_variant_unref);
   g_clear_pointer (&self->added, tessera_claims_unref);
   G_OBJECT_CLASS (tessera_issuance_parent_class)->finalize (object);
 }
@@ -69,6 +74,23 @@ tessera_issuance_new (TesseraClient *client,
   self->scope = g_strdup (scope != NULL ? scope : "");
   self->grant_type = g_strdup (grant_type);
   return self;
+}
+
+void
+tessera_issuance_set_login_claims (TesseraIssuance *self, const char *json)
+{
+  g_autoptr (json_t) object
+      = json != NULL ? tessera_json_parse (json, strlen (json), strlen (json), NULL) : NULL;
+
+  g_clear_pointer (&self->login_claims, g_variant_unref);
+  if (object != NULL)
+    self->login_claims = g_variant_ref_sink (tessera_json_to_variant (object));
+}
+
+gboolean
+tessera_issuance_protects (const char *claim)
+{
+  return g_strv_contains (protected_claims, claim);
 }
 
 gboolean
@@ -155,6 +177,22 @@ tessera_issuance_get_grant_type (TesseraIssuance *self)
 }
 
 /**
+ * tessera_issuance_get_login_claims:
+ * @self: an issuance
+ *
+ * What [method@Authentication.accept_full] said of the person when they logged in (a{sv}: integers
+ * are `x`, arrays `av`). The token has none of it unless it is added.
+ *
+ * Returns: (transfer none) (nullable): the claims, or %NULL when there are none
+ */
+GVariant *
+tessera_issuance_get_login_claims (TesseraIssuance *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ISSUANCE (self), NULL);
+  return self->login_claims;
+}
+
+/**
  * tessera_issuance_narrow_scope:
  * @self: an issuance
  * @scope: what the token may keep, separated by spaces; `""` for nothing
@@ -196,7 +234,7 @@ tessera_issuance_add_claim (TesseraIssuance *self, const char *name, const char 
   g_return_if_fail (TESSERA_IS_ISSUANCE (self));
   g_return_if_fail (name != NULL && value != NULL);
 
-  if (g_strv_contains (protected_claims, name))
+  if (tessera_issuance_protects (name))
     {
       g_warning ("issue-token: the claim '%s' is the server's own", name);
       return;

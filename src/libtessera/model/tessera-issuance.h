@@ -20,6 +20,9 @@ TESSERA_AVAILABLE_IN_1_0
 const char *tessera_issuance_get_scope (TesseraIssuance *self);
 TESSERA_AVAILABLE_IN_1_0
 const char *tessera_issuance_get_grant_type (TesseraIssuance *self);
+/* a{sv}, or NULL. */
+TESSERA_AVAILABLE_IN_1_0
+GVariant *tessera_issuance_get_login_claims (TesseraIssuance *self);
 /* FALSE, with a warning, when @scope has a name that was not granted. */
 TESSERA_AVAILABLE_IN_1_0
 gboolean tessera_issuance_narrow_scope (TesseraIssuance *self, const char *scope);

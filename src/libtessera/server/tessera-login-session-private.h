@@ -20,16 +20,14 @@ void tessera_login_session_lookup (TesseraEngine *engine,
                                    TesseraLoginSessionFound found,
                                    gpointer data);
 
-/* A new session with a value of its own; the ones that it replaces (digests; either may be NULL)
- * end. */
+/* A new session of @login (without its session and time) with a value of its own; the ones that it
+ * replaces (digests; either may be NULL) end. */
 typedef void (*TesseraLoginSessionBegun) (gpointer data,
                                           const char *cookie,
                                           const TesseraSession *session,
                                           const GError *error);
 void tessera_login_session_begin (TesseraEngine *engine,
-                                  const char *subject,
-                                  const char *acr,
-                                  const char *amr,
+                                  const TesseraLogin *login,
                                   gint64 attempted_ms,
                                   const char *replaced_cookie,
                                   const TesseraDigest *replaced,

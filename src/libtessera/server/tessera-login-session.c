@@ -194,21 +194,16 @@ on_begin_done (gpointer data, const GError *error)
 }
 
 static TesseraSession *
-session_new (TesseraEngine *engine,
-             const char *cookie,
-             const char *subject,
-             const char *acr,
-             const char *amr)
+session_new (TesseraEngine *engine, const char *cookie, const TesseraLogin *login)
 {
   TesseraSession *self = g_new0 (TesseraSession, 1);
   gint64 now_ms = tessera_clock_get_ms (engine->clock);
 
   self->digest = tessera_digest (cookie, -1);
-  self->login.subject = g_strdup (subject);
+  tessera_login_copy (login, &self->login);
+  g_free (self->login.session_id);
   self->login.session_id = tessera_identifier_new ();
   self->login.auth_time = now_ms / 1000;
-  self->login.acr = g_strdup (acr);
-  self->login.amr = g_strdup (amr);
   self->began_ms = now_ms;
   self->last_seen_ms = now_ms;
   self->expires_ms = now_ms + engine->settings->session_lifetime * G_GINT64_CONSTANT (1000);
@@ -217,9 +212,7 @@ session_new (TesseraEngine *engine,
 
 void
 tessera_login_session_begin (TesseraEngine *engine,
-                             const char *subject,
-                             const char *acr,
-                             const char *amr,
+                             const TesseraLogin *login,
                              gint64 attempted_ms,
                              const char *replaced_cookie,
                              const TesseraDigest *replaced,
@@ -231,7 +224,7 @@ tessera_login_session_begin (TesseraEngine *engine,
   self->engine = engine;
   self->attempted_ms = attempted_ms;
   self->cookie = tessera_secret_new ("");
-  self->session = session_new (engine, self->cookie, subject, acr, amr);
+  self->session = session_new (engine, self->cookie, login);
   if (replaced_cookie != NULL)
     self->replaced[self->n_replaced++] = tessera_digest (replaced_cookie, -1);
   if (replaced != NULL)

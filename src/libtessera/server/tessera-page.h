@@ -15,8 +15,8 @@ TESSERA_AVAILABLE_IN_1_0
 G_DECLARE_FINAL_TYPE (TesseraPage, tessera_page, TESSERA, PAGE, GObject)
 
 TESSERA_AVAILABLE_IN_1_0
-const char *tessera_page_get_name (
-    TesseraPage *self); /* "login", "consent", "error", "signed-out", "return", "logout" */
+const char *tessera_page_get_name (TesseraPage *self); /* "login", "challenge", "consent", "error",
+                                                          "signed-out", "return", "logout" */
 TESSERA_AVAILABLE_IN_1_0
 const char *tessera_page_get_html (TesseraPage *self);
 TESSERA_AVAILABLE_IN_1_0

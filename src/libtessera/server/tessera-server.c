@@ -444,9 +444,8 @@ check_subject (TesseraServer *self, TesseraAuthentication *authentication)
 {
   if (tessera_authentication_get_verdict (authentication) != TESSERA_VERDICT_ACCEPTED)
     return;
-  g_autoptr (TesseraClient) client
-      = tessera_client_registry_lookup_any (self->engine.clients,
-                                            tessera_authentication_get_subject (authentication));
+  g_autoptr (TesseraClient) client = tessera_client_registry_lookup_any (
+      self->engine.clients, tessera_authentication_get_login (authentication)->subject);
   if (client == NULL)
     return;
   g_warning ("authenticate: the subject is the client_id of a client: the login is denied");
@@ -505,7 +504,9 @@ authenticate_user (TesseraServer *self, TesseraAuthentication *authentication)
 {
   g_autoptr (GError) error = NULL;
 
-  if (tessera_user_registry_get_count (self->users) == 0)
+  /* What a handler asked is for a handler to judge. */
+  if (tessera_authentication_get_step (authentication) > 0
+      || tessera_user_registry_get_count (self->users) == 0)
     return;
   TesseraUser *user
       = tessera_user_registry_lookup (self->users,
@@ -1019,9 +1020,12 @@ install_login_signals (void)
    * @authentication: who wants to log in
    *
    * Somebody wants to log in: decide by calling [method@Authentication.accept],
-   * [method@Authentication.deny] or [method@Authentication.hold] on @authentication. The first
-   * handler that does ends the emission. When none does, the users of [method@Server.load_users]
-   * are asked; and when there are none, the login is denied.
+   * [method@Authentication.deny], [method@Authentication.ask] or [method@Authentication.hold] on
+   * @authentication. The first handler that does ends the emission. When none does, the users of
+   * [method@Server.load_users] are asked; and when there are none, the login is denied.
+   *
+   * The answer to what was asked comes as another emission, for which
+   * [method@Authentication.get_step] is not 0.
    */
   signals[TESSERA_SIGNAL_AUTHENTICATE]
       = g_signal_new_class_handler ("authenticate", TESSERA_TYPE_SERVER, G_SIGNAL_RUN_LAST,

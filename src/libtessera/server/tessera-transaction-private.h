@@ -16,6 +16,19 @@ G_BEGIN_DECLS
 /* How many of them one address may have. */
 #define TESSERA_TRANSACTION_SHARE 16 /* a sixteenth */
 
+/* What a login under way was asked beyond user name and password. */
+typedef struct
+{
+  char *id;   /* of the authentication */
+  guint step; /* of the answer */
+  char *username;
+  char *prompt; /* NULL: a one-time code */
+  gboolean is_secret;
+  gboolean is_repeated;  /* asked for the second time: the answer was not right */
+  gboolean is_answering; /* somebody looks at an answer */
+  gint64 attempted_ms;   /* when the password came */
+} TesseraChallenge;
+
 typedef struct
 {
   guint ref_count;
@@ -23,13 +36,14 @@ typedef struct
   char *address; /* where it came from; "" when that is not known */
   GList by_age;  /* its places in the table */
   GList by_address;
-  gboolean is_claimed;   /* no browser yet: it began with a POST from another site */
-  TesseraDigest browser; /* of its cookie */
-  TesseraAuthorizationRequest *request;
+  gboolean is_claimed;                  /* no browser yet: it began with a POST from another site */
+  TesseraDigest browser;                /* of its cookie */
+  TesseraAuthorizationRequest *request; /* NULL: no application waits */
   gint64 began_ms;
   gboolean was_restarted;
 
-  char *session_id; /* of the login that took place here, or NULL */
+  TesseraChallenge *challenge; /* what is to be answered next, or NULL */
+  char *session_id;            /* of the login that took place here, or NULL */
   TesseraDigest session;
 
   gboolean is_finished;       /* a code was made, or a refusal sent: there is no second one */
@@ -46,6 +60,9 @@ gboolean tessera_transaction_belongs_to (const TesseraTransaction *self,
 void tessera_transaction_set_session (TesseraTransaction *self,
                                       const char *session_id,
                                       const TesseraDigest *session);
+/* Takes @challenge; NULL: nothing is to be answered. */
+void tessera_transaction_set_challenge (TesseraTransaction *self, TesseraChallenge *challenge);
+void tessera_challenge_free (TesseraChallenge *self);
 
 /* All of them, in memory and bounded: when it is full the oldest goes, one in which nobody has
  * signed in before one in which somebody has. Main loop only. */
@@ -53,7 +70,7 @@ typedef struct _TesseraTransactionTable TesseraTransactionTable;
 
 TesseraTransactionTable *tessera_transaction_table_new (guint max);
 void tessera_transaction_table_free (TesseraTransactionTable *self);
-/* @browser_cookie NULL: to be claimed. Borrowed. */
+/* @request NULL: no application waits. @browser_cookie NULL: to be claimed. Borrowed. */
 TesseraTransaction *tessera_transaction_table_add (TesseraTransactionTable *self,
                                                    TesseraAuthorizationRequest *request,
                                                    const char *browser_cookie,
@@ -63,6 +80,7 @@ TesseraTransaction *tessera_transaction_table_lookup (TesseraTransactionTable *s
                                                       const char *id); /* borrowed */
 guint tessera_transaction_table_get_count (TesseraTransactionTable *self);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraChallenge, tessera_challenge_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraTransaction, tessera_transaction_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraTransactionTable, tessera_transaction_table_free)
 

@@ -22,7 +22,8 @@ transaction_new (TesseraAuthorizationRequest *request, const char *address, gint
   self->ref_count = 1;
   self->id = tessera_identifier_new ();
   self->address = g_strdup (address != NULL ? address : "");
-  self->request = tessera_authorization_request_ref (request);
+  if (request != NULL)
+    self->request = tessera_authorization_request_ref (request);
   self->began_ms = now_ms;
   self->by_age.data = self;
   self->by_address.data = self;
@@ -44,8 +45,9 @@ tessera_transaction_unref (TesseraTransaction *self)
 
   g_free (self->id);
   g_free (self->address);
+  tessera_challenge_free (self->challenge);
   g_free (self->session_id);
-  tessera_authorization_request_unref (self->request);
+  g_clear_pointer (&self->request, tessera_authorization_request_unref);
   g_free (self);
 }
 
@@ -78,6 +80,25 @@ tessera_transaction_set_session (TesseraTransaction *self,
   g_free (self->session_id);
   self->session_id = g_strdup (session_id);
   self->session = *session;
+}
+
+void
+tessera_transaction_set_challenge (TesseraTransaction *self, TesseraChallenge *challenge)
+{
+  tessera_challenge_free (self->challenge);
+  self->challenge = challenge;
+}
+
+void
+tessera_challenge_free (TesseraChallenge *self)
+{
+  if (self == NULL)
+    return;
+
+  g_free (self->id);
+  g_free (self->username);
+  g_free (self->prompt);
+  g_free (self);
 }
 
 /* The table */
@@ -134,7 +155,8 @@ forget (TesseraTransactionTable *self, TesseraTransaction *transaction)
 static gboolean
 is_missed (const TesseraTransaction *transaction)
 {
-  return transaction->session_id != NULL && !transaction->is_finished;
+  return (transaction->session_id != NULL || transaction->challenge != NULL)
+         && !transaction->is_finished;
 }
 
 static void

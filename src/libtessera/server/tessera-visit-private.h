@@ -52,11 +52,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraVisit, tessera_visit_free)
 /* Then calls @next. */
 void tessera_visit_load_session (TesseraVisit *self, TesseraVisitStep next);
 /* Reads query and form, finds the transaction and sees that this browser began it. NULL when that
- * ended in an answer. A visit without a transaction is possible when @needs_transaction is FALSE.
- */
+ * ended in an answer. A visit without a transaction, or with one in which no application waits, is
+ * possible when @needs_application is FALSE. */
 TesseraVisit *tessera_visit_open (TesseraInteraction *interaction,
                                   TesseraExchange *exchange,
-                                  gboolean needs_transaction);
+                                  gboolean needs_application);
 
 /* The form of a POST. FALSE when that ended in an answer. */
 gboolean tessera_visit_read_form (TesseraVisit *self);
@@ -69,7 +69,8 @@ gboolean tessera_visit_needs_consent (TesseraVisit *self);
  * been changed? */
 gboolean tessera_visit_is_cut_off (TesseraVisit *self);
 
-/* The token of a form: bound to browser, transaction, what is shown and who is signed in. */
+/* The token of a form: bound to browser, transaction, what is shown or asked and who is signed in.
+ */
 char *tessera_visit_dup_csrf (TesseraVisit *self, const char *purpose);
 gboolean tessera_visit_check_csrf (TesseraVisit *self, const char *purpose);
 
@@ -84,6 +85,8 @@ void tessera_visit_respond_page (TesseraVisit *self,
 void tessera_visit_respond_redirect (TesseraVisit *self, const char *path);
 void tessera_visit_respond_forbidden (TesseraVisit *self, const char *rule, const char *again);
 void tessera_visit_respond_error (TesseraVisit *self, const GError *error);
+/* A transaction without an application, so that there is something to be asked in. */
+void tessera_visit_ensure_transaction (TesseraVisit *self);
 /* A new transaction for the same request, with a sentence. */
 void tessera_visit_restart (TesseraVisit *self);
 /* Makes a transaction for the visit's request and goes to the page that is due. */

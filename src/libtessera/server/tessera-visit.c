@@ -168,12 +168,20 @@ append_part (GString *text, const char *part)
                           part != NULL ? part : "");
 }
 
+static void
+append_challenge (GString *text, const TesseraChallenge *challenge)
+{
+  append_part (text, challenge->id);
+  g_string_append_printf (text, "%u", challenge->step);
+}
+
 char *
 tessera_visit_dup_csrf (TesseraVisit *self, const char *purpose)
 {
   g_autoptr (GString) text = g_string_new (NULL);
   g_autofree char *fingerprint = NULL;
-  gboolean is_login = g_str_equal (purpose, "login");
+  gboolean is_answer = g_str_equal (purpose, "answer");
+  gboolean is_login = is_answer || g_str_equal (purpose, "login");
   gboolean is_logout = g_str_equal (purpose, "logout");
   TesseraDigest digest;
 
@@ -183,6 +191,8 @@ tessera_visit_dup_csrf (TesseraVisit *self, const char *purpose)
   append_part (text, is_logout ? NULL : self->browser);
   append_part (text, self->transaction != NULL ? self->transaction->id : NULL);
   append_part (text, fingerprint);
+  if (is_answer)
+    append_challenge (text, self->transaction->challenge);
   /* Who decides; at the login nobody does yet, and a second click must still fit. */
   append_part (text, self->session != NULL && !is_login ? self->session->login.subject : NULL);
   append_part (text, self->session != NULL && !is_login ? self->session->login.session_id : NULL);
@@ -349,6 +359,13 @@ tessera_visit_begin_transaction (TesseraVisit *self)
   tessera_visit_respond_redirect (self, path);
 }
 
+void
+tessera_visit_ensure_transaction (TesseraVisit *self)
+{
+  if (self->transaction == NULL)
+    add_transaction (self);
+}
+
 static TesseraAuthorizationRequest *
 copy_request (TesseraAuthorizationRequest *request, gint64 now_ms)
 {
@@ -368,12 +385,27 @@ copy_request (TesseraAuthorizationRequest *request, gint64 now_ms)
   return copy;
 }
 
+static void
+restart_without_application (TesseraVisit *self)
+{
+  g_autofree char *path = NULL;
+
+  g_clear_pointer (&self->transaction, tessera_transaction_unref);
+  path = tessera_visit_dup_path (self, self->engine->settings->login_path, NULL);
+  tessera_visit_respond_redirect (self, path);
+}
+
 void
 tessera_visit_restart (TesseraVisit *self)
 {
   g_autoptr (TesseraAuthorizationRequest) request = NULL;
   g_autofree char *path = NULL;
 
+  if (self->request == NULL)
+    {
+      restart_without_application (self);
+      return;
+    }
   if (!client_is_unchanged (self))
     {
       respond_expired (self);
@@ -437,20 +469,23 @@ check_browser (TesseraVisit *self, gboolean was_asked_before)
 }
 
 static gboolean
-find_transaction (TesseraVisit *self, const char *id, gboolean needs_transaction)
+find_transaction (TesseraVisit *self, const char *id, gboolean needs_application)
 {
   TesseraTransaction *transaction = NULL;
 
   if (id != NULL)
     transaction = tessera_transaction_table_lookup (self->interaction->transactions, id);
+  if (transaction != NULL && transaction->request == NULL && needs_application)
+    return FALSE;
   if (transaction != NULL)
+    self->transaction = tessera_transaction_ref (transaction);
+  if (transaction != NULL && transaction->request != NULL)
     {
-      self->transaction = tessera_transaction_ref (transaction);
       self->request = tessera_authorization_request_ref (transaction->request);
       tessera_exchange_set_client_id (self->exchange,
                                       tessera_client_get_id (self->request->client));
     }
-  return transaction != NULL || (id == NULL && !needs_transaction);
+  return transaction != NULL || (id == NULL && !needs_application);
 }
 
 gboolean
@@ -581,7 +616,7 @@ check_repeat (TesseraVisit *self)
 TesseraVisit *
 tessera_visit_open (TesseraInteraction *interaction,
                     TesseraExchange *exchange,
-                    gboolean needs_transaction)
+                    gboolean needs_application)
 {
   TesseraVisit *self = tessera_visit_new (interaction, exchange);
   g_autoptr (TesseraParams) query = tessera_exchange_parse_query (exchange, NULL);
@@ -602,7 +637,7 @@ tessera_visit_open (TesseraInteraction *interaction,
   if (id == NULL && self->form != NULL)
     id = tessera_params_get (self->form, "t");
 
-  is_found = find_transaction (self, id, needs_transaction);
+  is_found = find_transaction (self, id, needs_application);
   if (!check_browser (self, was_asked_before))
     return NULL;
   if (!is_found)

@@ -105,6 +105,30 @@ test('bindings in GJS/the guard lets a good token pass until it is revoked', asy
     equal(await service.call(token), 401);
 });
 
+test('bindings in GJS/a login is asked for more, and accepted with claims', async service => {
+    const steps = [];
+    const claims = new GLib.Variant('a{sv}', {name: GLib.Variant.new_string('Alice')});
+    service.tessera.connect('authenticate', (_server, login) => {
+        steps.push([login.get_step(), login.get_password(), login.get_answer()]);
+        if (login.get_step() === 0)
+            login.ask(null, true);
+        else
+            login.accept_full('alice', null, ['otp'], claims);
+    });
+    const jar = new Soup.CookieJar();
+    service.session.add_feature(jar);
+    const field = (text, name) => text.match(new RegExp(`name="${name}" value="([^"]*)"`))?.[1] ?? '';
+    const send = (text, form) => service.send('POST', text.match(/action="([^"]*)"/)[1].replaceAll('&amp;', '&'),
+        {Origin: service.base},
+        `t=${field(text, 't')}&csrf=${field(text, 'csrf')}&step=${field(text, 'step')}&${form}`);
+    let [, text] = await service.send('GET', '/login', {});
+    [, text] = await send(text, 'username=alice&password=secret');
+    equal(text.includes('id="answer" name="answer" type="password"'), true);
+    [, text] = await send(text, 'answer=1');
+    equal(text.includes('You are signed in'), true);
+    equal(steps, [[0, 'secret', null], [1, null, '1']]);
+});
+
 test('bindings in GJS/an exception in a handler of the guard refuses', async service => {
     const token = await service.token();
     const id = service.guard.connect('token-validated', () => true);

@@ -94,13 +94,13 @@ class Service:
         equal(response.status, 200, repr(response))
         return response.json()['access_token']
 
-    def log_in(self, username='user', password='secret'):
+    def log_in(self, username='user', password='secret', answers=()):
         """The answer to the client, or the page in the way."""
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b'=').decode()
         response = in_thread(Browser(self.base).authorize, '/authorize?' + urllib.parse.urlencode({
             'response_type': 'code', 'client_id': 'app', 'redirect_uri': REDIRECT, 'code_challenge': challenge,
-            'code_challenge_method': 'S256'}), username, password)
+            'code_challenge_method': 'S256'}), username, password, 'allow', answers)
         if response.location is None:
             return response
         code = urllib.parse.parse_qs(urllib.parse.urlsplit(response.location).query)['code'][0]
@@ -227,6 +227,48 @@ def _():
         equal(service.seen.get_subject(), 'later')
         claims = json.loads(service.seen.dup_claims_json())
         equal((claims['acr'], claims['amr']), ('urn:acr', ['pwd', 'otp']))
+
+
+@test('bindings/a login asks for a one-time code, and says what is known of the person')
+def _():
+    with Service() as service:
+        seen, known = [], []
+        claims = {'name': GLib.Variant('s', 'Alice'), 'roles': GLib.Variant('as', ['a', 'b']),
+                  'address': GLib.Variant('a{sv}', {'country': GLib.Variant('s', 'XX')}), 'n': GLib.Variant('u', 7)}
+
+        def on_authenticate(tessera, login):
+            seen.append((login.get_id(), login.get_step(), login.get_password(), login.get_answer(), login.get_username()))
+            if login.get_step() == 0:
+                login.ask('Which number?' if login.get_username() == 'other' else None, False)
+            elif login.get_answer() == '123456':
+                login.accept_full('somebody', 'urn:two', ['pwd', 'otp'], GLib.Variant('a{sv}', claims))
+            else:
+                login.deny()
+
+        def on_issue(tessera, issuance):
+            known.append(issuance.get_login_claims())
+            if known[-1]:
+                issuance.add_claim('name', known[-1].unpack()['name'])
+
+        service.tessera.connect('authenticate', on_authenticate)
+        service.tessera.connect('issue-token', on_issue)
+        check(service.log_in(answers=['654321']).page.form_with('password'), 'logged in')
+        contains(service.log_in('other').text, 'Which number?')
+        del seen[:]
+        tokens = service.log_in(answers=['123456'])
+        (first, *steps), (second, *others) = seen
+        equal(steps, [0, 'secret', None, 'user'])
+        equal(others, [1, None, '123456', 'user'])
+        check(first == second and len(first) >= 22, repr(seen))
+        service.get('/', tokens['access_token'])
+        token = json.loads(service.seen.dup_claims_json())
+        equal((token['sub'], token['acr'], token['amr'], token['name']), ('somebody', 'urn:two', ['pwd', 'otp'], 'Alice'))
+        check('roles' not in token, repr(token))
+        equal(known[0].get_type_string(), 'a{sv}')
+        equal(known[0].unpack(), {'name': 'Alice', 'roles': ['a', 'b'], 'address': {'country': 'XX'}, 'n': 7})
+        service.post('/token', grant_type='refresh_token', refresh_token=tokens['refresh_token'])
+        service.own_token()
+        equal([claims and claims.unpack()['name'] for claims in known], ['Alice', 'Alice', None])
 
 
 @test('bindings/claims can be added and scopes narrowed before signing')

@@ -223,18 +223,27 @@ class Browser:
             raise AssertionError('no login form: %r' % response)
         return self.submit(response, form, username=username, password=password)
 
+    def answer(self, response, text):
+        """What is asked beyond the password."""
+        form = response.page.form_with('answer')
+        if form is None:
+            raise AssertionError('no question: %r' % response)
+        return self.submit(response, form, answer=text)
+
     def decide(self, response, decision):
         form = response.page.form_with('decision')
         if form is None:
             raise AssertionError('no consent form: %r' % response)
         return self.submit(response, form, decision=decision)
 
-    def authorize(self, url, username='alice', password='', decision='allow'):
+    def authorize(self, url, username='alice', password='', decision='allow', answers=()):
         """Walks from an authorization request to the answer that leaves the issuer (or whatever
         page is in the way)."""
         response = self.open(url)
         if response.status == 200 and response.page.form_with('password'):
             response = self.login(response, username, password)
+        for text in answers:
+            response = self.answer(response, text)
         if response.status == 200 and response.page.form_with('decision'):
             response = self.decide(response, decision)
         return response

@@ -1,84 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tessera: the command. Finds the sub-command, whose work is in its own file. */
+/* tessera: the command. Its sub-commands are in files of their own. */
 
 #include "tessera-command.h"
 
 #include <locale.h>
-#include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-static const TesseraCommand commands[] = {
-  { "generate-secret", "Make a client secret of 256 random bits", tessera_command_generate_secret },
-  { "hash-password", "Make a line of the users file from a password",
-    tessera_command_hash_password },
+static const TesseraCommand *const commands[] = {
+  &tessera_status_command,        &tessera_client_command,
+  &tessera_user_command,          &tessera_grant_command,
+  &tessera_session_command,       &tessera_subject_command,
+  &tessera_token_command,         &tessera_key_command,
+  &tessera_denylist_command,      &tessera_login_command,
+  &tessera_reload_command,        &tessera_generate_secret_command,
+  &tessera_hash_password_command, NULL,
 };
 
-const TesseraCommand *
-tessera_command_find (const char *name)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
-    if (g_str_equal (commands[i].name, name))
-      return &commands[i];
-  return NULL;
-}
-
-int
-tessera_command_fail (const char *format, ...)
-{
-  g_autofree char *sentence = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  sentence = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  g_printerr ("tessera: %s\n", sentence);
-  return TESSERA_EXIT_FAILED;
-}
-
-gboolean
-tessera_command_parse (const TesseraCommand *command,
-                       const GOptionEntry *entries,
-                       int argc,
-                       char **argv)
-{
-  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
-  g_autoptr (GError) error = NULL;
-
-  g_option_context_set_summary (context, command->summary);
-  g_option_context_add_main_entries (context, entries, NULL);
-  if (!g_option_context_parse (context, &argc, &argv, &error))
-    {
-      g_printerr ("tessera %s: %s\n", command->name, error->message);
-      return FALSE;
-    }
-  if (argc > 1)
-    {
-      /* The word itself is not repeated: it may be a secret that somebody typed here. */
-      g_printerr ("tessera %s: takes options only; a secret is never an argument, since others can "
-                  "see those\n",
-                  command->name);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-static void
-print_help (void)
-{
-  g_print ("Usage: tessera COMMAND [OPTION…]\n\n");
-  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
-    g_print ("  %-18s %s\n", commands[i].name, commands[i].summary);
-  g_print ("\n  --version          Say the version\n"
-           "  --help             Say this; `tessera COMMAND --help` says more\n");
-}
+static const TesseraCommand root = {
+  .name = "tessera",
+  .summary = "Controls the Tessera authorization server, over D-Bus.",
+  .commands = commands,
+  .details = "Every command has --json. Those that speak to the service find it on its private "
+             "socket, on the\nsession bus or on the system bus; --socket PATH, --system and "
+             "--session say where.\n\n"
+             "Examples:\n"
+             "  tessera status\n"
+             "  tessera client add --name Shop --redirect-uri https://shop.example/cb\n"
+             "  tessera user add alice\n"
+             "  tessera login\n"
+             "  tessera subject revoke --user alice\n\n"
+             "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not permitted, 5 service "
+             "not reachable,\n6 token not good. `tessera --version` says the version; tessera(1) "
+             "says all.",
+};
 
 int
 main (int argc, char **argv)
 {
-  const TesseraCommand *command = NULL;
-  g_autofree char *prgname = NULL;
-
   setlocale (LC_ALL, "");
   umask (0077);
   prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -87,20 +46,7 @@ main (int argc, char **argv)
       g_print ("tessera %s\n", TESSERA_VERSION);
       return TESSERA_EXIT_DONE;
     }
-  if (argc > 1 && (g_str_equal (argv[1], "--help") || g_str_equal (argv[1], "-h")))
-    {
-      print_help ();
-      return TESSERA_EXIT_DONE;
-    }
-
-  command = argc > 1 ? tessera_command_find (argv[1]) : NULL;
-  if (command == NULL)
-    {
-      g_printerr ("tessera: %s; see tessera --help\n",
-                  argc > 1 ? "there is no such command" : "a command is missing");
-      return TESSERA_EXIT_USAGE;
-    }
-  prgname = g_strconcat ("tessera ", command->name, NULL);
-  g_set_prgname (prgname);
-  return command->run (argc - 1, argv + 1);
+  if (argc > 1 && g_str_equal (argv[1], "__complete"))
+    return tessera_command_complete (&root, argv + 2);
+  return tessera_command_main (&root, argc, argv);
 }

@@ -4,13 +4,9 @@
 
 #include "tessera.h"
 #include "tessera-command.h"
+#include "tessera-input.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
-
-#define MAX_PASSWORD 511 /* what crypt(3) takes */
 
 static char *option_user;
 
@@ -19,73 +15,6 @@ static const GOptionEntry entries[] = {
     "Put the name before the hash, as the users file has it", "NAME" },
   { NULL },
 };
-
-static void
-scrub (char *text)
-{
-  explicit_bzero (text, strlen (text));
-  g_free (text);
-}
-
-/* One line without its end, or NULL at the end of the input. */
-static char *
-read_line (void)
-{
-  char buffer[MAX_PASSWORD + 2];
-  char *line = NULL;
-  gsize length = 0;
-
-  if (fgets (buffer, sizeof buffer, stdin) != NULL)
-    {
-      length = strcspn (buffer, "\n");
-      if (buffer[length] == '\n' || length <= MAX_PASSWORD)
-        line = g_strndup (buffer, length);
-    }
-  explicit_bzero (buffer, sizeof buffer);
-  return line;
-}
-
-static char *
-ask (const char *question)
-{
-  struct termios before;
-  struct termios silent;
-  char *line = NULL;
-
-  if (tcgetattr (STDIN_FILENO, &before) < 0)
-    return NULL;
-  silent = before;
-  silent.c_lflag &= ~(tcflag_t) ECHO;
-  /* Silence comes first: what is typed before it is thrown away. */
-  tcsetattr (STDIN_FILENO, TCSAFLUSH, &silent);
-  g_printerr ("%s: ", question);
-  line = read_line ();
-  tcsetattr (STDIN_FILENO, TCSAFLUSH, &before);
-  g_printerr ("\n");
-  return line;
-}
-
-/* Asked twice at a terminal, since nobody sees what is typed. */
-static char *
-read_password (void)
-{
-  char *password = NULL;
-  char *again = NULL;
-
-  if (!isatty (STDIN_FILENO))
-    return read_line ();
-  password = ask ("Password");
-  if (password == NULL)
-    return NULL;
-  again = ask ("Once more");
-  if (again == NULL || strcmp (password, again) != 0)
-    {
-      g_printerr ("tessera: the two are not the same\n");
-      g_clear_pointer (&password, scrub);
-    }
-  g_clear_pointer (&again, scrub);
-  return password;
-}
 
 static gboolean
 is_user_name (const char *name)
@@ -113,26 +42,30 @@ print_line (const char *password)
   return TESSERA_EXIT_DONE;
 }
 
-int
-tessera_command_hash_password (int argc, char **argv)
+static int
+run (char **words)
 {
   char *password = NULL;
   int status = TESSERA_EXIT_FAILED;
 
-  if (!tessera_command_parse (tessera_command_find (argv[0]), entries, argc, argv))
-    return TESSERA_EXIT_USAGE;
   if (option_user != NULL && !is_user_name (option_user))
-    {
-      g_printerr ("tessera: a user's name has 1 to 255 bytes, no colon, no control characters\n");
-      return TESSERA_EXIT_USAGE;
-    }
-  password = read_password ();
-  if (password == NULL || password[0] == '\0')
-    status
-        = tessera_command_fail ("there is no password (one line, at most %d bytes)", MAX_PASSWORD);
-  else
+    return tessera_command_misused ("a user's name has 1 to 255 bytes, no colon, no control "
+                                    "characters");
+  password = tessera_read_secret (NULL, "Password", TRUE, TESSERA_PASSWORD_MAX);
+  if (password != NULL)
     status = print_line (password);
-  g_clear_pointer (&password, scrub);
+  tessera_clear_secret (&password);
   g_clear_pointer (&option_user, g_free);
   return status;
 }
+
+const TesseraCommand tessera_hash_password_command = {
+  .name = "hash-password",
+  .summary = "Make a line of the users file from a password",
+  .entries = entries,
+  .run = run,
+  .is_alone = TRUE,
+  .details = "The password is asked for, or is the first line of standard input.\n\n"
+             "Example:\n"
+             "  tessera hash-password --user alice >> /etc/tessera/secrets/users",
+};

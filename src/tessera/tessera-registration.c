@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A client's registration as options of a command line: the names of RFC 7591 §2 beside ours. */
+
+#include "tessera-registration.h"
+
+static char *option_name;
+static char **option_redirect_uris;
+static char **option_grant_types;
+static char *option_scope;
+static char *option_auth_method;
+static gboolean option_public;
+static char *option_application_type;
+static char **option_resources;
+static char **option_audience;
+static char **option_introspect;
+static char **option_allowed_origins;
+static int option_access_token_lifetime = -1;
+static int option_refresh_token_lifetime = -1;
+static int option_first_party = -1;
+static int option_require_pkce = -1;
+
+static gboolean
+parse_flag (const char *name, const char *value, gpointer data, GError **error)
+{
+  int *flag = g_str_equal (name, "--first-party") ? &option_first_party : &option_require_pkce;
+
+  if (value == NULL || g_str_equal (value, "yes") || g_str_equal (value, "true"))
+    *flag = TRUE;
+  else if (g_str_equal (value, "no") || g_str_equal (value, "false"))
+    *flag = FALSE;
+  else
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s is yes or no", name);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+parse_lifetime (const char *name, const char *value, gpointer data, GError **error)
+{
+  int *lifetime = g_str_equal (name, "--access-token-lifetime") ? &option_access_token_lifetime
+                                                                : &option_refresh_token_lifetime;
+  guint64 seconds = 0;
+
+  if (!g_ascii_string_to_unsigned (value, 10, 0, G_MAXINT, &seconds, NULL))
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s is whole seconds", name);
+      return FALSE;
+    }
+  *lifetime = (int) seconds;
+  return TRUE;
+}
+
+const GOptionEntry tessera_registration_entries[] = {
+  { "name", 'n', 0, G_OPTION_ARG_STRING, &option_name, "What people are shown (client_name)",
+    "TEXT" },
+  { "redirect-uri", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &option_redirect_uris,
+    "Where answers may go; may be repeated", "URI" },
+  { "grant-type", 'g', 0, G_OPTION_ARG_STRING_ARRAY, &option_grant_types,
+    "authorization_code, refresh_token, client_credentials; may be repeated", "TYPE" },
+  { "scope", 's', 0, G_OPTION_ARG_STRING, &option_scope, "The scopes it may ask for", "SCOPES" },
+  { "public", 0, 0, G_OPTION_ARG_NONE, &option_public,
+    "It has no secret, as a program on a person's device (--auth-method none)", NULL },
+  { "auth-method", 0, 0, G_OPTION_ARG_STRING, &option_auth_method,
+    "client_secret_basic, client_secret_post or none (token_endpoint_auth_method)", "METHOD" },
+  { "application-type", 0, 0, G_OPTION_ARG_STRING, &option_application_type, "web or native",
+    "TYPE" },
+  { "resource", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_resources,
+    "A resource server its tokens may be for; may be repeated", "URI" },
+  { "audience", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_audience,
+    "For which when it asks for none; may be repeated", "URI" },
+  { "introspect", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_introspect,
+    "It may ask about tokens for this audience, * for all; may be repeated", "URI" },
+  { "allowed-origin", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_allowed_origins,
+    "A web origin it calls from; may be repeated", "ORIGIN" },
+  { "access-token-lifetime", 0, 0, G_OPTION_ARG_CALLBACK, parse_lifetime,
+    "How long an access token is good (0: as the service says)", "SECONDS" },
+  { "refresh-token-lifetime", 0, 0, G_OPTION_ARG_CALLBACK, parse_lifetime,
+    "How long a refresh token is good (0: as the service says)", "SECONDS" },
+  { "first-party", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, parse_flag,
+    "People are not asked for consent", "yes|no" },
+  { "require-pkce", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, parse_flag,
+    "Its requests must have a code_challenge (yes)", "yes|no" },
+  { NULL },
+};
+
+const TesseraColumn tessera_registration_columns[] = {
+  { "Client ID", "client_id" },
+  { "Name", "client_name" },
+  { "State", "disabled", TESSERA_COLUMN_STATE },
+  { "Redirect URIs", "redirect_uris" },
+  { "Grant types", "grant_types" },
+  { "Scope", "scope" },
+  { "Authentication", "token_endpoint_auth_method" },
+  { "Application type", "application_type" },
+  { "Resources", "resources" },
+  { "Audience", "audience" },
+  { "May introspect", "introspect" },
+  { "Allowed origins", "allowed_origins" },
+  { "Access token", "access_token_lifetime", TESSERA_COLUMN_SECONDS },
+  { "Refresh token", "refresh_token_lifetime", TESSERA_COLUMN_SECONDS },
+  { "First party", "first_party", TESSERA_COLUMN_FLAG },
+  { "Requires PKCE", "require_pkce", TESSERA_COLUMN_FLAG },
+  { "Declared by", "origin" },
+  { NULL },
+};
+
+gboolean
+tessera_registration_is_given (void)
+{
+  return option_name != NULL || option_redirect_uris != NULL || option_grant_types != NULL
+         || option_scope != NULL || option_auth_method != NULL || option_public
+         || option_application_type != NULL || option_resources != NULL || option_audience != NULL
+         || option_introspect != NULL || option_allowed_origins != NULL
+         || option_access_token_lifetime >= 0 || option_refresh_token_lifetime >= 0
+         || option_first_party >= 0 || option_require_pkce >= 0;
+}
+
+static void
+put_text (GVariantDict *dict, const char *name, const char *text)
+{
+  if (text != NULL)
+    g_variant_dict_insert (dict, name, "s", text);
+}
+
+/* A single empty member stands for the empty list. */
+static void
+put_list (GVariantDict *dict, const char *name, char **list)
+{
+  if (list == NULL)
+    return;
+  if (g_str_equal (list[0], "") && list[1] == NULL)
+    list++;
+  g_variant_dict_insert_value (dict, name, g_variant_new_strv ((const char *const *) list, -1));
+}
+
+static void
+put_number (GVariantDict *dict, const char *name, int number)
+{
+  if (number >= 0)
+    g_variant_dict_insert (dict, name, "i", number);
+}
+
+static void
+put_flag (GVariantDict *dict, const char *name, int flag)
+{
+  if (flag >= 0)
+    g_variant_dict_insert (dict, name, "b", flag);
+}
+
+GVariant *
+tessera_registration_new (GVariant *current)
+{
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (current);
+
+  put_text (&dict, "client_name", option_name);
+  put_list (&dict, "redirect_uris", option_redirect_uris);
+  put_list (&dict, "grant_types", option_grant_types);
+  put_text (&dict, "scope", option_scope);
+  put_text (&dict, "token_endpoint_auth_method", option_public ? "none" : option_auth_method);
+  put_text (&dict, "application_type", option_application_type);
+  put_list (&dict, "resources", option_resources);
+  put_list (&dict, "audience", option_audience);
+  put_list (&dict, "introspect", option_introspect);
+  put_list (&dict, "allowed_origins", option_allowed_origins);
+  put_number (&dict, "access_token_lifetime", option_access_token_lifetime);
+  put_number (&dict, "refresh_token_lifetime", option_refresh_token_lifetime);
+  put_flag (&dict, "first_party", option_first_party);
+  put_flag (&dict, "require_pkce", option_require_pkce);
+  return g_variant_dict_end (&dict);
+}

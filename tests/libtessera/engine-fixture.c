@@ -215,11 +215,7 @@ engine_fixture_put_code (EngineFixture *self, const char *client_id)
     .redirect_uri_was_sent = TRUE,
     .code_challenge = (char *) ENGINE_FIXTURE_CHALLENGE,
     .login
-    = { .subject = (char *) "alice",
-        .session_id = (char *) "s1",
-        .auth_time = now_ms / 1000,
-        .acr = (char *) "urn:test:two",
-        .amr = (char *) "pwd otp" },
+    = { .subject = (char *) "alice", .session_id = (char *) "s1", .auth_time = now_ms / 1000 },
     .scope = (char *) "a b",
     .began_ms = now_ms,
     .expires_ms = now_ms + 60000,

@@ -10,8 +10,6 @@ typedef struct
   TesseraStore *inner;
   int fail_commits; /* so many of the next ones fail */
   int fail_code;    /* TesseraStoreError */
-  int fail_appends; /* so many of the next ones fail */
-  int fail_reads;   /* the same, of reading all entries */
   gint commits;
   gint rollbacks;
   gint denied_tokens_given; /* to foreach_denied_token, so far */

@@ -168,17 +168,13 @@ deny_by_name (Revoking *self, TesseraStore *store, GError **error)
       return tessera_deny_list_deny_key (list, store, self->value, generation, error);
     case TESSERA_REVOCATION_KIND_ALL:
       return tessera_deny_list_deny_all (list, store, generation, error);
-<<<<<<< Updated upstream
     case TESSERA_REVOCATION_KIND_ACCESS_TOKEN:
       return tessera_deny_list_deny_token_id (list, store, self->value, generation, &self->revoked,
                                               error);
     case TESSERA_REVOCATION_KIND_NONE:
       break;
-=======
-    default: /* the others have no value to name them by */
-      g_return_val_if_reached (FALSE);
->>>>>>> Stashed changes
     }
+  g_return_val_if_reached (FALSE);
 }
 
 static gboolean

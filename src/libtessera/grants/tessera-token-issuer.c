@@ -96,13 +96,9 @@ ask_handlers (TesseraEngine *engine, const TesseraAuthorization *authorization, 
       = tessera_issuance_new (authorization->client, authorization->login.subject,
                               authorization->scope, authorization->grant_type);
 
-<<<<<<< HEAD
   tessera_issuance_set_login_claims (issuance, authorization->login.claims);
   if (!engine->hooks.issue_token (engine->hooks_data, issuance, error))
     return NULL;
-=======
-  engine->hooks.issue_token (engine->hooks_data, issuance);
->>>>>>> f74de3f (wip1)
   if (!engine->ready)
     {
       g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,

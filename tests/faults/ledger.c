@@ -275,7 +275,7 @@ lookup_newest (Entry *self, TesseraStore *store, guint *out_number, GError **err
     {
       TesseraDigest digest = digest_of (self->ledger, "refresh", self->which * N_ROTATIONS + i);
       g_autoptr (TesseraRefreshToken) token
-          = tessera_store_lookup_refresh_token (store, &digest, error);
+          = tessera_store_lookup_refresh_token (store, &digest, NULL, error);
       *out_number = self->which * N_ROTATIONS + i;
       if (token == NULL)
         return NULL;
@@ -534,7 +534,7 @@ look_at_refresh_token (Ledger *self, Books *books, guint number)
   g_autoptr (GError) error = NULL;
   TesseraDigest digest = digest_of (self, "refresh", number);
   g_autoptr (TesseraRefreshToken) token
-      = tessera_store_lookup_refresh_token (books->store, &digest, &error);
+      = tessera_store_lookup_refresh_token (books->store, &digest, NULL, &error);
   if (!is_readable (books, error) || token == NULL)
     return 0;
   return 1 + (token->superseded_ms != 0 ? 1 : 0) + (token->successor_used ? 2 : 0);

@@ -167,8 +167,10 @@ run_look (gpointer data, TesseraStore *store, GError **error)
   TesseraDigest cookie = tessera_digest ("cookie", -1);
   g_autoptr (TesseraGrant) alive = tessera_store_lookup_grant (store, "g1", NULL);
   g_autoptr (TesseraGrant) ended = tessera_store_lookup_grant (store, "g2", NULL);
-  g_autoptr (TesseraRefreshToken) used = tessera_store_lookup_refresh_token (store, &first, NULL);
-  g_autoptr (TesseraRefreshToken) good = tessera_store_lookup_refresh_token (store, &second, NULL);
+  g_autoptr (TesseraRefreshToken) used
+      = tessera_store_lookup_refresh_token (store, &first, NULL, NULL);
+  g_autoptr (TesseraRefreshToken) good
+      = tessera_store_lookup_refresh_token (store, &second, NULL, NULL);
   g_autoptr (TesseraAuthorizationCode) past = tessera_store_lookup_code (store, &redeemed, NULL);
   g_autoptr (TesseraAuthorizationCode) fresh = tessera_store_lookup_code (store, &open, NULL);
   g_autoptr (TesseraSession) session = tessera_store_lookup_session (store, &cookie, NULL);
@@ -191,6 +193,30 @@ run_look (gpointer data, TesseraStore *store, GError **error)
   g_assert_cmpstr (consent->scope, ==, "a");
   g_assert_cmpstr (g_hash_table_lookup (declared, "user/alice"), ==, "print");
   return TRUE;
+}
+
+/* A rotation goes on where the older release left it. */
+static gboolean
+run_rotate (gpointer data, TesseraStore *store, GError **error)
+{
+  TesseraDigest first = tessera_digest ("first", -1), second = tessera_digest ("second", -1);
+  TesseraRefreshToken third
+      = { .digest = tessera_digest ("third", -1), .grant_id = (char *) "g1", .issued_ms = 4000 };
+
+  g_assert_true (tessera_store_supersede_refresh_token (store, &second, &third, NULL));
+  g_autoptr (TesseraRefreshToken) used
+      = tessera_store_lookup_refresh_token (store, &first, NULL, NULL);
+  g_assert_true (used->successor_used);
+  return TRUE;
+}
+
+static void
+assert_rotates (const char *directory)
+{
+  State s;
+  state_open (&s, directory, FALSE);
+  run (&s, run_rotate);
+  state_close (&s);
 }
 
 static void
@@ -294,6 +320,7 @@ test_comes_up_whole (gconstpointer schema)
   assert_whole (directory);
   assert_checked (directory);
   assert_whole (directory);
+  assert_rotates (directory);
   remove_directory (directory);
 }
 
@@ -414,7 +441,7 @@ main (int argc, char *argv[])
     g_setenv ("TMPDIR", "/dev/shm", FALSE);
   g_test_init (&argc, &argv, NULL);
   faulty_vfs_install ();
-  for (guint schema = 1; schema <= 5; schema++)
+  for (guint schema = 1; schema <= 6; schema++)
     add_tests (schema);
   return g_test_run ();
 }

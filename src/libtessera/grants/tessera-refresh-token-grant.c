@@ -81,16 +81,9 @@ static TesseraGrant *
 lookup (TesseraStore *store, const char *token, TesseraRefreshToken **out_record, GError **error)
 {
   TesseraDigest digest = tessera_digest (token, -1);
-  g_autoptr (TesseraRefreshToken) record
-      = tessera_store_lookup_refresh_token (store, &digest, error);
   TesseraGrant *grant = NULL;
 
-  *out_record = NULL;
-  if (record == NULL)
-    return NULL;
-  grant = tessera_store_lookup_grant (store, record->grant_id, error);
-  if (grant != NULL)
-    *out_record = g_steal_pointer (&record);
+  *out_record = tessera_store_lookup_refresh_token (store, &digest, &grant, error);
   return grant;
 }
 

@@ -132,16 +132,14 @@ deny_refresh_token (Revoking *self, TesseraStore *store, GError **error)
   g_autoptr (GError) local_error = NULL;
   g_autoptr (TesseraGrant) grant = NULL;
   g_autoptr (TesseraRefreshToken) record
-      = tessera_store_lookup_refresh_token (store, &digest, &local_error);
+      = tessera_store_lookup_refresh_token (store, &digest, &grant, &local_error);
 
-  if (record != NULL)
-    grant = tessera_store_lookup_grant (store, record->grant_id, &local_error);
   if (local_error != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
-  if (grant == NULL || !is_theirs (self, grant->client_id))
+  if (record == NULL || !is_theirs (self, grant->client_id))
     return TRUE;
   return deny_grant (self, store, grant->grant_id, error);
 }

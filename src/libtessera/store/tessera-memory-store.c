@@ -558,13 +558,20 @@ tessera_memory_store_put_refresh_token (TesseraStore *store,
 static TesseraRefreshToken *
 tessera_memory_store_lookup_refresh_token (TesseraStore *store,
                                            const TesseraDigest *digest,
+                                           TesseraGrant **out_grant,
                                            GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
   DigestKey key;
   digest_to_key (digest, key);
   TokenRow *row = g_hash_table_lookup (self->tokens.rows, key);
-  return row != NULL ? tessera_refresh_token_copy (row->token) : NULL;
+  TesseraGrant *grant
+      = row != NULL ? g_hash_table_lookup (self->grants.rows, row->token->grant_id) : NULL;
+  if (grant == NULL)
+    return NULL;
+  if (out_grant != NULL)
+    *out_grant = tessera_grant_copy (grant);
+  return tessera_refresh_token_copy (row->token);
 }
 
 static gboolean

@@ -17,119 +17,161 @@
 
 /* Appending is cheap, a random key is not (facts.md): so an ended grant is one more row, and what
  * belonged to it is removed later, by prune. */
-static const char *const migrations[]
-    = { "CREATE TABLE state ("
-        "  one INTEGER PRIMARY KEY CHECK (one = 1),"
-        "  id TEXT NOT NULL,"
-        "  generation INTEGER NOT NULL," /* the last one when denials were pruned last */
-        "  high_water_ms INTEGER NOT NULL,"
-        "  longest_lifetime_ms INTEGER NOT NULL,"
-        "  checksum INTEGER NOT NULL) STRICT;"
-        "CREATE TABLE denials ("
-        "  generation INTEGER PRIMARY KEY,"
-        "  kind INTEGER NOT NULL,"
-        "  value TEXT NOT NULL,"
-        "  instant_ms INTEGER NOT NULL,"
-        "  expires_ms INTEGER NOT NULL,"
-        "  grant_id TEXT,"
-        "  client_id TEXT,"
-        "  checksum INTEGER NOT NULL) STRICT;"
-        "CREATE TABLE grants ("
-        "  grant_id TEXT PRIMARY KEY,"
-        "  client_id TEXT NOT NULL,"
-        "  subject TEXT NOT NULL,"
-        "  session_id TEXT,"
-        "  auth_time INTEGER NOT NULL,"
-        "  acr TEXT,"
-        "  amr TEXT,"
-        "  scope TEXT,"
-        "  resources TEXT,"
-        "  began_ms INTEGER NOT NULL,"
-        "  last_used_ms INTEGER NOT NULL,"
-        "  expires_ms INTEGER NOT NULL) STRICT;"
-        "CREATE INDEX grants_by_subject ON grants (subject);"
-        "CREATE INDEX grants_by_session ON grants (session_id);"
-        "CREATE INDEX grants_by_expiry ON grants (expires_ms);"
-        "CREATE TABLE ended_grants ("
-        "  number INTEGER PRIMARY KEY,"
-        "  grant_id TEXT NOT NULL) STRICT;"
-        "CREATE TABLE codes ("
-        "  digest BLOB PRIMARY KEY,"
-        "  client_id TEXT NOT NULL,"
-        "  redirect_uri TEXT NOT NULL,"
-        "  redirect_uri_was_sent INTEGER NOT NULL,"
-        "  code_challenge TEXT,"
-        "  subject TEXT NOT NULL,"
-        "  session_id TEXT,"
-        "  auth_time INTEGER NOT NULL,"
-        "  acr TEXT,"
-        "  amr TEXT,"
-        "  scope TEXT,"
-        "  resources TEXT,"
-        "  began_ms INTEGER NOT NULL,"
-        "  expires_ms INTEGER NOT NULL,"
-        "  grant_id TEXT,"
-        "  redeemed_ms INTEGER NOT NULL,"
-        "  forget_ms INTEGER NOT NULL) STRICT;"
-        "CREATE INDEX codes_by_grant ON codes (grant_id) WHERE grant_id IS NOT NULL;"
-        "CREATE INDEX codes_by_challenge ON codes (code_challenge) WHERE grant_id IS NOT NULL;"
-        "CREATE INDEX codes_by_end ON codes (forget_ms);"
-        "CREATE TABLE refresh_tokens ("
-        "  digest BLOB PRIMARY KEY,"
-        "  grant_id TEXT NOT NULL,"
-        "  issued_ms INTEGER NOT NULL,"
-        "  superseded_ms INTEGER NOT NULL,"
-        "  successor_used INTEGER NOT NULL,"
-        "  predecessor BLOB) STRICT, WITHOUT ROWID;"
-        "CREATE INDEX refresh_tokens_by_grant ON refresh_tokens (grant_id);"
-        "CREATE TABLE sessions ("
-        "  digest BLOB PRIMARY KEY,"
-        "  subject TEXT NOT NULL,"
-        "  session_id TEXT,"
-        "  auth_time INTEGER NOT NULL,"
-        "  acr TEXT,"
-        "  amr TEXT,"
-        "  began_ms INTEGER NOT NULL,"
-        "  last_seen_ms INTEGER NOT NULL,"
-        "  expires_ms INTEGER NOT NULL) STRICT;"
-        "CREATE INDEX sessions_by_subject ON sessions (subject);"
-        "CREATE INDEX sessions_by_session ON sessions (session_id);"
-        "CREATE INDEX sessions_by_expiry ON sessions (expires_ms);"
-        "CREATE TABLE consents ("
-        "  subject TEXT NOT NULL,"
-        "  client_id TEXT NOT NULL,"
-        "  redirect_uri TEXT NOT NULL,"
-        "  scope TEXT,"
-        "  resources TEXT,"
-        "  given_ms INTEGER NOT NULL,"
-        "  PRIMARY KEY (subject, client_id, redirect_uri)) STRICT;"
-        "CREATE TABLE clients ("
-        "  client_id TEXT PRIMARY KEY,"
-        "  registration TEXT NOT NULL) STRICT;"
-        "CREATE TABLE declared ("
-        "  name TEXT PRIMARY KEY,"
-        "  fingerprint TEXT NOT NULL) STRICT;",
-        "ALTER TABLE state ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;",
-        "CREATE TABLE users ("
-        "  username TEXT PRIMARY KEY,"
-        "  record TEXT NOT NULL) STRICT;",
-        /* Denied tokens are many, and at start only the new ones are read; all else in the
-         * deny-list is read whole, and has a table of its own for that. */
-        "ALTER TABLE denials ADD COLUMN subject TEXT;"
-        "CREATE TABLE cut_offs ("
-        "  generation INTEGER PRIMARY KEY,"
-        "  kind INTEGER NOT NULL,"
-        "  value TEXT NOT NULL,"
-        "  instant_ms INTEGER NOT NULL,"
-        "  expires_ms INTEGER NOT NULL,"
-        "  checksum INTEGER NOT NULL) STRICT;"
-        "INSERT INTO cut_offs SELECT generation, kind, value, instant_ms, expires_ms, checksum"
-        "  FROM denials WHERE kind <> 0;"
-        "DELETE FROM denials WHERE kind <> 0;",
-        "ALTER TABLE grants ADD COLUMN claims TEXT;"
-        "ALTER TABLE codes ADD COLUMN claims TEXT;"
-        "ALTER TABLE sessions ADD COLUMN claims TEXT;",
-        NULL };
+static const char *const migrations[] = {
+  "CREATE TABLE state ("
+  "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+  "  id TEXT NOT NULL,"
+  "  generation INTEGER NOT NULL," /* the last one when denials were pruned last */
+  "  high_water_ms INTEGER NOT NULL,"
+  "  longest_lifetime_ms INTEGER NOT NULL,"
+  "  checksum INTEGER NOT NULL) STRICT;"
+  "CREATE TABLE denials ("
+  "  generation INTEGER PRIMARY KEY,"
+  "  kind INTEGER NOT NULL,"
+  "  value TEXT NOT NULL,"
+  "  instant_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL,"
+  "  grant_id TEXT,"
+  "  client_id TEXT,"
+  "  checksum INTEGER NOT NULL) STRICT;"
+  "CREATE TABLE grants ("
+  "  grant_id TEXT PRIMARY KEY,"
+  "  client_id TEXT NOT NULL,"
+  "  subject TEXT NOT NULL,"
+  "  session_id TEXT,"
+  "  auth_time INTEGER NOT NULL,"
+  "  acr TEXT,"
+  "  amr TEXT,"
+  "  scope TEXT,"
+  "  resources TEXT,"
+  "  began_ms INTEGER NOT NULL,"
+  "  last_used_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL) STRICT;"
+  "CREATE INDEX grants_by_subject ON grants (subject);"
+  "CREATE INDEX grants_by_session ON grants (session_id);"
+  "CREATE INDEX grants_by_expiry ON grants (expires_ms);"
+  "CREATE TABLE ended_grants ("
+  "  number INTEGER PRIMARY KEY,"
+  "  grant_id TEXT NOT NULL) STRICT;"
+  "CREATE TABLE codes ("
+  "  digest BLOB PRIMARY KEY,"
+  "  client_id TEXT NOT NULL,"
+  "  redirect_uri TEXT NOT NULL,"
+  "  redirect_uri_was_sent INTEGER NOT NULL,"
+  "  code_challenge TEXT,"
+  "  subject TEXT NOT NULL,"
+  "  session_id TEXT,"
+  "  auth_time INTEGER NOT NULL,"
+  "  acr TEXT,"
+  "  amr TEXT,"
+  "  scope TEXT,"
+  "  resources TEXT,"
+  "  began_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL,"
+  "  grant_id TEXT,"
+  "  redeemed_ms INTEGER NOT NULL,"
+  "  forget_ms INTEGER NOT NULL) STRICT;"
+  "CREATE INDEX codes_by_grant ON codes (grant_id) WHERE grant_id IS NOT NULL;"
+  "CREATE INDEX codes_by_challenge ON codes (code_challenge) WHERE grant_id IS NOT NULL;"
+  "CREATE INDEX codes_by_end ON codes (forget_ms);"
+  "CREATE TABLE refresh_tokens ("
+  "  digest BLOB PRIMARY KEY,"
+  "  grant_id TEXT NOT NULL,"
+  "  issued_ms INTEGER NOT NULL,"
+  "  superseded_ms INTEGER NOT NULL,"
+  "  successor_used INTEGER NOT NULL,"
+  "  predecessor BLOB) STRICT, WITHOUT ROWID;"
+  "CREATE INDEX refresh_tokens_by_grant ON refresh_tokens (grant_id);"
+  "CREATE TABLE sessions ("
+  "  digest BLOB PRIMARY KEY,"
+  "  subject TEXT NOT NULL,"
+  "  session_id TEXT,"
+  "  auth_time INTEGER NOT NULL,"
+  "  acr TEXT,"
+  "  amr TEXT,"
+  "  began_ms INTEGER NOT NULL,"
+  "  last_seen_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL) STRICT;"
+  "CREATE INDEX sessions_by_subject ON sessions (subject);"
+  "CREATE INDEX sessions_by_session ON sessions (session_id);"
+  "CREATE INDEX sessions_by_expiry ON sessions (expires_ms);"
+  "CREATE TABLE consents ("
+  "  subject TEXT NOT NULL,"
+  "  client_id TEXT NOT NULL,"
+  "  redirect_uri TEXT NOT NULL,"
+  "  scope TEXT,"
+  "  resources TEXT,"
+  "  given_ms INTEGER NOT NULL,"
+  "  PRIMARY KEY (subject, client_id, redirect_uri)) STRICT;"
+  "CREATE TABLE clients ("
+  "  client_id TEXT PRIMARY KEY,"
+  "  registration TEXT NOT NULL) STRICT;"
+  "CREATE TABLE declared ("
+  "  name TEXT PRIMARY KEY,"
+  "  fingerprint TEXT NOT NULL) STRICT;",
+  "ALTER TABLE state ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;",
+  "CREATE TABLE users ("
+  "  username TEXT PRIMARY KEY,"
+  "  record TEXT NOT NULL) STRICT;",
+  /* Denied tokens are many, and at start only the new ones are read; all else in the
+   * deny-list is read whole, and has a table of its own for that. */
+  "ALTER TABLE denials ADD COLUMN subject TEXT;"
+  "CREATE TABLE cut_offs ("
+  "  generation INTEGER PRIMARY KEY,"
+  "  kind INTEGER NOT NULL,"
+  "  value TEXT NOT NULL,"
+  "  instant_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL,"
+  "  checksum INTEGER NOT NULL) STRICT;"
+  "INSERT INTO cut_offs SELECT generation, kind, value, instant_ms, expires_ms, checksum"
+  "  FROM denials WHERE kind <> 0;"
+  "DELETE FROM denials WHERE kind <> 0;",
+  "ALTER TABLE grants ADD COLUMN claims TEXT;"
+  "ALTER TABLE codes ADD COLUMN claims TEXT;"
+  "ALTER TABLE sessions ADD COLUMN claims TEXT;",
+  /* A random key costs a page, to find, to write and to remove: so there is one small index of
+   * them, by the first 64 bits of a digest, and the tokens of a grant lie side by side. */
+  "ALTER TABLE grants RENAME TO old_grants;"
+  "CREATE TABLE grants ("
+  "  number INTEGER PRIMARY KEY,"
+  "  grant_id TEXT NOT NULL UNIQUE,"
+  "  client_id TEXT NOT NULL,"
+  "  subject TEXT NOT NULL,"
+  "  session_id TEXT,"
+  "  auth_time INTEGER NOT NULL,"
+  "  acr TEXT,"
+  "  amr TEXT,"
+  "  scope TEXT,"
+  "  resources TEXT,"
+  "  began_ms INTEGER NOT NULL,"
+  "  last_used_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL,"
+  "  claims TEXT) STRICT;"
+  "INSERT INTO grants (grant_id, client_id, subject, session_id, auth_time, acr, amr, scope,"
+  "  resources, began_ms, last_used_ms, expires_ms, claims)"
+  "  SELECT grant_id, client_id, subject, session_id, auth_time, acr, amr, scope, resources,"
+  "  began_ms, last_used_ms, expires_ms, claims FROM old_grants;"
+  "DROP TABLE old_grants;"
+  "CREATE INDEX grants_by_subject ON grants (subject);"
+  "CREATE INDEX grants_by_session ON grants (session_id);"
+  "CREATE INDEX grants_by_expiry ON grants (expires_ms);"
+  "ALTER TABLE refresh_tokens RENAME TO old_refresh_tokens;"
+  "CREATE TABLE refresh_tokens ("
+  "  grant_number INTEGER NOT NULL,"
+  "  key BLOB NOT NULL,"  /* the first 8 bytes of the digest */
+  "  rest BLOB NOT NULL," /* the others */
+  "  issued_ms INTEGER NOT NULL,"
+  "  superseded_ms INTEGER NOT NULL,"
+  "  successor_used INTEGER NOT NULL,"
+  "  predecessor BLOB," /* its key */
+  "  PRIMARY KEY (grant_number, key)) STRICT, WITHOUT ROWID;"
+  "INSERT INTO refresh_tokens SELECT number, substr(digest, 1, 8), substr(digest, 9), issued_ms,"
+  "  superseded_ms, successor_used, substr(predecessor, 1, 8)"
+  "  FROM grants CROSS JOIN old_refresh_tokens USING (grant_id);"
+  "DROP TABLE old_refresh_tokens;"
+  "CREATE UNIQUE INDEX refresh_tokens_by_key ON refresh_tokens (key);",
+  NULL
+};
 
 /* Both parts of the deny-list. */
 enum
@@ -494,6 +536,7 @@ tessera_sqlite_store_is_challenge_redeemed (TesseraStore *store,
 
 /* Grants. */
 
+#define N_GRANT_COLUMNS 13
 #define GRANT_COLUMNS                                                                              \
   "grant_id, client_id, " LOGIN_COLUMNS ", scope, resources, began_ms, last_used_ms, expires_ms"
 
@@ -573,8 +616,8 @@ tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, G
 {
   TesseraDatabase *database = TESSERA_SQLITE_STORE (store)->database;
   return tessera_database_execute (database,
-                                   "DELETE FROM refresh_tokens WHERE grant_id IN"
-                                   " (SELECT grant_id FROM grants WHERE session_id = ?)",
+                                   "DELETE FROM refresh_tokens WHERE grant_number IN"
+                                   " (SELECT number FROM grants WHERE session_id = ?)",
                                    error, "t", session_id)
          && tessera_database_execute (database,
                                       "DELETE FROM codes WHERE grant_id IN"
@@ -591,12 +634,13 @@ tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, G
 
 /* The same deletions for a subject, where the index helps, and for everybody. */
 #define GRANTS_OF "grant_id IN (SELECT grant_id FROM grants WHERE "
+#define NUMBERS_OF "grant_number IN (SELECT number FROM grants WHERE "
 #define OF_CLIENT " AND (?2 IS NULL OR client_id = ?2) AND "
 #define OF_ANYBODY "?1 IS NULL"
 #define OF_SUBJECT "subject = ?1"
 #define END_ALL(WHO)                                                                               \
   {                                                                                                \
-    "DELETE FROM refresh_tokens WHERE " GRANTS_OF WHO OF_CLIENT "began_ms <= ?3)",                 \
+    "DELETE FROM refresh_tokens WHERE " NUMBERS_OF WHO OF_CLIENT "began_ms <= ?3)",                \
         "DELETE FROM codes WHERE " GRANTS_OF WHO OF_CLIENT "began_ms <= ?3)",                      \
         "DELETE FROM grants WHERE " WHO OF_CLIENT "began_ms <= ?3",                                \
         "DELETE FROM codes WHERE " WHO OF_CLIENT "began_ms <= ?3 AND redeemed_ms = 0",             \
@@ -623,24 +667,27 @@ tessera_sqlite_store_end_all (TesseraStore *store,
   return TRUE;
 }
 
-/* Refresh tokens. */
+/* Refresh tokens. A row is found by its key, which is good for 64 bits, and compared whole. */
 
+#define KEY_OF(DIGEST) "substr(" DIGEST ", 1, 8)"
+#define IS_TOKEN(DIGEST) "key = " KEY_OF (DIGEST) " AND rest = substr(" DIGEST ", 9)"
+
+/* @predecessor: or NULL. */
 static gboolean
-insert_refresh_token (TesseraSqliteStore *self,
+insert_refresh_token (TesseraStore *store,
                       const TesseraRefreshToken *token,
                       const TesseraDigest *predecessor,
                       GError **error)
 {
-  static const char *const sql = "INSERT INTO refresh_tokens (digest, grant_id, issued_ms,"
-                                 " superseded_ms, successor_used, predecessor)"
-                                 " VALUES (?, ?, ?, ?, ?, ?)";
-  if (predecessor == NULL)
-    return tessera_database_put (self->database, sql, error, "dtiiit", &token->digest,
-                                 token->grant_id, token->issued_ms, token->superseded_ms,
-                                 (gint64) token->successor_used, NULL);
-  return tessera_database_put (self->database, sql, error, "dtiiid", &token->digest,
-                               token->grant_id, token->issued_ms, token->superseded_ms,
-                               (gint64) token->successor_used, predecessor);
+  return tessera_database_put (
+      TESSERA_SQLITE_STORE (store)->database,
+      "INSERT INTO refresh_tokens (grant_number, key, rest, issued_ms, superseded_ms,"
+      " successor_used, predecessor)"
+      " VALUES ((SELECT number FROM grants WHERE grant_id = ?2), " KEY_OF (
+          "?1") ","
+                " substr(?1, 9), ?3, ?4, ?5, " KEY_OF ("?6") ")",
+      error, "dtiiid", &token->digest, token->grant_id, token->issued_ms, token->superseded_ms,
+      (gint64) token->successor_used, predecessor);
 }
 
 static gboolean
@@ -648,20 +695,21 @@ tessera_sqlite_store_put_refresh_token (TesseraStore *store,
                                         const TesseraRefreshToken *token,
                                         GError **error)
 {
-  return insert_refresh_token (TESSERA_SQLITE_STORE (store), token, NULL, error);
+  return insert_refresh_token (store, token, NULL, error);
 }
 
 static TesseraRefreshToken *
 tessera_sqlite_store_lookup_refresh_token (TesseraStore *store,
                                            const TesseraDigest *digest,
+                                           TesseraGrant **out_grant,
                                            GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
   gboolean found;
   g_autoptr (TesseraQuery) query = tessera_database_query (
       self->database,
-      "SELECT grant_id, issued_ms, superseded_ms, successor_used FROM refresh_tokens"
-      " WHERE digest = ?",
+      "SELECT " GRANT_COLUMNS ", issued_ms, superseded_ms, successor_used"
+      " FROM refresh_tokens JOIN grants ON number = grant_number WHERE " IS_TOKEN ("?1"),
       error, "d", digest);
   if (!step_to_row (self, query, &found, error) || !found
       || is_ended (self, tessera_query_get_text (query, 0)))
@@ -670,9 +718,11 @@ tessera_sqlite_store_lookup_refresh_token (TesseraStore *store,
   TesseraRefreshToken *token = g_new0 (TesseraRefreshToken, 1);
   token->digest = *digest;
   token->grant_id = tessera_query_dup_text (query, 0);
-  token->issued_ms = tessera_query_get_int (query, 1);
-  token->superseded_ms = tessera_query_get_int (query, 2);
-  token->successor_used = tessera_query_get_int (query, 3) != 0;
+  token->issued_ms = tessera_query_get_int (query, N_GRANT_COLUMNS);
+  token->superseded_ms = tessera_query_get_int (query, N_GRANT_COLUMNS + 1);
+  token->successor_used = tessera_query_get_int (query, N_GRANT_COLUMNS + 2) != 0;
+  if (out_grant != NULL)
+    *out_grant = read_grant (query);
   return token;
 }
 
@@ -682,15 +732,20 @@ tessera_sqlite_store_supersede_refresh_token (TesseraStore *store,
                                               const TesseraRefreshToken *successor,
                                               GError **error)
 {
-  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_execute (self->database,
-                                   "UPDATE refresh_tokens SET superseded_ms = ? WHERE digest = ?",
-                                   error, "id", successor->issued_ms, digest)
-         && tessera_database_execute (self->database,
-                                      "UPDATE refresh_tokens SET successor_used = 1 WHERE digest ="
-                                      " (SELECT predecessor FROM refresh_tokens WHERE digest = ?)",
-                                      error, "d", digest)
-         && insert_refresh_token (self, successor, digest, error);
+  TesseraDatabase *database = TESSERA_SQLITE_STORE (store)->database;
+  return tessera_database_execute (database,
+                                   "UPDATE refresh_tokens SET superseded_ms = ?2"
+                                   " WHERE " IS_TOKEN ("?1"),
+                                   error, "di", digest, successor->issued_ms)
+         && tessera_database_execute (
+             database,
+             "UPDATE refresh_tokens SET successor_used = 1"
+             " FROM (SELECT grant_number AS its_grant, predecessor AS its_key"
+             "       FROM refresh_tokens WHERE " IS_TOKEN (
+                 "?1") ")"
+                       " WHERE grant_number = its_grant AND key = its_key",
+             error, "d", digest)
+         && insert_refresh_token (store, successor, digest, error);
 }
 
 /* Sessions and consents. */
@@ -1185,7 +1240,7 @@ prune_denials (TesseraSqliteStore *self, guint part, gint64 now_ms, GError **err
 }
 
 #define FIRST_ENDED " (SELECT grant_id FROM ended_grants ORDER BY number LIMIT ?1)"
-#define FIRST_EXPIRED " (SELECT grant_id FROM grants WHERE expires_ms < ?2 LIMIT ?1)"
+#define FIRST_EXPIRED " FROM grants WHERE expires_ms < ?2 ORDER BY expires_ms LIMIT ?1)"
 
 static gboolean
 forget_ended (TesseraSqliteStore *self, gint64 count, GError **error)
@@ -1215,7 +1270,8 @@ prune_ended_grants (TesseraSqliteStore *self, GError **error)
   if (g_hash_table_size (self->ended) == 0)
     return TRUE;
   return tessera_database_execute (self->database,
-                                   "DELETE FROM refresh_tokens WHERE grant_id IN" FIRST_ENDED,
+                                   "DELETE FROM refresh_tokens WHERE grant_number IN (SELECT"
+                                   " number FROM grants WHERE grant_id IN" FIRST_ENDED ")",
                                    error, "i", count)
          && tessera_database_execute (self->database,
                                       "DELETE FROM codes WHERE grant_id IN" FIRST_ENDED, error, "i",
@@ -1234,9 +1290,9 @@ static gboolean
 prune_expired (TesseraSqliteStore *self, gint64 now_ms, GError **error)
 {
   static const char *const deletions[] = {
-    "DELETE FROM refresh_tokens WHERE grant_id IN" FIRST_EXPIRED,
-    "DELETE FROM codes WHERE grant_id IN" FIRST_EXPIRED,
-    "DELETE FROM grants WHERE grant_id IN" FIRST_EXPIRED,
+    "DELETE FROM refresh_tokens WHERE grant_number IN (SELECT number" FIRST_EXPIRED,
+    "DELETE FROM codes WHERE grant_id IN (SELECT grant_id" FIRST_EXPIRED,
+    "DELETE FROM grants WHERE number IN (SELECT number" FIRST_EXPIRED,
     "DELETE FROM codes WHERE rowid IN"
     " (SELECT rowid FROM codes WHERE forget_ms < ?2 LIMIT ?1)",
     "DELETE FROM sessions WHERE rowid IN"

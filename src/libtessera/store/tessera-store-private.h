@@ -114,8 +114,10 @@ struct _TesseraStoreInterface
   gboolean (*put_refresh_token) (TesseraStore *self,
                                  const TesseraRefreshToken *token,
                                  GError **error);
+  /* With its grant, if that is wanted: both or neither. */
   TesseraRefreshToken *(*lookup_refresh_token) (TesseraStore *self,
                                                 const TesseraDigest *digest,
+                                                TesseraGrant **out_grant,
                                                 GError **error);
   /* @successor is put; @digest is superseded at its issued_ms; and the token whose successor
    * @digest is (if any) learns that its successor was used. */
@@ -236,6 +238,7 @@ gboolean tessera_store_put_refresh_token (TesseraStore *self,
                                           GError **error);
 TesseraRefreshToken *tessera_store_lookup_refresh_token (TesseraStore *self,
                                                          const TesseraDigest *digest,
+                                                         TesseraGrant **out_grant,
                                                          GError **error);
 gboolean tessera_store_supersede_refresh_token (TesseraStore *self,
                                                 const TesseraDigest *digest,

@@ -156,9 +156,12 @@ tessera_store_put_refresh_token (TesseraStore *self,
 }
 
 TesseraRefreshToken *
-tessera_store_lookup_refresh_token (TesseraStore *self, const TesseraDigest *digest, GError **error)
+tessera_store_lookup_refresh_token (TesseraStore *self,
+                                    const TesseraDigest *digest,
+                                    TesseraGrant **out_grant,
+                                    GError **error)
 {
-  return TESSERA_STORE_GET_IFACE (self)->lookup_refresh_token (self, digest, error);
+  return TESSERA_STORE_GET_IFACE (self)->lookup_refresh_token (self, digest, out_grant, error);
 }
 
 gboolean

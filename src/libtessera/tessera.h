@@ -17,6 +17,7 @@
 #include "resource/tessera-token-checker.h"
 #include "server/tessera-administration.h"
 #include "server/tessera-bearer-domain.h"
+#include "server/tessera-monitoring.h"
 #include "server/tessera-page.h"
 #include "server/tessera-server.h"
 #undef TESSERA_INSIDE

@@ -66,10 +66,15 @@ static int
 run (const char *file)
 {
   g_autoptr (TesseradService) service = NULL;
+  int exit_code = TESSERAD_EXIT_FAILURE;
 
   tesserad_process_drop_privileges ();
+  tesserad_log_start_thread ();
   service = tesserad_service_new (file);
-  return tesserad_service_run (service);
+  exit_code = tesserad_service_run (service);
+  g_clear_pointer (&service, tesserad_service_free);
+  tesserad_log_stop_thread ();
+  return exit_code;
 }
 
 int

@@ -78,7 +78,7 @@ test_signing_out_is_one_commit (void)
   g_assert_false (is_denied (&visit));
 
   tessera_committer_get_counts (engine->committer, &writes, &before);
-  tessera_login_session_end (engine, visit.session, on_ended, &visit);
+  tessera_login_session_end (engine, visit.session, NULL, NULL, on_ended, &visit);
   wait_for (&visit);
   tessera_committer_get_counts (engine->committer, &writes, &after);
   g_assert_cmpuint (after, ==, before + 1);

@@ -12,15 +12,12 @@ is_plain (guchar c)
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\'' && c != '\\';
 }
 
-char *
-tessera_log_escape (const char *text)
+void
+tessera_log_append_escaped (GString *line, const char *text)
 {
-  if (text == NULL)
-    return g_strdup ("-");
-
   gsize length = strlen (text);
   gsize shown = MIN (length, MAX_LENGTH);
-  GString *line = g_string_sized_new (shown + 8);
+
   for (gsize i = 0; i < shown; i++)
     {
       guchar c = (guchar) text[i];
@@ -31,5 +28,15 @@ tessera_log_escape (const char *text)
     }
   if (shown < length)
     g_string_append (line, "...");
+}
+
+char *
+tessera_log_escape (const char *text)
+{
+  if (text == NULL)
+    return g_strdup ("-");
+
+  GString *line = g_string_sized_new (MIN (strlen (text), MAX_LENGTH) + 8);
+  tessera_log_append_escaped (line, text);
   return g_string_free (line, FALSE);
 }

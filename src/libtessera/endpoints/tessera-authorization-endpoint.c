@@ -397,10 +397,30 @@ send_code (Approval *self)
 }
 
 static void
+record_code (Approval *self)
+{
+  TesseraExchange *exchange = self->exchange;
+
+  if (exchange->metrics != NULL)
+    exchange->metrics->issued[TESSERA_ISSUED_CODE]++;
+  tessera_audit_write (exchange->audit, TESSERA_AUDIT_CODE_ISSUED,
+                       &(TesseraAuditRecord){ .request = exchange->request_id,
+                                              .client = self->record->client_id,
+                                              .subject = self->record->login.subject,
+                                              .result = "granted",
+                                              .remote_address = exchange->remote_address });
+}
+
+static void
 on_approved (gpointer data, const GError *error)
 {
   g_autoptr (Approval) self = data;
+  g_autoptr (GError) unwritten = NULL;
 
+  if (error == NULL)
+    record_code (self);
+  if (error == NULL && !tessera_audit_check (self->engine->audit, &unwritten))
+    error = unwritten;
   if (error != NULL)
     tessera_authorization_endpoint_refuse (self->engine, self->exchange, self->request, error,
                                            NULL);

@@ -7,7 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* The one place where an error becomes an answer and a line in the log. */
+/* The one place where an error becomes an answer and a record of the audit trail, whose message is
+ * one line. */
 
 /* JSON error of RFC 6749 §5.2: status from the error table, WWW-Authenticate with 401, Retry-After
  * with 429 and 503. Any domain but TESSERA_ERROR is answered as server_error with a fixed text. One

@@ -6,11 +6,10 @@
 
 #include "base/tessera-log-private.h"
 
-static const char *
-get_error_name (const GError *error)
+static TesseraError
+get_code (const GError *error)
 {
-  return tessera_error_get_name (error->domain == TESSERA_ERROR ? error->code
-                                                                : TESSERA_ERROR_SERVER_ERROR);
+  return error->domain == TESSERA_ERROR ? (TesseraError) error->code : TESSERA_ERROR_SERVER_ERROR;
 }
 
 static void
@@ -22,11 +21,12 @@ append_field (GString *line, const char *name, const char *value)
   g_string_append_printf (line, " %s=\"%s\"", name, escaped);
 }
 
-static void
-log_refusal (TesseraExchange *self,
-             const char *error_name,
-             const char *message,
-             const TesseraExplanation *explanation)
+/* Of a fixed form: fail2ban reads it. */
+static char *
+dup_line (TesseraExchange *self,
+          const char *error_name,
+          const char *message,
+          const TesseraExplanation *explanation)
 {
   GString *line = g_string_new (NULL);
   g_string_append_printf (line, "refused request=%s error=%s", self->request_id, error_name);
@@ -40,9 +40,41 @@ log_refusal (TesseraExchange *self,
   append_field (line, "from", self->remote_address);
   append_field (line, "path", self->path);
   append_field (line, "because", message);
-  g_message ("%s", line->str);
-  g_string_free (line, TRUE);
+  return g_string_free (line, FALSE);
+}
 
+static void
+write_refusal (TesseraExchange *self,
+               const char *error_name,
+               const char *message,
+               const TesseraExplanation *explanation)
+{
+  g_autofree char *line = NULL;
+
+  if (!tessera_audit_wants (self->audit, TESSERA_AUDIT_REQUEST_REFUSED))
+    return;
+  line = dup_line (self, error_name, message, explanation);
+  tessera_audit_write (self->audit, TESSERA_AUDIT_REQUEST_REFUSED,
+                       &(TesseraAuditRecord){ .request = self->request_id,
+                                              .client = self->client_id,
+                                              .object = self->path,
+                                              .result = "refused",
+                                              .reason = error_name,
+                                              .remote_address = self->remote_address,
+                                              .message = line });
+}
+
+static void
+log_refusal (TesseraExchange *self,
+             TesseraError code,
+             const char *message,
+             const TesseraExplanation *explanation)
+{
+  const char *error_name = tessera_error_get_name (code);
+
+  write_refusal (self, error_name, message, explanation);
+  if (self->metrics != NULL)
+    self->metrics->errors[self->endpoint][MIN (code, TESSERA_ERROR_SERVER_ERROR)]++;
   if (self->refused != NULL)
     self->refused (self, error_name, self->refused_data);
 }
@@ -52,7 +84,7 @@ tessera_exchange_log_refusal (TesseraExchange *self,
                               const GError *error,
                               const TesseraExplanation *explanation)
 {
-  log_refusal (self, get_error_name (error), error->message, explanation);
+  log_refusal (self, get_code (error), error->message, explanation);
 }
 
 /* RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E. Our messages are like that; this holds it. */
@@ -107,7 +139,7 @@ tessera_exchange_respond_error (TesseraExchange *self,
 {
   /* What other parts of the program say about themselves is for the log, not for strangers. */
   gboolean is_public = error->domain == TESSERA_ERROR;
-  TesseraError code = is_public ? (TesseraError) error->code : TESSERA_ERROR_SERVER_ERROR;
+  TesseraError code = get_code (error);
   guint status = tessera_error_get_status (code);
 
   tessera_exchange_log_refusal (self, error, explanation);
@@ -125,7 +157,7 @@ tessera_exchange_respond_http_error (TesseraExchange *self,
   TesseraError code
       = status == 503 ? TESSERA_ERROR_TEMPORARILY_UNAVAILABLE : TESSERA_ERROR_INVALID_REQUEST;
 
-  log_refusal (self, tessera_error_get_name (code), static_description, NULL);
+  log_refusal (self, code, static_description, NULL);
   add_retry_after (self, status);
   respond (self, status, tessera_error_get_name (code), static_description);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/tessera-audit-private.h"
 #include "base/tessera-json-private.h"
+#include "base/tessera-metrics-private.h"
 #include "base/tessera-params-private.h"
 
 G_BEGIN_DECLS
@@ -47,6 +49,12 @@ struct _TesseraExchange
   char request_id[32]; /* also on the error page and in every log line */
   char *client_id;     /* who asks, once that is known; for the log */
 
+  /* Who counts it and writes it down; NULL: nobody counts, and the log has no limits. */
+  TesseraMetrics *metrics;
+  TesseraAudit *audit;
+  TesseraEndpointName endpoint;
+  gint64 began_us; /* monotonic */
+
   /* Hears of a refusal, by the name of its error; or NULL. */
   void (*refused) (TesseraExchange *self, const char *static_error, gpointer data);
   gpointer refused_data;
@@ -67,6 +75,11 @@ TesseraExchange *tessera_exchange_ref (TesseraExchange *self);
 void tessera_exchange_unref (
     TesseraExchange *self); /* unanswered at the end: answered with server_error */
 
+/* Counts from now on, as a request to @endpoint. */
+void tessera_exchange_watch (TesseraExchange *self,
+                             TesseraMetrics *metrics,
+                             TesseraAudit *audit,
+                             TesseraEndpointName endpoint);
 void tessera_exchange_set_client_id (TesseraExchange *self, const char *client_id);
 const char *tessera_exchange_get_header (TesseraExchange *self, const char *name);
 /* Tells the front that the answer waits for a person. */

@@ -65,6 +65,8 @@ exchange_free (TesseraExchange *self)
     self->front_data_free (self->front_data);
   g_clear_pointer (&self->response, g_bytes_unref);
   g_clear_pointer (&self->headers, g_array_unref);
+  g_clear_pointer (&self->metrics, tessera_metrics_unref);
+  g_clear_pointer (&self->audit, tessera_audit_unref);
   g_free (self->client_id);
   g_free (self);
 }
@@ -84,6 +86,20 @@ tessera_exchange_unref (TesseraExchange *self)
       tessera_exchange_respond_error (self, error, NULL);
     }
   exchange_free (self);
+}
+
+void
+tessera_exchange_watch (TesseraExchange *self,
+                        TesseraMetrics *metrics,
+                        TesseraAudit *audit,
+                        TesseraEndpointName endpoint)
+{
+  self->endpoint = endpoint;
+  if (self->audit != NULL)
+    return;
+  self->audit = tessera_audit_ref (audit);
+  self->metrics = tessera_metrics_ref (metrics);
+  self->began_us = g_get_monotonic_time ();
 }
 
 void
@@ -205,6 +221,9 @@ tessera_exchange_respond (TesseraExchange *self,
   self->status = status;
   self->content_type = static_content_type;
   self->response = body;
+  if (self->metrics != NULL)
+    tessera_metrics_count_answer (self->metrics, self->endpoint, status,
+                                  g_get_monotonic_time () - self->began_us);
   self->front->send (self);
 }
 

@@ -47,7 +47,11 @@ revoke_token (TesseraEngine *engine,
 {
   g_autoptr (TesseraParams) params = tessera_client_authentication_read_form (exchange, error);
   g_autoptr (TesseraClient) client = NULL;
-  TesseraRevocationOrder order = { .cause = TESSERA_REVOCATION_CAUSE_REQUEST };
+  TesseraRevocationOrder order = {
+    .cause = TESSERA_REVOCATION_CAUSE_REQUEST,
+    .request = exchange->request_id,
+    .address = exchange->remote_address,
+  };
 
   if (params == NULL || !authenticate (engine, exchange, params, explanation, &client, error))
     return FALSE;

@@ -51,14 +51,69 @@ respond_token (TesseraExchange *exchange,
                    NULL));
 }
 
+static const struct
+{
+  const char *grant_type;
+  TesseraAuditEvent event;
+  TesseraIssuedKind kind;
+} kinds[] = {
+  { "client_credentials", TESSERA_AUDIT_CLIENT_TOKEN_ISSUED,
+    TESSERA_ISSUED_FOR_CLIENT_CREDENTIALS },
+  { "authorization_code", TESSERA_AUDIT_TOKEN_ISSUED, TESSERA_ISSUED_FOR_CODE },
+  { "refresh_token", TESSERA_AUDIT_TOKEN_REFRESHED, TESSERA_ISSUED_FOR_REFRESH_TOKEN },
+};
+
+static void
+write_issued (TesseraExchange *exchange,
+              TesseraAuditEvent event,
+              const TesseraIssuedToken *token,
+              const TesseraAuthorization *authorization)
+{
+  if (!tessera_audit_wants (exchange->audit, event))
+    return;
+  tessera_audit_write (exchange->audit, event,
+                       &(TesseraAuditRecord){
+                           .request = exchange->request_id,
+                           .client = tessera_client_get_id (authorization->client),
+                           .grant = authorization->grant_id,
+                           .jti = token->jti,
+                           /* A client's own token has no other subject than it. */
+                           .subject
+                           = authorization->grant_id != NULL ? authorization->login.subject : NULL,
+                           .result = "granted",
+                           .remote_address = exchange->remote_address,
+                       });
+}
+
+static void
+record_issued (TesseraExchange *exchange,
+               const TesseraIssuedToken *token,
+               const TesseraAuthorization *authorization)
+{
+  guint i = 0;
+
+  while (i < G_N_ELEMENTS (kinds) - 1
+         && !g_str_equal (kinds[i].grant_type, authorization->grant_type))
+    i++;
+  if (exchange->metrics != NULL)
+    exchange->metrics->issued[kinds[i].kind]++;
+  if (exchange->audit != NULL)
+    write_issued (exchange, kinds[i].event, token, authorization);
+}
+
 static void
 issue (Pending *self)
 {
+  TesseraEngine *engine = self->redemption.engine;
   TesseraAuthorization *authorization = &self->redemption.authorization;
   g_auto (TesseraIssuedToken) token = { 0 };
   g_autoptr (GError) error = NULL;
+  gboolean issued = tessera_token_issuer_issue (engine, authorization, &token, &error);
 
-  if (tessera_token_issuer_issue (self->redemption.engine, authorization, &token, &error))
+  if (issued)
+    record_issued (self->exchange, &token, authorization);
+  /* What has to be written down and was not, did not happen: nobody hears of the token. */
+  if (issued && tessera_audit_check (engine->audit, &error))
     respond_token (self->exchange, &token, authorization);
   else
     tessera_exchange_respond_error (self->exchange, error, NULL);
@@ -82,7 +137,8 @@ on_redeemed (gpointer data, const GError *error)
       && g_error_matches (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_GRANT))
     tessera_revoker_report_replay (redemption->engine, redemption->replayed_grant_id,
                                    tessera_client_get_id (redemption->request->client),
-                                   redemption->replay_generation);
+                                   redemption->replay_generation, self->exchange->request_id,
+                                   self->exchange->remote_address);
   if (error != NULL)
     tessera_exchange_respond_error (self->exchange, error, &redemption->explanation);
   else
@@ -136,7 +192,7 @@ tessera_token_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
 
   self->redemption.engine = engine;
   self->exchange = tessera_exchange_ref (exchange);
-  if (!read_request (self, &error))
+  if (!tessera_audit_check (engine->audit, &error) || !read_request (self, &error))
     tessera_exchange_respond_error (exchange, error, &self->redemption.explanation);
   else if (self->grant_type->redeem == NULL)
     issue (self);

@@ -307,6 +307,7 @@ read_request (TesseraGateConnection *self, const char *bytes, gsize length)
   state = tessera_request_head_parse (head, bytes, length, &self->seen, gate->limits->body);
   if (state == TESSERA_REQUEST_HEAD_REFUSED)
     {
+      gate->n_malformed++;
       refuse (self, head->status, head->description);
       return length;
     }

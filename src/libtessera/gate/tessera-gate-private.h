@@ -70,6 +70,8 @@ struct _TesseraGate
   GQueue gone;        /* TesseraGateConnection* that an event may still name */
   guint n_requests;   /* handed to libsoup and not answered */
   gsize held; /* bytes of requests that are not answered, and of answers that are not sent */
+  guint64 n_accepted, n_refused, n_shed, n_expired; /* connections, since the start */
+  guint64 n_malformed;                              /* requests */
   TesseraGateAddresses *addresses;
   TesseraGateDeadlines deadlines;
   gboolean stopped; /* nobody is accepted any more */

@@ -81,7 +81,10 @@ expire (TesseraGate *self)
       TesseraGateConnection *connection = NULL;
 
       while ((connection = tessera_gate_deadlines_get_due (&self->deadlines, wait, now)) != NULL)
-        tessera_gate_connection_expire (connection);
+        {
+          self->n_expired += wait != TESSERA_GATE_WAIT_IDLE;
+          tessera_gate_connection_expire (connection);
+        }
     }
 }
 
@@ -97,6 +100,7 @@ shed (TesseraGate *self)
   if (oldest == NULL)
     return FALSE;
   tessera_gate_connection_close (oldest);
+  self->n_shed++;
   return TRUE;
 }
 
@@ -213,9 +217,11 @@ receive (TesseraGate *self, TesseraGateSocket *socket, int fd, const struct sock
       || !tessera_gate_addresses_add (self->addresses, &address,
                                       self->limits->connections_per_address))
     {
+      self->n_refused++;
       close (fd);
       return;
     }
+  self->n_accepted++;
   connection = tessera_gate_connection_new (self, socket, fd, &address);
   tessera_gate_connection_begin (connection);
 }

@@ -3,7 +3,9 @@
 
 #include "gate/tessera-listener.h"
 
+#include "base/tessera-metrics-private.h"
 #include "gate/tessera-gate-private.h"
+#include "server/tessera-server-private.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -637,6 +639,62 @@ tessera_listener_get_n_requests (TesseraListener *self)
   return self->gate != NULL ? self->gate->n_requests : 0;
 }
 
+/* Metrics of all listeners of a server. */
+
+typedef struct
+{
+  guint64 open, idle, requests, accepted, refused, shed, late, malformed;
+} Connections;
+
+static void
+add_connections (TesseraListener *self, Connections *sum)
+{
+  const TesseraGate *gate = self->gate;
+
+  if (gate == NULL)
+    return;
+  sum->open += gate->connections.length;
+  sum->idle += gate->deadlines.queues[TESSERA_GATE_WAIT_IDLE].length;
+  sum->requests += gate->n_requests;
+  sum->accepted += gate->n_accepted;
+  sum->refused += gate->n_refused;
+  sum->shed += gate->n_shed;
+  sum->late += gate->n_expired;
+  sum->malformed += gate->n_malformed;
+}
+
+static void
+append_connections (GString *text, gpointer data)
+{
+  GPtrArray *listeners = data;
+  Connections sum = { 0 };
+
+  for (guint i = 0; i < listeners->len; i++)
+    add_connections (listeners->pdata[i], &sum);
+  tessera_metrics_append_head (text, "tessera_connections", "gauge", "Connections that there are.");
+  tessera_metrics_append_value (text, "tessera_connections", "state=\"idle\"", (double) sum.idle);
+  tessera_metrics_append_value (text, "tessera_connections", "state=\"busy\"",
+                                (double) (sum.open - MIN (sum.open, sum.idle)));
+  tessera_metrics_append_single (text, "tessera_requests_in_progress", "gauge",
+                                 "Requests that are being answered.", (double) sum.requests);
+  tessera_metrics_append_single (text, "tessera_connections_accepted_total", "counter",
+                                 "Connections that were accepted.", (double) sum.accepted);
+  tessera_metrics_append_head (
+      text, "tessera_connections_ended_total", "counter",
+      "Connections that the server ended against their will: one of too "
+      "many from an address, one that idled when others came, one that was "
+      "too late with something.");
+  tessera_metrics_append_value (text, "tessera_connections_ended_total", "reason=\"refused\"",
+                                (double) sum.refused);
+  tessera_metrics_append_value (text, "tessera_connections_ended_total", "reason=\"shed\"",
+                                (double) sum.shed);
+  tessera_metrics_append_value (text, "tessera_connections_ended_total", "reason=\"late\"",
+                                (double) sum.late);
+  tessera_metrics_append_single (text, "tessera_malformed_requests_total", "counter",
+                                 "Requests that the front door refused for their form.",
+                                 (double) sum.malformed);
+}
+
 static GQuark
 listeners_quark (void)
 {
@@ -665,6 +723,7 @@ tessera_server_add_listener (TesseraServer *self, TesseraListener *listener)
       listeners = g_ptr_array_new_with_free_func (g_object_unref);
       g_object_set_qdata_full (G_OBJECT (self), listeners_quark (), listeners,
                                (GDestroyNotify) g_ptr_array_unref);
+      tessera_server_add_meter (self, append_connections, listeners);
     }
   if (!g_ptr_array_find (listeners, listener, NULL))
     g_ptr_array_add (listeners, g_object_ref (listener));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/tessera-audit-private.h"
+#include "base/tessera-metrics-private.h"
 #include "base/tessera-throttle-private.h"
 #include "grants/tessera-seen-tokens-private.h"
 #include "jose/tessera-key-ring-private.h"
@@ -46,6 +48,8 @@ typedef struct
   TesseraClientRegistry *clients;
   TesseraThrottle *client_throttle; /* failed client authentications by (client, address) */
   GBytes *metadata;                 /* serialised; whoever changes a setting clears it */
+  TesseraMetrics *metrics;          /* or NULL, as the next */
+  TesseraAudit *audit;
 
   gboolean ready;
   TesseraKeyRing *keys;

@@ -19,6 +19,8 @@ typedef struct
 
   TesseraClient *client; /* who asks, and then only its own tokens; NULL: any */
   TesseraRevocationCause cause;
+  const char *request; /* the id of the request it came with, and from where; or NULL */
+  const char *address;
 } TesseraRevocationOrder;
 
 /* @revoked FALSE without an error: there was nothing of that client to revoke. */
@@ -40,6 +42,8 @@ gboolean tessera_revoker_revoke_and_wait (TesseraEngine *engine,
 void tessera_revoker_report_replay (TesseraEngine *engine,
                                     const char *grant_id,
                                     const char *client_id,
-                                    guint64 generation);
+                                    guint64 generation,
+                                    const char *request,
+                                    const char *address);
 
 G_END_DECLS

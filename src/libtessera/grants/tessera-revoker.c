@@ -65,8 +65,7 @@ find_token (Revoking *self, const char *token)
     return;
   if (!is_theirs (self, tessera_access_token_get_client_id (access_token)))
     {
-      g_message ("revocation of another client's token has no effect: client=%s jti=%s",
-                 self->client_id, tessera_access_token_get_id (access_token));
+      tessera_revocation_set_foreign (self->revocation, tessera_access_token_get_id (access_token));
       return;
     }
   self->access_token = g_steal_pointer (&access_token);
@@ -82,6 +81,7 @@ revoking_new (TesseraEngine *engine, const TesseraRevocationOrder *order)
   self->client_id = g_strdup (client_id);
   self->revocation
       = tessera_revocation_new (order->token, order->token_type_hint, client_id, order->cause);
+  tessera_revocation_set_origin (self->revocation, order->request, order->address);
   self->kind = order->kind;
   self->value = g_strdup (order->value);
   if (order->token != NULL)
@@ -196,11 +196,15 @@ report (Revoking *self)
   tessera_revocation_set_outcome (self->revocation,
                                   self->revoked ? self->kind : TESSERA_REVOCATION_KIND_NONE,
                                   self->token_id, self->generation);
-  if (self->revoked)
-    g_info ("revoked kind=%d id=%s generation=%" G_GUINT64_FORMAT, self->kind, self->token_id,
-            self->generation);
   if (self->engine->hooks.revoked != NULL)
     self->engine->hooks.revoked (self->engine->hooks_data, self->revocation);
+}
+
+static void
+set_failed (Revoking *self)
+{
+  self->revoked = FALSE;
+  tessera_revocation_set_failed (self->revocation);
 }
 
 static void
@@ -209,7 +213,7 @@ on_run (gpointer data, const GError *error)
   g_autoptr (Revoking) self = data;
 
   if (error != NULL)
-    self->revoked = FALSE;
+    set_failed (self);
   report (self);
   if (self->done != NULL)
     self->done (self->data, self->revoked, error);
@@ -243,7 +247,7 @@ tessera_revoker_revoke_and_wait (TesseraEngine *engine,
   if (needs_store (self))
     done = tessera_committer_submit_and_wait (engine->committer, run, self, error);
   if (!done)
-    self->revoked = FALSE;
+    set_failed (self);
   report (self);
   if (out_revoked != NULL)
     *out_revoked = self->revoked;
@@ -254,14 +258,15 @@ void
 tessera_revoker_report_replay (TesseraEngine *engine,
                                const char *grant_id,
                                const char *client_id,
-                               guint64 generation)
+                               guint64 generation,
+                               const char *request,
+                               const char *address)
 {
   g_autoptr (TesseraRevocation) revocation
       = tessera_revocation_new (NULL, NULL, client_id, TESSERA_REVOCATION_CAUSE_REPLAY);
 
   tessera_revocation_set_outcome (revocation, TESSERA_REVOCATION_KIND_GRANT, grant_id, generation);
-  g_warning ("a code or refresh token was used twice, its grant is revoked: client=%s grant=%s",
-             client_id, grant_id);
+  tessera_revocation_set_origin (revocation, request, address);
   if (engine->hooks.revoked != NULL)
     engine->hooks.revoked (engine->hooks_data, revocation);
 }

@@ -9,6 +9,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   char *access_token; /* a secret */
+  char *jti;          /* its name */
   gint64 expires_in;  /* seconds */
   char *scope;        /* what the token really has */
 } TesseraIssuedToken;

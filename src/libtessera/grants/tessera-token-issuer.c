@@ -37,6 +37,7 @@ void
 tessera_issued_token_clear (TesseraIssuedToken *self)
 {
   g_clear_pointer (&self->access_token, tessera_secret_free);
+  g_clear_pointer (&self->jti, g_free);
   g_clear_pointer (&self->scope, g_free);
 }
 
@@ -242,6 +243,7 @@ tessera_token_issuer_issue (TesseraEngine *engine,
   out_token->access_token = sign (engine, &minting, error);
   if (out_token->access_token == NULL)
     return FALSE;
+  out_token->jti = g_steal_pointer (&minting.jti);
   out_token->expires_in = minting.lifetime;
   out_token->scope = g_strdup (scope);
   if (engine->hooks.token_issued != NULL)

@@ -25,6 +25,10 @@ struct _TesseraRevocation
   TesseraRevocationCause cause;
   TesseraRevocationKind kind;
   guint64 generation;
+  char *request;
+  char *address;
+  char *foreign;
+  gboolean failed;
 };
 
 G_DEFINE_FINAL_TYPE (TesseraRevocation, tessera_revocation, G_TYPE_OBJECT)
@@ -37,6 +41,9 @@ tessera_revocation_finalize (GObject *object)
   g_free (self->token_id);
   g_free (self->token_type_hint);
   g_free (self->client_id);
+  g_free (self->request);
+  g_free (self->address);
+  g_free (self->foreign);
   G_OBJECT_CLASS (tessera_revocation_parent_class)->finalize (object);
 }
 
@@ -76,6 +83,49 @@ tessera_revocation_set_outcome (TesseraRevocation *self,
   g_free (self->token_id);
   self->token_id = g_strdup (token_id);
   self->generation = generation;
+}
+
+void
+tessera_revocation_set_origin (TesseraRevocation *self, const char *request, const char *address)
+{
+  self->request = g_strdup (request);
+  self->address = g_strdup (address);
+}
+
+const char *
+tessera_revocation_get_request (TesseraRevocation *self)
+{
+  return self->request;
+}
+
+const char *
+tessera_revocation_get_address (TesseraRevocation *self)
+{
+  return self->address;
+}
+
+void
+tessera_revocation_set_foreign (TesseraRevocation *self, const char *jti)
+{
+  self->foreign = g_strdup (jti);
+}
+
+const char *
+tessera_revocation_get_foreign (TesseraRevocation *self)
+{
+  return self->foreign;
+}
+
+void
+tessera_revocation_set_failed (TesseraRevocation *self)
+{
+  self->failed = TRUE;
+}
+
+gboolean
+tessera_revocation_has_failed (TesseraRevocation *self)
+{
+  return self->failed;
 }
 
 /**

@@ -21,7 +21,8 @@ typedef struct _TesseraAct TesseraAct;
 
 typedef struct
 {
-  gsize size; /* of the type that begins with a TesseraAct */
+  gsize size;      /* of the type that begins with a TesseraAct */
+  gboolean always; /* it only reads or takes away, and may be done without an audit trail */
   gboolean (*begin) (TesseraAct *self, GError **error);
   gboolean (*work) (TesseraAct *self, GError **error);
   void (*apply) (TesseraAct *self);

@@ -26,6 +26,8 @@ tessera_act_free (TesseraAct *self)
 static gboolean
 begin (TesseraAct *self, GError **error)
 {
+  if (!self->klass->always && !tessera_audit_check (self->server->engine.audit, error))
+    return FALSE;
   return self->klass->begin == NULL || self->klass->begin (self, error);
 }
 

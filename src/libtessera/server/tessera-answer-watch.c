@@ -76,6 +76,7 @@ show_request (TesseraExchange *self, const TesseraExchange *original)
   self->remote_address = original->remote_address;
   self->secure = original->secure;
   memcpy (self->request_id, original->request_id, sizeof self->request_id);
+  self->endpoint = original->endpoint;
 }
 
 TesseraExchange *
@@ -94,6 +95,8 @@ tessera_answer_watch_new (TesseraExchange *original,
   watch->data_free = data_free;
   show_request (self, original);
   tessera_exchange_set_client_id (self, original->client_id);
+  /* Its answer is counted as the original's. */
+  self->audit = original->audit != NULL ? tessera_audit_ref (original->audit) : NULL;
   self->refused = on_refused;
   self->refused_data = watch;
   return self;

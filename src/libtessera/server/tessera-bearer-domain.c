@@ -3,6 +3,7 @@
  * §4.2.2). */
 
 #include "server/tessera-bearer-domain.h"
+#include "base/tessera-audit-private.h"
 #include "base/tessera-log-private.h"
 #include "base/tessera-secret-private.h"
 #include "model/tessera-scope-private.h"
@@ -156,12 +157,25 @@ log_refusal (TesseraBearerDomain *self,
       = tessera_log_escape (g_uri_get_path (soup_server_message_get_uri (message)));
   g_autofree char *from = tessera_log_escape (soup_server_message_get_remote_host (message));
   g_autofree char *audience = tessera_log_escape (get_audience (self));
+  g_autofree char *line = NULL;
 
   if (error == NULL)
-    g_info ("refused a request without a token from=\"%s\" path=\"%s\"", from, path);
-  else
-    g_message ("refused error=%s audience=\"%s\" from=\"%s\" path=\"%s\" because=\"%s\"",
-               name != NULL ? name : "server_error", audience, from, path, error->message);
+    {
+      g_info ("refused a request without a token from=\"%s\" path=\"%s\"", from, path);
+      return;
+    }
+  if (name == NULL)
+    name = "server_error";
+  line = g_strdup_printf ("refused error=%s audience=\"%s\" from=\"%s\" path=\"%s\" because=\"%s\"",
+                          name, audience, from, path, error->message);
+  tessera_audit_write (NULL, TESSERA_AUDIT_RESOURCE_REFUSED,
+                       &(TesseraAuditRecord){
+                           .object = g_uri_get_path (soup_server_message_get_uri (message)),
+                           .result = "refused",
+                           .reason = name,
+                           .remote_address = soup_server_message_get_remote_host (message),
+                           .message = line,
+                       });
 }
 
 /* What every refused answer has: the body of the request is not kept, the answer not cached. */

@@ -7,6 +7,49 @@
 #define HOLD_MARGIN_SECONDS 5
 #define BUSY_SECONDS 2 /* then the password pool has worked through its queue */
 
+/* The audit trail */
+
+static const struct
+{
+  TesseraAuditEvent event;
+  const char *name;
+  const char *result;
+  gboolean is_fixed; /* the form of its message: programs read it */
+} outcomes[TESSERA_N_LOGINS] = {
+  [TESSERA_LOGIN_ACCEPTED] = { TESSERA_AUDIT_LOGIN_ACCEPTED, NULL, "granted" },
+  [TESSERA_LOGIN_ASKED] = { TESSERA_AUDIT_LOGIN_ASKED, NULL, "asked" },
+  [TESSERA_LOGIN_REFUSED] = { TESSERA_AUDIT_LOGIN_FAILED, "failed", "refused", TRUE },
+  [TESSERA_LOGIN_THROTTLED] = { TESSERA_AUDIT_LOGIN_THROTTLED, "throttled", "refused", TRUE },
+  [TESSERA_LOGIN_PUT_OFF] = { TESSERA_AUDIT_LOGIN_PUT_OFF, "put off", "refused", TRUE },
+};
+
+/* Without the name that was given, because people type passwords there. @subject: who it is, once
+ * that is proved. */
+static void
+record (TesseraVisit *visit, TesseraLoginOutcome outcome, const char *subject)
+{
+  TesseraExchange *exchange = visit->exchange;
+  const char *address = exchange->remote_address;
+  g_autofree char *line = NULL;
+
+  if (outcomes[outcome].is_fixed)
+    line = g_strdup_printf ("login %s request=%s from=%s", outcomes[outcome].name,
+                            exchange->request_id, address != NULL ? address : "-");
+  if (exchange->metrics != NULL)
+    exchange->metrics->logins[outcome]++;
+  tessera_audit_write (
+      exchange->audit, outcomes[outcome].event,
+      &(TesseraAuditRecord){
+          .request = exchange->request_id,
+          .client = visit->request != NULL ? tessera_client_get_id (visit->request->client) : NULL,
+          .subject = subject,
+          .result = outcomes[outcome].result,
+          .reason = outcomes[outcome].name,
+          .remote_address = address,
+          .message = line,
+      });
+}
+
 /* Accepted */
 
 /* Where no application waits, the transaction was there for its questions only. */
@@ -61,12 +104,18 @@ begin_session (TesseraVisit *visit, TesseraAuthentication *authentication)
 static void
 on_accepted (TesseraVisit *visit, TesseraAuthentication *authentication)
 {
+  g_autoptr (GError) error = NULL;
+
   tessera_throttle_succeed (visit->interaction->account_throttle,
                             tessera_authentication_get_username (authentication),
                             visit->exchange->remote_address);
   if (visit->transaction != NULL)
     tessera_transaction_set_challenge (visit->transaction, NULL);
-  begin_session (visit, authentication);
+  record (visit, TESSERA_LOGIN_ACCEPTED, tessera_authentication_get_subject (authentication));
+  if (tessera_audit_check (visit->engine->audit, &error))
+    begin_session (visit, authentication);
+  else
+    tessera_visit_respond_error (visit, error);
 }
 
 /* Asked */
@@ -93,6 +142,7 @@ on_asked (TesseraVisit *visit, TesseraAuthentication *authentication)
 {
   tessera_visit_ensure_transaction (visit);
   tessera_transaction_set_challenge (visit->transaction, challenge_new (visit, authentication));
+  record (visit, TESSERA_LOGIN_ASKED, NULL);
   tessera_login_page_go (visit);
 }
 
@@ -107,10 +157,8 @@ respond_later (TesseraVisit *visit, guint status, guint seconds)
       = tessera_visit_dup_path (visit, visit->engine->settings->login_path, NULL);
   g_autofree char *retry_after = g_strdup_printf ("%u", seconds);
 
-  /* Of a fixed form, as below; who comes when all are busy has done nothing wrong. */
-  g_message ("login %s request=%s from=%s", status == 429 ? "throttled" : "put off",
-             visit->exchange->request_id,
-             visit->exchange->remote_address != NULL ? visit->exchange->remote_address : "-");
+  /* Who comes when all are busy has done nothing wrong. */
+  record (visit, status == 429 ? TESSERA_LOGIN_THROTTLED : TESSERA_LOGIN_PUT_OFF, NULL);
   tessera_exchange_add_header (visit->exchange, "Retry-After", retry_after);
   tessera_values_set (values, "again", again);
   tessera_values_set_number (values, "seconds", MAX (seconds, 2));
@@ -144,9 +192,7 @@ on_denied (TesseraVisit *visit, TesseraAuthentication *authentication)
 
   tessera_throttle_fail (visit->interaction->address_throttle, "", address,
                          tessera_clock_get_ms (visit->engine->clock));
-  /* For programs that watch the log; without the name, because people type passwords there. */
-  g_message ("login failed request=%s from=%s", visit->exchange->request_id,
-             address != NULL ? address : "-");
+  record (visit, TESSERA_LOGIN_REFUSED, NULL);
   tessera_login_page_show (visit,
                            tessera_authentication_get_step (authentication) > 0
                                ? TESSERA_LOGIN_FAILURE_ANSWER

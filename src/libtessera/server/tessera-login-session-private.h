@@ -34,10 +34,13 @@ void tessera_login_session_begin (TesseraEngine *engine,
                                   TesseraLoginSessionBegun begun,
                                   gpointer data);
 
-/* The session goes, and with it every token that was issued in it. */
+/* The session goes, and with it every token that was issued in it. @request and @address, which may
+ * be NULL, say who asked for it. */
 typedef void (*TesseraLoginSessionEnded) (gpointer data, const GError *error);
 void tessera_login_session_end (TesseraEngine *engine,
                                 const TesseraSession *session,
+                                const char *request,
+                                const char *address,
                                 TesseraLoginSessionEnded ended,
                                 gpointer data);
 

@@ -256,6 +256,8 @@ on_revoked (gpointer data, gboolean revoked, const GError *error)
 void
 tessera_login_session_end (TesseraEngine *engine,
                            const TesseraSession *session,
+                           const char *request,
+                           const char *address,
                            TesseraLoginSessionEnded ended,
                            gpointer data)
 {
@@ -263,6 +265,8 @@ tessera_login_session_end (TesseraEngine *engine,
     .kind = TESSERA_REVOCATION_KIND_SESSION,
     .value = session->login.session_id,
     .cause = TESSERA_REVOCATION_CAUSE_LOGOUT,
+    .request = request,
+    .address = address,
   };
   End *self = g_new0 (End, 1);
 

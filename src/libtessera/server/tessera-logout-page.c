@@ -65,7 +65,8 @@ on_confirmed (TesseraVisit *visit)
       return;
     }
 
-  tessera_login_session_end (visit->engine, visit->session, on_ended, visit);
+  tessera_login_session_end (visit->engine, visit->session, visit->exchange->request_id,
+                             visit->exchange->remote_address, on_ended, visit);
 }
 
 void

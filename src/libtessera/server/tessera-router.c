@@ -38,6 +38,7 @@ typedef struct
   gsize enabled_offset; /* of the switch in TesseraSettings; 0: always */
   Methods methods;
   Origins origins;
+  TesseraEndpointName name; /* in the metrics */
   void (*endpoint) (TesseraEngine *engine, TesseraExchange *exchange);
   void (*page) (TesseraInteraction *interaction, TesseraExchange *exchange);
 } TesseraRoute;
@@ -46,29 +47,38 @@ typedef struct
 
 static const TesseraRoute route_table[] = {
   { SETTING (authorization_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE,
-    tessera_authorization_endpoint_handle, NULL },
-  { SETTING (token_path), NULL, 0, METHOD_POST, ORIGINS_CLIENTS, tessera_token_endpoint_handle,
-    NULL },
+    TESSERA_ENDPOINT_AUTHORIZATION, tessera_authorization_endpoint_handle, NULL },
+  { SETTING (token_path), NULL, 0, METHOD_POST, ORIGINS_CLIENTS, TESSERA_ENDPOINT_TOKEN,
+    tessera_token_endpoint_handle, NULL },
   { SETTING (revocation_path), NULL, SETTING (revocation_enabled), METHOD_POST, ORIGINS_CLIENTS,
-    tessera_revocation_endpoint_handle, NULL },
+    TESSERA_ENDPOINT_REVOCATION, tessera_revocation_endpoint_handle, NULL },
   { SETTING (introspection_path), NULL, SETTING (introspection_enabled), METHOD_POST, ORIGINS_NONE,
-    tessera_introspection_endpoint_handle, NULL },
-  { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, tessera_jwks_endpoint_handle, NULL },
-  { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, NULL,
-    tessera_interaction_handle_login },
-  { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, NULL,
-    tessera_interaction_handle_consent },
-  { SETTING (logout_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, NULL,
-    tessera_interaction_handle_logout },
-  { 0, STYLESHEET_PATH, 0, METHOD_GET, ORIGINS_NONE, NULL, tessera_interaction_handle_stylesheet },
+    TESSERA_ENDPOINT_INTROSPECTION, tessera_introspection_endpoint_handle, NULL },
+  { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, TESSERA_ENDPOINT_JWKS,
+    tessera_jwks_endpoint_handle, NULL },
+  { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_LOGIN,
+    NULL, tessera_interaction_handle_login },
+  { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE,
+    TESSERA_ENDPOINT_CONSENT, NULL, tessera_interaction_handle_consent },
+  { SETTING (logout_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_PAGE,
+    NULL, tessera_interaction_handle_logout },
+  { 0, STYLESHEET_PATH, 0, METHOD_GET, ORIGINS_NONE, TESSERA_ENDPOINT_PAGE, NULL,
+    tessera_interaction_handle_stylesheet },
 };
 
 /* Each key of the set, below it. */
 static const TesseraRoute key_route
-    = { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, tessera_jwks_endpoint_handle, NULL };
+    = { SETTING (jwks_path),          NULL, 0, METHOD_GET, ORIGINS_ANY, TESSERA_ENDPOINT_JWKS,
+        tessera_jwks_endpoint_handle, NULL };
 
-static const TesseraRoute metadata_route
-    = { 0, WELL_KNOWN_PATH, 0, METHOD_GET, ORIGINS_ANY, tessera_metadata_endpoint_handle, NULL };
+static const TesseraRoute metadata_route = { 0,
+                                             WELL_KNOWN_PATH,
+                                             0,
+                                             METHOD_GET,
+                                             ORIGINS_ANY,
+                                             TESSERA_ENDPOINT_METADATA,
+                                             tessera_metadata_endpoint_handle,
+                                             NULL };
 
 static const char *
 get_path (const TesseraRoute *route, const TesseraSettings *settings)
@@ -312,6 +322,8 @@ tessera_server_handle (TesseraServer *self, TesseraExchange *exchange)
 {
   watch_refusals (self, exchange);
   const TesseraRoute *route = lookup_route (self, exchange->path);
+  tessera_exchange_watch (exchange, self->engine.metrics, self->engine.audit,
+                          route != NULL ? route->name : TESSERA_ENDPOINT_OTHER);
   if (route == NULL || !is_enabled (route, self->engine.settings))
     {
       tessera_exchange_respond_http_error (exchange, 404, "There is nothing here.");

@@ -60,9 +60,9 @@ sessions_run (TesseraAct *act, TesseraStore *store, GError **error)
 }
 
 static const TesseraActClass grants_class
-    = { .size = sizeof (List), .run = grants_run, .clear = list_clear };
+    = { .size = sizeof (List), .always = TRUE, .run = grants_run, .clear = list_clear };
 static const TesseraActClass sessions_class
-    = { .size = sizeof (List), .run = sessions_run, .clear = list_clear };
+    = { .size = sizeof (List), .always = TRUE, .run = sessions_run, .clear = list_clear };
 
 static List *
 list_new (const TesseraActClass *klass,

@@ -90,6 +90,7 @@ static const TesseraActClass retire_class
     = { .size = sizeof (KeyAct), .work = retire_work, .end = retire_end, .clear = key_clear };
 static const TesseraActClass revoke_class = {
   .size = sizeof (KeyAct),
+  .always = TRUE,
   .work = revoke_work,
   .apply = revoke_apply,
   .run = revoke_run,

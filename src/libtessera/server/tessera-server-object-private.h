@@ -55,7 +55,15 @@ struct _TesseraServer
   GQueue waiting;  /* TesseraExchange*, until ready */
   GQueue tasks;    /* GTask*, until ready */
   GQueue acts;     /* TesseraAct*; the first one is under way */
+
+  GArray *meters; /* TesseraMeter: who else has something to tell */
 };
+
+typedef struct
+{
+  TesseraMeterFunc func;
+  gpointer data;
+} TesseraMeter;
 
 /* What an application or a file declares at each start; a store remembers it to notice what is
  * gone. */
@@ -107,6 +115,11 @@ void tessera_server_unsettle (TesseraServer *self, TesseraDeclared what);
 gboolean tessera_server_settle (TesseraServer *self, GError **error);
 /* The same for @what alone: the rest may not be declared yet. */
 gboolean tessera_server_settle_only (TesseraServer *self, TesseraDeclared what, GError **error);
+
+/* tessera-monitoring.c */
+void tessera_server_audit_revocation (TesseraServer *self, TesseraRevocation *revocation);
+/* The keys are there: subjects can be hashed. */
+void tessera_server_audit_ready (TesseraServer *self);
 
 /* tessera-router.c */
 void tessera_server_drain_waiting (TesseraServer *self);

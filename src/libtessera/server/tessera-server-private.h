@@ -16,6 +16,14 @@ TesseraEngine *tessera_server_get_engine (TesseraServer *self);
  */
 void tessera_server_handle (TesseraServer *self, TesseraExchange *exchange);
 
+/* Appends to @text, in the text format of Prometheus. */
+typedef void (*TesseraMeterFunc) (GString *text, gpointer data);
+/* Asks @func, too, for what the metrics say; @data lives as long as @self. */
+void tessera_server_add_meter (TesseraServer *self, TesseraMeterFunc func, gpointer data);
+/* For an exchange that is refused before it can be handled: counted and written down all the same.
+ */
+void tessera_server_watch_exchange (TesseraServer *self, TesseraExchange *exchange);
+
 /* Emits `authenticate` (and asks the user registry when no handler decides); @decided is called
  * once. The caller drops its own reference: a held attempt that the application forgot is then
  * denied. */

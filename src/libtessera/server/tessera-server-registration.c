@@ -269,6 +269,7 @@ remove_end (TesseraAct *act, const GError *error)
 
 static const TesseraActClass remove_class = {
   .size = sizeof (Registration),
+  .always = TRUE,
   .begin = remove_begin,
   .apply = remove_apply,
   .run = registration_run,
@@ -410,15 +411,15 @@ rotate_begin (TesseraAct *act, GError **error)
   return TRUE;
 }
 
-#define CHANGE_CLASS(BEGIN)                                                                        \
+#define CHANGE_CLASS(BEGIN, ALWAYS)                                                                \
   {                                                                                                \
-    .size = sizeof (Registration), .begin = BEGIN, .apply = change_apply, .run = registration_run, \
-    .end = change_end, .clear = registration_clear                                                 \
+    .size = sizeof (Registration), .always = ALWAYS, .begin = BEGIN, .apply = change_apply,        \
+    .run = registration_run, .end = change_end, .clear = registration_clear                        \
   }
 
-static const TesseraActClass update_class = CHANGE_CLASS (update_begin);
-static const TesseraActClass disable_class = CHANGE_CLASS (disable_begin);
-static const TesseraActClass rotate_class = CHANGE_CLASS (rotate_begin);
+static const TesseraActClass update_class = CHANGE_CLASS (update_begin, FALSE);
+static const TesseraActClass disable_class = CHANGE_CLASS (disable_begin, TRUE);
+static const TesseraActClass rotate_class = CHANGE_CLASS (rotate_begin, FALSE);
 
 static Registration *
 change_new (const TesseraActClass *klass, TesseraServer *server, const char *client_id)

@@ -11,6 +11,10 @@
 
 #define SEEN_TOKENS 98304       /* kept in mind: under 4 MiB, touched as they fill */
 #define PRUNE_SECONDS (60 * 60) /* between looks at retired keys */
+#define ROLLED_BACK                                                                                \
+  "The database is older than what was seen of it before: everything issued up to now is "         \
+  "refused, "                                                                                      \
+  "and everybody has to log in again"
 
 /* What goes into the thread, and what comes out of it. */
 struct _TesseraSetup
@@ -273,9 +277,10 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   engine->ready = TRUE;
   self->state = TESSERA_SERVER_READY;
   tessera_server_settings_changed (self);
+  tessera_server_audit_ready (self);
   if (setup->rolled_back)
-    g_warning ("The database is older than what was seen of it before: everything issued up to now "
-               "is refused, and everybody has to log in again");
+    tessera_audit_write (engine->audit, TESSERA_AUDIT_STATE_ROLLED_BACK,
+                         &(TesseraAuditRecord){ .result = "revoked", .message = ROLLED_BACK });
   self->prune_source = g_timeout_source_new_seconds (PRUNE_SECONDS);
   g_source_set_callback (self->prune_source, on_prune, self, NULL);
   g_source_attach (self->prune_source, self->context);

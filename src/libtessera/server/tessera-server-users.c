@@ -172,16 +172,16 @@ disable_begin (TesseraAct *act, GError **error)
   return TRUE;
 }
 
-#define CHANGE_CLASS(BEGIN, WORK)                                                                  \
+#define CHANGE_CLASS(BEGIN, WORK, ALWAYS)                                                          \
   {                                                                                                \
-    .size = sizeof (Change), .begin = BEGIN, .work = WORK, .apply = change_apply,                  \
-    .run = change_run, .end = change_end, .clear = change_clear                                    \
+    .size = sizeof (Change), .always = ALWAYS, .begin = BEGIN, .work = WORK,                       \
+    .apply = change_apply, .run = change_run, .end = change_end, .clear = change_clear             \
   }
 
-static const TesseraActClass add_class = CHANGE_CLASS (add_begin, add_work);
-static const TesseraActClass password_class = CHANGE_CLASS (change_begin, password_work);
-static const TesseraActClass disable_class = CHANGE_CLASS (disable_begin, NULL);
-static const TesseraActClass remove_class = CHANGE_CLASS (change_begin, NULL);
+static const TesseraActClass add_class = CHANGE_CLASS (add_begin, add_work, FALSE);
+static const TesseraActClass password_class = CHANGE_CLASS (change_begin, password_work, FALSE);
+static const TesseraActClass disable_class = CHANGE_CLASS (disable_begin, NULL, TRUE);
+static const TesseraActClass remove_class = CHANGE_CLASS (change_begin, NULL, TRUE);
 
 static Change *
 change_new (const TesseraActClass *klass,

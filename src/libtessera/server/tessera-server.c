@@ -594,6 +594,7 @@ void
 tessera_server_report_revocation (TesseraServer *self, TesseraRevocation *revocation)
 {
   g_object_ref (self);
+  tessera_server_audit_revocation (self, revocation);
   if (tessera_server_has_handler (self, TESSERA_SIGNAL_AFTER_REVOKE_TOKEN))
     tessera_server_emit (self, TESSERA_SIGNAL_AFTER_REVOKE_TOKEN, revocation);
   if (tessera_revocation_get_revoked (revocation))
@@ -675,12 +676,15 @@ tessera_server_init (TesseraServer *self)
   self->users = tessera_user_registry_new ();
   g_queue_init (&self->waiting);
   g_queue_init (&self->tasks);
+  self->meters = g_array_new (FALSE, FALSE, sizeof (TesseraMeter));
 
   engine->resources = g_ptr_array_new ();
   self->old_resources = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
   engine->clock = tessera_clock_new ();
   engine->clients = tessera_client_registry_new ();
   engine->client_throttle = tessera_throttle_new (CLIENT_FAILURES_A_MINUTE);
+  engine->metrics = tessera_metrics_new ();
+  engine->audit = tessera_audit_new (self->context);
   engine->hooks.revoked = on_revoked;
   engine->hooks.interact = on_interact;
   engine->hooks.show_error = on_show_error;
@@ -721,6 +725,8 @@ engine_clear (TesseraEngine *engine)
   tessera_client_registry_free (engine->clients);
   tessera_throttle_free (engine->client_throttle);
   g_clear_pointer (&engine->metadata, g_bytes_unref);
+  tessera_metrics_unref (engine->metrics);
+  tessera_audit_unref (engine->audit);
   tessera_clock_unref (engine->clock);
 }
 
@@ -735,6 +741,7 @@ tessera_server_finalize (GObject *object)
   g_ptr_array_unref (self->adapters);
   tessera_user_registry_free (self->users);
   g_ptr_array_unref (self->old_resources);
+  g_array_unref (self->meters);
   engine_clear (&self->engine);
   g_clear_error (&self->failure);
   g_strfreev (self->trusted_proxies);
@@ -899,6 +906,7 @@ tessera_server_close (TesseraServer *self)
   g_clear_pointer (&engine->keys, tessera_key_ring_free);
   g_clear_pointer (&engine->seen, tessera_seen_tokens_free);
   g_ptr_array_set_size (self->adapters, 0);
+  tessera_audit_close (engine->audit);
   /* From now on no token is good, and no revocation would be heard of. */
   tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));
   g_object_unref (self);

@@ -265,6 +265,7 @@ refuse (TesseraServer *server, SoupServerMessage *message, guint status, const c
   g_autoptr (TesseraExchange) exchange = exchange_new (server, message, 0);
   Inlet *inlet = exchange->front_data;
   inlet->closing = TRUE;
+  tessera_server_watch_exchange (server, exchange);
   tessera_exchange_respond_http_error (exchange, status, description);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/tessera-histogram-private.h"
 #include "store/tessera-store-private.h"
 
 G_BEGIN_DECLS
@@ -60,6 +61,18 @@ gboolean tessera_committer_submit_and_wait (TesseraCommitter *self,
                                             GError **error);
 
 void tessera_committer_get_counts (TesseraCommitter *self, guint64 *out_writes, guint64 *out_syncs);
+
+typedef struct
+{
+  guint64 writes;
+  guint64 syncs;
+  guint64 failures;          /* transactions that were undone */
+  TesseraHistogram duration; /* tessera_latency_buckets */
+  TesseraHistogram batch;    /* tessera_batch_buckets */
+} TesseraCommitterStatistics;
+
+void tessera_committer_get_statistics (TesseraCommitter *self,
+                                       TesseraCommitterStatistics *out_statistics);
 /* What belongs to the store, but lies outside of it, failed. In the committing thread. */
 void tessera_committer_fail (TesseraCommitter *self, const GError *error);
 /* TRUE after TESSERA_STORE_ERROR_FATAL or _DAMAGED: everything is refused from then on. */

@@ -63,8 +63,7 @@ struct _TesseraCommitter
   Queue finished;    /* for the context */
   GArray *listeners; /* Listener */
   GArray *prepares;  /* Prepare */
-  guint64 writes;
-  guint64 syncs;
+  TesseraCommitterStatistics statistics;
 };
 
 typedef struct
@@ -272,7 +271,7 @@ static void
 notify_listeners (TesseraCommitter *self, gboolean committed)
 {
   g_mutex_lock (&self->mutex);
-  tessera_store_get_counts (self->store, &self->writes, &self->syncs);
+  tessera_store_get_counts (self->store, &self->statistics.writes, &self->statistics.syncs);
   g_autoptr (GArray) listeners = g_array_copy (self->listeners);
   g_mutex_unlock (&self->mutex);
 
@@ -306,6 +305,9 @@ undo (TesseraCommitter *self, const GError *error)
 {
   if (error->domain == TESSERA_STORE_ERROR)
     tessera_committer_fail (self, error);
+  g_mutex_lock (&self->mutex);
+  self->statistics.failures++;
+  g_mutex_unlock (&self->mutex);
   tessera_store_rollback (self->store);
   notify_listeners (self, FALSE);
 }
@@ -358,6 +360,15 @@ run_operations (TesseraCommitter *self, Queue *batch, GError **error)
   return NULL;
 }
 
+static void
+measure (TesseraCommitter *self, guint operations, gint64 microseconds)
+{
+  g_mutex_lock (&self->mutex);
+  tessera_histogram_add (&self->statistics.duration, &tessera_latency_buckets, microseconds);
+  tessera_histogram_add (&self->statistics.batch, &tessera_batch_buckets, operations);
+  g_mutex_unlock (&self->mutex);
+}
+
 /* FALSE with @error: undone. @out_culprit: the operation whose fault it is, or NULL. */
 static gboolean
 commit_batch (TesseraCommitter *self, Queue *batch, Operation **out_culprit, GError **error)
@@ -365,6 +376,7 @@ commit_batch (TesseraCommitter *self, Queue *batch, Operation **out_culprit, GEr
   guint64 writes, syncs;
   tessera_store_get_counts (self->store, &writes, &syncs);
   *out_culprit = NULL;
+  gint64 began = g_get_monotonic_time ();
 
   if (!tessera_store_begin (self->store, error))
     return FALSE;
@@ -375,6 +387,7 @@ commit_batch (TesseraCommitter *self, Queue *batch, Operation **out_culprit, GEr
     return FALSE;
   if (!tessera_store_commit (self->store, error))
     return FALSE;
+  measure (self, batch->length, g_get_monotonic_time () - began);
   notify_listeners (self, TRUE);
   return TRUE;
 }
@@ -510,7 +523,7 @@ tessera_committer_new (TesseraStore *store, GMainContext *context)
   ((DoneSource *) self->done_source)->committer = self;
   g_source_attach (self->done_source, self->context);
 
-  tessera_store_get_counts (store, &self->writes, &self->syncs);
+  tessera_store_get_counts (store, &self->statistics.writes, &self->statistics.syncs);
   self->thread = g_thread_new ("tessera-commit", committer_thread, self);
   return self;
 }
@@ -644,8 +657,17 @@ void
 tessera_committer_get_counts (TesseraCommitter *self, guint64 *out_writes, guint64 *out_syncs)
 {
   g_mutex_lock (&self->mutex);
-  *out_writes = self->writes;
-  *out_syncs = self->syncs;
+  *out_writes = self->statistics.writes;
+  *out_syncs = self->statistics.syncs;
+  g_mutex_unlock (&self->mutex);
+}
+
+void
+tessera_committer_get_statistics (TesseraCommitter *self,
+                                  TesseraCommitterStatistics *out_statistics)
+{
+  g_mutex_lock (&self->mutex);
+  *out_statistics = self->statistics;
   g_mutex_unlock (&self->mutex);
 }
 

@@ -41,6 +41,8 @@ tesserad_configuration_free (TesseradConfiguration *self)
   g_free (self->state_directory);
   g_free (self->key_directory);
   g_free (self->users_file);
+  tesserad_audit_settings_clear (&self->audit);
+  g_free (self->metrics_address);
   g_ptr_array_unref (self->listeners);
   g_ptr_array_unref (self->resources);
   g_ptr_array_unref (self->clients);
@@ -194,7 +196,7 @@ check_algorithm (
                                       "must be ES256, EdDSA, RS256 or PS256");
 }
 
-/* unix:PATH gets its path resolved; other addresses stay as they are. */
+/* unix:PATH gets its path resolved; other addresses stay as they are. NULL: there is none. */
 static gboolean
 read_address (TesseradConfiguration *self, const char *group, char **out_address, GError **error)
 {
@@ -202,7 +204,7 @@ read_address (TesseradConfiguration *self, const char *group, char **out_address
   g_autofree char *path = NULL;
 
   if (!tesserad_key_file_has (self->key_file, group, "address"))
-    return tesserad_key_file_refuse (self->key_file, group, "address", error, "is missing");
+    return TRUE;
   if (!tesserad_key_file_get_string (self->key_file, group, "address", &text, error))
     return FALSE;
   if (!g_str_has_prefix (text, "unix:"))
@@ -286,6 +288,8 @@ read_listener (TesseradConfiguration *self, const char *group, const char *name,
 
   g_ptr_array_add (self->listeners, listener);
   listener->name = g_strdup (name);
+  if (!tesserad_key_file_has (self->key_file, group, "address"))
+    return tesserad_key_file_refuse (self->key_file, group, "address", error, "is missing");
   return read_address (self, group, &listener->address, error)
          && read_tls (self, group, listener, error) && read_trusted_proxies (self, group, error)
          && read_proxy_protocol (self, group, &listener->proxy_protocol, error);
@@ -568,7 +572,9 @@ tesserad_configuration_load (const char *path, GError **error)
       || !check_algorithm (self->key_file, "tokens", "signing-algorithm",
                            g_hash_table_lookup (self->values, "signing-algorithm"), error)
       || !read_named_groups (self, error)
-      || !read_private_path (self->key_file, "users", "file", &self->users_file, error))
+      || !read_private_path (self->key_file, "users", "file", &self->users_file, error)
+      || !tesserad_audit_settings_read (&self->audit, self->key_file, error)
+      || !read_address (self, "metrics", &self->metrics_address, error))
     return NULL;
   note_shared_address (self);
   return g_steal_pointer (&self);
@@ -759,6 +765,8 @@ tesserad_configuration_check_reload (TesseradConfiguration *self,
                                      restart);
   if (!g_str_equal (self->key_directory, old->key_directory))
     return tesserad_key_file_refuse (self->key_file, "keys", "directory", error, "%s", restart);
+  if (g_strcmp0 (self->metrics_address, old->metrics_address) != 0)
+    return tesserad_key_file_refuse (self->key_file, "metrics", "address", error, "%s", restart);
   if (!same_listeners (self, old))
     return tesserad_key_file_refuse (self->key_file, NULL, NULL, error,
                                      "a [listener NAME] changed: only a restart can change "
@@ -865,7 +873,9 @@ rehearse_on (TesseradConfiguration *self, TesseraServer *server, GError **error)
     return tesserad_key_file_propagate (self->key_file, "server", "issuer",
                                         g_steal_pointer (&inner), error);
   return rehearse_resources (self, server, error) && rehearse_clients (self, server, error)
-         && tesserad_configuration_load_users (self, server, error) && rehearse_tls (self, error);
+         && tesserad_configuration_load_users (self, server, error)
+         && tesserad_audit_settings_rehearse (&self->audit, self->key_file, server, error)
+         && rehearse_tls (self, error);
 }
 
 gboolean

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tessera.h"
+#include "tesserad-audit.h"
 #include "tesserad-key-file.h"
 
 G_BEGIN_DECLS
@@ -34,7 +35,9 @@ typedef struct
   char *issuer;
   char *state_directory;
   char *key_directory;
-  char *users_file;           /* path, or NULL */
+  char *users_file; /* path, or NULL */
+  TesseradAuditSettings audit;
+  char *metrics_address;      /* or NULL: none */
   GPtrArray *listeners;       /* TesseradListenerSettings* */
   GPtrArray *resources;       /* TesseradResourceSettings* */
   GPtrArray *clients;         /* TesseraClient* */

@@ -61,6 +61,13 @@ const TesseradSetting tesserad_settings[] = {
   { "limits", "answer-timeout", TESSERAD_KIND_INTEGER, "answer-timeout", "30", 1, HOUR },
   { "limits", "write-timeout", TESSERAD_KIND_INTEGER, "write-timeout", "10", 1, HOUR },
 
+  { "audit", "events", TESSERAD_KIND_STRINGS },
+  { "audit", "rate", TESSERAD_KIND_INTEGER, NULL, NULL, 0, 1000000 },
+  { "audit", "file", TESSERAD_KIND_STRING },
+  { "audit", "required", TESSERAD_KIND_BOOLEAN },
+
+  { "metrics", "address", TESSERAD_KIND_STRING },
+
   { "resource", "identifier", TESSERAD_KIND_STRING },
   { "resource", "scopes", TESSERAD_KIND_STRINGS },
   { "resource", "token-type", TESSERAD_KIND_STRING },

@@ -4,6 +4,7 @@
 #include "tesserad-service.h"
 
 #include "tesserad-listener.h"
+#include "tesserad-metrics.h"
 #include "tesserad-notify.h"
 
 #include <glib-unix.h>
@@ -17,8 +18,9 @@ struct _TesseradService
   char *file;
   TesseradConfiguration *configuration;
   TesseraServer *server;
-  TesseraListener *gate; /* the front door of all listeners */
-  GPtrArray *listeners;  /* TesseradListener* */
+  TesseraListener *gate;    /* the front door of all listeners */
+  GPtrArray *listeners;     /* TesseradListener* */
+  TesseradMetrics *metrics; /* or NULL */
   GMainLoop *loop;
   gboolean stopping;
   gboolean drained;
@@ -40,6 +42,7 @@ tesserad_service_new (const char *configuration_file)
 void
 tesserad_service_free (TesseradService *self)
 {
+  g_clear_pointer (&self->metrics, tesserad_metrics_free);
   g_clear_object (&self->gate);
   g_clear_object (&self->server);
   g_clear_pointer (&self->listeners, g_ptr_array_unref);
@@ -47,6 +50,17 @@ tesserad_service_free (TesseradService *self)
   g_clear_pointer (&self->loop, g_main_loop_unref);
   g_free (self->file);
   g_free (self);
+}
+
+static gboolean
+check_metrics_address (TesseradConfiguration *configuration, GError **error)
+{
+  const char *address = configuration->metrics_address;
+  g_autoptr (GError) inner = NULL;
+
+  return address == NULL || tesserad_metrics_check_address (address, &inner)
+         || tesserad_key_file_propagate (configuration->key_file, "metrics", "address",
+                                         g_steal_pointer (&inner), error);
 }
 
 static gboolean
@@ -62,7 +76,7 @@ check_addresses (TesseradConfiguration *configuration, GError **error)
         return tesserad_key_file_propagate (configuration->key_file, group, "address",
                                             g_steal_pointer (&inner), error);
     }
-  return TRUE;
+  return check_metrics_address (configuration, error);
 }
 
 TesseradConfiguration *
@@ -181,7 +195,9 @@ start_server (TesseradService *self, GError **error)
   g_object_set (self->server, "key-directory", configuration->key_directory, NULL);
   tesserad_configuration_apply (configuration, self->server);
   /* Before the keys are made ready: a resource may need one of its own algorithm. */
-  if (!tesserad_configuration_add_resources (configuration, NULL, self->server, error)
+  if (!tesserad_audit_settings_apply (&configuration->audit, configuration->key_file, self->server,
+                                      error)
+      || !tesserad_configuration_add_resources (configuration, NULL, self->server, error)
       || !tessera_server_wait_ready (self->server, error))
     return FALSE;
 
@@ -191,10 +207,24 @@ start_server (TesseradService *self, GError **error)
 }
 
 static gboolean
+open_metrics (TesseradService *self, GError **error)
+{
+  const char *address = self->configuration->metrics_address;
+
+  if (address == NULL)
+    return TRUE;
+  self->metrics = tesserad_metrics_new (self->server, address, error);
+  if (self->metrics == NULL)
+    g_prefix_error (error, "%s: [metrics] address: %s: ", self->file, address);
+  return self->metrics != NULL;
+}
+
+static gboolean
 start (TesseradService *self, GError **error)
 {
   self->configuration = tesserad_service_read_configuration (self->file, error);
-  return self->configuration != NULL && start_server (self, error) && open_listeners (self, error);
+  return self->configuration != NULL && start_server (self, error) && open_listeners (self, error)
+         && open_metrics (self, error);
 }
 
 static void
@@ -216,6 +246,8 @@ announce (TesseradService *self)
   for (guint i = 0; i < self->listeners->len; i++)
     g_message ("listening on %s",
                tesserad_listener_get_description (g_ptr_array_index (self->listeners, i)));
+  if (self->metrics != NULL)
+    g_message ("metrics on %s", tesserad_metrics_get_description (self->metrics));
   tesserad_notify ("READY=1");
 }
 
@@ -258,7 +290,8 @@ renew_certificates (TesseradService *self, TesseradConfiguration *fresh)
 static gboolean
 swap (TesseradService *self, TesseradConfiguration *fresh, GError **error)
 {
-  if (!tesserad_configuration_replace_clients (fresh, self->server, error)
+  if (!tesserad_audit_settings_apply (&fresh->audit, fresh->key_file, self->server, error)
+      || !tesserad_configuration_replace_clients (fresh, self->server, error)
       || !tesserad_configuration_load_users (fresh, self->server, error)
       || !tesserad_configuration_add_resources (fresh, self->configuration, self->server, error))
     return FALSE;
@@ -298,6 +331,7 @@ on_hangup (gpointer data)
     }
   else
     g_warning ("the configuration stays as it was: %s", error->message);
+  tessera_server_audit_act (self->server, "Reload", "signal", self->file, error);
   tesserad_notify ("READY=1");
   return G_SOURCE_CONTINUE;
 }
@@ -350,6 +384,8 @@ stop (TesseradService *self)
 {
   self->stopping = TRUE;
   tesserad_notify ("STOPPING=1");
+  if (self->metrics != NULL)
+    tesserad_metrics_set_stopping (self->metrics);
   drain (self);
   tessera_server_close (self->server);
   g_message ("stopped");

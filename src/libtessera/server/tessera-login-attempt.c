@@ -4,6 +4,8 @@
 
 #include "server/tessera-login-page-private.h"
 
+#include "model/tessera-client-private.h"
+
 #define HOLD_MARGIN_SECONDS 5
 #define BUSY_SECONDS 2 /* then the password pool has worked through its queue */
 
@@ -111,7 +113,8 @@ on_accepted (TesseraVisit *visit, TesseraAuthentication *authentication)
                             visit->exchange->remote_address);
   if (visit->transaction != NULL)
     tessera_transaction_set_challenge (visit->transaction, NULL);
-  record (visit, TESSERA_LOGIN_ACCEPTED, tessera_authentication_get_subject (authentication));
+  record (visit, TESSERA_LOGIN_ACCEPTED,
+          tessera_authentication_get_login (authentication)->subject);
   if (tessera_audit_check (visit->engine->audit, &error))
     begin_session (visit, authentication);
   else

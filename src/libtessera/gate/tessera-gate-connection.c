@@ -525,6 +525,14 @@ tessera_gate_connection_on_event (TesseraGateConnection *self, guint32 events)
     tessera_gate_connection_advance (self);
 }
 
+/* Of somebody who does not read. */
+static void
+cut (TesseraGateConnection *self)
+{
+  tessera_gate_transport_drop_unsent (&self->transport);
+  tessera_gate_connection_close (self);
+}
+
 void
 tessera_gate_connection_expire (TesseraGateConnection *self)
 {
@@ -538,6 +546,9 @@ tessera_gate_connection_expire (TesseraGateConnection *self)
     case TESSERA_GATE_WAIT_HELD:
       refuse (self, 503, "The answer did not come in time.");
       break;
+    case TESSERA_GATE_WAIT_WRITE:
+      cut (self);
+      break;
     default:
       tessera_gate_connection_close (self);
       break;
@@ -550,7 +561,7 @@ tessera_gate_connection_make_way (TesseraGateConnection *self)
   if (self->state == TESSERA_GATE_READING)
     refuse (self, 503, "There is too much to do at once.");
   else
-    tessera_gate_connection_close (self);
+    cut (self);
 }
 
 void

@@ -26,6 +26,9 @@ gssize tessera_gate_transport_peek (TesseraGateTransport *self, void *buffer, gs
 gssize tessera_gate_transport_discard (TesseraGateTransport *self, void *buffer, gsize count);
 /* Says that nothing more is written. */
 void tessera_gate_transport_shut (TesseraGateTransport *self);
+/* What the kernel has not sent goes when it is closed, and the other end is told at once. Else it
+ * would stay for minutes, for somebody who reads nothing. */
+void tessera_gate_transport_drop_unsent (TesseraGateTransport *self);
 void tessera_gate_transport_close (TesseraGateTransport *self);
 
 G_END_DECLS

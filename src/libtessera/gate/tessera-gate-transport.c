@@ -83,6 +83,14 @@ tessera_gate_transport_shut (TesseraGateTransport *self)
 }
 
 void
+tessera_gate_transport_drop_unsent (TesseraGateTransport *self)
+{
+  struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+  setsockopt (self->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+void
 tessera_gate_transport_close (TesseraGateTransport *self)
 {
   if (self->fd < 0)

@@ -157,25 +157,37 @@ put_address (const char *text, char out[INET6_ADDRSTRLEN])
   return inet_ntop (AF_INET6, bytes, out, INET6_ADDRSTRLEN) != NULL;
 }
 
+/* RFC 7239 §6: five digits at most. */
+static gboolean
+is_port (const char *text)
+{
+  gsize digits = *text == ':' ? strspn (text + 1, "0123456789") : 0;
+
+  return digits >= 1 && digits <= 5 && text[1 + digits] == '\0';
+}
+
 /* RFC 7239 §6: an address, in brackets if it has colons, and maybe a port. Bare IPv6 is what
  * X-Forwarded-For has. FALSE: another name, or none. */
 static gboolean
 read_node (const char *node, char out[INET6_ADDRSTRLEN])
 {
   char text[NODE_MAX];
+  gboolean has_brackets = *node == '[';
   char *end = NULL;
 
+  if (strlen (node) == NODE_MAX - 1) /* it was cut */
+    return FALSE;
   if (put_address (node, out))
     return TRUE;
-  g_strlcpy (text, node, sizeof text);
-  end = *text == '[' ? strchr (text, ']') : strchr (text, ':');
+  g_strlcpy (text, node + has_brackets, sizeof text);
+  end = strchr (text, has_brackets ? ']' : ':');
   if (end == NULL)
     return FALSE;
-  const char *rest = *end == ']' ? end + 1 : end;
-  if (*rest != '\0' && (*rest != ':' || rest[1 + strspn (rest + 1, "0123456789")] != '\0'))
+  const char *rest = has_brackets ? end + 1 : end;
+  if ((!has_brackets || *rest != '\0') && !is_port (rest))
     return FALSE;
   *end = '\0';
-  return put_address (*text == '[' ? text + 1 : text, out);
+  return has_brackets == (strchr (text, ':') != NULL) && put_address (text, out);
 }
 
 gboolean

@@ -3,6 +3,7 @@
 
 #include "engine-fixture.h"
 
+#include "endpoints/tessera-authorization-endpoint-private.h"
 #include "endpoints/tessera-introspection-endpoint-private.h"
 #include "endpoints/tessera-revocation-endpoint-private.h"
 #include "endpoints/tessera-token-endpoint-private.h"
@@ -129,6 +130,7 @@ void
 answer_free (Answer *self)
 {
   g_clear_pointer (&self->json, json_decref);
+  g_free (self->location);
   g_free (self);
 }
 
@@ -151,6 +153,12 @@ on_send (TesseraExchange *exchange)
 
   answer->status = exchange->status;
   answer->done = TRUE;
+  for (guint i = 0; i < exchange->headers->len; i++)
+    {
+      TesseraHeader *header = &g_array_index (exchange->headers, TesseraHeader, i);
+      if (g_str_equal (header->name, "Location"))
+        answer->location = g_strdup (header->value);
+    }
   if (exchange->response != NULL)
     answer->json = json_loadb (g_bytes_get_data (exchange->response, NULL),
                                g_bytes_get_size (exchange->response), 0, NULL);
@@ -197,6 +205,44 @@ engine_fixture_ask (EngineFixture *self, const char *path, const char *client_id
   return answer;
 }
 
+static void
+on_interact (gpointer data, TesseraExchange *exchange, TesseraAuthorizationRequest *request)
+{
+  EngineFixture *self = data;
+
+  self->held = tessera_exchange_ref (exchange);
+  self->held_request = tessera_authorization_request_ref (request);
+}
+
+Answer *
+engine_fixture_authorize (EngineFixture *self, const char *query)
+{
+  Answer *answer = g_new0 (Answer, 1);
+  g_autoptr (TesseraExchange) exchange = tessera_exchange_new (&front, answer, NULL);
+
+  self->engine.hooks.interact = on_interact;
+  exchange->method = "GET";
+  exchange->path = "/authorize";
+  exchange->query = query;
+  exchange->body = "";
+  exchange->remote_address = "127.0.0.1";
+  tessera_authorization_endpoint_handle (&self->engine, exchange);
+  while (!answer->done && self->held == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return answer;
+}
+
+void
+engine_fixture_approve (EngineFixture *self, Answer *answer, const char *subject)
+{
+  g_autoptr (TesseraExchange) exchange = g_steal_pointer (&self->held);
+  g_autoptr (TesseraAuthorizationRequest) request = g_steal_pointer (&self->held_request);
+  TesseraLogin login = { .subject = (char *) subject, .session_id = (char *) "s1" };
+
+  tessera_authorization_endpoint_approve (&self->engine, exchange, request, &login);
+  engine_fixture_wait (self, answer);
+}
+
 static gboolean
 run_put_code (gpointer data, TesseraStore *store, GError **error)
 {
@@ -214,8 +260,11 @@ engine_fixture_put_code (EngineFixture *self, const char *client_id)
     .redirect_uri = (char *) "http://127.0.0.1/cb",
     .redirect_uri_was_sent = TRUE,
     .code_challenge = (char *) ENGINE_FIXTURE_CHALLENGE,
-    .login
-    = { .subject = (char *) "alice", .session_id = (char *) "s1", .auth_time = now_ms / 1000 },
+    .login = { .subject = (char *) "alice",
+               .session_id = (char *) "s1",
+               .auth_time = now_ms / 1000,
+               .acr = (char *) "urn:test:two",
+               .amr = (char *) "pwd otp" },
     .scope = (char *) "a b",
     .began_ms = now_ms,
     .expires_ms = now_ms + 60000,

@@ -3,6 +3,7 @@
 
 #include "endpoints/tessera-exchange-private.h"
 #include "grants/tessera-engine-private.h"
+#include "model/tessera-authorization-request-private.h"
 
 G_BEGIN_DECLS
 
@@ -19,6 +20,9 @@ typedef struct
   guint n_revoked;
   TesseraRevocationCause last_cause;
   gboolean last_revoked;
+  /* An authorization request that waits for somebody to decide */
+  TesseraExchange *held;
+  TesseraAuthorizationRequest *held_request;
 } EngineFixture;
 
 #define ENGINE_FIXTURE_ISSUER "http://127.0.0.1:8417"
@@ -33,6 +37,7 @@ typedef struct
 {
   guint status;
   json_t *json; /* of the body, or NULL */
+  char *location;
   gboolean done;
 } Answer;
 
@@ -49,6 +54,10 @@ void engine_fixture_wait (EngineFixture *self, Answer *answer);
 /* Both. */
 Answer *
 engine_fixture_ask (EngineFixture *self, const char *path, const char *client_id, const char *form);
+/* An authorization request; returns once it was answered, or waits in @self->held. */
+Answer *engine_fixture_authorize (EngineFixture *self, const char *query);
+/* Of what waits: @subject allows it in session `s1`. */
+void engine_fixture_approve (EngineFixture *self, Answer *answer, const char *subject);
 /* A code of @client_id for alice, scope "a b", as if she had allowed it just now; owned. */
 char *engine_fixture_put_code (EngineFixture *self, const char *client_id);
 /* The code's tokens. */

@@ -17,6 +17,16 @@ inner (TesseraStore *store)
 }
 
 static gboolean
+fails (int *count, GError **error)
+{
+  if (*count == 0)
+    return FALSE;
+  (*count)--;
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED, "injected");
+  return TRUE;
+}
+
+static gboolean
 faulty_begin (TesseraStore *store, GError **error)
 {
   return tessera_store_begin (inner (store), error);
@@ -111,6 +121,8 @@ faulty_append_denial (TesseraStore *store,
                       guint64 *out_generation,
                       GError **error)
 {
+  if (fails (&((FaultyStore *) store)->fail_appends, error))
+    return FALSE;
   return tessera_store_append_denial (inner (store), denial, out_generation, error);
 }
 

@@ -10,6 +10,7 @@ typedef struct
   TesseraStore *inner;
   int fail_commits; /* so many of the next ones fail */
   int fail_code;    /* TesseraStoreError */
+  int fail_appends; /* so many of the next ones fail */
   gint commits;
   gint rollbacks;
   gint denied_tokens_given; /* to foreach_denied_token, so far */

@@ -2,6 +2,7 @@
 #include "jose/tessera-claims-private.h"
 
 #include "base/tessera-error.h"
+#include "log-capture.h"
 
 #include <string.h>
 
@@ -186,9 +187,27 @@ test_merging_protects_names (void)
   g_assert_false (tessera_claims_has (claims, "a"));
 }
 
+/* A mistake of the program, which is told of it; nothing of the text gets into a token. */
+static void
+test_what_is_not_utf8_is_no_claim (void)
+{
+  static const char *const texts[] = { "good", "\xff", NULL };
+  g_autoptr (TesseraClaims) claims = tessera_claims_new ();
+
+  log_capture_begin ();
+  tessera_claims_set_string (claims, "one", "\xff");
+  log_capture_assert_one (G_LOG_LEVEL_CRITICAL, "The claim one *UTF-8*");
+  log_capture_begin ();
+  tessera_claims_set_array (claims, "many", texts);
+  log_capture_assert_one (G_LOG_LEVEL_CRITICAL, "The claim many *UTF-8*");
+  g_autofree char *json = tessera_claims_to_json (claims);
+  g_assert_cmpstr (json, ==, "{}");
+}
+
 int
 main (int argc, char **argv)
 {
+  log_capture_init ();
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/claims/what-is-set-is-written", test_what_is_set_is_written);
   g_test_add_func ("/claims/setting-again-replaces", test_setting_again_replaces);
@@ -197,5 +216,6 @@ main (int argc, char **argv)
   g_test_add_func ("/claims/strings-are-strings", test_strings_are_strings);
   g_test_add_func ("/claims/D12-only-a-strict-object-is-read", test_only_a_strict_object_is_read);
   g_test_add_func ("/claims/merging-protects-names", test_merging_protects_names);
+  g_test_add_func ("/claims/what-is-not-utf8-is-no-claim", test_what_is_not_utf8_is_no_claim);
   return g_test_run ();
 }

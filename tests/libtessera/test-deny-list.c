@@ -516,6 +516,30 @@ test_a_full_list_costs_the_flooder_only (Fixture *f, gconstpointer data)
     token_clear (&tokens[i]);
 }
 
+/* Of a grant, and of a client's share: what was refused is as it was, and can be done later. */
+static void
+test_what_cannot_be_coalesced_is_refused (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 2; i++)
+    {
+      gboolean coalesced = FALSE;
+      while (!coalesced)
+        {
+          gsize count = tessera_deny_list_get_count (f->list);
+          g_auto (Token) token = issue (f, "c1", i == 0 ? "alice" : "c1", i == 0 ? "g1" : NULL);
+          Denying op = { .list = f->list, .token = &token.identity };
+
+          f->store->fail_appends = 1;
+          g_assert_false (tessera_committer_submit_and_wait (f->committer, run_deny, &op, NULL));
+          g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, count);
+          g_assert_false (is_denied (f, &token));
+          deny_token (f, &token);
+          g_assert_true (is_denied (f, &token));
+          coalesced = tessera_deny_list_get_count (f->list) < count;
+        }
+    }
+}
+
 static void
 test_nothing_is_forgotten_early (Fixture *f, gconstpointer data)
 {
@@ -622,6 +646,92 @@ test_database_behind_the_mirror_is_noticed (Fixture *f, gconstpointer data)
   g_assert_nonnull (generation);
   generation[19] = '2';
   g_assert_true (g_file_set_contents (f->mirror, text, -1, NULL));
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+/* Writes @text over the @word of the mirror, which is numbered from 0. */
+static void
+overwrite_mirror (Fixture *f, guint word, const char *text)
+{
+  g_autofree char *line = NULL;
+  g_assert_true (g_file_get_contents (f->mirror, &line, NULL, NULL));
+  char *place = line;
+  while (word-- > 0)
+    {
+      place += strcspn (place, " ");
+      place += strspn (place, " ");
+    }
+  memcpy (place, text, strlen (text));
+  g_assert_true (g_file_set_contents (f->mirror, line, -1, NULL));
+}
+
+static void
+test_another_database_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  close_list (f);
+  overwrite_mirror (f, 2, "another");
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+/* Not the deny-list, but a code or a refresh token would be as it was before. */
+static void
+test_a_missing_commit_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  close_list (f);
+  overwrite_mirror (f, 5, "00000000000000009999");
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+static void
+test_a_mirror_of_another_format_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  close_list (f);
+  overwrite_mirror (f, 1, "3");
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+/* Also where nothing but the database remembers. */
+static void
+test_the_clock_does_not_go_back_over_a_restart (Fixture *f, gconstpointer data)
+{
+  close_list (f);
+  g_unlink (f->mirror);
+  g_clear_pointer (&f->mirror, g_free);
+  offset = 60 * 60 * 1000;
+  open_list (f);
+  gint64 late = tessera_clock_get_ms (f->clock);
+  close_list (f);
+  offset = 0;
+  open_list (f);
+  g_assert_cmpint (tessera_clock_get_ms (f->clock), >=, late);
+  f->mirror = g_build_filename (f->directory, "mirror", NULL);
+}
+
+/* After a rollback the cut-off is durable first, and then the mirror tells of it. */
+static void
+test_a_mirror_that_cannot_be_made_refuses_the_start (Fixture *f, gconstpointer data)
+{
+  g_autofree char *temporary = g_strconcat (f->mirror, ".new", NULL);
+  g_autoptr (GError) error = NULL;
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+
+  close_list (f);
+  overwrite_mirror (f, 2, "another");
+  g_assert_cmpint (g_mkdir (temporary, 0700), ==, 0);
+  f->clock = tessera_clock_new ();
+  f->list = tessera_deny_list_new (f->clock, 0, f->mirror);
+  g_assert_false (tessera_deny_list_load (f->list, TESSERA_STORE (f->store), LIFETIME_MS,
+                                          &f->rolled_back, &error));
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_ISDIR);
+  close_list (f);
+  g_rmdir (temporary);
   open_list (f);
   assert_rolled_back (f, &token);
 }
@@ -1425,6 +1535,14 @@ main (int argc, char *argv[])
   ADD ("clock-going-back-changes-nothing", 0, test_clock_going_back_changes_nothing);
   ADD ("deleted-database-is-noticed", 0, test_deleted_database_is_noticed);
   ADD ("database-behind-the-mirror-is-noticed", 0, test_database_behind_the_mirror_is_noticed);
+  ADD ("another-database-is-noticed", 0, test_another_database_is_noticed);
+  ADD ("a-missing-commit-is-noticed", 0, test_a_missing_commit_is_noticed);
+  ADD ("a-mirror-of-another-format-is-noticed", 0, test_a_mirror_of_another_format_is_noticed);
+  ADD ("the-clock-does-not-go-back-over-a-restart", 0,
+       test_the_clock_does_not_go_back_over_a_restart);
+  ADD ("a-mirror-that-cannot-be-made-refuses-the-start", 0,
+       test_a_mirror_that_cannot_be_made_refuses_the_start);
+  ADD ("what-cannot-be-coalesced-is-refused", 100, test_what_cannot_be_coalesced_is_refused);
   ADD ("missing-mirror-is-noticed", 0, test_missing_mirror_is_noticed);
   g_test_add ("/deny-list/damaged-mirror-is-noticed", Fixture, "tessera-mirror 1 nonsense\n",
               fixture_set_up, (void (*) (Fixture *, gconstpointer)) test_missing_mirror_is_noticed,

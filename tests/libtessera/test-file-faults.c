@@ -12,12 +12,58 @@
 #include "store/tessera-mirror-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define ES256 TESSERA_ALGORITHM_ES256
 #define EDDSA TESSERA_ALGORITHM_EDDSA
+
+/* The linker puts these before those of libc, for the library alone. */
+
+static gboolean no_room;   /* on the file system */
+static gboolean no_memory; /* to map a file into */
+
+int __real_fstatvfs64 (int fd, struct statvfs64 *info);
+int __wrap_fstatvfs64 (int fd, struct statvfs64 *info);
+void *__real_mmap64 (void *address, size_t size, int protection, int flags, int fd, off64_t offset);
+void *__wrap_mmap64 (void *address, size_t size, int protection, int flags, int fd, off64_t offset);
+
+int
+__wrap_fstatvfs64 (int fd, struct statvfs64 *info)
+{
+  int result = __real_fstatvfs64 (fd, info);
+  if (no_room)
+    info->f_bavail = 1;
+  return result;
+}
+
+void *
+__wrap_mmap64 (void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+{
+  errno = ENOMEM;
+  return no_memory ? MAP_FAILED : __real_mmap64 (address, size, protection, flags, fd, offset);
+}
+
+/* From now on only @spare more files can be opened; returns what to end that with. */
+static struct rlimit
+use_up_descriptors (guint spare)
+{
+  struct rlimit usual, now;
+  int lowest = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+
+  g_assert_cmpint (lowest, >=, 0);
+  close (lowest);
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &usual), ==, 0);
+  now = usual;
+  now.rlim_cur = (rlim_t) lowest + spare;
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &now), ==, 0);
+  return usual;
+}
 
 /* The ways in which a disk fails, one call of a try each. */
 static const FaultyFiles diseases[] = {
@@ -315,6 +361,36 @@ test_saving_the_mirror (void)
     }
 }
 
+/* Whether its name is on the disk is known only of a directory that can be opened. */
+static void
+test_a_mirror_needs_its_directory (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "generation", NULL);
+  g_autoptr (TesseraMirror) mirror = tessera_mirror_new (path);
+  g_autoptr (GError) error = NULL;
+  struct rlimit usual = use_up_descriptors (1);
+
+  g_assert_false (tessera_mirror_create (mirror, &first_state, &error));
+  setrlimit (RLIMIT_NOFILE, &usual);
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_MFILE);
+  g_assert_true (tessera_mirror_create (mirror, &first_state, NULL));
+  remove_all (directory);
+}
+
+/* Before it was made there is nothing to keep. */
+static void
+test_a_mirror_that_was_not_made_is_not_saved (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "generation", NULL);
+  g_autoptr (TesseraMirror) mirror = tessera_mirror_new (path);
+
+  g_assert_true (tessera_mirror_save (mirror, &second_state, NULL));
+  g_assert_cmpuint (load_mirror (path), ==, 0);
+  remove_all (directory);
+}
+
 /* The snapshot. */
 
 static TesseraDenySnapshot *
@@ -373,6 +449,66 @@ test_snapshot (void)
     }
 }
 
+/* It may not take the room that a revocation needs. */
+static void
+test_a_snapshot_leaves_room (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "denied-tokens", NULL);
+  g_autoptr (GError) error = NULL;
+
+  no_room = TRUE;
+  g_assert_null (write_snapshot (path, NULL, 1, &error));
+  no_room = FALSE;
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC);
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  remove_all (directory);
+}
+
+static void
+assert_not_opened (const char *path, GFileError code)
+{
+  g_autoptr (GError) error = NULL;
+  g_assert_null (tessera_deny_snapshot_open (path, &error));
+  g_assert_error (error, G_FILE_ERROR, (int) code);
+}
+
+/* There being none is no error; not knowing whether there is one is. */
+static void
+test_a_snapshot_that_cannot_be_opened_is_said (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "denied-tokens", NULL);
+  g_autofree char *link = g_build_filename (directory, "link", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tessera_deny_snapshot_open (path, &error));
+  g_assert_no_error (error);
+  tessera_deny_snapshot_unref (write_snapshot (path, NULL, 1, NULL));
+  g_assert_cmpint (symlink (path, link), ==, 0);
+  assert_not_opened (link, G_FILE_ERROR_LOOP);
+  no_memory = TRUE;
+  assert_not_opened (path, G_FILE_ERROR_NOMEM);
+  no_memory = FALSE;
+  remove_all (directory);
+}
+
+static void
+test_removing_a_snapshot_needs_its_directory (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "denied-tokens", NULL);
+  g_autoptr (GError) error = NULL;
+
+  tessera_deny_snapshot_unref (write_snapshot (path, NULL, 1, NULL));
+  struct rlimit usual = use_up_descriptors (0);
+  g_assert_false (tessera_deny_snapshot_remove (path, &error));
+  setrlimit (RLIMIT_NOFILE, &usual);
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_MFILE);
+  g_assert_true (tessera_deny_snapshot_remove (path, NULL));
+  remove_all (directory);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -388,6 +524,14 @@ main (int argc, char *argv[])
   g_test_add_func ("/file-faults/pruning-of-keys", test_pruning);
   g_test_add_func ("/file-faults/making-the-mirror", test_making_the_mirror);
   g_test_add_func ("/file-faults/saving-the-mirror", test_saving_the_mirror);
+  g_test_add_func ("/file-faults/a-mirror-needs-its-directory", test_a_mirror_needs_its_directory);
+  g_test_add_func ("/file-faults/a-mirror-that-was-not-made-is-not-saved",
+                   test_a_mirror_that_was_not_made_is_not_saved);
+  g_test_add_func ("/file-faults/a-snapshot-leaves-room", test_a_snapshot_leaves_room);
+  g_test_add_func ("/file-faults/a-snapshot-that-cannot-be-opened-is-said",
+                   test_a_snapshot_that_cannot_be_opened_is_said);
+  g_test_add_func ("/file-faults/removing-a-snapshot-needs-its-directory",
+                   test_removing_a_snapshot_needs_its_directory);
   g_test_add_func ("/file-faults/snapshot-of-the-deny-list", test_snapshot);
   return g_test_run ();
 }

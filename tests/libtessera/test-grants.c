@@ -280,9 +280,87 @@ test_an_access_token_says_what_it_is_for (void)
   g_assert_true (tessera_access_token_has_scope (token, "a"));
   g_assert_false (tessera_access_token_has_scope (token, "c"));
   g_assert_cmpstr (tessera_access_token_get_session_id (token), ==, "s1");
-  g_assert_nonnull (tessera_access_token_get_claims (token));
+  g_assert_cmpstr (tessera_access_token_get_claim (token, "acr"), ==, "urn:test:two");
+  TesseraClaims *claims = tessera_access_token_get_claims (token);
+  g_autofree char *amr = tessera_claims_dup_json (claims, "amr");
+  g_assert_cmpstr (amr, ==, "[\"pwd\",\"otp\"]");
+  g_assert_true (tessera_access_token_get_claims (token) == claims);
   g_assert_null (tessera_engine_check_token (&fixture->engine, text, strlen (text),
                                              "https://elsewhere.test/", NULL));
+}
+
+static gpointer
+get_claims_late (gpointer data)
+{
+  struct
+  {
+    TesseraAccessToken *token;
+    gint waiting;
+  } *race = data;
+
+  g_atomic_int_set (&race->waiting, TRUE);
+  while (g_atomic_int_get (&race->waiting))
+    continue;
+  return tessera_access_token_get_claims (race->token);
+}
+
+/* Whoever reads them first: nobody sees claims that another has thrown away. */
+static void
+test_threads_read_the_same_claims (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  const char *text = answer_get (tokens, "access_token");
+
+  for (guint i = 0; i < 200; i++)
+    {
+      g_autoptr (TesseraAccessToken) token
+          = tessera_engine_check_token (&fixture->engine, text, strlen (text), NULL, NULL);
+      struct
+      {
+        TesseraAccessToken *token;
+        gint waiting;
+      } race = { token, FALSE };
+      GThread *other = g_thread_new ("reader", get_claims_late, &race);
+
+      while (!g_atomic_int_get (&race.waiting))
+        g_thread_yield ();
+      g_atomic_int_set (&race.waiting, FALSE);
+      TesseraClaims *claims = tessera_access_token_get_claims (token);
+      g_assert_true (g_thread_join (other) == claims);
+    }
+}
+
+static void
+test_without_a_key_nothing_is_signed (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+
+  fixture->engine.settings->signing_algorithm = TESSERA_ALGORITHM_RS256;
+  g_autoptr (Answer) answer
+      = engine_fixture_ask (fixture, "/token", "c1", "grant_type=client_credentials&scope=a");
+  g_assert_cmpuint (answer->status, ==, 500);
+  g_assert_cmpstr (answer_get (answer, "error"), ==, "server_error");
+}
+
+/* Where a token is checked by others, who have the right time, it would live too long. */
+static void
+test_nothing_is_issued_while_the_clock_is_behind (void)
+{
+  static const struct
+  {
+    gint64 minutes; /* on the clock of the machine */
+    guint status;
+  } hours[] = { { 60, 200 }, { 56, 200 }, { 54, 503 }, { 0, 503 }, { 60, 200 } };
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+
+  for (guint i = 0; i < G_N_ELEMENTS (hours); i++)
+    {
+      fixture->offset_ms = hours[i].minutes * 60 * 1000;
+      g_autoptr (Answer) answer
+          = engine_fixture_ask (fixture, "/token", "c1", "grant_type=client_credentials&scope=a");
+      g_assert_cmpuint (answer->status, ==, hours[i].status);
+    }
 }
 
 /* The authorization was redeemed, then the cut-off came, then it is minted: however late. */
@@ -433,6 +511,10 @@ main (int argc, char **argv)
                    test_a_cut_off_that_is_forgotten_revives_no_refresh_token);
   g_test_add_func ("/grants/an-access-token-says-what-it-is-for",
                    test_an_access_token_says_what_it_is_for);
+  g_test_add_func ("/grants/threads-read-the-same-claims", test_threads_read_the_same_claims);
+  g_test_add_func ("/grants/without-a-key-nothing-is-signed", test_without_a_key_nothing_is_signed);
+  g_test_add_func ("/grants/nothing-is-issued-while-the-clock-is-behind",
+                   test_nothing_is_issued_while_the_clock_is_behind);
   g_test_add_func ("/grants/revoking-a-person-ends-refresh-tokens-and-spares-others",
                    test_revoking_a_person_ends_refresh_tokens_and_spares_others);
   g_test_add_func ("/rfc7009/2.1/revoking-an-access-token-leaves-its-refresh-token",

@@ -76,6 +76,26 @@ reopen (Fixture *f)
   open_sqlite (f);
 }
 
+static char *
+path_of (Fixture *f, const char *name)
+{
+  return g_build_filename (f->directory, name, NULL);
+}
+
+static void
+run_sql (Fixture *f, const char *sql)
+{
+  g_autofree char *path = path_of (f, "tessera.db");
+  sqlite3 *handle;
+  g_assert_cmpint (sqlite3_open_v2 (path, &handle, SQLITE_OPEN_READWRITE,
+                                    tessera_checked_vfs_get_name ()),
+                   ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (handle, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL), ==,
+                   SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (handle, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close (handle);
+}
+
 static void
 begin (Fixture *f)
 {
@@ -964,6 +984,91 @@ test_undone_prune_revives_nothing (Fixture *f, gconstpointer data)
   g_assert_false (has_token (f, "t1"));
 }
 
+/* What was pruned, ended and undone in one: g1 had ended before, g2 had not. */
+static void
+test_undone_prune_knows_what_had_ended (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  put_grant (f, "g2", "c1", "alice", 1000);
+  put_token (f, "t2", "g2");
+  g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
+  commit (f);
+  begin (f);
+  g_assert_true (tessera_store_end_grant (f->store, "g2", NULL));
+  g_assert_true (tessera_store_prune (f->store, 2000, NULL));
+  tessera_store_rollback (f->store);
+  g_assert_false (has_grant (f, "g1"));
+  g_assert_true (has_grant (f, "g2"));
+  g_assert_true (has_token (f, "t2"));
+}
+
+/* What there is not changes nothing, and what there is is not overwritten. */
+static void
+test_secrets_are_put_once (Fixture *f, gconstpointer data)
+{
+  TesseraDigest unknown = digest_of ("unknown");
+  TesseraRefreshToken first = make_token ("t1", "g1", 1000);
+  TesseraRefreshToken second = make_token ("t2", "g1", 2000);
+  TesseraSession session = make_session ("s1", "alice", 1000);
+  TesseraAuthorizationCode plain = make_code ("plain");
+  plain.code_challenge = NULL;
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  g_assert_true (tessera_store_put_refresh_token (f->store, &first, NULL));
+  g_assert_true (tessera_store_put_session (f->store, &session, NULL));
+  g_assert_true (tessera_store_put_code (f->store, &plain, NULL));
+  g_assert_true (tessera_store_redeem_code (f->store, &unknown, "g1", 2000, NULL));
+  g_assert_true (tessera_store_redeem_code (f->store, &plain.digest, "g1", 2000, NULL));
+  g_assert_true (tessera_store_touch_session (f->store, &unknown, 2000, NULL));
+  commit (f);
+  begin (f);
+  g_assert_false (tessera_store_put_refresh_token (f->store, &first, NULL));
+  tessera_store_rollback (f->store);
+  begin (f);
+  g_assert_false (tessera_store_put_session (f->store, &session, NULL));
+  tessera_store_rollback (f->store);
+  begin (f);
+  g_assert_true (tessera_store_supersede_refresh_token (f->store, &first.digest, &second, NULL));
+  g_assert_false (tessera_store_supersede_refresh_token (f->store, &first.digest, &second, NULL));
+  tessera_store_rollback (f->store);
+  g_assert_false (has_token (f, "t2"));
+  g_assert_false (is_redeemed (f, "c1", "challenge"));
+}
+
+static void
+note_nothing (TesseraClient *client, gpointer data)
+{
+}
+
+static void
+note_nobody (TesseraUser *user, gpointer data)
+{
+}
+
+/* Never passed over: who is not known would have nothing to end. */
+static void
+test_an_unusable_registration_is_said (Fixture *f, gconstpointer data)
+{
+  g_autoptr (TesseraClient) client = tessera_client_new ("c1", "One");
+  g_autoptr (TesseraUser) user = tessera_user_new ("alice", HASH, NULL, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) user_error = NULL;
+
+  begin (f);
+  g_assert_true (tessera_store_put_client (f->store, client, NULL));
+  g_assert_true (tessera_store_put_user (f->store, user, NULL));
+  commit (f);
+  g_clear_object (&f->store);
+  run_sql (f, "UPDATE clients SET registration = '{}'; UPDATE users SET record = '{}'");
+  open_sqlite (f);
+  g_assert_false (tessera_store_foreach_client (f->store, note_nothing, NULL, &error));
+  g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED);
+  g_assert_false (tessera_store_foreach_user (f->store, note_nobody, NULL, &user_error));
+  g_assert_error (user_error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED);
+}
+
 static void
 test_state_only_grows (Fixture *f, gconstpointer data)
 {
@@ -1006,12 +1111,6 @@ test_reading_costs_no_sync (Fixture *f, gconstpointer data)
 }
 
 /* SQLite only. */
-
-static char *
-path_of (Fixture *f, const char *name)
-{
-  return g_build_filename (f->directory, name, NULL);
-}
 
 static void
 test_files_are_private (Fixture *f, gconstpointer data)
@@ -1065,20 +1164,6 @@ test_second_process_is_kept_out (Fixture *f, gconstpointer data)
 {
   assert_refused (f, TESSERA_SETUP_ERROR_LOCKED);
   reopen (f);
-}
-
-static void
-run_sql (Fixture *f, const char *sql)
-{
-  g_autofree char *path = path_of (f, "tessera.db");
-  sqlite3 *handle;
-  g_assert_cmpint (sqlite3_open_v2 (path, &handle, SQLITE_OPEN_READWRITE,
-                                    tessera_checked_vfs_get_name ()),
-                   ==, SQLITE_OK);
-  g_assert_cmpint (sqlite3_exec (handle, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL), ==,
-                   SQLITE_OK);
-  g_assert_cmpint (sqlite3_exec (handle, sql, NULL, NULL, NULL), ==, SQLITE_OK);
-  sqlite3_close (handle);
 }
 
 static int
@@ -1331,6 +1416,8 @@ main (int argc, char *argv[])
   ADD ("redeemed-code-is-forgotten-after-a-day", test_redeemed_code_is_forgotten_after_a_day);
   ADD ("rollback-undoes-everything", test_rollback_undoes_everything);
   ADD ("undone-prune-revives-nothing", test_undone_prune_revives_nothing);
+  ADD ("undone-prune-knows-what-had-ended", test_undone_prune_knows_what_had_ended);
+  ADD ("secrets-are-put-once", test_secrets_are_put_once);
   ADD ("state-only-grows", test_state_only_grows);
   ADD ("reading-costs-no-sync", test_reading_costs_no_sync);
 
@@ -1342,6 +1429,7 @@ main (int argc, char *argv[])
   ADD_SQLITE ("foreign-database-is-refused", test_foreign_database_is_refused);
   ADD_SQLITE ("is-new-only-once", test_is_new_only_once);
   ADD_SQLITE ("log-has-room", test_log_has_room);
+  ADD_SQLITE ("an-unusable-registration-is-said", test_an_unusable_registration_is_said);
   ADD_SQLITE ("damage-is-noticed", test_damage_is_noticed);
   ADD_SQLITE ("one-flipped-bit-in-an-entry-is-noticed",
               test_one_flipped_bit_in_an_entry_is_noticed);

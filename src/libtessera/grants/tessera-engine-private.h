@@ -22,7 +22,7 @@ typedef struct _TesseraIssuance TesseraIssuance;
 typedef struct
 {
   /* Before signing: add claims, narrow the scope, refuse. NULL while no handler is connected. */
-  gboolean (*issue_token) (gpointer data, TesseraIssuance *issuance, GError **error);
+  void (*issue_token) (gpointer data, TesseraIssuance *issuance);
   void (*token_issued) (gpointer data, TesseraClaims *claims, gboolean refreshed);
   void (*revoked) (gpointer data, TesseraRevocation *revocation);
   void (*introspected) (gpointer data, const char *client_id, gboolean active);

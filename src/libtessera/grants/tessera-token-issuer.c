@@ -98,8 +98,7 @@ ask_handlers (TesseraEngine *engine, const TesseraAuthorization *authorization, 
                               authorization->scope, authorization->grant_type);
 
   tessera_issuance_set_login_claims (issuance, authorization->login.claims);
-  if (!engine->hooks.issue_token (engine->hooks_data, issuance, error))
-    return NULL;
+  engine->hooks.issue_token (engine->hooks_data, issuance);
   if (!engine->ready)
     {
       g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,

@@ -127,8 +127,9 @@ tessera_claims_set_array (TesseraClaims *self, const char *name, const char *con
 {
   json_t *array = json_array ();
 
-  for (guint i = 0; values[i] != NULL; i++)
-    json_array_append_new (array, json_string (values[i]));
+  for (guint i = 0; array != NULL && values[i] != NULL; i++)
+    if (json_array_append_new (array, json_string (values[i])) != 0)
+      g_clear_pointer (&array, json_decref); /* all of it, or nothing */
   set_json (self, name, array);
 }
 

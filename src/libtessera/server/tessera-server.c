@@ -541,14 +541,10 @@ tessera_server_render_page (TesseraServer *self,
 
 /* What the engine calls. */
 
-static gboolean
-on_issue_token (gpointer data, TesseraIssuance *issuance, GError **error)
+static void
+on_issue_token (gpointer data, TesseraIssuance *issuance)
 {
   tessera_server_emit (data, TESSERA_SIGNAL_ISSUE_TOKEN, issuance);
-  if (!tessera_issuance_is_refused (issuance))
-    return TRUE;
-  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_ACCESS_DENIED, "The token was refused.");
-  return FALSE;
 }
 
 static void

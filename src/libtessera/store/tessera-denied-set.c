@@ -80,8 +80,6 @@ writing_free (Writing *self)
 void
 tessera_denied_set_free (TesseraDeniedSet *self)
 {
-  if (self == NULL)
-    return;
   writing_free (self->writing);
   tessera_denied_tokens_free (self->tokens);
   tessera_denied_tokens_free (self->frozen);

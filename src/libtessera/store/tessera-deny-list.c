@@ -105,8 +105,6 @@ tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror
 void
 tessera_deny_list_free (TesseraDenyList *self)
 {
-  if (self == NULL)
-    return;
   tessera_mirror_free (self->mirror);
   tessera_denied_set_free (self->tokens);
   for (guint i = 0; i < N_CUT_OFFS; i++)

@@ -168,9 +168,7 @@ read_header (TesseraDenySnapshot *self, const char *path, GError **error)
   struct stat info;
   gsize length = sizeof self->header;
 
-  if (fstat (self->fd, &info) != 0)
-    return fail (path, errno, error);
-  if (pread (self->fd, &self->header, length, 0) != (gssize) length
+  if (fstat (self->fd, &info) != 0 || pread (self->fd, &self->header, length, 0) != (gssize) length
       || !is_sound (&self->header, (gsize) info.st_size))
     return fail_content (path, error);
   tessera_deny_snapshot_lay_out (&self->header, &self->layout);

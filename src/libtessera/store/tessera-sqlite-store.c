@@ -194,7 +194,7 @@ struct _TesseraSqliteStore
   gboolean examined_denials;        /* the large table */
   GHashTable *ended;                /* char *grant_id: rows of ended_grants */
   GPtrArray *ended_since_begin;     /* char *grant_id */
-  gboolean ended_pruned;            /* since begin */
+  GPtrArray *forgotten_since_begin; /* char *grant_id: left @ended by being pruned */
 };
 
 static void tessera_sqlite_store_iface_init (TesseraStoreInterface *iface);
@@ -342,14 +342,10 @@ read_ended (TesseraSqliteStore *self, GError **error)
   g_autoptr (GError) problem = NULL;
   g_autoptr (TesseraQuery) query
       = tessera_database_query (self->database, "SELECT grant_id FROM ended_grants", error, "");
-  if (query == NULL)
-    return FALSE;
-
-  g_hash_table_remove_all (self->ended);
-  while (tessera_database_step (self->database, query, &problem))
+  while (query != NULL && tessera_database_step (self->database, query, &problem))
     g_hash_table_add (self->ended, tessera_query_dup_text (query, 0));
   if (problem == NULL)
-    return TRUE;
+    return query != NULL;
   g_propagate_error (error, g_steal_pointer (&problem));
   return FALSE;
 }
@@ -389,7 +385,7 @@ tessera_sqlite_store_begin (TesseraStore *store, GError **error)
   self->state_at_begin = self->state;
   self->kept_generation_at_begin = self->kept_generation;
   g_ptr_array_set_size (self->ended_since_begin, 0);
-  self->ended_pruned = FALSE;
+  g_ptr_array_set_size (self->forgotten_since_begin, 0);
   return tessera_database_begin (self->database, error);
 }
 
@@ -403,17 +399,16 @@ static void
 tessera_sqlite_store_rollback (TesseraStore *store)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  g_autoptr (GError) error = NULL;
 
   tessera_database_rollback (self->database);
   self->state = self->state_at_begin;
   self->kept_generation = self->kept_generation_at_begin;
+  /* From memory: a disk that fails now must not revive a grant. */
+  while (self->forgotten_since_begin->len > 0)
+    g_hash_table_add (self->ended, g_ptr_array_steal_index_fast (self->forgotten_since_begin, 0));
   for (guint i = 0; i < self->ended_since_begin->len; i++)
     g_hash_table_remove (self->ended, self->ended_since_begin->pdata[i]);
   g_ptr_array_set_size (self->ended_since_begin, 0);
-  if (self->ended_pruned && !read_ended (self, &error))
-    g_warning ("Cannot read the ended grants again: %s", error->message);
-  self->ended_pruned = FALSE;
 }
 
 static void
@@ -1250,13 +1245,12 @@ forget_ended (TesseraSqliteStore *self, gint64 count, GError **error)
       = tessera_database_query (self->database,
                                 "SELECT grant_id FROM ended_grants ORDER BY number LIMIT ?1", error,
                                 "i", count);
-  self->ended_pruned = TRUE;
   do
     {
       if (!step_to_row (self, query, &found, error))
         return FALSE;
-      if (found)
-        g_hash_table_remove (self->ended, tessera_query_get_text (query, 0));
+      if (found && g_hash_table_remove (self->ended, tessera_query_get_text (query, 0)))
+        g_ptr_array_add (self->forgotten_since_begin, tessera_query_dup_text (query, 0));
     }
   while (found);
   return TRUE;
@@ -1324,6 +1318,7 @@ tessera_sqlite_store_finalize (GObject *object)
   g_clear_pointer (&self->database, tessera_database_free);
   g_hash_table_unref (self->ended);
   g_ptr_array_unref (self->ended_since_begin);
+  g_ptr_array_unref (self->forgotten_since_begin);
   G_OBJECT_CLASS (tessera_sqlite_store_parent_class)->finalize (object);
 }
 
@@ -1338,6 +1333,7 @@ tessera_sqlite_store_init (TesseraSqliteStore *self)
 {
   self->ended = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->ended_since_begin = g_ptr_array_new_with_free_func (g_free);
+  self->forgotten_since_begin = g_ptr_array_new_with_free_func (g_free);
 }
 
 static void

@@ -281,6 +281,7 @@ test_damaged_registrations_are_refused (void)
     "{\"client_id\":\"\"}",
     "{\"client_id\":\"c\",\"secret_digests\":[\"short\"]}",
     "{\"client_id\":\"c\",\"secret_digests\":[1]}",
+    "{\"client_id\":\"c\",\"secret_digests\":[\"a\",\"b\",\"c\"]}",
     "{\"client_id\":\"c\",\"redirect_uris\":[\"javascript:x\"]}",
   };
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
@@ -341,7 +342,7 @@ test_properties_read_back_what_was_set (void)
                 STRV ("refresh_token"), "token-endpoint-auth-method", "client_secret_post",
                 "application-type", "web", "access-token-lifetime", 60, "refresh-token-lifetime",
                 120, "first-party", TRUE, "require-pkce", FALSE, "allow-short-secret", TRUE,
-                "secret", SECRET);
+                "disabled", TRUE, "secret", SECRET);
   static const char *const texts[][2] = { { "id", "c" },
                                           { "name", "Name" },
                                           { "scope", "a b" },
@@ -350,6 +351,7 @@ test_properties_read_back_what_was_set (void)
   static const char *const lists[]
       = { "redirect-uris", "resources", "audience", "introspect", "allowed-origins" };
   gboolean first_party = FALSE, require_pkce = TRUE, allow_short = FALSE, confidential = FALSE;
+  gboolean disabled = FALSE;
   int lifetime = 0, refresh_lifetime = 0;
   g_auto (GStrv) grant_types = NULL;
 
@@ -367,12 +369,12 @@ test_properties_read_back_what_was_set (void)
     }
   g_object_get (client, "grant-types", &grant_types, "access-token-lifetime", &lifetime,
                 "refresh-token-lifetime", &refresh_lifetime, "first-party", &first_party,
-                "require-pkce", &require_pkce, "allow-short-secret", &allow_short, "confidential",
-                &confidential, NULL);
+                "require-pkce", &require_pkce, "allow-short-secret", &allow_short, "disabled",
+                &disabled, "confidential", &confidential, NULL);
   g_assert_cmpstrv (grant_types, STRV ("refresh_token"));
   g_assert_cmpint (lifetime, ==, 60);
   g_assert_cmpint (refresh_lifetime, ==, 120);
-  g_assert_true (first_party && !require_pkce && allow_short && confidential);
+  g_assert_true (first_party && !require_pkce && allow_short && confidential && disabled);
   g_assert_cmpstr (tessera_client_get_application_type (client), ==, "web");
 }
 

@@ -22,6 +22,7 @@
 #define CALLS_MAX 400
 
 static int calls_left = NEVER; /* until one fails */
+static guint signals_left;     /* so many of the next reads are interrupted */
 
 static gboolean
 fails (void)
@@ -90,7 +91,6 @@ WRAP (void *,
       (size_t size, const char *file, int line),
       (size, file, line),
       NULL)
-WRAP (ssize_t, read, (int fd, void *buffer, size_t size), (fd, buffer, size), (errno = EIO, -1))
 WRAP (int, g_unlink, (const char *path), (path), (errno = EACCES, -1))
 WRAP (gboolean,
       g_file_set_contents_full,
@@ -102,6 +102,19 @@ WRAP (gboolean,
        GError **error),
       (path, text, length, flags, mode, error),
       (g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC, "injected"), FALSE))
+
+ssize_t __real_read (int fd, void *buffer, size_t size);
+ssize_t __wrap_read (int fd, void *buffer, size_t size);
+
+ssize_t
+__wrap_read (int fd, void *buffer, size_t size)
+{
+  if (signals_left == 0 && !fails ())
+    return __real_read (fd, buffer, size);
+  errno = signals_left > 0 ? EINTR : EIO;
+  signals_left -= signals_left > 0 ? 1 : 0;
+  return -1;
+}
 
 EVP_PKEY *
 __real_EVP_PKEY_Q_keygen (OSSL_LIB_CTX *library, const char *query, const char *type, ...);
@@ -311,6 +324,22 @@ test_operation (gconstpointer data)
   g_assert_cmpint (step, >, 5);
 }
 
+/* A signal is no fault: what it interrupts goes on. */
+static void
+test_interrupted_reading_goes_on (void)
+{
+  Place place;
+
+  place_init (&place, TRUE);
+  g_autofree char *active = dup_kid (&place, TESSERA_KEY_ACTIVE);
+  signals_left = 5;
+  place_open (&place);
+  g_assert_cmpuint (signals_left, ==, 0);
+  g_autofree char *again = dup_kid (&place, TESSERA_KEY_ACTIVE);
+  g_assert_cmpstr (again, ==, active);
+  place_clear (&place);
+}
+
 /* --- one key --- */
 
 static void
@@ -379,6 +408,7 @@ main (int argc, char **argv)
 
       g_test_add_data_func (path, GUINT_TO_POINTER (i), test_operation);
     }
+  g_test_add_func ("/key-fault/interrupted-reading-goes-on", test_interrupted_reading_goes_on);
   for (guint i = 0; i < G_N_ELEMENTS (algorithms); i++)
     {
       const char *name = tessera_algorithm_get_name (algorithms[i]);

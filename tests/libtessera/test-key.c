@@ -244,6 +244,62 @@ test_bad_pems_are_refused (void)
     }
 }
 
+/* A modulus as usual, beside an exponent longer than any key that is good. */
+static void
+test_an_endless_exponent_is_refused (void)
+{
+  BIGNUM *modulus = NULL, *exponent = BN_new ();
+  EVP_PKEY *pkey = NULL, *usual = EVP_PKEY_Q_keygen (NULL, NULL, "RSA", (size_t) 2048);
+  BIO *bio = BIO_new (BIO_s_mem ());
+  OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new ();
+  EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name (NULL, "RSA", NULL);
+  char *data = NULL;
+  g_autoptr (GError) error = NULL;
+
+  EVP_PKEY_get_bn_param (usual, OSSL_PKEY_PARAM_RSA_N, &modulus);
+  BN_set_bit (exponent, 8 * TESSERA_SIGNATURE_MAX + 8);
+  OSSL_PARAM_BLD_push_BN (builder, OSSL_PKEY_PARAM_RSA_N, modulus);
+  OSSL_PARAM_BLD_push_BN (builder, OSSL_PKEY_PARAM_RSA_E, exponent);
+  OSSL_PARAM *params = OSSL_PARAM_BLD_to_param (builder);
+  g_assert_cmpint (EVP_PKEY_fromdata_init (context), ==, 1);
+  g_assert_cmpint (EVP_PKEY_fromdata (context, &pkey, EVP_PKEY_PUBLIC_KEY, params), ==, 1);
+  g_assert_cmpint (PEM_write_bio_PUBKEY (bio, pkey), ==, 1);
+  long length = BIO_get_mem_data (bio, &data);
+  assert_refused (tessera_key_new_from_pem (data, length, TESSERA_ALGORITHM_RS256, &error), &error);
+  EVP_PKEY_CTX_free (context);
+  OSSL_PARAM_free (params);
+  OSSL_PARAM_BLD_free (builder);
+  BN_free (modulus);
+  BN_free (exponent);
+  BIO_free (bio);
+  EVP_PKEY_free (usual);
+  EVP_PKEY_free (pkey);
+}
+
+/* RFC 8032 §5.1.3: only a y that is not below 2²⁵⁵ - 19 has another spelling. */
+static void
+test_a_point_with_a_high_y_is_one (void)
+{
+  guint accepted = 0;
+
+  for (guint i = 0; i < 16; i++)
+    {
+      guint8 point[32];
+      memset (point, 0xff, sizeof point);
+      point[0] = (guint8) (0xed + i);
+      point[15] = 0xfe;
+      point[31] = 0x7f;
+      g_autofree char *x = tessera_base64url_encode (point, sizeof point);
+      g_autofree char *text
+          = g_strdup_printf ("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"alg\":\"EdDSA\",\"x\":\"%s\"}",
+                             x);
+      g_autoptr (json_t) jwk = read_json (text);
+      g_autoptr (TesseraKey) key = tessera_key_new_from_jwk (jwk, NULL);
+      accepted += key != NULL ? 1 : 0;
+    }
+  g_assert_cmpuint (accepted, >, 0); /* every second one or so is on the curve */
+}
+
 static void
 test_a_key_of_another_kind_is_refused (void)
 {
@@ -474,6 +530,8 @@ main (int argc, char **argv)
   g_test_add_func ("/key/rfc7515/signature-of-the-appendix", test_es256_is_that_of_rfc7515);
   g_test_add_func ("/key/bad-jwks-are-refused", test_bad_jwks_are_refused);
   g_test_add_func ("/key/bad-pems-are-refused", test_bad_pems_are_refused);
+  g_test_add_func ("/key/an-endless-exponent-is-refused", test_an_endless_exponent_is_refused);
+  g_test_add_func ("/key/rfc8032/a-point-with-a-high-y-is-one", test_a_point_with_a_high_y_is_one);
   g_test_add_func ("/key/D02-a-key-of-another-kind-is-refused",
                    test_a_key_of_another_kind_is_refused);
   g_test_add_func ("/key/other-curves-sizes-and-encrypted-keys-are-refused",

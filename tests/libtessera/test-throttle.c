@@ -88,6 +88,8 @@ test_success_forgives (void)
 
   tessera_throttle_succeed (throttle, "alice", ADDRESS);
   fail_times (throttle, 9, start);
+  tessera_throttle_succeed (throttle, "bob", ADDRESS); /* who never failed, and forgives nobody */
+  g_assert_cmpuint (tessera_throttle_check (throttle, "alice", ADDRESS, start), ==, 0);
   tessera_throttle_succeed (throttle, "alice", ADDRESS);
   fail_times (throttle, 10, start);
   g_assert_cmpuint (tessera_throttle_check (throttle, "alice", ADDRESS, start), >, 0);

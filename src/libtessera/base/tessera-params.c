@@ -161,8 +161,6 @@ tessera_params_parse (const char *form, gsize length, GError **error)
 void
 tessera_params_free (TesseraParams *self)
 {
-  if (self == NULL)
-    return;
   g_clear_pointer (&self->answers, g_ptr_array_unref);
   OPENSSL_cleanse (self, self->size);
   g_free (self);

@@ -67,8 +67,6 @@ tessera_seen_tokens_new (guint entries)
 void
 tessera_seen_tokens_free (TesseraSeenTokens *self)
 {
-  if (self == NULL)
-    return;
   g_hash_table_unref (self->profiles);
   g_clear_pointer (&self->last, tessera_token_profile_unref);
   g_mutex_clear (&self->mutex);

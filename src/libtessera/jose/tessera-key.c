@@ -456,7 +456,7 @@ suits_algorithm (EVP_PKEY *pkey, TesseraAlgorithm algorithm)
       return EVP_PKEY_is_a (pkey, "RSA") && EVP_PKEY_get_bits (pkey) >= RSA_BITS
              && EVP_PKEY_get_size (pkey) <= TESSERA_SIGNATURE_MAX;
     }
-  return FALSE;
+  g_return_val_if_reached (FALSE);
 }
 
 /* Does the private half belong to the public one? */

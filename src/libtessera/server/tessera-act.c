@@ -3,6 +3,8 @@
 
 #include "server/tessera-act-private.h"
 
+#include <openssl/crypto.h>
+
 static void start_next (TesseraServer *server);
 
 gpointer
@@ -100,6 +102,7 @@ work_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);
+  OPENSSL_thread_stop (); /* the threads of the pool outlive OpenSSL's own end at exit () */
 }
 
 static void

@@ -168,7 +168,7 @@ run_rotate (char **words)
 }
 
 static int
-act (const char *kid, const char *method, const char *state, const char *done)
+act (const char *kid, const char *method, const char *member, const char *done)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = NULL;
@@ -179,16 +179,19 @@ act (const char *kid, const char *method, const char *state, const char *done)
   if (reply == NULL)
     return tessera_command_fail_with (error);
   g_autofree char *sentence = g_strdup_printf ("Key %s %s", kid, done);
-  tessera_output_done (json_pack ("{s:s, s:s}", "kid", kid, "state", state), "%s", sentence);
+  tessera_output_done (json_pack ("{s:s, s:b}", "kid", kid, member, TRUE), "%s", sentence);
   return TESSERA_EXIT_DONE;
 }
 
 static int
 run_retire (char **words)
 {
-  if (!tessera_confirm ("Sign no more with key %s? Its tokens stay good.", words[0]))
+  if (!tessera_confirm (
+          "Publish key %s no more? Resource servers refuse its tokens as soon as they "
+          "look.",
+          words[0]))
     return TESSERA_EXIT_FAILED;
-  return act (words[0], "Retire", "retired", "signs no more; its tokens stay good.");
+  return act (words[0], "Retire", "retired", "is published no more.");
 }
 
 static int
@@ -226,10 +229,12 @@ static const TesseraCommand rotate_command = {
 static const TesseraCommand retire_command = {
   .name = "retire",
   .words = "KID",
-  .summary = "Sign no more with a key",
+  .summary = "Publish a key that does not sign no more, before its time",
   .completes = TESSERA_WORD_KEY,
   .run = run_retire,
-  .details = "Example:\n"
+  .details = "A retired key goes by itself when its last token has expired. What it signed is not "
+             "good any more wherever\nthe key set is read.\n\n"
+             "Example:\n"
              "  tessera key retire ixGbJTe5VQk",
 };
 

@@ -85,7 +85,7 @@ format_distance (gint64 distance)
   /* “47 hours”, but “2 days”. */
   while (length < 2 * units[i].seconds && units[i].seconds > 1)
     i++;
-  gint64 count = length / units[i].seconds;
+  gint64 count = (length + units[i].seconds / 2) / units[i].seconds;
   return g_strdup_printf ("%s%" G_GINT64_FORMAT " %s%s%s", distance > 0 ? "in " : "", count,
                           units[i].name, count == 1 ? "" : "s", distance < 0 ? " ago" : "");
 }

@@ -6,7 +6,9 @@
 #include "tessera-command.h"
 #include "tessera-progress.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BUS_NAME "org.tessera.Tessera1"
 #define SYSTEM_SOCKET "/run/tessera/bus"
@@ -122,22 +124,33 @@ on_late (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static void
+/* Borrowed from the context. */
+static GSource *
 add_timer (Wait *wait, guint seconds, GSourceFunc func, gpointer data)
 {
   g_autoptr (GSource) source = g_timeout_source_new_seconds (seconds);
 
   g_source_set_callback (source, func, data, NULL);
   g_source_attach (source, wait->context);
+  return source;
 }
 
-/* What is begun between the two finishes on a context of its own, so that nothing else runs. */
+/* What is begun between the two finishes on @context. */
 static void
-begin_wait (Wait *wait)
+begin_wait (Wait *wait, GMainContext *context)
 {
-  wait->context = g_main_context_new ();
+  wait->context = g_main_context_ref (context);
   wait->result = NULL;
   g_main_context_push_thread_default (wait->context);
+}
+
+/* The same on a context of its own, so that nothing else runs. */
+static void
+begin_lone_wait (Wait *wait)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  begin_wait (wait, context);
 }
 
 static GAsyncResult *
@@ -160,11 +173,13 @@ connect_socket (const char *path, GError **error)
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   Wait wait;
 
-  begin_wait (&wait);
-  add_timer (&wait, CONNECT_TIMEOUT, on_late, cancellable);
+  /* A connection tells of its end on the context that it was made on. */
+  begin_wait (&wait, g_main_context_default ());
+  GSource *late = add_timer (&wait, CONNECT_TIMEOUT, on_late, cancellable);
   g_dbus_connection_new_for_address (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
                                      cancellable, on_result, &wait);
   g_autoptr (GAsyncResult) result = finish_wait (&wait);
+  g_source_destroy (late);
   return g_dbus_connection_new_for_address_finish (result, error);
 }
 
@@ -194,12 +209,13 @@ note (Search *search, const char *place, const char *outcome)
                           outcome);
 }
 
-/* A service that turns its caller away says so in the handshake, and in no other words. */
+/* A service that turns its caller away closes the connection while they greet each other. */
 static gboolean
 is_turned_away (const GError *error)
 {
   return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED)
          || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED)
+         || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED)
          || (error->domain == G_IO_ERROR && strstr (error->message, "authentication") != NULL);
 }
 
@@ -208,10 +224,12 @@ try_socket (Search *search, const char *path)
 {
   g_autoptr (GError) error = NULL;
   GDBusConnection *connection = NULL;
+  struct stat status;
 
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+  if (stat (path, &status) < 0)
     {
-      note (search, path, "is not there");
+      search->not_permitted = search->not_permitted || errno == EACCES;
+      note (search, path, g_strerror (errno));
       return NULL;
     }
   connection = connect_socket (path, &error);
@@ -373,7 +391,7 @@ tessera_service_call (TesseraService *self,
   GError *remote = NULL;
   Wait wait;
 
-  begin_wait (&wait);
+  begin_lone_wait (&wait);
   add_timer (&wait, 1, on_second, NULL);
   g_dbus_connection_call (self->connection, self->bus_name, path, name, method, parameters,
                           reply_type != NULL ? G_VARIANT_TYPE (reply_type) : NULL,

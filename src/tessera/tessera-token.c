@@ -100,9 +100,11 @@ static int
 revoke_jti (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply
-      = tessera_call_manager ("RevokeJti", g_variant_new ("(s)", option_jti), NULL, &error);
+  g_autoptr (GVariant) reply = NULL;
 
+  if (!g_uuid_string_is_valid (option_jti))
+    return tessera_command_misused ("a jti is a UUID");
+  reply = tessera_call_manager ("RevokeJti", g_variant_new ("(s)", option_jti), NULL, &error);
   if (reply == NULL)
     return tessera_command_fail_with (error);
   tessera_output_done (json_pack ("{s:s, s:b}", "jti", option_jti, "revoked", TRUE),
@@ -137,8 +139,7 @@ run_revoke (char **words)
   g_variant_get (reply, "(b)", &revoked);
   tessera_output_done (json_pack ("{s:b}", "revoked", revoked), "%s",
                        revoked ? "The token is refused from now on."
-                               : "There was nothing to revoke: it is unknown, over, or revoked "
-                                 "already.");
+                               : "There was nothing to revoke: it is unknown, or over.");
   return revoked ? TESSERA_EXIT_DONE : TESSERA_EXIT_INACTIVE;
 }
 

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 #define TESSERA_DBUS_ACTION_REVOKE "revoke"
 #define TESSERA_DBUS_ACTION_MANAGE_KEYS "manage-keys"
 #define TESSERA_DBUS_ACTION_REGISTER_AGENT "register-agent"
+#define TESSERA_DBUS_ACTION_BACKUP "backup"
 #define TESSERA_DBUS_ACTION_RELOAD "reload"
 
 #define TESSERA_DBUS_TYPE_AUTHORITY (tessera_dbus_authority_get_type ())

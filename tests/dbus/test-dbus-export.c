@@ -601,6 +601,15 @@ test_a_reload_is_asked_of_the_program (Fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (f->authority->asked->str, "reload "));
 }
 
+static void
+test_a_backup_needs_a_descriptor (Fixture *f, gconstpointer data)
+{
+  assert_refused (f, "/manager", MANAGER, "Backup", g_variant_new ("(h)", 0),
+                  "org.freedesktop.DBus.Error.InvalidArgs");
+  g_autoptr (GVariant) purged = call (f, "/manager", MANAGER, "Purge", NULL, NULL);
+  g_assert_cmpstr (g_variant_get_type_string (purged), ==, "(t)");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -619,6 +628,7 @@ main (int argc, char **argv)
   ADD ("what-is-too-large-is-refused", test_what_is_too_large_is_refused);
   ADD ("a-wrong-type-is-refused", test_a_wrong_type_is_refused);
   ADD ("calls-under-way-are-bounded", test_calls_under_way_are_bounded);
+  ADD ("a-backup-needs-a-descriptor", test_a_backup_needs_a_descriptor);
   ADD ("an-export-ends", test_an_export_ends);
   ADD ("a-reload-is-asked-of-the-program", test_a_reload_is_asked_of_the_program);
   return g_test_run ();

@@ -722,6 +722,32 @@ test_a_cursor_of_another_list_begins_anew (Fixture *self, gconstpointer data)
 }
 
 static void
+test_a_purge_forgets_what_is_over (Fixture *self, gconstpointer data)
+{
+  static gint64 offset;
+  g_autoptr (GError) error = NULL;
+  guint64 rows = 0;
+  tessera_clock_follow_offset (&offset);
+  for (guint i = 0; i < 3000; i++)
+    {
+      g_autofree char *grant = g_strdup_printf ("g%u", i);
+      tessera_server_revoke_grant_async (self->server, grant, NULL, NULL, NULL);
+    }
+  tessera_server_revoke_grant (self->server, "last", NULL);
+  while (tessera_server_get_n_denials (self->server) < 3001)
+    g_main_context_iteration (NULL, TRUE);
+  offset = 40 * G_TIME_SPAN_DAY / 1000;
+  WAIT (tessera_server_purge_async (self->server, NULL, on_done, self), tessera_server_purge_finish,
+        &rows, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (rows, >=, 3001);
+  g_assert_cmpuint (tessera_server_get_n_denials (self->server), ==, 0);
+  g_autoptr (GPtrArray) left = list_denials (self, 0, 10, NULL, NULL);
+  g_assert_cmpuint (left->len, ==, 0);
+  tessera_clock_follow_offset (NULL);
+}
+
+static void
 test_statistics_count (Fixture *self, gconstpointer data)
 {
   guint64 users = 0, denials = 0, generation = 0;
@@ -759,6 +785,7 @@ main (int argc, char *argv[])
   ADD ("an-unknown-key-is-not-found", test_an_unknown_key_is_not_found);
   ADD ("denials-come-in-pages", test_denials_come_in_pages);
   ADD ("a-cursor-of-another-list-begins-anew", test_a_cursor_of_another_list_begins_anew);
+  ADD ("a-purge-forgets-what-is-over", test_a_purge_forgets_what_is_over);
   ADD ("statistics-count", test_statistics_count);
 #undef ADD
 

@@ -185,6 +185,32 @@ GPtrArray *tessera_server_list_denials_finish (TesseraServer *self,
                                                gboolean *out_reset,
                                                GError **error);
 
+/* A copy of the state, and its way back. */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_back_up_async (TesseraServer *self,
+                                   GOutputStream *stream,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_server_back_up_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+GVariant *tessera_restore_state (const char *backup,
+                                 const char *state_directory,
+                                 const char *key_directory,
+                                 GError **error);
+
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_purge_async (TesseraServer *self,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_server_purge_finish (TesseraServer *self,
+                                      GAsyncResult *result,
+                                      guint64 *out_rows,
+                                      GError **error);
+
 /* Figures. */
 TESSERA_AVAILABLE_IN_1_0
 guint64 tessera_server_get_n_denials (TesseraServer *self);

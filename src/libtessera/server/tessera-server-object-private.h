@@ -31,6 +31,7 @@ struct _TesseraServer
   char *state_directory; /* NULL: the default */
   char *key_directory;   /* NULL: in the state directory */
   gboolean in_memory;
+  gboolean backing_up;
   char *theme_directory;
   char **trusted_proxies;
   gboolean proxies_send_forwarded; /* instead of X-Forwarded-For */

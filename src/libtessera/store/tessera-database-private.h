@@ -21,6 +21,9 @@ TesseraDatabase *tessera_database_open (const char *directory,
                                         gboolean *out_is_new,
                                         GError **error);
 void tessera_database_free (TesseraDatabase *self);
+/* Keeps others out of @directory until the descriptor is closed; -1 with
+ * TESSERA_SETUP_ERROR_LOCKED. */
+int tessera_database_lock (const char *directory, GError **error);
 /* TESSERA_STORE_ERROR_DAMAGED. */
 gboolean tessera_database_examine (TesseraDatabase *self, const char *table, GError **error);
 
@@ -57,6 +60,15 @@ void tessera_database_rollback (TesseraDatabase *self);
 void tessera_database_get_counts (TesseraDatabase *self, guint64 *out_writes, guint64 *out_syncs);
 /* Puts back what was given up when the disk was full, if there is room again. */
 gboolean tessera_database_restore_reserve (TesseraDatabase *self);
+
+/* A copy of the file while others go on writing: from the end of the transaction in which it is
+ * requested the file stays as it is, until the copy is ended. */
+void tessera_database_request_copy (TesseraDatabase *self);
+/* Fills @bytes, whose length is a number of pages that lie in the file from @offset on; @out_size:
+ * of the file. An error when the copy could not begin, or was given up: the log became too long. */
+gboolean tessera_database_read_copy (
+    TesseraDatabase *self, gint64 offset, GByteArray *bytes, gint64 *out_size, GError **error);
+void tessera_database_end_copy (TesseraDatabase *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraDatabase, tessera_database_free)
 

@@ -27,6 +27,16 @@
 #define LOG_STEP (512 * 1024)
 #define LOG_PIECE (64 * 1024) /* SQLite's own VFS writes less than 128 KiB at once */
 #define LOG_BUSY_FRAMES 64    /* so many pages in, it will grow */
+#define COPY_PAGE 4096        /* bytes that the checksums are made for */
+#define COPY_FRAMES_MAX 65536 /* so many pages the log may hold while the file is copied */
+
+typedef enum
+{
+  COPY_NONE,
+  COPY_WANTED,
+  COPY_RUNNING,
+  COPY_GIVEN_UP
+} CopyState;
 
 struct _TesseraDatabase
 {
@@ -41,6 +51,8 @@ struct _TesseraDatabase
   gint64 log_room;            /* bytes that the file of the log has */
   gboolean checkpoint_failed; /* said once */
   GError *broken;             /* or NULL: nothing may be written any more */
+  CopyState copy;
+  gint64 copy_size;
   int lock_fd;
   guint64 changes_at_begin;
   guint64 undone_changes;
@@ -353,6 +365,84 @@ checkpoint (TesseraDatabase *self)
   self->checkpoint_failed = TRUE;
 }
 
+static gboolean
+log_is_long (TesseraDatabase *self)
+{
+  if (self->copy == COPY_RUNNING)
+    return FALSE;
+  return self->log_frames >= (self->has_reserve ? CHECKPOINT_FRAMES : CHECKPOINT_FRAMES_FULL);
+}
+
+/* A copy: everything that was committed is moved into the file, and then the file stays as it is,
+ * since what is committed later goes to the log. */
+static void
+begin_copy (TesseraDatabase *self)
+{
+  sqlite3_file *file = NULL;
+  int frames = -1, moved = -1;
+  sqlite3_int64 size = 0;
+
+  self->copy = COPY_GIVEN_UP;
+  if (sqlite3_wal_checkpoint_v2 (self->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved)
+          != SQLITE_OK
+      || frames != moved)
+    return;
+  sqlite3_file_control (self->handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+  if (file->pMethods->xFileSize (file, &size) != SQLITE_OK)
+    return;
+  self->copy_size = size;
+  self->copy = COPY_RUNNING;
+}
+
+/* The log cannot wait for ever, and least of all on a disk that is full. */
+static void
+tend_copy (TesseraDatabase *self)
+{
+  if (self->copy == COPY_WANTED)
+    begin_copy (self);
+  else if (self->copy == COPY_RUNNING
+           && (self->log_frames >= COPY_FRAMES_MAX || !self->has_reserve))
+    self->copy = COPY_GIVEN_UP;
+}
+
+void
+tessera_database_request_copy (TesseraDatabase *self)
+{
+  self->copy = COPY_WANTED;
+}
+
+void
+tessera_database_end_copy (TesseraDatabase *self)
+{
+  self->copy = COPY_NONE;
+}
+
+gboolean
+tessera_database_read_copy (
+    TesseraDatabase *self, gint64 offset, GByteArray *bytes, gint64 *out_size, GError **error)
+{
+  sqlite3_file *file = NULL;
+
+  if (self->copy != COPY_RUNNING)
+    {
+      g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED,
+                           "The copy of the database was given up");
+      return FALSE;
+    }
+  *out_size = self->copy_size;
+  sqlite3_file_control (self->handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+  for (guint i = 0; i < bytes->len; i += COPY_PAGE)
+    {
+      int code = file->pMethods->xRead (file, bytes->data + i, COPY_PAGE, offset + i);
+      if (code == SQLITE_OK)
+        continue;
+      g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED,
+                   "Cannot copy the database: %s", sqlite3_errstr (code));
+      return FALSE;
+    }
+  return TRUE;
+}
+
 /* Zeros behind the end of the log, which are no page of it: a file that grows by a page with each
  * commit has its length and its blocks written with each sync, which doubles what the sync costs;
  * one that has room is only written over. For speed alone, so that nobody needs to know when it
@@ -386,6 +476,8 @@ tessera_database_begin (TesseraDatabase *self, GError **error)
   if (self->was_full) /* the log has room for more once it begins anew */
     {
       self->was_full = FALSE;
+      if (self->copy == COPY_RUNNING)
+        self->copy = COPY_GIVEN_UP;
       checkpoint (self);
     }
   if (self->broken != NULL)
@@ -404,10 +496,11 @@ tessera_database_commit (TesseraDatabase *self, GError **error)
 {
   if (!tessera_database_execute (self, "COMMIT", error, ""))
     return FALSE;
+  tend_copy (self);
   if (get_changes (self) == self->changes_at_begin)
     return TRUE;
   self->syncs++;
-  if (self->log_frames >= (self->has_reserve ? CHECKPOINT_FRAMES : CHECKPOINT_FRAMES_FULL))
+  if (log_is_long (self))
     checkpoint (self);
   else
     make_room_in_log (self);
@@ -437,18 +530,22 @@ tessera_database_get_counts (TesseraDatabase *self, guint64 *out_writes, guint64
 
 /* EXCLUSIVE keeps other SQLite users out, but not before the first access, and it does not say why.
  */
-static gboolean
-take_lock (TesseraDatabase *self, const char *directory, GError **error)
+int
+tessera_database_lock (const char *directory, GError **error)
 {
   g_autofree char *path = g_build_filename (directory, "lock", NULL);
-  self->lock_fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (self->lock_fd < 0)
-    return fail_errno (path, error);
-  if (flock (self->lock_fd, LOCK_EX | LOCK_NB) == 0)
-    return TRUE;
+  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    {
+      fail_errno (path, error);
+      return -1;
+    }
+  if (flock (fd, LOCK_EX | LOCK_NB) == 0)
+    return fd;
+  close (fd);
   g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_LOCKED,
                "Another process uses the state directory %s", directory);
-  return FALSE;
+  return -1;
 }
 
 /* Made by us, so that it is never readable by others, not for a moment; SQLite gives the same mode
@@ -669,7 +766,8 @@ open_and_migrate (TesseraDatabase *self,
                   GError **error)
 {
   gboolean checked;
-  if (!take_lock (self, directory, error) || !make_file (self, out_is_new, error))
+  self->lock_fd = tessera_database_lock (directory, error);
+  if (self->lock_fd < 0 || !make_file (self, out_is_new, error))
     return FALSE;
   return open_handle (self, error) && reserve_checksums (self, &checked, error)
          && configure (self, error)

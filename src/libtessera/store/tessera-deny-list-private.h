@@ -101,6 +101,9 @@ gboolean tessera_deny_list_deny_key (TesseraDenyList *self,
                                      guint64 *out_generation,
                                      GError **error);
 
+/* Inside an operation: forgets a little of what is over, here and in the store. */
+gboolean tessera_deny_list_prune (TesseraDenyList *self, TesseraStore *store, GError **error);
+
 /* The longest lifetime any token may have: entries with an instant live that long. May only grow
  * while old tokens live. */
 void tessera_deny_list_set_longest_lifetime (TesseraDenyList *self, gint64 lifetime_ms);

@@ -831,10 +831,9 @@ is_expired_cut_off (gpointer value, gpointer cut_off, gpointer now_ms)
   return ((const CutOff *) cut_off)->expires_ms < *(const gint64 *) now_ms;
 }
 
-static gboolean
-run_prune (gpointer data, TesseraStore *store, GError **error)
+gboolean
+tessera_deny_list_prune (TesseraDenyList *self, TesseraStore *store, GError **error)
 {
-  TesseraDenyList *self = data;
   gint64 now = tessera_clock_get_ms (self->clock);
 
   tessera_denied_set_prune (self->tokens, now);
@@ -843,6 +842,12 @@ run_prune (gpointer data, TesseraStore *store, GError **error)
     g_hash_table_foreach_remove (self->cut_offs[i], is_expired_cut_off, &now);
   g_rw_lock_writer_unlock (&self->lock);
   return tessera_store_prune (store, now, error);
+}
+
+static gboolean
+run_prune (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_deny_list_prune (data, store, error);
 }
 
 static void

@@ -12,8 +12,7 @@
 
 #define REDEEMED_CODE_MEMORY_MS (G_GINT64_CONSTANT (24) * 60 * 60 * 1000)
 #define LARGE_TABLE "denials"
-#define PRUNE_DENIALS 50000 /* looked at in one go */
-#define PRUNE_ROWS 2000     /* of anything else, removed in one go */
+#define PRUNE_ROWS 2000 /* of anything else, removed in one go */
 
 /* Appending is cheap, a random key is not (facts.md): so an ended grant is one more row, and what
  * belonged to it is removed later, by prune. */
@@ -1189,6 +1188,28 @@ tessera_sqlite_store_foreach_denied_token (
                        since, G_MAXUINT, func, data, error);
 }
 
+/* A copy. */
+
+static void
+tessera_sqlite_store_request_copy (TesseraStore *store)
+{
+  tessera_database_request_copy (TESSERA_SQLITE_STORE (store)->database);
+}
+
+static gboolean
+tessera_sqlite_store_read_copy (
+    TesseraStore *store, gint64 offset, GByteArray *bytes, gint64 *out_size, GError **error)
+{
+  return tessera_database_read_copy (TESSERA_SQLITE_STORE (store)->database, offset, bytes,
+                                     out_size, error);
+}
+
+static void
+tessera_sqlite_store_end_copy (TesseraStore *store)
+{
+  tessera_database_end_copy (TESSERA_SQLITE_STORE (store)->database);
+}
+
 /* Pruning: a little at a time, so that nobody waits long. */
 
 /* How far to look this time; G_MAXINT64: to the end. */
@@ -1202,7 +1223,8 @@ find_prune_end (TesseraSqliteStore *self, guint part, gint64 *out_end, GError **
   gboolean found;
   g_autoptr (TesseraQuery) query
       = tessera_database_query (self->database, questions[part], error, "ii",
-                                (gint64) self->prune_cursors[part], (gint64) PRUNE_DENIALS - 1);
+                                (gint64) self->prune_cursors[part],
+                                (gint64) TESSERA_STORE_PRUNED_DENIALS - 1);
   if (!step_to_row (self, query, &found, error))
     return FALSE;
   *out_end = found ? tessera_query_get_int (query, 0) : G_MAXINT64;
@@ -1343,6 +1365,9 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->commit = tessera_sqlite_store_commit;
   iface->rollback = tessera_sqlite_store_rollback;
   iface->prune = tessera_sqlite_store_prune;
+  iface->request_copy = tessera_sqlite_store_request_copy;
+  iface->read_copy = tessera_sqlite_store_read_copy;
+  iface->end_copy = tessera_sqlite_store_end_copy;
   iface->get_counts = tessera_sqlite_store_get_counts;
   iface->get_state = tessera_sqlite_store_get_state;
   iface->put_high_water = tessera_sqlite_store_put_high_water;

@@ -44,6 +44,9 @@ typedef struct
   gint64 now_ms; /* what ended before is left out */
 } TesseraStoreFilter;
 
+/* So many entries of the deny-list prune looks at, at most. */
+#define TESSERA_STORE_PRUNED_DENIALS 50000
+
 /* What is mirrored outside, to notice a database that was deleted or rolled back. */
 typedef struct
 {
@@ -70,6 +73,13 @@ struct _TesseraStoreInterface
   /* Writes so far (rows changed) and commits that had to be made durable; for tests and statistics.
    */
   void (*get_counts) (TesseraStore *self, guint64 *out_writes, guint64 *out_syncs);
+
+  /* A copy of all of it, as it is at the end of the operation in which it is requested; others go
+   * on writing. NULL: there is no file to copy. */
+  void (*request_copy) (TesseraStore *self);
+  gboolean (*read_copy) (
+      TesseraStore *self, gint64 offset, GByteArray *bytes, gint64 *out_size, GError **error);
+  void (*end_copy) (TesseraStore *self);
 
   gboolean (*get_state) (TesseraStore *self, TesseraStoreState *out_state, GError **error);
   /* Both only grow. put_high_water also counts a commit. */
@@ -202,6 +212,12 @@ gboolean tessera_store_commit (TesseraStore *self, GError **error);
 void tessera_store_rollback (TesseraStore *self);
 gboolean tessera_store_prune (TesseraStore *self, gint64 now_ms, GError **error);
 void tessera_store_get_counts (TesseraStore *self, guint64 *out_writes, guint64 *out_syncs);
+/* TESSERA_SETUP_ERROR_UNSUPPORTED. */
+gboolean tessera_store_request_copy (TesseraStore *self, GError **error);
+/* Fills @bytes (pages of 4096) from @offset on. */
+gboolean tessera_store_read_copy (
+    TesseraStore *self, gint64 offset, GByteArray *bytes, gint64 *out_size, GError **error);
+void tessera_store_end_copy (TesseraStore *self);
 gboolean tessera_store_get_state (TesseraStore *self, TesseraStoreState *out_state, GError **error);
 gboolean tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError **error);
 gboolean

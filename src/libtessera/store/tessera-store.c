@@ -57,6 +57,34 @@ tessera_store_get_counts (TesseraStore *self, guint64 *out_writes, guint64 *out_
 }
 
 gboolean
+tessera_store_request_copy (TesseraStore *self, GError **error)
+{
+  TesseraStoreInterface *iface = TESSERA_STORE_GET_IFACE (self);
+
+  if (iface->request_copy != NULL)
+    {
+      iface->request_copy (self);
+      return TRUE;
+    }
+  g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_UNSUPPORTED,
+                       "This server keeps its state in memory only.");
+  return FALSE;
+}
+
+gboolean
+tessera_store_read_copy (
+    TesseraStore *self, gint64 offset, GByteArray *bytes, gint64 *out_size, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->read_copy (self, offset, bytes, out_size, error);
+}
+
+void
+tessera_store_end_copy (TesseraStore *self)
+{
+  TESSERA_STORE_GET_IFACE (self)->end_copy (self);
+}
+
+gboolean
 tessera_store_get_state (TesseraStore *self, TesseraStoreState *out_state, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->get_state (self, out_state, error);

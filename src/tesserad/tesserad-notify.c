@@ -41,3 +41,38 @@ tesserad_notify_reloading (void)
       = g_strdup_printf ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time ());
   tesserad_notify (state);
 }
+
+/* Half of WatchdogSec=, in milliseconds; 0: nobody watches us (sd_watchdog_enabled(3)). */
+static guint
+get_watchdog_interval (void)
+{
+  const char *pid = g_getenv ("WATCHDOG_PID");
+  const char *usec = g_getenv ("WATCHDOG_USEC");
+  guint64 value = 0;
+
+  if (usec == NULL)
+    return 0;
+  if (pid != NULL
+      && (!g_ascii_string_to_unsigned (pid, 10, 1, G_MAXINT32, &value, NULL)
+          || (pid_t) value != getpid ()))
+    return 0;
+  if (!g_ascii_string_to_unsigned (usec, 10, 2000, G_MAXINT32 * G_GUINT64_CONSTANT (1000), &value,
+                                   NULL))
+    return 0;
+  return (guint) (value / 2000);
+}
+
+static gboolean
+on_feeding_time (gpointer data)
+{
+  tesserad_notify ("WATCHDOG=1");
+  return G_SOURCE_CONTINUE;
+}
+
+guint
+tesserad_notify_feed_watchdog (void)
+{
+  guint interval = get_watchdog_interval ();
+
+  return interval > 0 ? g_timeout_add (interval, on_feeding_time, NULL) : 0;
+}

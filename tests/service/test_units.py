@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The units of systemd: valid, and how little of the machine is open to the service in them.
+
+usage: test_units.py FOLDER-OF-THE-BUILT-UNITS"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import workshop  # noqa: F401, it knows where the fixture is
+import tap
+from tap import check, equal, main, test
+
+UNITS = os.path.abspath(sys.argv.pop(1))
+SOURCES = os.path.join(workshop.ROOT, 'data/systemd')
+
+
+def analyze(*arguments):
+    if shutil.which('systemd-analyze') is None:
+        tap.skip('systemd-analyze is not here')
+    done = subprocess.run(['systemd-analyze', *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                          env={**os.environ, 'LC_ALL': 'C.UTF-8', 'SYSTEMD_COLORS': '0'})
+    return done.returncode, done.stdout.decode('utf-8', 'replace')
+
+
+def exposure(unit):
+    status, said = analyze('security', '--offline=true', os.path.join(UNITS, unit))
+    level = re.search(r'Overall exposure level for \S+: ([0-9.]+)', said)
+    check(level, said)
+    return float(level[1])
+
+
+def read(path):
+    with open(path, encoding='utf-8') as file:
+        return file.read()
+
+
+def settings(unit):
+    """(key, value) of a unit, in order; lines that go on are joined."""
+    text = read(os.path.join(UNITS, unit)).replace('\\\n', ' ')
+    return re.findall(r'^(\w+)=(.*)$', text, re.MULTILINE)
+
+
+@test('the exposure of the service is at most 1.2')
+def _():
+    level = exposure('tesserad.service')
+    print('# exposure %.1f' % level)
+    check(level <= 1.2, 'exposure %.1f' % level)
+
+
+@test('the exposure of the isolated service is at most 0.3')
+def _():
+    level = exposure('tesserad-isolated.service')
+    print('# exposure %.1f' % level)
+    check(level <= 0.3, 'exposure %.1f' % level)
+
+
+@test('the isolated service has no network, and sockets of one family only')
+def _():
+    unit = settings('tesserad-isolated.service')
+    check(('PrivateNetwork', 'yes') in unit, 'PrivateNetwork=')
+    equal([value for key, value in unit if key == 'RestrictAddressFamilies'], ['AF_UNIX'])
+    check(('Requires', 'tesserad-isolated.socket') in unit, 'nobody could connect')
+
+
+@test('the two profiles differ in nothing else')
+def _():
+    apart = ('Description', 'Conflicts', 'Requires', 'PrivateNetwork', 'IPAddressDeny', 'RestrictAddressFamilies', 'Also')
+    one, other = [[pair for pair in settings(unit) if pair[0] not in apart] for unit in ('tesserad.service', 'tesserad-isolated.service')]
+    equal(one, other)
+
+
+@test('all units tell when they are ready, feed a watchdog and can be reloaded')
+def _():
+    for unit in ('tesserad.service', 'tesserad-isolated.service', 'tesserad-user.service'):
+        keys = dict(settings(unit))
+        equal(keys.get('Type'), 'notify', unit)
+        check(int(keys.get('WatchdogSec', 0)) > 0, unit + ' has no watchdog')
+        check('HUP' in keys.get('ExecReload', ''), unit + ' cannot be reloaded')
+        equal(keys.get('RestartPreventExitStatus'), '78', unit)
+
+
+@test('systemd finds nothing wrong in the units')
+def _():
+    with tempfile.TemporaryDirectory(prefix='tessera-units-') as folder:
+        for kind, names in (('system', ['tesserad.service', 'tesserad-isolated.service']), ('user', ['tesserad-user.service'])):
+            paths = []
+            for name in names:
+                # Installed they name a program that is not there while the tests run.
+                text = re.sub(r'^ExecStart=\S+', 'ExecStart=/bin/true', read(os.path.join(UNITS, name)), flags=re.MULTILINE)
+                paths.append(os.path.join(folder, name))
+                with open(paths[-1], 'w', encoding='utf-8') as file:
+                    file.write(text)
+            for name in os.listdir(SOURCES):
+                if name.endswith('.socket') and kind == 'system':
+                    paths.append(shutil.copy(os.path.join(SOURCES, name), folder))
+            status, said = analyze('verify', '--man=no', '--' + kind, *paths)
+            own = [line for line in said.splitlines() if 'tesserad' in line]
+            equal(own, [], kind)
+
+
+if __name__ == '__main__':
+    main()

@@ -2,21 +2,24 @@
 /* tesserad: the authorization server as a service. Options, exit codes; the rest is in its parts.
  */
 
+#include "tesserad-first-start.h"
 #include "tesserad-log.h"
+#include "tesserad-places.h"
 #include "tesserad-process.h"
 #include "tesserad-service.h"
 
 #include <locale.h>
 
-#define DEFAULT_CONFIGURATION SYSCONFDIR "/tessera/tessera.conf"
-
 static char *option_configuration;
+static gboolean option_user;
 static gboolean option_check;
 static gboolean option_version;
 
 static const GOptionEntry entries[] = {
   { "config", 'c', 0, G_OPTION_ARG_FILENAME, &option_configuration,
-    "Read this configuration (default: " DEFAULT_CONFIGURATION ")", "FILE" },
+    "Read this configuration (default: " SYSCONFDIR "/tessera/tessera.conf)", "FILE" },
+  { "user", 0, 0, G_OPTION_ARG_NONE, &option_user,
+    "Be the service of one person: files below their home, reached by the session bus", NULL },
   { "check-config", 0, 0, G_OPTION_ARG_NONE, &option_check,
     "Say whether the configuration is good, and stop", NULL },
   { "version", 0, 0, G_OPTION_ARG_NONE, &option_version, "Say the version, and stop", NULL },
@@ -77,10 +80,27 @@ run (const char *file)
   return exit_code;
 }
 
+static int
+act (const char *file)
+{
+  return option_check ? check_configuration (file) : run (file);
+}
+
+static int
+act_on_default (void)
+{
+  g_autofree char *file = tesserad_places_dup_configuration ();
+  g_autoptr (GError) error = NULL;
+
+  if (!option_user || option_check || tesserad_first_start (file, &error))
+    return act (file);
+  g_printerr ("tesserad: %s\n", error->message);
+  return TESSERAD_EXIT_FAILURE;
+}
+
 int
 main (int argc, char **argv)
 {
-  const char *file = DEFAULT_CONFIGURATION;
   int exit_code = TESSERAD_EXIT_USAGE;
 
   setlocale (LC_ALL, "");
@@ -96,9 +116,11 @@ main (int argc, char **argv)
     }
 
   tesserad_process_prepare_keys ();
+  tesserad_places_set_user (option_user);
   if (option_configuration != NULL)
-    file = option_configuration;
-  exit_code = option_check ? check_configuration (file) : run (file);
+    exit_code = act (option_configuration);
+  else
+    exit_code = act_on_default ();
   g_free (option_configuration);
   return exit_code;
 }

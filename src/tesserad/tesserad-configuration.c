@@ -4,12 +4,12 @@
 #include "tesserad-configuration.h"
 
 #include "tesserad-log.h"
+#include "tesserad-places.h"
 #include "tesserad-schema.h"
 #include "tesserad-secret-file.h"
 
 #include <string.h>
 
-#define DEFAULT_STATE_DIRECTORY "/var/lib/tessera"
 #define CLIENT_GROUP "client "
 
 static void
@@ -43,6 +43,7 @@ tesserad_configuration_free (TesseradConfiguration *self)
   g_free (self->users_file);
   tesserad_audit_settings_clear (&self->audit);
   g_free (self->metrics_address);
+  g_clear_pointer (&self->bus, tesserad_bus_settings_free);
   g_ptr_array_unref (self->listeners);
   g_ptr_array_unref (self->resources);
   g_ptr_array_unref (self->clients);
@@ -51,15 +52,6 @@ tesserad_configuration_free (TesseradConfiguration *self)
   g_hash_table_unref (self->limits);
   g_ptr_array_unref (self->notices);
   g_free (self);
-}
-
-/* systemd sets $STATE_DIRECTORY for StateDirectory= (systemd.exec(5)). */
-static char *
-dup_default_state_directory (void)
-{
-  const char *given = g_getenv ("STATE_DIRECTORY");
-
-  return g_strdup (given != NULL && g_path_is_absolute (given) ? given : DEFAULT_STATE_DIRECTORY);
 }
 
 static gboolean
@@ -119,7 +111,7 @@ read_server (TesseradConfiguration *self, GError **error)
     return tesserad_key_file_refuse (self->key_file, "server", "theme-directory", error,
                                      "%s is not a folder", theme);
   if (self->state_directory == NULL)
-    self->state_directory = dup_default_state_directory ();
+    self->state_directory = tesserad_places_dup_state_directory ();
   if (self->key_directory == NULL)
     self->key_directory = g_build_filename (self->state_directory, "keys", NULL);
   g_hash_table_insert (self->values, (gpointer) "theme-directory", g_steal_pointer (&theme));
@@ -561,6 +553,13 @@ configuration_new (void)
   return self;
 }
 
+static gboolean
+read_bus (TesseradConfiguration *self, GError **error)
+{
+  self->bus = tesserad_bus_settings_read (self->key_file, self->state_directory, error);
+  return self->bus != NULL;
+}
+
 TesseradConfiguration *
 tesserad_configuration_load (const char *path, GError **error)
 {
@@ -574,7 +573,7 @@ tesserad_configuration_load (const char *path, GError **error)
       || !read_named_groups (self, error)
       || !read_private_path (self->key_file, "users", "file", &self->users_file, error)
       || !tesserad_audit_settings_read (&self->audit, self->key_file, error)
-      || !read_address (self, "metrics", &self->metrics_address, error))
+      || !read_address (self, "metrics", &self->metrics_address, error) || !read_bus (self, error))
     return NULL;
   note_shared_address (self);
   return g_steal_pointer (&self);
@@ -771,6 +770,8 @@ tesserad_configuration_check_reload (TesseradConfiguration *self,
     return tesserad_key_file_refuse (self->key_file, NULL, NULL, error,
                                      "a [listener NAME] changed: only a restart can change "
                                      "listeners (their certificates are read again)");
+  if (!tesserad_bus_settings_equal (self->bus, old->bus))
+    return tesserad_key_file_refuse (self->key_file, "dbus", NULL, error, "%s", restart);
   for (guint i = 0; i < old->resources->len; i++)
     {
       const TesseradResourceSettings *resource = g_ptr_array_index (old->resources, i);

@@ -3,6 +3,7 @@
 
 #include "tessera.h"
 #include "tesserad-audit.h"
+#include "tesserad-bus-settings.h"
 #include "tesserad-key-file.h"
 
 G_BEGIN_DECLS
@@ -37,7 +38,8 @@ typedef struct
   char *key_directory;
   char *users_file; /* path, or NULL */
   TesseradAuditSettings audit;
-  char *metrics_address;      /* or NULL: none */
+  char *metrics_address; /* or NULL: none */
+  TesseradBusSettings *bus;
   GPtrArray *listeners;       /* TesseradListenerSettings* */
   GPtrArray *resources;       /* TesseradResourceSettings* */
   GPtrArray *clients;         /* TesseraClient* */

@@ -8,6 +8,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ struct _TesseradListener
   char *description;
   char *unix_path; /* of a socket file that is ours to remove, or NULL */
   struct stat unix_status;
+  int lock;        /* of a private socket, else below 0 */
   gboolean passed; /* systemd's */
 };
 
@@ -79,6 +81,7 @@ listener_new (const char *name, GSocket *socket, const char *description)
 {
   TesseradListener *self = g_new0 (TesseradListener, 1);
 
+  self->lock = -1;
   self->name = g_strdup (name);
   self->socket = g_object_ref (socket);
   self->description = g_strdup (description);
@@ -108,6 +111,8 @@ tesserad_listener_free (TesseradListener *self)
 {
   remove_own_file (self);
   g_clear_object (&self->socket);
+  if (self->lock >= 0)
+    close (self->lock);
   g_free (self->name);
   g_free (self->description);
   g_free (self);
@@ -185,8 +190,16 @@ make_way (const char *path, GSocketAddress *address, GError **error)
   return FALSE;
 }
 
+static gboolean
+fail (GError **error, int number, const char *what)
+{
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (number), "%s: %s", what,
+               g_strerror (number));
+  return FALSE;
+}
+
 static TesseradListener *
-open_unix (const char *name, const char *address, GError **error)
+open_unix (const char *name, const char *address, mode_t mode, GError **error)
 {
   const char *path = address + strlen (UNIX_PREFIX);
   g_autoptr (GSocketAddress) parsed = g_unix_socket_address_new (path);
@@ -199,13 +212,63 @@ open_unix (const char *name, const char *address, GError **error)
   if (socket == NULL)
     return NULL;
   self = listener_new (name, socket, address);
-  /* The umask made it ours alone; the group is the proxy's way in. */
-  if (g_chmod (path, 0660) < 0 || lstat (path, &self->unix_status) < 0)
+  /* The umask made it ours alone. */
+  if (g_chmod (path, mode) < 0 || lstat (path, &self->unix_status) < 0)
     {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "%s", g_strerror (errno));
+      fail (error, errno, path);
       return NULL;
     }
   self->unix_path = g_strdup (path);
+  return g_steal_pointer (&self);
+}
+
+/* Whoever else could write there could put a socket of their own in the place of ours. */
+static gboolean
+check_folder (const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  struct stat status;
+
+  if (g_mkdir_with_parents (folder, 0700) < 0 || stat (folder, &status) < 0)
+    return fail (error, errno, folder);
+  if ((status.st_uid == 0 || status.st_uid == geteuid ())
+      && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+               "%s: others than this user and root can write there", folder);
+  return FALSE;
+}
+
+/* Held as long as the socket serves, so that of two that start at once one stops; below 0: no. */
+static int
+take_lock (const char *path, GError **error)
+{
+  g_autofree char *name = g_strconcat (path, ".lock", NULL);
+  int lock = open (name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+  if (lock < 0)
+    fail (error, errno, name);
+  if (lock < 0 || flock (lock, LOCK_EX | LOCK_NB) == 0)
+    return lock;
+  close (lock);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "another process serves there");
+  return -1;
+}
+
+TesseradListener *
+tesserad_listener_open_private (const char *path, GError **error)
+{
+  g_autofree char *address = g_strconcat (UNIX_PREFIX, path, NULL);
+  g_autoptr (TesseradListener) self = NULL;
+  int lock = -1;
+
+  if (!check_folder (path, error) || (lock = take_lock (path, error)) < 0)
+    return NULL;
+  self = open_unix ("bus", address, 0600, error);
+  if (self == NULL)
+    close (lock);
+  else
+    self->lock = lock;
   return g_steal_pointer (&self);
 }
 
@@ -292,8 +355,9 @@ tesserad_listener_open (const char *name, const char *address, GError **error)
   if (g_str_equal (address, "systemd"))
     return adopt_passed (name, error);
 
-  listener = g_str_has_prefix (address, UNIX_PREFIX) ? open_unix (name, address, error)
-                                                     : open_tcp (name, address, error);
+  listener = g_str_has_prefix (address, UNIX_PREFIX)
+                 ? open_unix (name, address, 0660, error) /* a proxy's way in */
+                 : open_tcp (name, address, error);
   if (listener == NULL)
     return NULL;
   listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) tesserad_listener_free);

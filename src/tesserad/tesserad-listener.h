@@ -14,6 +14,9 @@ gboolean tesserad_listener_check_address (const char *address, GError **error);
 
 /* TesseradListener*; more than one only for "systemd". */
 GPtrArray *tesserad_listener_open (const char *name, const char *address, GError **error);
+/* A unix socket for the user of the service and root alone, in a folder that is theirs too; made
+ * when it is not there. */
+TesseradListener *tesserad_listener_open_private (const char *path, GError **error);
 void tesserad_listener_free (TesseradListener *self);
 
 GSocket *tesserad_listener_get_socket (TesseradListener *self);

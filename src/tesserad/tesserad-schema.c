@@ -92,6 +92,9 @@ const TesseradSetting tesserad_settings[] = {
   { "client", "allowed_origins", TESSERAD_KIND_STRINGS, "allowed-origins" },
 
   { "users", "file", TESSERAD_KIND_STRING },
+
+  { "dbus", "bus", TESSERAD_KIND_STRING },
+  { "dbus", "socket", TESSERAD_KIND_STRING },
   { NULL },
 };
 

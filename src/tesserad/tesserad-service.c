@@ -3,6 +3,7 @@
 
 #include "tesserad-service.h"
 
+#include "tesserad-control.h"
 #include "tesserad-listener.h"
 #include "tesserad-metrics.h"
 #include "tesserad-notify.h"
@@ -21,10 +22,12 @@ struct _TesseradService
   TesseraListener *gate;    /* the front door of all listeners */
   GPtrArray *listeners;     /* TesseradListener* */
   TesseradMetrics *metrics; /* or NULL */
+  TesseradControl *control;
   GMainLoop *loop;
   gboolean stopping;
   gboolean drained;
-  guint late; /* of the drain's deadline */
+  guint late;     /* of the drain's deadline */
+  guint watchdog; /* its feeding */
   int exit_code;
 };
 
@@ -43,6 +46,7 @@ void
 tesserad_service_free (TesseradService *self)
 {
   g_clear_pointer (&self->metrics, tesserad_metrics_free);
+  g_clear_pointer (&self->control, tesserad_control_free);
   g_clear_object (&self->gate);
   g_clear_object (&self->server);
   g_clear_pointer (&self->listeners, g_ptr_array_unref);
@@ -64,19 +68,34 @@ check_metrics_address (TesseradConfiguration *configuration, GError **error)
 }
 
 static gboolean
+check_address (TesseradConfiguration *configuration,
+               const char *group,
+               const char *key,
+               const char *address,
+               GError **error)
+{
+  g_autoptr (GError) inner = NULL;
+
+  return tesserad_listener_check_address (address, &inner)
+         || tesserad_key_file_propagate (configuration->key_file, group, key,
+                                         g_steal_pointer (&inner), error);
+}
+
+static gboolean
 check_addresses (TesseradConfiguration *configuration, GError **error)
 {
+  g_autofree char *bus = g_strconcat ("unix:", configuration->bus->socket, NULL);
+
   for (guint i = 0; i < configuration->listeners->len; i++)
     {
       const TesseradListenerSettings *listener = g_ptr_array_index (configuration->listeners, i);
       g_autofree char *group = g_strconcat ("listener ", listener->name, NULL);
-      g_autoptr (GError) inner = NULL;
 
-      if (!tesserad_listener_check_address (listener->address, &inner))
-        return tesserad_key_file_propagate (configuration->key_file, group, "address",
-                                            g_steal_pointer (&inner), error);
+      if (!check_address (configuration, group, "address", listener->address, error))
+        return FALSE;
     }
-  return check_metrics_address (configuration, error);
+  return check_metrics_address (configuration, error)
+         && check_address (configuration, "dbus", "socket", bus, error);
 }
 
 TesseradConfiguration *
@@ -219,14 +238,6 @@ open_metrics (TesseradService *self, GError **error)
   return self->metrics != NULL;
 }
 
-static gboolean
-start (TesseradService *self, GError **error)
-{
-  self->configuration = tesserad_service_read_configuration (self->file, error);
-  return self->configuration != NULL && start_server (self, error) && open_listeners (self, error)
-         && open_metrics (self, error);
-}
-
 static void
 log_notices (TesseradConfiguration *configuration)
 {
@@ -248,6 +259,7 @@ announce (TesseradService *self)
                tesserad_listener_get_description (g_ptr_array_index (self->listeners, i)));
   if (self->metrics != NULL)
     g_message ("metrics on %s", tesserad_metrics_get_description (self->metrics));
+  g_message ("controlled at unix:path=%s", self->configuration->bus->socket);
   tesserad_notify ("READY=1");
 }
 
@@ -316,6 +328,26 @@ reload (TesseradService *self, GError **error)
 }
 
 static gboolean
+reload_aloud (TesseradService *self, GError **error)
+{
+  g_autoptr (GError) inner = NULL;
+
+  tesserad_notify_reloading ();
+  if (reload (self, &inner))
+    {
+      log_notices (self->configuration);
+      g_message ("reloaded the configuration: %u clients", self->configuration->clients->len);
+    }
+  else
+    g_warning ("the configuration stays as it was: %s", inner->message);
+  tesserad_notify ("READY=1");
+  if (inner == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&inner));
+  return FALSE;
+}
+
+static gboolean
 on_hangup (gpointer data)
 {
   TesseradService *self = data;
@@ -323,17 +355,18 @@ on_hangup (gpointer data)
 
   if (self->stopping)
     return G_SOURCE_CONTINUE;
-  tesserad_notify_reloading ();
-  if (reload (self, &error))
-    {
-      log_notices (self->configuration);
-      g_message ("reloaded the configuration: %u clients", self->configuration->clients->len);
-    }
-  else
-    g_warning ("the configuration stays as it was: %s", error->message);
+  reload_aloud (self, &error);
   tessera_server_audit_act (self->server, "Reload", "signal", self->file, error);
-  tesserad_notify ("READY=1");
   return G_SOURCE_CONTINUE;
+}
+
+/* Over D-Bus. What was wrong, owned, or NULL. */
+static char *
+on_reload (gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  return reload_aloud (data, &error) ? NULL : g_strdup (error->message);
 }
 
 /* Stop */
@@ -386,9 +419,32 @@ stop (TesseradService *self)
   tesserad_notify ("STOPPING=1");
   if (self->metrics != NULL)
     tesserad_metrics_set_stopping (self->metrics);
+  g_clear_pointer (&self->control, tesserad_control_free);
   drain (self);
   tessera_server_close (self->server);
   g_message ("stopped");
+}
+
+/* Last: nobody is to control what does not serve yet. */
+static gboolean
+open_control (TesseradService *self, GError **error)
+{
+  const TesseradBusSettings *settings = self->configuration->bus;
+  g_autoptr (GError) inner = NULL;
+
+  self->control = tesserad_control_new (settings, self->server, on_reload, self, &inner);
+  if (self->control == NULL)
+    g_set_error (error, inner->domain, inner->code, "%s: [dbus] socket: %s: %s", self->file,
+                 settings->socket, inner->message);
+  return self->control != NULL;
+}
+
+static gboolean
+start (TesseradService *self, GError **error)
+{
+  self->configuration = tesserad_service_read_configuration (self->file, error);
+  return self->configuration != NULL && start_server (self, error) && open_listeners (self, error)
+         && open_metrics (self, error) && open_control (self, error);
 }
 
 int
@@ -406,10 +462,12 @@ tesserad_service_run (TesseradService *self)
   sources[0] = g_unix_signal_add (SIGTERM, on_terminate, self);
   sources[1] = g_unix_signal_add (SIGINT, on_terminate, self);
   sources[2] = g_unix_signal_add (SIGHUP, on_hangup, self);
+  self->watchdog = tesserad_notify_feed_watchdog ();
   announce (self);
   g_main_loop_run (self->loop);
   stop (self);
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     g_source_remove (sources[i]);
+  g_clear_handle_id (&self->watchdog, g_source_remove);
   return self->exit_code;
 }

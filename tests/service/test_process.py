@@ -229,7 +229,7 @@ def _(s):
 def _(s):
     done = subprocess.run([os.environ['TESSERAD'], '--help'], capture_output=True, text=True)
     options = re.findall(r'--([a-z-]+)', done.stdout)
-    equal(sorted(set(options) - {'config', 'check-config', 'version', 'help'}), [])
+    equal(sorted(set(options) - {'config', 'check-config', 'user', 'version', 'help'}), [])
     for name in ('cmdline', 'environ'):
         for client in s.clients.values():
             if client.secret:

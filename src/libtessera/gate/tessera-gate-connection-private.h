@@ -75,7 +75,7 @@ void tessera_gate_connection_drain (TesseraGateConnection *self);
 void tessera_gate_connection_close (TesseraGateConnection *self);
 void tessera_gate_connection_free (TesseraGateConnection *self);
 
-/* For its parts: greeting, request, peer */
+/* For its parts: greeting, reader, request, peer */
 
 void tessera_gate_connection_wait_for (TesseraGateConnection *self, TesseraGateWait wait, guint ms);
 void tessera_gate_connection_wait_for_nothing (TesseraGateConnection *self);
@@ -86,6 +86,14 @@ void tessera_gate_connection_watch_out (TesseraGateConnection *self, gboolean ou
 /* Something may be there to be read. */
 void tessera_gate_connection_on_readable (TesseraGateConnection *self);
 void tessera_gate_connection_await_request (TesseraGateConnection *self);
+/* Sends, and goes on with what comes then. FALSE: there is more to be sent than there is room for.
+ */
+gboolean tessera_gate_connection_flush (TesseraGateConnection *self);
+/* Nothing more is read as requests; when all is sent, it ends. */
+void tessera_gate_connection_end (TesseraGateConnection *self);
+/* … and what is sent is this. */
+void
+tessera_gate_connection_refuse (TesseraGateConnection *self, guint status, const char *description);
 /* Somebody has to think about the answer. */
 void tessera_gate_connection_hold (TesseraGateConnection *self, guint seconds);
 /* Tells the gate how many bytes it holds now. */

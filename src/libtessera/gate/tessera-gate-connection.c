@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection: reads a request whole (RFC 9112), lets libsoup answer it, sends the answer, and
- * waits for the next one. */
+/* One connection, from its greeting to its end: what it waits for, and what comes next. */
 
 #include "gate/tessera-gate-connection-private.h"
 
 #include "gate/tessera-gate-greeting-private.h"
+#include "gate/tessera-gate-reader-private.h"
 
 #include <string.h>
 #include <sys/epoll.h>
 
 #define OUT_LOW (64 * 1024) /* unsent bytes; with less a writer goes on */
-#define REQUESTS_A_TURN 16  /* then others have their turn */
 #define LINGER_MS 2000
 #define LINGER_BYTES (1024 * 1024)
 #define FRESH_MS 500 /* who connected before a drain and has not spoken yet */
-#define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 
 /* Deadlines */
 
@@ -156,9 +154,8 @@ send_out (TesseraGateConnection *self)
   return result == 0;
 }
 
-/* Nothing more is read as requests; when all is sent, it ends. */
-static void
-end (TesseraGateConnection *self)
+void
+tessera_gate_connection_end (TesseraGateConnection *self)
 {
   tessera_gate_request_forget (self);
   tessera_gate_inbox_clear (&self->in);
@@ -168,13 +165,13 @@ end (TesseraGateConnection *self)
   tessera_gate_connection_mark_dirty (self);
 }
 
-static void
-refuse (TesseraGateConnection *self, guint status, const char *description)
+void
+tessera_gate_connection_refuse (TesseraGateConnection *self, guint status, const char *description)
 {
   tessera_gate_request_forget (self);
   tessera_gate_answer_write_refusal (status, description, FALSE,
                                      tessera_gate_outbox_open (&self->out, &self->gate->buffers));
-  end (self);
+  tessera_gate_connection_end (self);
 }
 
 void
@@ -196,7 +193,7 @@ end_answer (TesseraGateConnection *self)
 
   if (self->request.answer.state == TESSERA_GATE_ANSWER_HEAD)
     {
-      refuse (self, 503, "The request was not answered.");
+      tessera_gate_connection_refuse (self, 503, "The request was not answered.");
       return;
     }
   if (complete && !self->request.answer.closing)
@@ -205,7 +202,7 @@ end_answer (TesseraGateConnection *self)
       tessera_gate_connection_await_request (self);
     }
   else if (complete || !self->request.answer.delimited)
-    end (self);
+    tessera_gate_connection_end (self);
   else
     tessera_gate_connection_close (self); /* the client must not take it for whole */
 }
@@ -237,7 +234,7 @@ advance_tunnel (TesseraGateConnection *self)
   if (self->deadline.wait == TESSERA_GATE_WAIT_WRITE)
     tessera_gate_connection_wait_for_nothing (self);
   if (self->request.done)
-    end (self);
+    tessera_gate_connection_end (self);
   else if (self->request.shut)
     tessera_gate_transport_shut (&self->transport);
 }
@@ -262,9 +259,8 @@ go_on (TesseraGateConnection *self)
     }
 }
 
-/* FALSE: there is more to be sent than there is room for. */
-static gboolean
-flush (TesseraGateConnection *self)
+gboolean
+tessera_gate_connection_flush (TesseraGateConnection *self)
 {
   gboolean sent = send_out (self);
 
@@ -278,162 +274,6 @@ flush (TesseraGateConnection *self)
   if (!sent)
     tessera_gate_has_room (self->gate, 0);
   return sent;
-}
-
-/* Reading */
-
-/* A whole one; how many bytes it is. */
-static gsize
-take_request (TesseraGateConnection *self, const TesseraRequestHead *head, const char *bytes)
-{
-  tessera_gate_connection_wait_for_nothing (self);
-  if (tessera_gate_has_room (self->gate, self->need))
-    tessera_gate_request_begin (self, head, bytes);
-  else
-    refuse (self, 503, "There is too much to do at once.");
-  return self->need;
-}
-
-/* How many of @bytes are used; the rest is the next request's. */
-static gsize
-read_request (TesseraGateConnection *self, const char *bytes, gsize length)
-{
-  TesseraGate *gate = self->gate;
-  TesseraRequestHead *head = &gate->head;
-  TesseraRequestHeadState state;
-
-  if (length < self->need)
-    return 0;
-  state = tessera_request_head_parse (head, bytes, length, &self->seen, gate->limits->body);
-  if (state == TESSERA_REQUEST_HEAD_REFUSED)
-    {
-      gate->n_malformed++;
-      refuse (self, head->status, head->description);
-      return length;
-    }
-  if (state == TESSERA_REQUEST_HEAD_PARTIAL)
-    {
-      if (self->deadline.wait != TESSERA_GATE_WAIT_HEAD)
-        tessera_gate_connection_wait_for (self, TESSERA_GATE_WAIT_HEAD, gate->limits->head_ms);
-      return 0;
-    }
-  self->need = head->head_length + head->content_length;
-  if (length >= self->need)
-    return take_request (self, head, bytes);
-  tessera_gate_connection_wait_for (self, TESSERA_GATE_WAIT_BODY, gate->limits->body_ms);
-  if (head->expects_continue && !self->continued && length == head->head_length)
-    {
-      GByteArray *out = tessera_gate_outbox_open (&self->out, &self->gate->buffers);
-
-      self->continued = TRUE;
-      g_byte_array_append (out, (const guint8 *) CONTINUE, strlen (CONTINUE));
-      tessera_gate_connection_mark_dirty (self);
-    }
-  return 0;
-}
-
-/* Reads as many requests as are answered at once. */
-static gsize
-read_all (TesseraGateConnection *self, const char *bytes, gsize length)
-{
-  gsize used = 0;
-
-  for (guint i = 0; i < REQUESTS_A_TURN && used < length; i++)
-    {
-      gsize part = read_request (self, bytes + used, length - used);
-
-      used += part;
-      if (part == 0)
-        return used;
-      if (self->state != TESSERA_GATE_ANSWERING
-          || !tessera_gate_request_is_answered (&self->request) || !flush (self)
-          || self->state != TESSERA_GATE_READING)
-        break;
-    }
-  self->unread = used < length;
-  return used;
-}
-
-/* @bytes lie in the scratch; what is left of them is kept. */
-static void
-take_bytes (TesseraGateConnection *self, const char *bytes, gsize length)
-{
-  g_auto (TesseraGateInbox) in = tessera_gate_inbox_steal (&self->in);
-  gsize used = 0;
-
-  tessera_gate_connection_count (self); /* what becomes a request is not to count twice */
-  if (in.length > 0)
-    {
-      tessera_gate_inbox_append (&in, bytes, length);
-      bytes = in.bytes;
-      length = in.length;
-    }
-  used = read_all (self, bytes, length);
-  if (self->state >= TESSERA_GATE_CLOSING || used == length)
-    return;
-  if (in.length > 0)
-    {
-      tessera_gate_inbox_drop (&in, used);
-      self->in = tessera_gate_inbox_steal (&in);
-    }
-  else
-    tessera_gate_inbox_append (&self->in, bytes + used, length - used);
-  if (self->unread && self->state == TESSERA_GATE_READING)
-    tessera_gate_connection_mark_dirty (self);
-  tessera_gate_connection_count (self);
-  tessera_gate_has_room (self->gate, 0);
-}
-
-/* The client will send no more. What it has asked is still answered. */
-static void
-on_end (TesseraGateConnection *self)
-{
-  self->readable = FALSE;
-  self->hung_up = TRUE;
-  if (self->state == TESSERA_GATE_READING)
-    end (self);
-}
-
-static void
-read_requests (TesseraGateConnection *self)
-{
-  char *scratch = self->gate->scratch;
-
-  while (self->state == TESSERA_GATE_READING && self->readable)
-    {
-      gssize got = tessera_gate_transport_read (&self->transport, scratch, TESSERA_GATE_SCRATCH);
-
-      if (got == TESSERA_GATE_TRANSPORT_LATER)
-        {
-          self->readable = FALSE;
-          tessera_gate_connection_watch_out (self,
-                                             tessera_gate_transport_wants_room (&self->transport));
-        }
-      else if (got <= 0)
-        on_end (self);
-      else
-        {
-          /* Less than asked: that was all (epoll(7)), but for an end that came with it. */
-          if (got < TESSERA_GATE_SCRATCH && self->transport.tls == NULL && !self->hung_up)
-            self->readable = FALSE;
-          take_bytes (self, scratch, (gsize) got);
-          explicit_bzero (scratch, (gsize) got);
-        }
-    }
-  if (self->state != TESSERA_GATE_CLOSED && self->state != TESSERA_GATE_READING)
-    flush (self);
-}
-
-/* After an answer: what waits already, then what can be read. */
-static void
-resume (TesseraGateConnection *self)
-{
-  if (self->unread)
-    {
-      self->unread = FALSE;
-      take_bytes (self, NULL, 0);
-    }
-  read_requests (self);
 }
 
 /* The gate's side */
@@ -468,10 +308,10 @@ tessera_gate_connection_begin (TesseraGateConnection *self)
 void
 tessera_gate_connection_advance (TesseraGateConnection *self)
 {
-  if (!flush (self))
+  if (!tessera_gate_connection_flush (self))
     return;
   if (self->state == TESSERA_GATE_READING)
-    resume (self);
+    tessera_gate_reader_resume (self);
 }
 
 void
@@ -485,7 +325,7 @@ tessera_gate_connection_on_readable (TesseraGateConnection *self)
       tessera_gate_greeting_go_on (self);
       break;
     case TESSERA_GATE_READING:
-      read_requests (self);
+      tessera_gate_reader_read (self);
       break;
     case TESSERA_GATE_LINGERING:
       discard (self);
@@ -540,11 +380,11 @@ tessera_gate_connection_expire (TesseraGateConnection *self)
     {
     case TESSERA_GATE_WAIT_HEAD:
     case TESSERA_GATE_WAIT_BODY:
-      refuse (self, 408, "The request did not come in time.");
+      tessera_gate_connection_refuse (self, 408, "The request did not come in time.");
       break;
     case TESSERA_GATE_WAIT_ANSWER:
     case TESSERA_GATE_WAIT_HELD:
-      refuse (self, 503, "The answer did not come in time.");
+      tessera_gate_connection_refuse (self, 503, "The answer did not come in time.");
       break;
     case TESSERA_GATE_WAIT_WRITE:
       cut (self);
@@ -559,7 +399,7 @@ void
 tessera_gate_connection_make_way (TesseraGateConnection *self)
 {
   if (self->state == TESSERA_GATE_READING)
-    refuse (self, 503, "There is too much to do at once.");
+    tessera_gate_connection_refuse (self, 503, "There is too much to do at once.");
   else
     cut (self);
 }
@@ -571,7 +411,7 @@ tessera_gate_connection_drain (TesseraGateConnection *self)
   if (self->state != TESSERA_GATE_READING || self->in.length > 0)
     return;
   self->readable = TRUE;
-  read_requests (self);
+  tessera_gate_reader_read (self);
   if (self->state != TESSERA_GATE_READING || self->in.length > 0)
     return;
   if (self->n_requests > 0)

@@ -188,5 +188,6 @@ tessera_gate_request_forget (TesseraGateConnection *connection)
   g_clear_object (&self->stream);
   tessera_gate_buffers_return_string (&connection->gate->buffers, g_steal_pointer (&self->text));
   tessera_gate_answer_clear (&self->answer);
+  self->waits = FALSE;
   connection->gate->n_requests--;
 }

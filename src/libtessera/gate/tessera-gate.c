@@ -131,6 +131,7 @@ tessera_gate_has_room (TesseraGate *self, gsize bytes)
 
       if (hoarder == NULL)
         return FALSE;
+      self->n_shed++;
       tessera_gate_connection_make_way (hoarder);
     }
   return TRUE;

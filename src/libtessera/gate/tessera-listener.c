@@ -643,7 +643,7 @@ tessera_listener_get_n_requests (TesseraListener *self)
 
 typedef struct
 {
-  guint64 open, idle, requests, accepted, refused, shed, late, malformed;
+  guint64 open, idle, requests, held, accepted, refused, shed, late, malformed;
 } Connections;
 
 static void
@@ -656,6 +656,7 @@ add_connections (TesseraListener *self, Connections *sum)
   sum->open += gate->connections.length;
   sum->idle += gate->deadlines.queues[TESSERA_GATE_WAIT_IDLE].length;
   sum->requests += gate->n_requests;
+  sum->held += gate->held;
   sum->accepted += gate->n_accepted;
   sum->refused += gate->n_refused;
   sum->shed += gate->n_shed;
@@ -677,13 +678,16 @@ append_connections (GString *text, gpointer data)
                                 (double) (sum.open - MIN (sum.open, sum.idle)));
   tessera_metrics_append_single (text, "tessera_requests_in_progress", "gauge",
                                  "Requests that are being answered.", (double) sum.requests);
+  tessera_metrics_append_single (text, "tessera_buffered_bytes", "gauge",
+                                 "Bytes of requests that are not whole or not answered, and of "
+                                 "answers that are not sent.",
+                                 (double) sum.held);
   tessera_metrics_append_single (text, "tessera_connections_accepted_total", "counter",
                                  "Connections that were accepted.", (double) sum.accepted);
-  tessera_metrics_append_head (
-      text, "tessera_connections_ended_total", "counter",
-      "Connections that the server ended against their will: one of too "
-      "many from an address, one that idled when others came, one that was "
-      "too late with something.");
+  tessera_metrics_append_head (text, "tessera_connections_ended_total", "counter",
+                               "Connections that the server ended against their will: one of too "
+                               "many from an address, one that made way for others, one that was "
+                               "too late with something.");
   tessera_metrics_append_value (text, "tessera_connections_ended_total", "reason=\"refused\"",
                                 (double) sum.refused);
   tessera_metrics_append_value (text, "tessera_connections_ended_total", "reason=\"shed\"",

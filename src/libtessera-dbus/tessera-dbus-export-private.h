@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "tessera-dbus-agents-private.h"
 #include "tessera-dbus-export.h"
 
 G_BEGIN_DECLS
@@ -39,12 +40,13 @@ struct _TesseraDBusExport
   TesseraServer *server;
   GDBusConnection *connection;
   TesseraDBusAuthority *authority;
-  guint calls;           /* under way */
-  GArray *registrations; /* guint, of objects */
-  GArray *subtrees;      /* guint */
-  GPtrArray *kids;       /* char*, of the keys that are exported */
-  guint revoked;         /* since the last signal */
-  GSource *tell;         /* emits that signal; NULL: nothing to tell */
+  TesseraDBusAgents *agents; /* of the server */
+  guint calls;               /* under way */
+  GArray *registrations;     /* guint, of objects */
+  GArray *subtrees;          /* guint */
+  GPtrArray *kids;           /* char*, of the keys that are exported */
+  guint revoked;             /* since the last signal */
+  GSource *tell;             /* emits that signal; NULL: nothing to tell */
 };
 
 /* Asks the program to read its configuration again. */

@@ -373,6 +373,7 @@ tessera_dbus_export (TesseraServer *server,
   self->connection = g_object_ref (connection);
   self->authority
       = authority != NULL ? g_object_ref (authority) : tessera_dbus_credentials_authority_new ();
+  self->agents = tessera_dbus_agents_hold (server);
   self->kids = list_kids (server);
   if (!register_all (self, error))
     return NULL;
@@ -388,7 +389,8 @@ tessera_dbus_export (TesseraServer *server,
  * tessera_dbus_export_unexport:
  * @self: an export
  *
- * Takes the objects off the connection. Calls under way are still answered.
+ * Takes the objects off the connection. Calls under way are still answered; programs on the
+ * connection that decide logins are told that they are not needed any more.
  */
 void
 tessera_dbus_export_unexport (TesseraDBusExport *self)
@@ -407,6 +409,7 @@ tessera_dbus_export_unexport (TesseraDBusExport *self)
     g_source_destroy (self->tell);
   g_clear_pointer (&self->tell, g_source_unref);
   g_signal_handlers_disconnect_by_data (self->server, self);
+  tessera_dbus_agents_leave (self->agents, self->connection);
 }
 
 static void
@@ -416,6 +419,7 @@ tessera_dbus_export_dispose (GObject *object)
 
   if (self->server != NULL)
     tessera_dbus_export_unexport (self);
+  g_clear_pointer (&self->agents, tessera_dbus_agents_unref);
   g_clear_object (&self->server);
   g_clear_object (&self->connection);
   g_clear_object (&self->authority);

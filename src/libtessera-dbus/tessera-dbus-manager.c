@@ -371,6 +371,43 @@ introspect (gpointer data)
   tessera_server_introspect_async (get_server (call), token, NULL, on_introspected, call);
 }
 
+/* Programs that decide logins */
+
+static void
+register_agent (gpointer data)
+{
+  TesseraDBusCall *call = data;
+  const char *path = NULL;
+  g_autoptr (GVariant) options = NULL;
+  GError *error = NULL;
+
+  if (call->export->registrations->len == 0)
+    {
+      tessera_dbus_call_fail (call, g_error_new_literal (G_DBUS_ERROR, G_DBUS_ERROR_DISCONNECTED,
+                                                         "The service has left"));
+      return;
+    }
+  g_variant_get (tessera_dbus_call_get_parameters (call), "(&o@a{sv})", &path, &options);
+  gboolean done
+      = tessera_dbus_agents_add (call->export->agents, call->export->connection,
+                                 tessera_dbus_get_sender (call->invocation), path, options, &error);
+  finish (call, done, error);
+}
+
+static void
+unregister_agent (gpointer data)
+{
+  TesseraDBusCall *call = data;
+  const char *path = NULL;
+  GError *error = NULL;
+
+  g_variant_get (tessera_dbus_call_get_parameters (call), "(&o)", &path);
+  gboolean done
+      = tessera_dbus_agents_remove (call->export->agents, call->export->connection,
+                                    tessera_dbus_get_sender (call->invocation), path, &error);
+  finish (call, done, error);
+}
+
 /* The program around it */
 
 static void
@@ -465,6 +502,8 @@ static const TesseraDBusMethod methods[] = {
   { "Introspect", TESSERA_DBUS_ACTION_READ, introspect },
   { "Backup", TESSERA_DBUS_ACTION_BACKUP, back_up },
   { "Purge", TESSERA_DBUS_ACTION_BACKUP, purge },
+  { "RegisterAgent", TESSERA_DBUS_ACTION_REGISTER_AGENT, register_agent },
+  { "UnregisterAgent", TESSERA_DBUS_ACTION_REGISTER_AGENT, unregister_agent },
   { "Reload", TESSERA_DBUS_ACTION_RELOAD, reload },
   { NULL },
 };

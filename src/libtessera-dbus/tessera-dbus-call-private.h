@@ -13,6 +13,7 @@ typedef struct
   GDBusMethodInvocation *invocation;
   const TesseraDBusMethod *method;
   GCancellable *cancellable; /* cancelled when the caller goes before the check is over */
+  gint64 uid;                /* of a caller on a bus; -1: not known, or not wanted */
   guint name_watch;
   gulong closed;
 } TesseraDBusCall;

@@ -2,6 +2,9 @@
 /* The way of every method call: counted, authorised, run, answered (design.md §9). */
 
 #include "tessera-dbus-call-private.h"
+#include "tessera-dbus-path-private.h"
+
+#include <string.h>
 
 #define CALLS_MAX 256 /* under way at once, of all callers on a connection */
 #define PARAMETERS_MAX (256 * 1024)
@@ -18,9 +21,90 @@ call_free (TesseraDBusCall *self)
   g_free (self);
 }
 
+/* The audit trail: who did what to whom. Reading is no act. */
+
+static gboolean
+is_act (TesseraDBusCall *self)
+{
+  return !g_str_equal (self->method->action, TESSERA_DBUS_ACTION_READ);
+}
+
+/* A bus vouches for name and uid; of a peer the kernel knows uid and pid. */
+static char *
+dup_caller (TesseraDBusCall *self)
+{
+  const char *sender = tessera_dbus_get_sender (self->invocation);
+  GCredentials *credentials = g_dbus_connection_get_peer_credentials (self->export->connection);
+
+  if (sender != NULL)
+    return self->uid >= 0 ? g_strdup_printf ("%s uid=%" G_GINT64_FORMAT, sender, self->uid)
+                          : g_strdup (sender);
+  if (credentials == NULL)
+    return g_strdup ("peer");
+  return g_strdup_printf ("peer uid=%u pid=%d", g_credentials_get_unix_user (credentials, NULL),
+                          g_credentials_get_unix_pid (credentials, NULL));
+}
+
+static const char *
+get_first_argument (TesseraDBusCall *self)
+{
+  const char *text = NULL;
+
+  g_variant_get_child (g_dbus_method_invocation_get_parameters (self->invocation), 0, "&s", &text);
+  return text;
+}
+
+/* The client that was just made is told in the answer alone. */
+static char *
+dup_object (TesseraDBusCall *self, GVariant *result)
+{
+  if (self->method->about == TESSERA_DBUS_ABOUT_PATH)
+    return tessera_dbus_path_dup_id (g_dbus_method_invocation_get_object_path (self->invocation));
+  if (self->method->about == TESSERA_DBUS_ABOUT_ARGUMENT)
+    return g_strdup (get_first_argument (self));
+  if (result != NULL && g_str_equal (self->method->name, "RegisterClient"))
+    {
+      char *id = NULL;
+
+      g_variant_get_child (result, 0, "s", &id);
+      return id;
+    }
+  return NULL;
+}
+
+static char *
+dup_subject (TesseraDBusCall *self)
+{
+  g_autoptr (TesseraUser) user = NULL;
+
+  if (self->method->about != TESSERA_DBUS_ABOUT_PERSON)
+    return NULL;
+  user = tessera_server_lookup_user (self->export->server, get_first_argument (self));
+  return g_strdup (user != NULL ? tessera_user_get_subject (user) : get_first_argument (self));
+}
+
+static void
+audit (TesseraDBusCall *self, GVariant *result, const GError *error)
+{
+  const char *interface = g_dbus_method_invocation_get_interface_name (self->invocation);
+  g_autofree char *action = NULL;
+  g_autofree char *caller = NULL;
+  g_autofree char *object = NULL;
+  g_autofree char *subject = NULL;
+
+  if (!is_act (self) && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED))
+    return;
+  action = g_strconcat (strrchr (interface, '.') + 1, ".", self->method->name, NULL);
+  caller = dup_caller (self);
+  object = dup_object (self, result);
+  subject = dup_subject (self);
+  tessera_server_audit_act (self->export->server, action, caller, object, subject, error);
+}
+
 void
 tessera_dbus_call_return (TesseraDBusCall *self, GVariant *floating_result)
 {
+  audit (self, floating_result, NULL);
   g_dbus_method_invocation_return_value (self->invocation, floating_result);
   call_free (self);
 }
@@ -49,6 +133,7 @@ get_error_name (const GError *error)
 void
 tessera_dbus_call_fail (TesseraDBusCall *self, GError *error)
 {
+  audit (self, NULL, error);
   if (error->domain == G_DBUS_ERROR)
     g_dbus_method_invocation_return_gerror (self->invocation, error);
   else
@@ -78,7 +163,6 @@ static void
 on_checked (GObject *source, GAsyncResult *result, gpointer data)
 {
   TesseraDBusCall *self = data;
-  const char *sender = tessera_dbus_get_sender (self->invocation);
   g_autoptr (GError) error = NULL;
 
   if (tessera_dbus_authority_check_finish (TESSERA_DBUS_AUTHORITY (source), result, &error)
@@ -87,8 +171,6 @@ on_checked (GObject *source, GAsyncResult *result, gpointer data)
       self->method->run (self);
       return;
     }
-  g_message ("dbus refused method=%s action=%s sender=%s", self->method->name, self->method->action,
-             sender != NULL ? sender : "-");
   tessera_dbus_call_fail (self, g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
                                              "Not permitted: %s", self->method->action));
 }
@@ -118,6 +200,39 @@ watch_caller (TesseraDBusCall *self)
       = g_signal_connect (self->export->connection, "closed", G_CALLBACK (on_closed), self);
 }
 
+static void
+check (TesseraDBusCall *self)
+{
+  tessera_dbus_authority_check_async (self->export->authority, self->invocation,
+                                      self->method->action, self->cancellable, on_checked, self);
+}
+
+/* For the audit trail alone: who may is the authority's affair. */
+static void
+on_uid (GObject *source, GAsyncResult *result, gpointer data)
+{
+  TesseraDBusCall *self = data;
+  g_autoptr (GVariant) answer
+      = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, NULL);
+  guint32 uid = 0;
+
+  if (answer != NULL)
+    {
+      g_variant_get (answer, "(u)", &uid);
+      self->uid = uid;
+    }
+  check (self);
+}
+
+static void
+ask_uid (TesseraDBusCall *self)
+{
+  g_dbus_connection_call (self->export->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                          "org.freedesktop.DBus", "GetConnectionUnixUser",
+                          g_variant_new ("(s)", tessera_dbus_get_sender (self->invocation)),
+                          G_VARIANT_TYPE ("(u)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_uid, self);
+}
+
 void
 tessera_dbus_call_begin (TesseraDBusExport *export,
                          const TesseraDBusMethod *method,
@@ -145,8 +260,11 @@ tessera_dbus_call_begin (TesseraDBusExport *export,
   self->invocation = invocation;
   self->method = method;
   self->cancellable = g_cancellable_new ();
+  self->uid = -1;
   export->calls++;
   watch_caller (self);
-  tessera_dbus_authority_check_async (export->authority, invocation, method->action,
-                                      self->cancellable, on_checked, self);
+  if (tessera_dbus_get_sender (invocation) != NULL && is_act (self))
+    ask_uid (self);
+  else
+    check (self);
 }

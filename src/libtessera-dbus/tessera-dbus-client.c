@@ -156,10 +156,10 @@ remove_client (gpointer data)
 
 static const TesseraDBusMethod methods[] = {
   { "GetRegistration", TESSERA_DBUS_ACTION_READ, get_registration },
-  { "Update", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, update },
-  { "SetDisabled", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, set_disabled },
-  { "RotateSecret", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, rotate_secret },
-  { "Remove", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, remove_client },
+  { "Update", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, update, TESSERA_DBUS_ABOUT_PATH },
+  { "SetDisabled", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, set_disabled, TESSERA_DBUS_ABOUT_PATH },
+  { "RotateSecret", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, rotate_secret, TESSERA_DBUS_ABOUT_PATH },
+  { "Remove", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, remove_client, TESSERA_DBUS_ABOUT_PATH },
   { NULL },
 };
 

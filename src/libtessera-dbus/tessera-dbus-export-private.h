@@ -8,6 +8,15 @@ G_BEGIN_DECLS
 
 typedef struct _TesseraDBusMethod TesseraDBusMethod;
 
+/* What a method is about, for the audit trail. A token, which is a secret, is named nowhere. */
+typedef enum
+{
+  TESSERA_DBUS_ABOUT_NOTHING,
+  TESSERA_DBUS_ABOUT_PATH,     /* the object it is called on */
+  TESSERA_DBUS_ABOUT_ARGUMENT, /* its first argument, an identifier */
+  TESSERA_DBUS_ABOUT_PERSON,   /* its first argument, somebody's name */
+} TesseraDBusAbout;
+
 /* A method that is not in the table of its interface is refused, whoever calls it. */
 struct _TesseraDBusMethod
 {
@@ -15,6 +24,7 @@ struct _TesseraDBusMethod
   const char *action;
   /* Of TesseraDBusCall, whose end it brings about now or later. */
   void (*run) (gpointer call);
+  TesseraDBusAbout about;
 };
 
 /* One interface: what D-Bus is told of it, and what we do. */

@@ -87,8 +87,8 @@ revoke_key (gpointer data)
 }
 
 static const TesseraDBusMethod key_methods[] = {
-  { "Retire", TESSERA_DBUS_ACTION_MANAGE_KEYS, retire },
-  { "Revoke", TESSERA_DBUS_ACTION_MANAGE_KEYS, revoke_key },
+  { "Retire", TESSERA_DBUS_ACTION_MANAGE_KEYS, retire, TESSERA_DBUS_ABOUT_PATH },
+  { "Revoke", TESSERA_DBUS_ACTION_MANAGE_KEYS, revoke_key, TESSERA_DBUS_ABOUT_PATH },
   { NULL },
 };
 

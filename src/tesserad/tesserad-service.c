@@ -356,7 +356,7 @@ on_hangup (gpointer data)
   if (self->stopping)
     return G_SOURCE_CONTINUE;
   reload_aloud (self, &error);
-  tessera_server_audit_act (self->server, "Reload", "signal", self->file, error);
+  tessera_server_audit_act (self->server, "Reload", "signal", self->file, NULL, error);
   return G_SOURCE_CONTINUE;
 }
 

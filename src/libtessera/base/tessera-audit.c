@@ -90,6 +90,9 @@ static const Event events[] = {
   [TESSERA_AUDIT_ADMINISTRATION]
   = { "administration", "administration", "15934814dc884ac58c37e154a86c2d78", TESSERA_AUDIT_ACTS,
       G_LOG_LEVEL_INFO },
+  [TESSERA_AUDIT_ADMINISTRATION_REFUSED]
+  = { "administration-refused", "administration refused", "3ef573797b9642bfac4571c328fa1287",
+      TESSERA_AUDIT_REFUSALS, G_LOG_LEVEL_MESSAGE },
   [TESSERA_AUDIT_STATE_ROLLED_BACK]
   = { "state-rolled-back", "the state was rolled back, everything issued is refused",
       "457ef96c6119453780fcd9e417f519d4", TESSERA_AUDIT_ACTS, G_LOG_LEVEL_WARNING },

@@ -136,10 +136,12 @@ tessera_server_audit_revocation (TesseraServer *self, TesseraRevocation *revocat
  * @action: what was done, such as `RegisterClient`
  * @caller: (nullable): who did it, such as `:1.42 uid=0`
  * @object: (nullable): to what, such as a client; never a secret and never a person's name
+ * @subject: (nullable): to whom; in the record is a hash
  * @error: (nullable): why it was not done; %NULL when it was
  *
  * Writes a record of an act of administration into the audit trail: for programs that let somebody
- * administer @self, once for each act, when its outcome is known.
+ * administer @self, once for each act, when its outcome is known. With %G_DBUS_ERROR_ACCESS_DENIED
+ * it is that of a refusal.
  *
  * Since: 1.0
  */
@@ -148,15 +150,22 @@ tessera_server_audit_act (TesseraServer *self,
                           const char *action,
                           const char *caller,
                           const char *object,
+                          const char *subject,
                           const GError *error)
 {
+  gboolean is_refused = g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED);
+  const char *result = is_refused ? "refused" : "failed";
+
   g_return_if_fail (TESSERA_IS_SERVER (self));
   g_return_if_fail (action != NULL);
 
-  tessera_audit_write (self->engine.audit, TESSERA_AUDIT_ADMINISTRATION,
+  tessera_audit_write (self->engine.audit,
+                       is_refused ? TESSERA_AUDIT_ADMINISTRATION_REFUSED
+                                  : TESSERA_AUDIT_ADMINISTRATION,
                        &(TesseraAuditRecord){ .action = action,
                                               .object = object,
-                                              .result = error == NULL ? "done" : "failed",
+                                              .subject = subject,
+                                              .result = error == NULL ? "done" : result,
                                               .reason = error != NULL ? error->message : NULL,
                                               .caller = caller });
 }

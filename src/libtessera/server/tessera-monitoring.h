@@ -12,6 +12,7 @@ void tessera_server_audit_act (TesseraServer *self,
                                const char *action,
                                const char *caller,
                                const char *object,
+                               const char *subject,
                                const GError *error);
 TESSERA_AVAILABLE_IN_1_0
 gboolean

@@ -264,6 +264,8 @@ class Service:
             text += '[endpoints]\n%s\n' % self.endpoints
         if '[resource' not in self.sections:
             text += '[resource r1]\nidentifier=%s\n\n[resource r2]\nidentifier=%s\n\n[resource r3]\nidentifier=%s\n\n' % (R1, R2, R3)
+        if '[audit]' not in self.sections:
+            text += '[audit]\nrate=0\n\n'  # tests look for each line
         text += self.sections + '\n'
         text += '\n'.join(client.configuration(self.directory) for client in self.clients.values())
         write_private(self.config, text)

@@ -13,7 +13,9 @@ typedef struct _TesseraAuditFile TesseraAuditFile;
 
 /* Makes it if need be (0600); a regular file. Errors: G_IO_ERROR. */
 TesseraAuditFile *tessera_audit_file_open (const char *path, gboolean required, GError **error);
-/* Writes what waits first. */
+/* Waits until what waits is written; nothing may be appended any more. */
+void tessera_audit_file_finish (TesseraAuditFile *self);
+/* The same, and the end of it. */
 void tessera_audit_file_close (TesseraAuditFile *self);
 
 /* @line ends with a line feed. FALSE: it is required, and it was not written. */

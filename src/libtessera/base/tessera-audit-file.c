@@ -150,16 +150,22 @@ tessera_audit_file_open (const char *path, gboolean required, GError **error)
 }
 
 void
-tessera_audit_file_close (TesseraAuditFile *self)
+tessera_audit_file_finish (TesseraAuditFile *self)
 {
-  if (self == NULL)
-    return;
-
   g_mutex_lock (&self->mutex);
   self->closing = TRUE;
   g_cond_signal (&self->changed);
   g_mutex_unlock (&self->mutex);
   g_clear_pointer (&self->thread, g_thread_join);
+}
+
+void
+tessera_audit_file_close (TesseraAuditFile *self)
+{
+  if (self == NULL)
+    return;
+
+  tessera_audit_file_finish (self);
   if (self->fd >= 0)
     close (self->fd);
   g_string_free (self->waiting, TRUE);

@@ -199,8 +199,10 @@ close_file (TesseraAudit *self)
 {
   g_autoptr (TesseraAuditFile) file = g_steal_pointer (&self->file);
 
-  if (file != NULL)
-    self->lost_before += tessera_audit_file_get_lost (file);
+  if (file == NULL)
+    return;
+  tessera_audit_file_finish (file);
+  self->lost_before += tessera_audit_file_get_lost (file);
 }
 
 void

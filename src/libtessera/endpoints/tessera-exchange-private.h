@@ -53,7 +53,7 @@ struct _TesseraExchange
   TesseraMetrics *metrics;
   TesseraAudit *audit;
   TesseraEndpointName endpoint;
-  gint64 began_us; /* monotonic */
+  gint64 began_us; /* monotonic; 0: its answer is not counted */
 
   /* Hears of a refusal, by the name of its error; or NULL. */
   void (*refused) (TesseraExchange *self, const char *static_error, gpointer data);

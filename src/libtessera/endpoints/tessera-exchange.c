@@ -221,7 +221,7 @@ tessera_exchange_respond (TesseraExchange *self,
   self->status = status;
   self->content_type = static_content_type;
   self->response = body;
-  if (self->metrics != NULL)
+  if (self->began_us != 0)
     tessera_metrics_count_answer (self->metrics, self->endpoint, status,
                                   g_get_monotonic_time () - self->began_us);
   self->front->send (self);

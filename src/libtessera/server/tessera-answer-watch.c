@@ -95,8 +95,12 @@ tessera_answer_watch_new (TesseraExchange *original,
   watch->data_free = data_free;
   show_request (self, original);
   tessera_exchange_set_client_id (self, original->client_id);
-  /* Its answer is counted as the original's. */
-  self->audit = original->audit != NULL ? tessera_audit_ref (original->audit) : NULL;
+  /* Its answer is counted as the original's; all else is its own. */
+  if (original->audit != NULL)
+    {
+      self->audit = tessera_audit_ref (original->audit);
+      self->metrics = tessera_metrics_ref (original->metrics);
+    }
   self->refused = on_refused;
   self->refused_data = watch;
   return self;

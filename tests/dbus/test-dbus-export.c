@@ -4,6 +4,10 @@
 #include "tessera-dbus.h"
 
 #include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define ISSUER "http://127.0.0.1:8417"
@@ -610,6 +614,133 @@ test_a_backup_needs_a_descriptor (Fixture *f, gconstpointer data)
   g_assert_cmpstr (g_variant_get_type_string (purged), ==, "(t)");
 }
 
+/* The audit trail. */
+
+static char *
+begin_trail (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *folder = g_dir_make_tmp ("tessera-dbus-XXXXXX", &error);
+  char *path = g_build_filename (folder, "audit.json", NULL);
+
+  tessera_server_set_audit_file (f->server, path, TRUE, &error);
+  g_assert_no_error (error);
+  return path;
+}
+
+/* Takes @path, and both off the disk. */
+static char *
+end_trail (char *path)
+{
+  g_autofree char *owned = path;
+  g_autofree char *folder = g_path_get_dirname (path);
+  char *text = NULL;
+
+  g_file_get_contents (path, &text, NULL, NULL);
+  g_unlink (path);
+  g_rmdir (folder);
+  return text;
+}
+
+/* One line has all of it. */
+static void
+assert_record (const char *trail, const char *event, const char *action, const char *more)
+{
+  g_auto (GStrv) lines = g_strsplit (trail, "\n", -1);
+  g_autofree char *event_text = g_strdup_printf ("\"event\":\"%s\"", event);
+  g_autofree char *action_text = g_strdup_printf ("\"action\":\"%s\"", action);
+  guint found = 0;
+
+  for (guint i = 0; lines[i] != NULL; i++)
+    found += strstr (lines[i], event_text) != NULL && strstr (lines[i], action_text) != NULL
+             && strstr (lines[i], more) != NULL && strstr (lines[i], "\"caller\":\"peer") != NULL;
+  if (found != 1)
+    g_test_message ("%s", trail);
+  g_assert_cmpuint (found, ==, 1);
+}
+
+static void
+test_acts_are_written_down (Fixture *f, gconstpointer data)
+{
+  char *file = begin_trail (f);
+  g_autofree char *id = NULL;
+  g_autofree char *path = register_client (f, &id);
+  g_autoptr (GVariant) rotated
+      = call (f, path, CLIENT, "RotateSecret", g_variant_new ("(b)", FALSE), NULL);
+  g_autoptr (GVariant) added = call (f, "/manager", MANAGER, "AddUser",
+                                     g_variant_new ("(ss)", "anna", "correct horse"), NULL);
+  g_autoptr (GVariant) ended
+      = call (f, "/manager", MANAGER, "RevokeGrant", g_variant_new ("(s)", "g-1"), NULL);
+  g_autoptr (GVariant) nothing = call (f, "/manager", MANAGER, "RevokeToken",
+                                       g_variant_new ("(ss)", "a-token-canary", ""), NULL);
+  g_autofree char *hash = tessera_server_dup_subject_hash (f->server, "anna");
+  const char *secret = NULL;
+  g_autofree char *trail = NULL;
+
+  assert_refused (f, "/manager", MANAGER, "AddUser",
+                  g_variant_new ("(ss)", "anna", "correct horse"),
+                  "org.tessera.Tessera1.Error.Exists");
+  g_variant_get (rotated, "(&s)", &secret);
+  trail = end_trail (file);
+  assert_record (trail, "administration", "Manager.RegisterClient", id);
+  assert_record (trail, "administration", "Client.RotateSecret", id);
+  assert_record (trail, "administration", "Manager.RevokeGrant", "\"object\":\"g-1\"");
+  assert_record (trail, "administration", "Manager.RevokeToken", "\"result\":\"done\"");
+  g_autofree char *of_person = g_strdup_printf ("\"subject_hash\":\"%s\",\"action\"", hash);
+  g_autofree char *failed
+      = g_strdup_printf ("%s:\"Manager.AddUser\",\"result\":\"failed\"", of_person);
+  g_autofree char *done = g_strdup_printf ("%s:\"Manager.AddUser\",\"result\":\"done\"", of_person);
+  assert_record (trail, "administration", "Manager.AddUser", failed);
+  assert_record (trail, "administration", "Manager.AddUser", done);
+  g_assert_null (strstr (trail, "Manager.GetClient")); /* reading is no act */
+  g_assert_null (strstr (trail, "anna"));
+  g_assert_null (strstr (trail, "correct horse"));
+  g_assert_null (strstr (trail, "a-token-canary"));
+  g_assert_null (strstr (trail, secret));
+}
+
+static void
+test_who_may_not_is_written_down (Fixture *f, gconstpointer data)
+{
+  char *file = begin_trail (f);
+  g_autofree char *trail = NULL;
+
+  f->authority->allow = FALSE;
+  assert_refused (f, "/manager", MANAGER, "RevokeSubject", g_variant_new ("(s)", "anna"),
+                  "org.freedesktop.DBus.Error.AccessDenied");
+  assert_refused (f, "/manager", MANAGER, "ListUsers", g_variant_new ("(su)", "", 10),
+                  "org.freedesktop.DBus.Error.AccessDenied");
+  trail = end_trail (file);
+  assert_record (trail, "administration-refused", "Manager.RevokeSubject",
+                 "\"result\":\"refused\"");
+  assert_record (trail, "administration-refused", "Manager.ListUsers", "\"result\":\"refused\"");
+  g_assert_null (strstr (trail, "anna"));
+}
+
+/* What gives something is not done without its record; what takes away is. */
+static void
+test_without_a_trail_only_taking_away_goes_on (Fixture *f, gconstpointer data)
+{
+  char *file = begin_trail (f);
+  struct rlimit limit, none;
+  g_autofree char *path = register_client (f, NULL);
+  g_autofree char *trail = NULL;
+
+  signal (SIGXFSZ, SIG_IGN);
+  g_assert_cmpint (getrlimit (RLIMIT_FSIZE, &limit), ==, 0);
+  none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
+  GLogLevelFlags fatal = g_log_set_always_fatal (G_LOG_LEVEL_ERROR);
+  setrlimit (RLIMIT_FSIZE, &none);
+  g_autoptr (GVariant) ended
+      = call (f, "/manager", MANAGER, "RevokeGrant", g_variant_new ("(s)", "g-1"), NULL);
+  assert_refused (f, path, CLIENT, "RotateSecret", g_variant_new ("(b)", FALSE),
+                  "org.tessera.Tessera1.Error.Unavailable");
+  g_autoptr (GVariant) removed = call (f, path, CLIENT, "Remove", NULL, NULL);
+  setrlimit (RLIMIT_FSIZE, &limit);
+  g_log_set_always_fatal (fatal);
+  trail = end_trail (file);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -629,6 +760,9 @@ main (int argc, char **argv)
   ADD ("a-wrong-type-is-refused", test_a_wrong_type_is_refused);
   ADD ("calls-under-way-are-bounded", test_calls_under_way_are_bounded);
   ADD ("a-backup-needs-a-descriptor", test_a_backup_needs_a_descriptor);
+  ADD ("acts-are-written-down", test_acts_are_written_down);
+  ADD ("who-may-not-is-written-down", test_who_may_not_is_written_down);
+  ADD ("without-a-trail-only-taking-away-goes-on", test_without_a_trail_only_taking_away_goes_on);
   ADD ("an-export-ends", test_an_export_ends);
   ADD ("a-reload-is-asked-of-the-program", test_a_reload_is_asked_of_the_program);
   return g_test_run ();

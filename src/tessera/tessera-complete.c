@@ -7,6 +7,7 @@
 #include "tessera-output.h"
 #include "tessera-service.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -181,13 +182,21 @@ offer_for (const Line *line, const char *prefix)
   return TESSERA_EXIT_DONE;
 }
 
+/* Not by the signal itself: the shell would speak of it. */
+static void
+on_deadline (int number)
+{
+  _exit (TESSERA_EXIT_FAILED);
+}
+
 int
 tessera_command_complete (const TesseraCommand *root, char **words)
 {
   Line line = { root };
   guint n = g_strv_length (words);
 
-  alarm (DEADLINE);
+  if (signal (SIGALRM, on_deadline) != SIG_ERR)
+    alarm (DEADLINE);
   tessera_options.start_nothing = TRUE;
   for (guint i = 0; i + 1 < n; i++)
     if (!read_word (&line, words[i]))

@@ -10,6 +10,7 @@
 
 #define RETRY_FIRST 100 /* milliseconds, doubled up to RETRY_LAST */
 #define RETRY_LAST 3200
+#define LOST_SIGNALS 300 /* seconds until it looks without having been told to */
 
 static gint64 option_since = -1;
 
@@ -259,7 +260,7 @@ begin (Monitor *self)
 
 /* In case a signal was lost on its way. */
 static gboolean
-on_minute (gpointer data)
+on_lost_signals (gpointer data)
 {
   Monitor *self = data;
 
@@ -296,11 +297,11 @@ tessera_denylist_monitor (char **words)
     }
   self.loop = g_main_loop_new (NULL, FALSE);
   g_idle_add (on_begin, &self);
-  guint minute = g_timeout_add_seconds (60, on_minute, &self);
+  guint lost_signals = g_timeout_add_seconds (LOST_SIGNALS, on_lost_signals, &self);
   g_main_loop_run (self.loop);
   release_service (&self);
   g_clear_handle_id (&self.retry, g_source_remove);
-  g_source_remove (minute);
+  g_source_remove (lost_signals);
   g_source_remove (interrupt);
   g_source_remove (terminate);
   g_main_loop_unref (self.loop);

@@ -81,8 +81,8 @@ ask_twice (const char *question, gsize max)
 static char *
 read_stream (FILE *stream, gsize max)
 {
-  setvbuf (stream, NULL, _IONBF, 0); /* no copy in a buffer of stdio */
-  return read_line (stream, max);
+  /* No copy in a buffer of stdio. */
+  return setvbuf (stream, NULL, _IONBF, 0) == 0 ? read_line (stream, max) : NULL;
 }
 
 /* NULL with *out_said: why not is on stderr already. */

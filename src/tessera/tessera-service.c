@@ -176,10 +176,13 @@ connect_socket (const char *path, GError **error)
   /* A connection tells of its end on the context that it was made on. */
   begin_wait (&wait, g_main_context_default ());
   GSource *late = add_timer (&wait, CONNECT_TIMEOUT, on_late, cancellable);
+  GSource *second = add_timer (&wait, 1, on_second, NULL);
   g_dbus_connection_new_for_address (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
                                      cancellable, on_result, &wait);
   g_autoptr (GAsyncResult) result = finish_wait (&wait);
   g_source_destroy (late);
+  g_source_destroy (second);
+  tessera_progress_tock ();
   return g_dbus_connection_new_for_address_finish (result, error);
 }
 

@@ -232,7 +232,9 @@ def _():
 @tap.test('every command of ./dev that a text names is there, and every test named behind ./dev test')
 def _():
     commands = re.findall(r'^dev_(\w+)\(\)', (ROOT / 'dev').read_text(encoding='utf-8'), re.MULTILINE)
-    programs = {path.stem.replace('_', '-') for path in (ROOT / 'tests').rglob('*') if path.suffix in ('.c', '.py')}
+    files = [path for path in (ROOT / 'tests').rglob('*') if path.suffix in ('.c', '.py')]
+    programs = {path.stem.replace('_', '-') for path in files}
+    programs |= {f'{path.parent.name}-{path.stem.removeprefix("test_").replace("_", "-")}' for path in files}
     for path in TEXTS:
         for command, words in re.findall(r'`?\./dev (\w+)((?: [a-z0-9][\w-]*)*)', path.read_text(encoding='utf-8')):
             tap.check(command in commands, f'{path.name}: there is no ./dev {command}')

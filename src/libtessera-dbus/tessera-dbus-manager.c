@@ -5,9 +5,8 @@
 #include "tessera-dbus-interfaces.h"
 #include "tessera-dbus-path-private.h"
 #include "tessera-dbus-registration-private.h"
+#include "tessera-dbus-state-private.h"
 
-#include <gio/gunixfdlist.h>
-#include <gio/gunixoutputstream.h>
 #include <string.h>
 
 #define LIMIT_MAX 1000 /* entries a page */
@@ -422,66 +421,6 @@ reload (gpointer data)
     tessera_dbus_call_fail (call, error);
 }
 
-static void
-on_backed_up (GObject *source, GAsyncResult *result, gpointer data)
-{
-  GError *error = NULL;
-  gboolean done = tessera_server_back_up_finish (TESSERA_SERVER (source), result, &error);
-
-  finish (data, done, error);
-}
-
-/* The descriptor that came with the call; -1 with G_DBUS_ERROR_INVALID_ARGS. */
-static int
-take_descriptor (TesseraDBusCall *call, GError **error)
-{
-  GDBusMessage *message = g_dbus_method_invocation_get_message (call->invocation);
-  GUnixFDList *list = g_dbus_message_get_unix_fd_list (message);
-  gint32 handle = -1;
-
-  g_variant_get (tessera_dbus_call_get_parameters (call), "(h)", &handle);
-  if (list != NULL && handle >= 0 && handle < g_unix_fd_list_get_length (list))
-    return g_unix_fd_list_get (list, handle, error);
-  g_set_error_literal (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "No descriptor came");
-  return -1;
-}
-
-static void
-back_up (gpointer data)
-{
-  TesseraDBusCall *call = data;
-  GError *error = NULL;
-  int fd = take_descriptor (call, &error);
-
-  if (fd < 0)
-    {
-      tessera_dbus_call_fail (call, error);
-      return;
-    }
-  g_autoptr (GOutputStream) stream = g_unix_output_stream_new (fd, TRUE);
-  tessera_server_back_up_async (get_server (call), stream, NULL, on_backed_up, call);
-}
-
-static void
-on_purged (GObject *source, GAsyncResult *result, gpointer data)
-{
-  GError *error = NULL;
-  guint64 rows = 0;
-
-  if (tessera_server_purge_finish (TESSERA_SERVER (source), result, &rows, &error))
-    tessera_dbus_call_return (data, g_variant_new ("(t)", rows));
-  else
-    tessera_dbus_call_fail (data, error);
-}
-
-static void
-purge (gpointer data)
-{
-  TesseraDBusCall *call = data;
-
-  tessera_server_purge_async (get_server (call), NULL, on_purged, call);
-}
-
 static const TesseraDBusMethod methods[] = {
   { "RegisterClient", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, register_client },
   { "ListClients", TESSERA_DBUS_ACTION_READ, list_clients },
@@ -502,10 +441,12 @@ static const TesseraDBusMethod methods[] = {
   { "RevokeSubject", TESSERA_DBUS_ACTION_REVOKE, revoke_subject, TESSERA_DBUS_ABOUT_PERSON },
   { "RevokeClient", TESSERA_DBUS_ACTION_REVOKE, revoke_client, TESSERA_DBUS_ABOUT_ARGUMENT },
   { "Introspect", TESSERA_DBUS_ACTION_READ, introspect },
-  { "Backup", TESSERA_DBUS_ACTION_BACKUP, back_up },
-  { "Purge", TESSERA_DBUS_ACTION_BACKUP, purge },
   { "RegisterAgent", TESSERA_DBUS_ACTION_REGISTER_AGENT, register_agent },
   { "UnregisterAgent", TESSERA_DBUS_ACTION_REGISTER_AGENT, unregister_agent },
+  { "Backup", TESSERA_DBUS_ACTION_BACKUP, tessera_dbus_state_back_up },
+  { "Purge", TESSERA_DBUS_ACTION_BACKUP, tessera_dbus_state_purge },
+  { "Export", TESSERA_DBUS_ACTION_BACKUP, tessera_dbus_state_export },
+  { "Import", TESSERA_DBUS_ACTION_BACKUP, tessera_dbus_state_import },
   { "Reload", TESSERA_DBUS_ACTION_RELOAD, reload },
   { NULL },
 };

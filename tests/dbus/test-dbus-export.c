@@ -8,7 +8,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <gio/gunixfdlist.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ISSUER "http://127.0.0.1:8417"
 #define MANAGER "org.tessera.Tessera1.Manager"
@@ -201,6 +204,15 @@ on_reply (GObject *source, GAsyncResult *result, gpointer data)
 {
   Reply *reply = data;
   reply->value = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &reply->error);
+  reply->done = TRUE;
+}
+
+static void
+on_fd_reply (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Reply *reply = data;
+  reply->value = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), NULL,
+                                                                  result, &reply->error);
   reply->done = TRUE;
 }
 
@@ -605,6 +617,62 @@ test_a_reload_is_asked_of_the_program (Fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (f->authority->asked->str, "reload "));
 }
 
+/* A call that takes one descriptor. */
+static GVariant *
+call_with_file (Fixture *f, const char *method, int fd, char **out_name)
+{
+  Reply reply = { 0 };
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  g_assert_cmpint (g_unix_fd_list_append (list, fd, NULL), ==, 0);
+  g_dbus_connection_call_with_unix_fd_list (f->theirs, NULL, TESSERA_DBUS_PATH "/manager", MANAGER,
+                                            method, g_variant_new ("(h)", 0), NULL,
+                                            G_DBUS_CALL_FLAGS_NONE, -1, list, NULL, on_fd_reply,
+                                            &reply);
+  while (!reply.done)
+    g_main_context_iteration (NULL, TRUE);
+  *out_name = reply.error != NULL ? g_dbus_error_get_remote_error (reply.error) : NULL;
+  g_clear_error (&reply.error);
+  return reply.value;
+}
+
+static void
+test_clients_and_users_are_carried_over (Fixture *f, gconstpointer data)
+{
+  g_autofree char *problem = NULL, *again = NULL, *broken = NULL;
+  g_autofree char *id = NULL;
+  g_autofree char *path = register_client (f, &id);
+  g_autoptr (GVariant) added = call (f, "/manager", MANAGER, "AddUser",
+                                     g_variant_new ("(ss)", "anna", "correct horse"), NULL);
+  int fd = memfd_create ("export", MFD_CLOEXEC);
+  g_autoptr (GVariant) exported = call_with_file (f, "Export", fd, &problem);
+  g_assert_cmpstr (problem, ==, NULL);
+  g_assert_cmpint (lseek (fd, 0, SEEK_END), >, 0);
+
+  lseek (fd, 0, SEEK_SET);
+  g_autoptr (GVariant) taken = call_with_file (f, "Import", fd, &again);
+  g_assert_cmpstr (again, ==, "org.tessera.Tessera1.Error.Exists");
+
+  g_autoptr (GVariant) gone = call (f, path, CLIENT, "Remove", NULL, NULL);
+  g_autoptr (GVariant) away
+      = call (f, "/manager", MANAGER, "RemoveUser", g_variant_new ("(s)", "anna"), NULL);
+  lseek (fd, 0, SEEK_SET);
+  g_autofree char *none = NULL;
+  g_autoptr (GVariant) imported = call_with_file (f, "Import", fd, &none);
+  g_assert_cmpstr (none, ==, NULL);
+  guint64 clients = 0, users = 0;
+  g_variant_get (imported, "(tt)", &clients, &users);
+  g_assert_cmpuint (clients, ==, 1);
+  g_assert_cmpuint (users, ==, 1);
+  g_autoptr (GVariant) found
+      = call (f, "/manager", MANAGER, "GetClient", g_variant_new ("(s)", id), NULL);
+
+  g_assert_cmpint (ftruncate (fd, 40), ==, 0);
+  lseek (fd, 0, SEEK_SET);
+  g_autoptr (GVariant) half = call_with_file (f, "Import", fd, &broken);
+  g_assert_cmpstr (broken, ==, "org.tessera.Tessera1.Error.Failed");
+  close (fd);
+}
+
 static void
 test_a_backup_needs_a_descriptor (Fixture *f, gconstpointer data)
 {
@@ -759,6 +827,7 @@ main (int argc, char **argv)
   ADD ("what-is-too-large-is-refused", test_what_is_too_large_is_refused);
   ADD ("a-wrong-type-is-refused", test_a_wrong_type_is_refused);
   ADD ("calls-under-way-are-bounded", test_calls_under_way_are_bounded);
+  ADD ("clients-and-users-are-carried-over", test_clients_and_users_are_carried_over);
   ADD ("a-backup-needs-a-descriptor", test_a_backup_needs_a_descriptor);
   ADD ("acts-are-written-down", test_acts_are_written_down);
   ADD ("who-may-not-is-written-down", test_who_may_not_is_written_down);

@@ -211,6 +211,26 @@ gboolean tessera_server_purge_finish (TesseraServer *self,
                                       guint64 *out_rows,
                                       GError **error);
 
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_export_async (TesseraServer *self,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+char *tessera_server_export_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_import_async (TesseraServer *self,
+                                  const char *text,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_server_import_finish (TesseraServer *self,
+                                       GAsyncResult *result,
+                                       guint *out_clients,
+                                       guint *out_users,
+                                       GError **error);
+
 /* Figures. */
 TESSERA_AVAILABLE_IN_1_0
 guint64 tessera_server_get_n_denials (TesseraServer *self);

@@ -714,23 +714,84 @@ test_the_clock_does_not_go_back_over_a_restart (Fixture *f, gconstpointer data)
   f->mirror = g_build_filename (f->directory, "mirror", NULL);
 }
 
+static void
+assert_not_loaded (Fixture *f, GQuark domain, int code)
+{
+  g_autoptr (GError) error = NULL;
+
+  f->clock = tessera_clock_new ();
+  f->list = tessera_deny_list_new (f->clock, 0, f->mirror);
+  g_assert_false (tessera_deny_list_load (f->list, TESSERA_STORE (f->store), LIFETIME_MS,
+                                          &f->rolled_back, &error));
+  g_assert_error (error, domain, code);
+  close_list (f);
+}
+
+/* Not the same as none. */
+static void
+test_a_mirror_that_cannot_be_read_refuses_the_start (Fixture *f, gconstpointer data)
+{
+  close_list (f);
+  g_unlink (f->mirror);
+  g_assert_cmpint (g_mkdir (f->mirror, 0700), ==, 0);
+  assert_not_loaded (f, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
+  g_rmdir (f->mirror);
+  open_list (f);
+}
+
+static void
+test_a_mirror_with_a_nul_in_it_is_damaged (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_autofree char *line = NULL;
+  gsize length = 0;
+
+  close_list (f);
+  g_assert_true (g_file_get_contents (f->mirror, &line, &length, NULL));
+  line[length - 1] = '\0';
+  g_assert_true (g_file_set_contents (f->mirror, line, (gssize) length, NULL));
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+/* After a rollback: without it, what was revoked would be good again. */
+static void
+test_a_cut_off_that_cannot_be_written_refuses_the_start (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+
+  close_list (f);
+  overwrite_mirror (f, 2, "another");
+  f->store->fail_appends = 1;
+  assert_not_loaded (f, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED);
+  open_list (f);
+  assert_rolled_back (f, &token);
+}
+
+static void
+test_a_start_without_a_mirror_is_refused (Fixture *f, gconstpointer data)
+{
+  g_autofree char *temporary = g_strconcat (f->mirror, ".new", NULL);
+
+  close_list (f);
+  g_assert_cmpint (g_mkdir (temporary, 0700), ==, 0);
+  assert_not_loaded (f, G_FILE_ERROR, G_FILE_ERROR_ISDIR);
+  g_rmdir (temporary);
+  open_list (f);
+  g_assert_false (f->rolled_back);
+}
+
 /* After a rollback the cut-off is durable first, and then the mirror tells of it. */
 static void
 test_a_mirror_that_cannot_be_made_refuses_the_start (Fixture *f, gconstpointer data)
 {
   g_autofree char *temporary = g_strconcat (f->mirror, ".new", NULL);
-  g_autoptr (GError) error = NULL;
   g_auto (Token) token = issue (f, "c1", "alice", "g1");
 
   close_list (f);
   overwrite_mirror (f, 2, "another");
   g_assert_cmpint (g_mkdir (temporary, 0700), ==, 0);
-  f->clock = tessera_clock_new ();
-  f->list = tessera_deny_list_new (f->clock, 0, f->mirror);
-  g_assert_false (tessera_deny_list_load (f->list, TESSERA_STORE (f->store), LIFETIME_MS,
-                                          &f->rolled_back, &error));
-  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_ISDIR);
-  close_list (f);
+  assert_not_loaded (f, G_FILE_ERROR, G_FILE_ERROR_ISDIR);
   g_rmdir (temporary);
   open_list (f);
   assert_rolled_back (f, &token);
@@ -1542,6 +1603,12 @@ main (int argc, char *argv[])
        test_the_clock_does_not_go_back_over_a_restart);
   ADD ("a-mirror-that-cannot-be-made-refuses-the-start", 0,
        test_a_mirror_that_cannot_be_made_refuses_the_start);
+  ADD ("a-mirror-that-cannot-be-read-refuses-the-start", 0,
+       test_a_mirror_that_cannot_be_read_refuses_the_start);
+  ADD ("a-mirror-with-a-nul-in-it-is-damaged", 0, test_a_mirror_with_a_nul_in_it_is_damaged);
+  ADD ("a-cut-off-that-cannot-be-written-refuses-the-start", 0,
+       test_a_cut_off_that_cannot_be_written_refuses_the_start);
+  ADD ("a-start-without-a-mirror-is-refused", 0, test_a_start_without_a_mirror_is_refused);
   ADD ("what-cannot-be-coalesced-is-refused", 100, test_what_cannot_be_coalesced_is_refused);
   ADD ("missing-mirror-is-noticed", 0, test_missing_mirror_is_noticed);
   g_test_add ("/deny-list/damaged-mirror-is-noticed", Fixture, "tessera-mirror 1 nonsense\n",

@@ -8,7 +8,9 @@
 #include "faulty-files.h"
 #include "jose/tessera-key-ring-private.h"
 #include "log-capture.h"
+#include "store/tessera-deny-list-private.h"
 #include "store/tessera-deny-snapshot-private.h"
+#include "store/tessera-memory-store-private.h"
 #include "store/tessera-mirror-private.h"
 
 #include <errno.h>
@@ -391,6 +393,38 @@ test_a_mirror_that_was_not_made_is_not_saved (void)
   remove_all (directory);
 }
 
+static gboolean
+run_cut_off (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_deny_list_deny_all (data, store, NULL, error);
+}
+
+/* Whoever cannot sync stores nothing more, be it only the mirror. */
+static void
+test_a_mirror_that_cannot_be_synced_ends_all_writing (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "generation", NULL);
+  g_autoptr (TesseraStore) store = tessera_memory_store_new ();
+  g_autoptr (TesseraClock) clock = tessera_clock_new ();
+  TesseraDenyList *list = tessera_deny_list_new (clock, 0, path);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (tessera_deny_list_load (list, store, 1000, NULL, NULL));
+  TesseraCommitter *committer = tessera_committer_new (store, NULL);
+  tessera_deny_list_attach (list, committer);
+  log_capture_begin ();
+  fall_ill (&diseases[3], 0);
+  tessera_committer_submit_and_wait (committer, run_cut_off, list, NULL);
+  g_assert_true (recover ());
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_cut_off, list, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  tessera_committer_free (committer);
+  log_capture_end ();
+  tessera_deny_list_free (list);
+  remove_all (directory);
+}
+
 /* The snapshot. */
 
 static TesseraDenySnapshot *
@@ -527,6 +561,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/file-faults/a-mirror-needs-its-directory", test_a_mirror_needs_its_directory);
   g_test_add_func ("/file-faults/a-mirror-that-was-not-made-is-not-saved",
                    test_a_mirror_that_was_not_made_is_not_saved);
+  g_test_add_func ("/file-faults/a-mirror-that-cannot-be-synced-ends-all-writing",
+                   test_a_mirror_that_cannot_be_synced_ends_all_writing);
   g_test_add_func ("/file-faults/a-snapshot-leaves-room", test_a_snapshot_leaves_room);
   g_test_add_func ("/file-faults/a-snapshot-that-cannot-be-opened-is-said",
                    test_a_snapshot_that_cannot_be_opened_is_said);

@@ -35,6 +35,10 @@ static const Case cases[] = {
   { CHUNKED "a\r\n0\r\n\r\n0\r\n\r\n", FALSE, TESSERA_GATE_ANSWER_BODY, FALSE },
   { CHUNKED "A\r\n0\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", FALSE, TESSERA_GATE_ANSWER_COMPLETE, FALSE },
   { CHUNKED "10\r\n", FALSE, TESSERA_GATE_ANSWER_BODY, FALSE },
+  { CHUNKED "2\nhi\r\n0\n\r\n", FALSE, TESSERA_GATE_ANSWER_COMPLETE, FALSE },
+  { "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi", FALSE,
+    TESSERA_GATE_ANSWER_COMPLETE, FALSE },
+  { "this is no\r\nHTTP\r\n\r\nat all", FALSE, TESSERA_GATE_ANSWER_BODY, TRUE },
   { "HTTP/1.1 20", FALSE, TESSERA_GATE_ANSWER_HEAD, FALSE },
 };
 
@@ -61,6 +65,23 @@ test_end_is_found (void)
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     for (gsize piece = 1; piece <= strlen (cases[i].text); piece++)
       check (&cases[i], piece);
+}
+
+/* Whoever took the stream from libsoup may write anything: it is let through, and ends with it. */
+static void
+test_what_has_no_end_of_a_head_is_let_through (void)
+{
+  g_autofree char *text = g_strnfill (100000, 'x');
+  g_autoptr (GByteArray) out = g_byte_array_new ();
+  TesseraGateAnswer answer;
+
+  tessera_gate_answer_init (&answer, FALSE, FALSE);
+  for (gsize at = 0; at < 100000; at += 10000)
+    tessera_gate_answer_take (&answer, text + at, 10000, out);
+  g_assert_cmpmem (out->data, out->len, text, 100000);
+  g_assert_cmpint (answer.state, ==, TESSERA_GATE_ANSWER_BODY);
+  g_assert_true (answer.closing);
+  tessera_gate_answer_clear (&answer);
 }
 
 static void
@@ -112,7 +133,7 @@ test_refusal_is_an_answer (void)
       g_autoptr (GByteArray) again = g_byte_array_new ();
       TesseraGateAnswer answer;
 
-      tessera_gate_answer_write_refusal (statuses[i], "Why.", FALSE, out);
+      tessera_gate_answer_write_refusal (statuses[i], "Why.", out);
       tessera_gate_answer_init (&answer, FALSE, FALSE);
       tessera_gate_answer_take (&answer, (const char *) out->data, out->len, again);
       g_assert_cmpuint (answer.status, ==, statuses[i]);
@@ -128,6 +149,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/gate-answer/end-is-found", test_end_is_found);
+  g_test_add_func ("/gate-answer/what-has-no-end-of-a-head-is-let-through",
+                   test_what_has_no_end_of_a_head_is_let_through);
   g_test_add_func ("/gate-answer/close-is-said-once", test_close_is_said_once);
   g_test_add_func ("/gate-answer/nothing-comes-behind-the-end", test_nothing_comes_behind_the_end);
   g_test_add_func ("/gate-answer/refusal-is-an-answer", test_refusal_is_an_answer);

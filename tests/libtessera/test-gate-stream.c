@@ -247,6 +247,23 @@ test_other_threads_may_write (Fixture *self, gconstpointer data)
   g_assert_cmpuint (self->n_closes, ==, 1);
 }
 
+/* GIO's plain calls, for whoever took the stream from libsoup: they wait for nobody. */
+static void
+test_plain_calls_work_too (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  char buffer[10];
+  gsize written = 0;
+
+  g_string_append (self->to_read, "abc");
+  g_assert_cmpint (g_input_stream_read (self->input, buffer, sizeof buffer, NULL, NULL), ==, 3);
+  g_assert_cmpint (g_input_stream_read (self->input, buffer, sizeof buffer, NULL, &error), ==, -1);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK);
+  self->room = 1; /* and yet all of it is taken */
+  g_assert_true (g_output_stream_write_all (self->output, "whole", 5, &written, NULL, NULL));
+  g_assert_cmpstr (self->written->str, ==, "whole");
+}
+
 static void
 test_end_is_told_once (Fixture *self, gconstpointer data)
 {
@@ -338,6 +355,7 @@ main (int argc, char **argv)
   ADD ("source-takes-a-closure", test_source_takes_a_closure);
   ADD ("writer-waits-for-room", test_writer_waits_for_room);
   ADD ("other-threads-may-write", test_other_threads_may_write);
+  ADD ("plain-calls-work-too", test_plain_calls_work_too);
   ADD ("end-is-told-once", test_end_is_told_once);
   ADD ("dropping-it-ends-it", test_dropping_it_ends_it);
   ADD ("closing-needs-no-thread", test_closing_needs_no_thread);

@@ -56,9 +56,9 @@ make_certificate_pem (const char *name, EVP_PKEY *key, const char *issuer, EVP_P
 
 /* With the one that signed it behind it, and, if @with_key, an ECDSA key. */
 static GTlsCertificate *
-make_certificate (gboolean with_key)
+make_certificate_of (EVP_PKEY *issuer_key, gboolean with_key)
 {
-  EVP_PKEY *key = EVP_EC_gen ("P-256"), *issuer_key = EVP_EC_gen ("P-256");
+  EVP_PKEY *key = EVP_EC_gen ("P-256");
   BIO *bio = BIO_new (BIO_s_mem ());
   g_autofree char *certificate = make_certificate_pem ("as.example", key, "CA", issuer_key);
   g_autofree char *issuer = make_certificate_pem ("CA", issuer_key, "CA", issuer_key);
@@ -72,6 +72,25 @@ make_certificate (gboolean with_key)
   GTlsCertificate *made = g_tls_certificate_new_from_pem (pem, -1, &error);
   g_assert_no_error (error);
   return made;
+}
+
+static GTlsCertificate *
+make_certificate (gboolean with_key)
+{
+  return make_certificate_of (EVP_EC_gen ("P-256"), with_key);
+}
+
+/* The linker puts this before GLib's. */
+
+static gboolean pool_is_full;
+
+guint __real_g_thread_pool_unprocessed (GThreadPool *pool);
+guint __wrap_g_thread_pool_unprocessed (GThreadPool *pool);
+
+guint
+__wrap_g_thread_pool_unprocessed (GThreadPool *pool)
+{
+  return pool_is_full ? G_MAXINT : __real_g_thread_pool_unprocessed (pool);
 }
 
 /* --- two ends of a connection --- */
@@ -502,6 +521,38 @@ test_needs_a_key (void)
   g_assert_error (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE);
 }
 
+/* An issuer whose key is too short to be believed. */
+static void
+test_needs_a_chain_that_can_be_shown (void)
+{
+  g_autoptr (GTlsCertificate) certificate
+      = make_certificate_of (EVP_PKEY_Q_keygen (NULL, NULL, "RSA", (size_t) 512), TRUE);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tessera_tls_context_new (certificate, &error));
+  g_assert_error (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE);
+}
+
+/* Where a thousand handshakes wait already, one more is ended and costs nothing. */
+static void
+test_begins_no_more_than_can_wait (Fixture *fixture, gconstpointer unused)
+{
+  pool_is_full = TRUE;
+  SSL_do_handshake (fixture->client);
+  while (!is_readable (fixture->server_socket))
+    g_usleep (100);
+  step_server (fixture);
+  pool_is_full = FALSE;
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+}
+
+static void
+test_nothing_to_write_is_no_error (Fixture *fixture, gconstpointer unused)
+{
+  shake_hands (fixture);
+  g_assert_cmpint (tessera_tls_write (fixture->tls, "", 0), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -527,8 +578,12 @@ main (int argc, char **argv)
   ADD ("ends-with-half-a-hello", test_ends_with_half_a_hello);
   ADD ("ends-with-a-reset", test_ends_with_a_reset);
   ADD ("refuses-what-is-not-tls", test_refuses_what_is_not_tls);
+  ADD ("begins-no-more-than-can-wait", test_begins_no_more_than_can_wait);
+  ADD ("nothing-to-write-is-no-error", test_nothing_to_write_is_no_error);
   ADD ("lets-nobody-wait-for-the-silent", test_lets_nobody_wait_for_the_silent);
   ADD ("may-be-freed-at-any-time", test_may_be_freed_at_any_time);
   g_test_add_func ("/gate-tls/needs-a-key", test_needs_a_key);
+  g_test_add_func ("/gate-tls/needs-a-chain-that-can-be-shown",
+                   test_needs_a_chain_that_can_be_shown);
   return g_test_run ();
 }

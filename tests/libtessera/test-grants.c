@@ -363,6 +363,19 @@ test_nothing_is_issued_while_the_clock_is_behind (void)
     }
 }
 
+static void
+test_a_revoked_key_takes_its_tokens_along (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  g_autoptr (TesseraKey) key
+      = tessera_key_ring_dup_active (fixture->engine.keys, TESSERA_ALGORITHM_ES256);
+
+  g_assert_true (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+  revoke_all_of (fixture, TESSERA_REVOCATION_KIND_KEY, tessera_key_get_id (key));
+  g_assert_false (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+}
+
 /* The authorization was redeemed, then the cut-off came, then it is minted: however late. */
 static void
 test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it (void)
@@ -511,6 +524,8 @@ main (int argc, char **argv)
                    test_a_cut_off_that_is_forgotten_revives_no_refresh_token);
   g_test_add_func ("/grants/an-access-token-says-what-it-is-for",
                    test_an_access_token_says_what_it_is_for);
+  g_test_add_func ("/grants/a-revoked-key-takes-its-tokens-along",
+                   test_a_revoked_key_takes_its_tokens_along);
   g_test_add_func ("/grants/threads-read-the-same-claims", test_threads_read_the_same_claims);
   g_test_add_func ("/grants/without-a-key-nothing-is-signed", test_without_a_key_nothing_is_signed);
   g_test_add_func ("/grants/nothing-is-issued-while-the-clock-is-behind",

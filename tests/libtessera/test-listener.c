@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +40,8 @@ typedef struct
   SoupServerMessage *paused;
   GPtrArray *messages; /* char*: of WebSockets */
   guint n_closed;      /* WebSockets */
+  GIOStream *tunnel;
+  int vanishing; /* the descriptor of a client */
 } Fixture;
 
 typedef struct
@@ -47,6 +51,46 @@ typedef struct
   GString *heard;
   gboolean ended;
 } Client;
+
+/* The linker puts these before those of libc, for the library alone. */
+
+static int accept_error; /* of the next one */
+static gboolean peer_is_gone;
+static gboolean own_is_unknown;
+
+int __real_accept4 (int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __wrap_accept4 (int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __real_getpeername (int fd, struct sockaddr *address, socklen_t *length);
+int __wrap_getpeername (int fd, struct sockaddr *address, socklen_t *length);
+int __real_getsockname (int fd, struct sockaddr *address, socklen_t *length);
+int __wrap_getsockname (int fd, struct sockaddr *address, socklen_t *length);
+
+int
+__wrap_accept4 (int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+  int result = __real_accept4 (fd, address, length, flags);
+
+  if (result < 0 || accept_error == 0)
+    return result;
+  close (result);
+  errno = accept_error;
+  accept_error = 0;
+  return -1;
+}
+
+int
+__wrap_getpeername (int fd, struct sockaddr *address, socklen_t *length)
+{
+  errno = ENOTCONN;
+  return peer_is_gone ? -1 : __real_getpeername (fd, address, length);
+}
+
+int
+__wrap_getsockname (int fd, struct sockaddr *address, socklen_t *length)
+{
+  errno = ENOTCONN;
+  return own_is_unknown ? -1 : __real_getsockname (fd, address, length);
+}
 
 /* The application */
 
@@ -198,6 +242,67 @@ on_nested (SoupServer *soup,
   respond (message, "nested");
 }
 
+/* Takes the stream from libsoup, writes what the query says, and ends it. */
+static void
+on_steal (SoupServer *soup,
+          SoupServerMessage *message,
+          const char *path,
+          GHashTable *query,
+          gpointer data)
+{
+  const char *text = query != NULL ? g_hash_table_lookup (query, "say") : NULL;
+  g_autoptr (GIOStream) stream = soup_server_message_steal_connection (message);
+  GInputStream *input = g_io_stream_get_input_stream (stream);
+  GOutputStream *output = g_io_stream_get_output_stream (stream);
+  g_autoptr (GError) error = NULL;
+  char buffer[10];
+
+  /* All of the request was read, and more will not come before the answer. */
+  g_assert_cmpint (g_input_stream_read (input, buffer, sizeof buffer, NULL, &error), ==, -1);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK);
+  if (text != NULL)
+    g_output_stream_write_all (output, text, strlen (text), NULL, NULL, NULL);
+  if (text != NULL && g_str_has_suffix (text, "whole"))
+    g_assert_cmpint (g_input_stream_read (input, buffer, sizeof buffer, NULL, NULL), ==, 0);
+  g_io_stream_close (stream, NULL, NULL);
+}
+
+/* Switches to a protocol of its own: says hello, says no more, and repeats nothing. */
+static void
+on_tunnel (SoupServer *soup,
+           SoupServerMessage *message,
+           const char *path,
+           GHashTable *query,
+           gpointer data)
+{
+  static const char hello[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nhello";
+  Fixture *self = data;
+  char buffer[10];
+
+  self->tunnel = soup_server_message_steal_connection (message);
+  g_output_stream_write_all (g_io_stream_get_output_stream (self->tunnel), hello, strlen (hello),
+                             NULL, NULL, NULL);
+  g_input_stream_read (g_io_stream_get_input_stream (self->tunnel), buffer, sizeof buffer, NULL,
+                       NULL);
+}
+
+/* Its client is gone before it says anything. */
+static void
+on_vanish (SoupServer *soup,
+           SoupServerMessage *message,
+           const char *path,
+           GHashTable *query,
+           gpointer data)
+{
+  struct linger reset = { 1, 0 };
+  Fixture *self = data;
+
+  setsockopt (self->vanishing, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  close (self->vanishing);
+  self->vanishing = -1;
+  on_big (soup, message, path, query, data);
+}
+
 static void
 on_websocket_message (SoupWebsocketConnection *socket, int type, GBytes *bytes, Fixture *self)
 {
@@ -252,6 +357,9 @@ fixture_set_up (Fixture *self, gconstpointer data)
   soup_server_add_handler (self->soup, "/peer", on_peer, self, NULL);
   soup_server_add_handler (self->soup, "/nested", on_nested, self, NULL);
   soup_server_add_handler (self->soup, "/close", on_close_all, self, NULL);
+  soup_server_add_handler (self->soup, "/steal", on_steal, self, NULL);
+  soup_server_add_handler (self->soup, "/tunnel", on_tunnel, self, NULL);
+  soup_server_add_handler (self->soup, "/vanish", on_vanish, self, NULL);
   soup_server_add_websocket_handler (self->soup, "/ws", NULL, NULL, on_websocket, self, NULL);
   self->listener = tessera_listener_new (self->soup);
   listen_on (self, NULL);
@@ -261,6 +369,7 @@ static void
 fixture_tear_down (Fixture *self, gconstpointer data)
 {
   g_clear_object (&self->paused);
+  g_clear_object (&self->tunnel);
   if (self->listener != NULL)
     g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
   g_clear_object (&self->listener);
@@ -1419,6 +1528,455 @@ test_sockets_must_listen (Fixture *self, gconstpointer data)
 }
 
 static void
+test_limits_are_as_documented (Fixture *self, gconstpointer data)
+{
+  static const struct
+  {
+    const char *name;
+    guint value;
+  } limits[] = { { "connections", 10000 },
+                 { "connections-per-address", 64 },
+                 { "requests-per-connection", 10000 },
+                 { "body-size", 65536 },
+                 { "buffer-size", 16 * 1024 * 1024 },
+                 { "handshake-timeout", 5000 },
+                 { "head-timeout", 10000 },
+                 { "body-timeout", 10000 },
+                 { "idle-timeout", 15000 },
+                 { "pressed-idle-timeout", 5000 },
+                 { "answer-timeout", 30000 },
+                 { "write-timeout", 10000 } };
+  g_autoptr (SoupServer) soup = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (limits); i++)
+    {
+      guint value = 0;
+      g_object_get (self->listener, limits[i].name, &value, NULL);
+      g_assert_cmpuint (value, ==, limits[i].value);
+    }
+  g_object_get (self->listener, "soup-server", &soup, NULL);
+  g_assert_true (soup == self->soup);
+}
+
+/* Answers of whoever takes the stream from libsoup */
+
+static void
+test_no_answer_is_said (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /steal HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "HTTP/1.1 503 ");
+  hear_end (client);
+}
+
+static void
+test_half_an_answer_is_not_taken_for_whole (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /steal?say=HTTP/1.1%20200%20OK%0D%0AContent-Length:%209%0D%0A%0D%0Ahalf "
+               "HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "\r\n\r\nhalf");
+  hear_end (client);
+  g_assert_cmpuint (client->heard->len, ==, 0);
+}
+
+static void
+test_a_whole_answer_keeps_the_connection (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /steal?say=HTTP/1.1%20200%20OK%0D%0AContent-Length:%205%0D%0A%0D%0Awhole "
+               "HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "\r\n\r\nwhole");
+  say (client, GET);
+  hear (client, "\r\n\r\n/");
+}
+
+/* Half closed, in both directions; and a reader who stalls for a while. */
+static void
+test_tunnel_may_be_half_closed (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+  g_autofree char *much = g_strnfill (1024 * 1024, 'm');
+  char buffer[16] = "";
+
+  say (client, "GET /tunnel HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n");
+  hear (client, "\r\n\r\nhello");
+  g_output_stream_write_all (g_io_stream_get_output_stream (self->tunnel), much, strlen (much),
+                             NULL, NULL, NULL);
+  iterate_for_ms (20);
+  for (gsize heard = 0; heard < strlen (much); g_string_truncate (client->heard, 0))
+    {
+      turn (client);
+      heard += client->heard->len;
+    }
+  g_output_stream_close (g_io_stream_get_output_stream (self->tunnel), NULL, NULL);
+  hear_end (client);
+  say (client, "still");
+  iterate_for_ms (20);
+  g_assert_cmpint (g_input_stream_read (g_io_stream_get_input_stream (self->tunnel), buffer,
+                                        sizeof buffer, NULL, NULL),
+                   ==, 5);
+  g_assert_cmpstr (buffer, ==, "still");
+  g_io_stream_close (self->tunnel, NULL, NULL);
+  wait_for_connections (self, 0);
+}
+
+static void
+test_client_may_vanish_before_the_first_byte (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  self->vanishing = dup (client->fd);
+  close (client->fd);
+  client->fd = self->vanishing;
+  say (client, "GET /vanish HTTP/1.1\r\nHost: a\r\n\r\n");
+  while (self->vanishing >= 0)
+    g_main_context_iteration (NULL, TRUE);
+  client->fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  wait_for_connections (self, 0);
+  assert_still_serves (self);
+}
+
+/* Deadlines of several lengths */
+
+static void
+test_a_shorter_wait_ends_before_a_longer (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) patient = client_new (self);
+
+  say (patient, GET);
+  hear (patient, "\r\n\r\n/");
+  g_object_set (self->listener, "idle-timeout", 50, NULL);
+  g_autoptr (Client) hasty = client_new (self);
+  say (hasty, GET);
+  hear (hasty, "\r\n\r\n/");
+  hear_end (hasty);
+  say (patient, GET_CLOSE);
+  hear (patient, "\r\n\r\n/");
+}
+
+static void
+test_no_time_is_no_deadline (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "answer-timeout", 0, "idle-timeout", 10, NULL);
+  say (client, "GET /pause HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  wait_for_paused (self);
+  iterate_for_ms (50);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear (client, "\r\n\r\nlate");
+}
+
+/* Who is asked for more time when the gate is not at work. */
+static void
+test_answer_may_be_held_later (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "answer-timeout", 100, NULL);
+  say (client, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  TesseraPeer *peer = tessera_peer_get (soup_server_message_get_remote_address (self->paused));
+  peer->hold (peer, 60);
+  iterate_for_ms (200);
+  g_assert_cmpuint (client->heard->len, ==, 0);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear (client, "\r\n\r\nlate");
+}
+
+/* Who has come and not spoken yet, when it is closed */
+static void
+test_drain_waits_a_moment_for_the_fresh (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) fresh = client_new (self);
+  g_autoptr (Client) silent = client_new (self);
+  g_autofree char *outcome = NULL;
+
+  wait_for_connections (self, 2);
+  tessera_listener_drain_async (self->listener, NULL, on_drained, &outcome);
+  say (fresh, GET);
+  hear (fresh, "Connection: close");
+  hear (fresh, "\r\n\r\n/");
+  client_free (g_steal_pointer (&fresh));
+  hear_end (silent);
+  client_free (g_steal_pointer (&silent));
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, ==, "done");
+
+  /* And once more, when nobody is left. */
+  g_clear_pointer (&outcome, g_free);
+  tessera_listener_drain_async (self->listener, NULL, on_drained, &outcome);
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, ==, "done");
+}
+
+static void
+test_unused_listener_is_drained (Fixture *self, gconstpointer data)
+{
+  g_autoptr (TesseraListener) unused = tessera_listener_new (self->soup);
+  g_autofree char *outcome = NULL;
+
+  tessera_listener_drain_async (unused, NULL, on_drained, &outcome);
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, ==, "done");
+}
+
+/* A turn within a turn: of two events that came at once, each is told of once. */
+static void
+test_events_that_came_at_once_are_told_once (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) waiting = client_new (self);
+  g_autoptr (Client) other = client_new (self);
+
+  say (waiting, GET);
+  hear (waiting, "\r\n\r\n/");
+  say (other, GET);
+  hear (other, "\r\n\r\n/");
+  guint before = self->n_calls;
+  say (waiting, "GET /nested HTTP/1.1\r\nHost: a\r\n\r\n");
+  say (other, "GET /other HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (waiting, "\r\n\r\nnested");
+  hear (other, "\r\n\r\n/other");
+  g_assert_cmpuint (self->n_calls, ==, before + 1);
+}
+
+/* Accepting */
+
+static void
+test_one_failed_accept_is_of_that_one_only (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) unlucky = client_new (self);
+
+  accept_error = ECONNABORTED;
+  hear_end (unlucky);
+  assert_still_serves (self);
+}
+
+/* Somebody else has shut the socket; that is said, and the others go on. */
+static void
+test_a_socket_that_was_shut_is_said (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  g_autoptr (GSocket) socket
+      = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+
+  g_assert_true (g_socket_bind (socket, any, TRUE, NULL));
+  g_assert_true (g_socket_listen (socket, NULL));
+  g_assert_true (tessera_listener_add_socket (self->listener, socket, NULL, NULL, NULL));
+  log_capture_begin ();
+  shutdown (g_socket_get_fd (socket), SHUT_RDWR);
+  iterate_for_ms (20);
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "a socket was closed*");
+  assert_still_serves (self);
+}
+
+static void
+assert_refuses_address (TesseraListener *listener, guint16 port, int code)
+{
+  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", port);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_listener_add_address (listener, address, NULL, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, code);
+}
+
+static void
+test_what_cannot_listen_is_said (Fixture *self, gconstpointer data)
+{
+  g_autoptr (TesseraListener) other = tessera_listener_new (self->soup);
+  struct rlimit before, low;
+  int lowest = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+
+  close (lowest);
+  assert_refuses_address (self->listener, self->port, G_IO_ERROR_ADDRESS_IN_USE);
+  getrlimit (RLIMIT_NOFILE, &before);
+  low = before;
+  for (guint spare = 0; spare < 2; spare++)
+    {
+      low.rlim_cur = (rlim_t) lowest + spare; /* no socket; and then nothing to watch it with */
+      setrlimit (RLIMIT_NOFILE, &low);
+      assert_refuses_address (other, 0, G_IO_ERROR_TOO_MANY_OPEN_FILES);
+      setrlimit (RLIMIT_NOFILE, &before);
+    }
+}
+
+/* Addresses */
+
+static void
+listen_anywhere (Fixture *self, const char *address, const char *const *proxies)
+{
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string (address, 0);
+  g_autoptr (GSocketAddress) effective = NULL;
+  g_autoptr (GError) error = NULL;
+
+  tessera_listener_add_address (self->listener, any, NULL, proxies, &effective, &error);
+  if (g_str_equal (address, "::") && error != NULL)
+    {
+      g_test_skip ("there is no IPv6 here");
+      self->port = 0;
+      return;
+    }
+  g_assert_no_error (error);
+  self->port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (effective));
+}
+
+/* RFC 4291 §2.5.5.2 */
+static void
+test_ipv4_over_ipv6_is_the_same_address (Fixture *self, gconstpointer data)
+{
+  guint16 port = self->port;
+  g_autoptr (Client) first = client_new (self);
+
+  say (first, GET);
+  hear (first, "\r\n\r\n/");
+  listen_anywhere (self, "::", NULL);
+  if (self->port == 0)
+    return;
+  g_object_set (self->listener, "connections-per-address", 1, NULL);
+  g_autoptr (Client) same = client_new (self);
+  hear_end (same);
+  self->port = port;
+}
+
+static Client *
+client_new_ipv6 (Fixture *fixture)
+{
+  struct sockaddr_in6 address = { .sin6_family = AF_INET6,
+                                  .sin6_port = htons (fixture->port),
+                                  .sin6_addr = in6addr_loopback };
+  Client *self = g_new0 (Client, 1);
+
+  self->fixture = fixture;
+  self->heard = g_string_new (NULL);
+  self->fd = socket (AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_cmpint (connect (self->fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+  return self;
+}
+
+static void
+test_proxies_are_known_by_any_spelling (Fixture *self, gconstpointer data)
+{
+  static const char *const of_ipv4[] = { "127.0.0.1", NULL };
+  static const char *const of_ipv6[] = { "::1", NULL };
+
+  for (guint i = 0; i < 4; i++)
+    {
+      listen_anywhere (self, "::", i < 2 ? of_ipv4 : of_ipv6);
+      if (self->port == 0)
+        return;
+      tessera_listener_set_proxy_protocol (self->listener, NULL, TRUE);
+      g_autoptr (Client) client = i % 2 == 0 ? client_new (self) : client_new_ipv6 (self);
+      if (i == 1 || i == 2)
+        {
+          hear_end (client); /* a stranger */
+          continue;
+        }
+      say_bytes (client, PROXY_HEADER, sizeof PROXY_HEADER - 1);
+      say (client, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+      hear (client, "[203.0.113.7:8080]");
+    }
+}
+
+/* The command LOCAL: the proxy looks whether we are there. */
+static void
+test_a_proxy_may_speak_for_itself (Fixture *self, gconstpointer data)
+{
+  static const char *const proxies[] = { "127.0.0.0/8", NULL };
+  static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+
+  listen_on (self, proxies);
+  tessera_listener_set_proxy_protocol (self->listener, NULL, TRUE);
+  g_autoptr (Client) client = client_new (self);
+  say_bytes (client, local, sizeof local - 1);
+  say (client, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "[127.0.0.1:");
+}
+
+/* Over any address of the machine, and where nobody knows any more which. */
+static void
+test_where_to_is_found_out (Fixture *self, gconstpointer data)
+{
+  listen_anywhere (self, "0.0.0.0", NULL);
+  for (guint i = 0; i < 2; i++)
+    {
+      own_is_unknown = i == 1;
+      g_autoptr (Client) client = client_new (self);
+      say (client, "GET / HTTP/1.0\r\n\r\n");
+      hear (client, "200 OK");
+      hear_end (client);
+    }
+  own_is_unknown = FALSE;
+}
+
+static void
+test_who_is_gone_has_no_address (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  peer_is_gone = TRUE;
+  say (client, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "[unix]");
+  peer_is_gone = FALSE;
+}
+
+/* Certificates */
+
+static GTlsCertificate *
+make_certificate (gboolean with_key)
+{
+  EVP_PKEY *key = EVP_EC_gen ("P-256");
+  X509 *x509 = X509_new ();
+  BIO *bio = BIO_new (BIO_s_mem ());
+  char *bytes = NULL;
+  g_autoptr (GError) error = NULL;
+
+  X509_set_version (x509, X509_VERSION_3);
+  X509_gmtime_adj (X509_getm_notBefore (x509), -60);
+  X509_gmtime_adj (X509_getm_notAfter (x509), 3600);
+  X509_set_pubkey (x509, key);
+  g_assert_cmpint (X509_sign (x509, key, EVP_sha256 ()), >, 0);
+  PEM_write_bio_X509 (bio, x509);
+  if (with_key)
+    PEM_write_bio_PrivateKey (bio, key, NULL, NULL, 0, NULL, NULL);
+  long length = BIO_get_mem_data (bio, &bytes);
+  GTlsCertificate *made = g_tls_certificate_new_from_pem (bytes, length, &error);
+  g_assert_no_error (error);
+  BIO_free (bio);
+  X509_free (x509);
+  EVP_PKEY_free (key);
+  return made;
+}
+
+/* Sent as it is by whoever is asked in plain; a TLS socket says nothing to that. */
+static void
+test_a_certificate_is_for_sockets_that_have_one (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GTlsCertificate) certificate = make_certificate (TRUE);
+  g_autoptr (GTlsCertificate) keyless = make_certificate (FALSE);
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_listener_add_address (self->listener, any, keyless, NULL, NULL, &error));
+  g_assert_error (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE);
+  g_clear_error (&error);
+  g_assert_true (
+      tessera_listener_add_address (self->listener, any, certificate, NULL, NULL, &error));
+  g_assert_true (tessera_listener_set_certificate (self->listener, NULL, certificate, &error));
+  g_assert_no_error (error);
+  g_assert_false (tessera_listener_set_certificate (self->listener, NULL, keyless, &error));
+  assert_still_serves (self); /* in plain, as before */
+}
+
+static void
 test_server_keeps_its_listener (Fixture *self, gconstpointer data)
 {
   g_autoptr (TesseraServer) server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
@@ -1491,6 +2049,28 @@ main (int argc, char **argv)
   ADD ("proxy-introduces-its-client", test_proxy_introduces_its_client);
   ADD ("strangers-introduce-nobody", test_strangers_introduce_nobody);
   ADD ("sockets-must-listen", test_sockets_must_listen);
+  ADD ("no-answer-is-said", test_no_answer_is_said);
+  ADD ("half-an-answer-is-not-taken-for-whole", test_half_an_answer_is_not_taken_for_whole);
+  ADD ("a-whole-answer-keeps-the-connection", test_a_whole_answer_keeps_the_connection);
+  ADD ("tunnel-may-be-half-closed", test_tunnel_may_be_half_closed);
+  ADD ("client-may-vanish-before-the-first-byte", test_client_may_vanish_before_the_first_byte);
+  ADD ("a-shorter-wait-ends-before-a-longer", test_a_shorter_wait_ends_before_a_longer);
+  ADD ("no-time-is-no-deadline", test_no_time_is_no_deadline);
+  ADD ("answer-may-be-held-later", test_answer_may_be_held_later);
+  ADD ("drain-waits-a-moment-for-the-fresh", test_drain_waits_a_moment_for_the_fresh);
+  ADD ("unused-listener-is-drained", test_unused_listener_is_drained);
+  ADD ("events-that-came-at-once-are-told-once", test_events_that_came_at_once_are_told_once);
+  ADD ("one-failed-accept-is-of-that-one-only", test_one_failed_accept_is_of_that_one_only);
+  ADD ("a-socket-that-was-shut-is-said", test_a_socket_that_was_shut_is_said);
+  ADD ("what-cannot-listen-is-said", test_what_cannot_listen_is_said);
+  ADD ("ipv4-over-ipv6-is-the-same-address", test_ipv4_over_ipv6_is_the_same_address);
+  ADD ("proxies-are-known-by-any-spelling", test_proxies_are_known_by_any_spelling);
+  ADD ("a-proxy-may-speak-for-itself", test_a_proxy_may_speak_for_itself);
+  ADD ("where-to-is-found-out", test_where_to_is_found_out);
+  ADD ("who-is-gone-has-no-address", test_who_is_gone_has_no_address);
+  ADD ("a-certificate-is-for-sockets-that-have-one",
+       test_a_certificate_is_for_sockets_that_have_one);
+  ADD ("limits-are-as-documented", test_limits_are_as_documented);
   ADD ("server-keeps-its-listener", test_server_keeps_its_listener);
 
   return g_test_run ();

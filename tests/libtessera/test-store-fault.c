@@ -521,6 +521,30 @@ remove_directory (const char *path)
   g_rmdir (path);
 }
 
+/* A database that could not be made is made at the next start. */
+static void
+test_first_start (void)
+{
+  gboolean reached = TRUE;
+  gint step = 0;
+
+  while (reached && ++step < STEPS_MAX)
+    {
+      g_autofree char *directory = g_dir_make_tmp ("tessera-fault-XXXXXX", NULL);
+      g_autoptr (GError) error = NULL;
+
+      arm (step, TRUE);
+      g_autoptr (TesseraStore) store = tessera_sqlite_store_open (directory, NULL, &error);
+      reached = disarm ();
+      g_assert_cmpint (store != NULL, ==, error == NULL);
+      g_clear_object (&store);
+      g_autoptr (TesseraStore) again = open_store (directory);
+      g_clear_object (&again);
+      remove_directory (directory);
+    }
+  g_assert_cmpint (step, >, 5);
+}
+
 static void
 test_start (void)
 {
@@ -561,6 +585,8 @@ main (int argc, char **argv)
 
       g_test_add_data_func (path, GUINT_TO_POINTER (i), test_question);
     }
+  g_test_add_func ("/store-fault/what-could-not-be-made-is-made-at-the-next-start",
+                   test_first_start);
   g_test_add_func ("/store-fault/a-list-that-cannot-be-read-refuses-the-start", test_start);
   return g_test_run ();
 }

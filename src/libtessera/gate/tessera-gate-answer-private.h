@@ -39,9 +39,6 @@ void tessera_gate_answer_take (TesseraGateAnswer *self,
                                GByteArray *out);
 
 /* A whole answer of the gate's own. */
-void tessera_gate_answer_write_refusal (guint status,
-                                        const char *description,
-                                        gboolean no_body,
-                                        GByteArray *out);
+void tessera_gate_answer_write_refusal (guint status, const char *description, GByteArray *out);
 
 G_END_DECLS

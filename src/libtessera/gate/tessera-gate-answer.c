@@ -99,16 +99,13 @@ read_field (TesseraGateAnswer *self, Fields *fields, const char *line, const cha
 static void
 read_fields (TesseraGateAnswer *self, Fields *fields, const char *head, const char *end)
 {
-  const char *line = memchr (head, '\n', (gsize) (end - head));
+  const char *line = memchr (head, '\n', (gsize) (end - head)), *line_end = NULL;
 
-  while (line != NULL && ++line < end)
+  for (; line != NULL && ++line < end; line = line_end)
     {
-      const char *line_end = memchr (line, '\n', (gsize) (end - line));
-
-      if (line_end == NULL)
-        return;
-      read_field (self, fields, line, line_end);
-      line = line_end;
+      line_end = memchr (line, '\n', (gsize) (end - line));
+      if (line_end != NULL)
+        read_field (self, fields, line, line_end);
     }
 }
 
@@ -321,10 +318,7 @@ get_phrase (guint status)
 }
 
 void
-tessera_gate_answer_write_refusal (guint status,
-                                   const char *description,
-                                   gboolean no_body,
-                                   GByteArray *out)
+tessera_gate_answer_write_refusal (guint status, const char *description, GByteArray *out)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char *date = soup_date_time_to_string (now, SOUP_DATE_HTTP);
@@ -336,8 +330,6 @@ tessera_gate_answer_write_refusal (guint status,
       strlen (description) + 1);
 
   append (out, head, strlen (head));
-  if (no_body)
-    return;
   append (out, description, strlen (description));
   append (out, "\n", 1);
 }

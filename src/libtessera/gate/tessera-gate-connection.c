@@ -169,7 +169,7 @@ void
 tessera_gate_connection_refuse (TesseraGateConnection *self, guint status, const char *description)
 {
   tessera_gate_request_forget (self);
-  tessera_gate_answer_write_refusal (status, description, FALSE,
+  tessera_gate_answer_write_refusal (status, description,
                                      tessera_gate_outbox_open (&self->out, &self->gate->buffers));
   tessera_gate_connection_end (self);
 }

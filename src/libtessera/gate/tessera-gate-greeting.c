@@ -75,8 +75,7 @@ take_introduction (TesseraGateConnection *connection, const TesseraProxyProtocol
     return TRUE;
   connection->peer.remote = tessera_proxy_protocol_dup_address (proxy);
   connection->secure = proxy->secure;
-  if (!g_socket_address_to_native (connection->peer.remote, &native, sizeof native, NULL))
-    return FALSE;
+  g_socket_address_to_native (connection->peer.remote, &native, sizeof native, NULL);
   tessera_gate_address_read (&connection->address, (struct sockaddr *) &native);
   if (tessera_gate_addresses_add (connection->gate->addresses, &connection->address,
                                   connection->gate->limits->connections_per_address))

@@ -93,8 +93,6 @@ tessera_gate_transport_drop_unsent (TesseraGateTransport *self)
 void
 tessera_gate_transport_close (TesseraGateTransport *self)
 {
-  if (self->fd < 0)
-    return;
   g_clear_pointer (&self->tls, tessera_tls_free);
   close (self->fd);
   self->fd = -1;

@@ -260,7 +260,9 @@ accept_one (TesseraGate *self, TesseraGateSocket *socket)
     case EBADF:
     case EINVAL:
     case ENOTSOCK:
-      make_pause (self, "the socket is closed");
+      /* By somebody else; it would be ready for ever. */
+      g_warning ("a socket was closed, and nobody is accepted there any more");
+      watch_socket (self, socket, EPOLL_CTL_DEL, FALSE);
       return FALSE;
     default: /* ECONNABORTED, and errors of the network (accept(2)): only of that one */
       return TRUE;
@@ -624,10 +626,8 @@ tessera_gate_free (TesseraGate *self)
 void
 tessera_gate_drain (TesseraGate *self)
 {
-  if (self->draining)
-    return;
   tessera_gate_begin_turn (self);
-  for (guint i = 0; i < self->sockets->len; i++)
+  for (guint i = 0; !self->draining && i < self->sockets->len; i++)
     accept_some (self, self->sockets->pdata[i], ACCEPTS_OF_DRAIN);
   stop_listening (self);
   self->draining = TRUE;

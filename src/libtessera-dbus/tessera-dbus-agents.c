@@ -111,7 +111,7 @@ tessera_dbus_agents_record (TesseraDBusAgents *self,
   if (problem != NULL)
     g_message ("agent %s, login denied: agent=%s login=%s", problem, agent != NULL ? agent : "-",
                login);
-  tessera_server_audit_act (self->server, action, agent, object, error);
+  tessera_server_audit_act (self->server, action, agent, object, NULL, error);
 }
 
 /* Steps */

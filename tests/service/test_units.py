@@ -59,6 +59,13 @@ def _():
     check(level <= 0.3, 'exposure %.1f' % level)
 
 
+@test('threads that hash passwords may give way to those that answer')
+def _():
+    for unit in ('tesserad.service', 'tesserad-isolated.service', 'tesserad-user.service'):
+        filters = [value for key, value in settings(unit) if key == 'SystemCallFilter']
+        equal(filters[-1], 'setpriority', unit)
+
+
 @test('the isolated service has no network, and sockets of one family only')
 def _():
     unit = settings('tesserad-isolated.service')

@@ -5,8 +5,9 @@
 #include "fuzz.h"
 #include "gate/tessera-proxy-protocol-private.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#define HEADER 16 /* bytes, with the length of the rest */
 
 /* What it says, read the other way: by a table of its fields, and a CRC with polynomial division of
  * whole bytes. */
@@ -130,7 +131,7 @@ parse (TesseraProxyProtocol *self, const uint8_t *data, size_t size)
 }
 
 /* The verdict does not fall before it can be known, nor late; and does not change with what comes
- * behind. */
+ * behind. Once the length is known, one byte less is tried, and no other. */
 static TesseraProxyProtocolState
 parse_by_steps (TesseraProxyProtocol *self, const uint8_t *data, size_t size)
 {
@@ -141,7 +142,12 @@ parse_by_steps (TesseraProxyProtocol *self, const uint8_t *data, size_t size)
   while (at < size && state == TESSERA_PROXY_PROTOCOL_PARTIAL)
     {
       g_assert_cmpuint (self->length, >, at);
-      state = parse (self, data, ++at);
+      gsize needed = at < HEADER ? at + 1 : self->length;
+      if (needed > at + 1)
+        state = parse (self, data, MIN (needed - 1, size));
+      g_assert_cmpint (state, ==, TESSERA_PROXY_PROTOCOL_PARTIAL);
+      at = MIN (needed, size);
+      state = parse (self, data, at);
     }
   if (state == TESSERA_PROXY_PROTOCOL_COMPLETE)
     g_assert_cmpuint (self->length, ==, at);

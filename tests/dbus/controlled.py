@@ -17,7 +17,7 @@ class Controlled(Service):
         options['sections'] += '\n[dbus]\nbus=%s\n' % kind
         super().__init__(**options)
         self.bus = MessageBus() if kind != 'none' else None
-        self.socket = os.path.join(self.state, 'bus')
+        self.socket = os.path.join(self.runtime, 'bus')
         self._root = None
 
     def environment(self):

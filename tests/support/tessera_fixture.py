@@ -226,6 +226,7 @@ class Service:
         self.config = os.path.join(self.directory, 'tessera.conf')
         self.users_file = os.path.join(self.directory, 'users')
         self.clock_file = os.path.join(self.directory, 'clock')
+        self.runtime = os.path.join(self.directory, 'run')
         self.files = FaultyFiles(os.path.join(self.directory, 'files'))
         self.clients = {client.id: client for client in (clients if clients is not None else default_clients())}
         self.users = dict(PASSWORDS if users is None else users)
@@ -291,6 +292,7 @@ class Service:
             G_DEBUG='fatal-criticals',
             TESSERA_TEST_CLOCK=self.clock_file,
             TESSERA_TEST_FILES=self.files.path,
+            RUNTIME_DIRECTORY=self.runtime,
             ASAN_OPTIONS=environment.get('ASAN_OPTIONS', 'detect_leaks=1:abort_on_error=0'),
             UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1',
             G_MESSAGES_DEBUG='all' if environment.get('TESSERA_VERBOSE') else '',

@@ -26,8 +26,10 @@ const TesseradSetting tesserad_settings[] = {
   { "endpoints", "revocation", TESSERAD_KIND_STRING, "revocation-path", "/revoke" },
   { "endpoints", "introspection", TESSERAD_KIND_STRING, "introspection-path", "/introspect" },
   { "endpoints", "jwks", TESSERAD_KIND_STRING, "jwks-path", "/jwks" },
+  { "endpoints", "account", TESSERAD_KIND_STRING, "account-path", "/account" },
   { "endpoints", "revocation-enabled", TESSERAD_KIND_BOOLEAN, "revocation-enabled", "true" },
   { "endpoints", "introspection-enabled", TESSERAD_KIND_BOOLEAN, "introspection-enabled", "true" },
+  { "endpoints", "account-enabled", TESSERAD_KIND_BOOLEAN, "account-enabled", "true" },
   { "endpoints", "revocation-requires-client-authentication", TESSERAD_KIND_BOOLEAN,
     "revocation-requires-client-authentication", "true" },
 

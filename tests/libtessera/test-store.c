@@ -502,6 +502,14 @@ test_consent_is_replaced (Fixture *f, gconstpointer data)
   g_assert_cmpint (found->given_ms, ==, 2000);
   g_assert_null (tessera_store_lookup_consent (f->store, "alice", "c1", "https://c1.test/", NULL));
   g_assert_false (has_consent (f, "alice", "c2"));
+
+  g_autoptr (GPtrArray) list = tessera_store_list_consents (f->store, "alice", NULL);
+  g_assert_cmpuint (list->len, ==, 1);
+  const TesseraConsent *listed = list->pdata[0];
+  g_assert_cmpstr (listed->client_id, ==, "c1");
+  g_assert_cmpstr (listed->redirect_uri, ==, "https://c1.test/cb");
+  g_assert_cmpstr (listed->scope, ==, "a b");
+  g_assert_cmpint (listed->given_ms, ==, 2000);
 }
 
 /* Of alice and bob at c1 and c2, before and after 5000. */

@@ -39,7 +39,7 @@ def _(s):
 @test('A24 cors never on the authorization endpoint, the pages, and introspection')
 def _(s):
     for origin in (GOOD, 'https://evil.test', 'null'):
-        for target in (s.authorization_url(), s.authorization_url(s.spa), '/login', '/consent', '/logout'):
+        for target in (s.authorization_url(), s.authorization_url(s.spa), '/login', '/consent', '/logout', '/account'):
             equal(s.get(target, {'Origin': origin}).header('Access-Control-Allow-Origin'), None, target)
         equal(ask(s, 'POST', '/introspect', 'token=x', origin).header('Access-Control-Allow-Origin'), None, 'introspection')
         answer = s.request('OPTIONS', '/authorize', None, {'Origin': origin, 'Access-Control-Request-Method': 'GET'})

@@ -19,7 +19,7 @@ NASTY = ['', ' ', '\0', '\n', '\r\nX: y', '\x1b[31mred', '\x7f', '\u2028', '\u20
          '"><script>', '../../../etc/passwd', '{{7*7}}', '${jndi:x}', 'a' * 4000, 'true', 'null', '-1', '9' * 400, '[]', '{}', '\\', '\\u0000', ';', '&', '=', '#', 'é']
 FIELDS = ['response_type', 'client_id', 'redirect_uri', 'scope', 'state', 'code_challenge', 'code_challenge_method', 'resource', 'prompt', 'max_age', 'login_hint',
           'ui_locales', 'response_mode', 'request', 'request_uri', 'nonce', 'claims', 'acr_values', 'id_token_hint', 'display']
-PATHS = ['/token', '/revoke', '/introspect', '/login', '/consent', '/logout', '/authorize']
+PATHS = ['/token', '/revoke', '/introspect', '/login', '/consent', '/logout', '/account', '/authorize']
 
 
 def still_well(s):
@@ -179,7 +179,7 @@ def _(s):
 def _(s):
     for value in ('x', '"', 'x' * 5000, 'a=b', 'tessera-session', '../../x', '%00', 'e30.e30.e30'):
         for cookie in ('tessera-session=' + value, 'tessera-session=%s; tessera-session=%s' % (value, value), '__Host-tessera-session=' + value, value):
-            for path in ('/login', '/consent', '/logout', s.authorization_url()):
+            for path in ('/login', '/consent', '/logout', '/account', s.authorization_url()):
                 answer = s.get(path, {'Cookie': cookie})
                 check(answer.status in (200, 303, 400, 403), '%r %s: %d' % (cookie[:40], path, answer.status))
     still_well(s)

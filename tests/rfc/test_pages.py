@@ -223,7 +223,7 @@ def _(s):
 def _(s):
     for target in ('//evil.test', '/\\evil.test', 'https:evil.test', '/%09/evil.test', 'https://evil.test/', 'javascript:alert(1)', '\\\\evil.test'):
         for name in ('return_to', 'next', 'redirect', 'continue', 't', 'url', 'post_logout_redirect_uri'):
-            for path in ('/login', '/consent', '/logout'):
+            for path in ('/login', '/consent', '/logout', '/account'):
                 for browser in (s.new_browser(), s.browser().copy()):
                     answer = browser.get('%s?%s' % (path, urllib.parse.urlencode({name: target})))
                     if answer.location is not None:
@@ -570,7 +570,7 @@ def _(s):
 
 @test('pages other methods on the pages are refused')
 def _(s):
-    for path in ('/login', '/consent', '/logout'):
+    for path in ('/login', '/consent', '/logout', '/account'):
         for method in ('PUT', 'DELETE', 'PATCH'):
             answer = s.request(method, path)
             equal(answer.status, 405, path)

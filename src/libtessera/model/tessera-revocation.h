@@ -14,6 +14,7 @@ G_BEGIN_DECLS
  * @TESSERA_REVOCATION_CAUSE_REPLAY: a code or refresh token was used twice (RFC 9700 §2.1.1, §4.14)
  * @TESSERA_REVOCATION_CAUSE_REMOVED: its client or user was removed or changed
  * @TESSERA_REVOCATION_CAUSE_LOGOUT: its session ended
+ * @TESSERA_REVOCATION_CAUSE_OWNER: the person took it back on the account page
  *
  * What led to a revocation.
  */
@@ -23,7 +24,8 @@ typedef enum
   TESSERA_REVOCATION_CAUSE_API,
   TESSERA_REVOCATION_CAUSE_REPLAY,
   TESSERA_REVOCATION_CAUSE_REMOVED,
-  TESSERA_REVOCATION_CAUSE_LOGOUT
+  TESSERA_REVOCATION_CAUSE_LOGOUT,
+  TESSERA_REVOCATION_CAUSE_OWNER
 } TesseraRevocationCause;
 
 /**

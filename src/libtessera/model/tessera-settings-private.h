@@ -21,9 +21,11 @@ typedef struct
   char *login_path;
   char *consent_path;
   char *logout_path;
+  char *account_path;
 
   gboolean revocation_enabled;
   gboolean introspection_enabled;
+  gboolean account_enabled;
   gboolean revocation_requires_client_authentication;
   gboolean revocation_ends_grant; /* revoking an access token ends its grant too */
 

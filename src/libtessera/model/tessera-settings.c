@@ -24,6 +24,7 @@ set_default_paths (TesseraSettings *self)
   self->login_path = g_strdup ("/login");
   self->consent_path = g_strdup ("/consent");
   self->logout_path = g_strdup ("/logout");
+  self->account_path = g_strdup ("/account");
 }
 
 static void
@@ -48,6 +49,7 @@ tessera_settings_new (const char *issuer)
   self->signing_algorithm = TESSERA_ALGORITHM_ES256;
   self->revocation_enabled = TRUE;
   self->introspection_enabled = TRUE;
+  self->account_enabled = TRUE;
   self->revocation_requires_client_authentication = TRUE;
   set_default_paths (self);
   set_default_lifetimes (self);
@@ -69,6 +71,7 @@ tessera_settings_free (TesseraSettings *self)
   g_free (self->login_path);
   g_free (self->consent_path);
   g_free (self->logout_path);
+  g_free (self->account_path);
   g_free (self);
 }
 

@@ -77,6 +77,7 @@ tessera_challenge_page_answer (TesseraVisit *visit)
     respond_forbidden (visit);
   else if (answer == NULL || strlen (answer) > TESSERA_ANSWER_MAX_LENGTH)
     tessera_challenge_page_show (visit, TRUE);
-  else if (!tessera_login_attempt_is_throttled (visit, visit->transaction->challenge->username))
+  else if (!tessera_attempt_is_throttled (visit, visit->transaction->challenge->username,
+                                          visit->engine->settings->login_path))
     authenticate (visit, answer);
 }

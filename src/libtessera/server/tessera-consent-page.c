@@ -54,6 +54,7 @@ show_consent (TesseraVisit *visit)
   tessera_values_set (values, "csrf", csrf);
   tessera_values_set (values, "action", action);
   tessera_values_set (values, "switch", other);
+  tessera_visit_set_account (visit, values);
   tessera_values_set_flag (values, "unverified",
                            !tessera_client_is_confidential (visit->request->client));
   tessera_visit_respond_page (visit, 200, "consent", values);

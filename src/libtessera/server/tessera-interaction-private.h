@@ -27,10 +27,12 @@ void tessera_interaction_show_return (TesseraInteraction *self,
                                       TesseraAuthorizationRequest *request,
                                       const char *location);
 
-/* /login (GET, POST), /consent (GET, POST), /logout (GET asks, POST ends), /tessera.css */
+/* /login (GET, POST), /consent (GET, POST), /logout (GET asks, POST ends), /account (GET, POST),
+ * /tessera.css */
 void tessera_interaction_handle_login (TesseraInteraction *self, TesseraExchange *exchange);
 void tessera_interaction_handle_consent (TesseraInteraction *self, TesseraExchange *exchange);
 void tessera_interaction_handle_logout (TesseraInteraction *self, TesseraExchange *exchange);
+void tessera_interaction_handle_account (TesseraInteraction *self, TesseraExchange *exchange);
 void tessera_interaction_handle_stylesheet (TesseraInteraction *self, TesseraExchange *exchange);
 
 G_END_DECLS

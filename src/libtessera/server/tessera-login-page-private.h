@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "server/tessera-visit-private.h"
+#include "server/tessera-attempt-private.h"
 
 G_BEGIN_DECLS
 
@@ -24,8 +24,6 @@ void tessera_login_page_go (TesseraVisit *visit);
 
 /* Counts the attempt, has it decided, and answers. */
 void tessera_login_attempt_begin (TesseraVisit *visit, TesseraAuthentication *authentication);
-/* FALSE, without an answer: go on. TRUE: too many failed from there, and they were told. */
-gboolean tessera_login_attempt_is_throttled (TesseraVisit *visit, const char *username);
 
 /* The transaction has a challenge. */
 void tessera_challenge_page_show (TesseraVisit *visit, gboolean is_incomplete);

@@ -67,6 +67,7 @@ show_signed_in (TesseraVisit *visit)
 
   tessera_values_set (values, "switch", other);
   tessera_values_set (values, "logout", logout);
+  tessera_visit_set_account (visit, values);
   tessera_visit_respond_page (visit, 200, "signed-in", values);
 }
 
@@ -76,6 +77,16 @@ go_to_consent (TesseraVisit *visit)
   g_autofree char *path
       = tessera_visit_dup_path (visit, visit->engine->settings->consent_path, NULL);
 
+  tessera_visit_respond_redirect (visit, path);
+}
+
+static void
+go_to_account (TesseraVisit *visit)
+{
+  g_autofree char *path = NULL;
+
+  g_clear_pointer (&visit->transaction, tessera_transaction_unref);
+  path = tessera_visit_dup_path (visit, visit->engine->settings->account_path, NULL);
   tessera_visit_respond_redirect (visit, path);
 }
 
@@ -90,6 +101,8 @@ on_asked_for (TesseraVisit *visit)
     tessera_login_page_show (visit, TESSERA_LOGIN_FAILURE_NONE, NULL);
   else if (visit->request != NULL)
     go_to_consent (visit);
+  else if (visit->transaction != NULL && visit->transaction->leads_to_account)
+    go_to_account (visit);
   else
     show_signed_in (visit);
 }
@@ -113,7 +126,7 @@ log_in (TesseraVisit *visit)
       tessera_login_page_show (visit, TESSERA_LOGIN_FAILURE_REFUSED, username);
       return;
     }
-  if (tessera_login_attempt_is_throttled (visit, username))
+  if (tessera_attempt_is_throttled (visit, username, visit->engine->settings->login_path))
     return;
 
   g_autoptr (TesseraAuthentication) authentication = tessera_authentication_new (

@@ -8,8 +8,12 @@ G_BEGIN_DECLS
 /* A signed-in browser, over the store. Everything is answered on the main loop, by @done, once; its
  * `error` means that the store could not be asked. */
 
-/* Of the session whose cookie has this value, if it is good: not over, not idle for too long, not
- * cut off. @consent_for: also what its subject once allowed this request's client (NULL: none). */
+/* Is it neither over, nor idle for too long, nor cut off? In any thread. */
+gboolean
+tessera_login_session_is_good (TesseraEngine *engine, const TesseraSession *session, gint64 now_ms);
+
+/* Of the session whose cookie has this value, if it is good. @consent_for: also what its subject
+ * once allowed this request's client (NULL: none). */
 typedef void (*TesseraLoginSessionFound) (gpointer data,
                                           TesseraSession *session,
                                           TesseraConsent *consent,

@@ -31,7 +31,6 @@ typedef struct
 {
   TesseraEngine *engine;
   gint64 now_ms;
-  gint64 idle_ms;
   TesseraDigest digest;
   char *client_id;    /* whose consent is wanted, or NULL */
   char *redirect_uri; /* of that consent */
@@ -57,14 +56,17 @@ lookup_free (Lookup *self)
   g_free (self);
 }
 
-static gboolean
-is_good (const Lookup *self)
+static gint64
+get_idle_ms (const TesseraEngine *engine)
 {
-  const TesseraSession *session = self->session;
+  return engine->settings->session_idle * G_GINT64_CONSTANT (1000);
+}
 
-  return self->now_ms < session->expires_ms && self->now_ms - session->last_seen_ms < self->idle_ms
-         && !tessera_login_session_is_cut_off (self->engine, &session->login, NULL,
-                                               session->began_ms);
+gboolean
+tessera_login_session_is_good (TesseraEngine *engine, const TesseraSession *session, gint64 now_ms)
+{
+  return now_ms < session->expires_ms && now_ms - session->last_seen_ms < get_idle_ms (engine)
+         && !tessera_login_session_is_cut_off (engine, &session->login, NULL, session->began_ms);
 }
 
 /* In the committing thread. */
@@ -83,7 +85,7 @@ run_lookup (gpointer data, TesseraStore *store, GError **error)
     }
   if (self->session == NULL)
     return TRUE;
-  if (!is_good (self))
+  if (!tessera_login_session_is_good (self->engine, self->session, self->now_ms))
     {
       g_clear_pointer (&self->session, tessera_session_free);
       return tessera_store_remove_session (store, &self->digest, error);
@@ -97,7 +99,8 @@ run_lookup (gpointer data, TesseraStore *store, GError **error)
       g_propagate_error (error, problem);
       return FALSE;
     }
-  if (self->now_ms - self->session->last_seen_ms >= MIN (TOUCH_INTERVAL_MS, self->idle_ms / 2))
+  if (self->now_ms - self->session->last_seen_ms
+      >= MIN (TOUCH_INTERVAL_MS, get_idle_ms (self->engine) / 2))
     return tessera_store_touch_session (store, &self->digest, self->now_ms, error);
   return TRUE;
 }
@@ -130,7 +133,6 @@ tessera_login_session_lookup (TesseraEngine *engine,
   self = g_new0 (Lookup, 1);
   self->engine = engine;
   self->now_ms = tessera_clock_get_ms (engine->clock);
-  self->idle_ms = engine->settings->session_idle * G_GINT64_CONSTANT (1000);
   self->digest = tessera_digest (cookie, -1);
   if (consent_for != NULL)
     {

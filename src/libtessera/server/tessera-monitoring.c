@@ -58,7 +58,7 @@ get_cause_name (TesseraRevocation *revocation)
   static const char *const names[] = {
     [TESSERA_REVOCATION_CAUSE_REQUEST] = "request", [TESSERA_REVOCATION_CAUSE_API] = "api",
     [TESSERA_REVOCATION_CAUSE_REPLAY] = "replay",   [TESSERA_REVOCATION_CAUSE_REMOVED] = "removed",
-    [TESSERA_REVOCATION_CAUSE_LOGOUT] = "logout",
+    [TESSERA_REVOCATION_CAUSE_LOGOUT] = "logout",   [TESSERA_REVOCATION_CAUSE_OWNER] = "owner",
   };
 
   return names[tessera_revocation_get_cause (revocation)];

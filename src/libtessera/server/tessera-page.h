@@ -14,9 +14,9 @@ G_BEGIN_DECLS
 TESSERA_AVAILABLE_IN_1_0
 G_DECLARE_FINAL_TYPE (TesseraPage, tessera_page, TESSERA, PAGE, GObject)
 
+/* Of its template: "login", "consent" … */
 TESSERA_AVAILABLE_IN_1_0
-const char *tessera_page_get_name (TesseraPage *self); /* "login", "challenge", "consent", "error",
-                                                          "signed-out", "return", "logout" */
+const char *tessera_page_get_name (TesseraPage *self);
 TESSERA_AVAILABLE_IN_1_0
 const char *tessera_page_get_html (TesseraPage *self);
 TESSERA_AVAILABLE_IN_1_0

@@ -62,6 +62,8 @@ static const TesseraRoute route_table[] = {
     TESSERA_ENDPOINT_CONSENT, NULL, tessera_interaction_handle_consent },
   { SETTING (logout_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_PAGE,
     NULL, tessera_interaction_handle_logout },
+  { SETTING (account_path), NULL, SETTING (account_enabled), METHOD_GET | METHOD_POST, ORIGINS_NONE,
+    TESSERA_ENDPOINT_PAGE, NULL, tessera_interaction_handle_account },
   { 0, STYLESHEET_PATH, 0, METHOD_GET, ORIGINS_NONE, TESSERA_ENDPOINT_PAGE, NULL,
     tessera_interaction_handle_stylesheet },
 };

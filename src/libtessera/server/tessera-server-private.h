@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/tessera-password-private.h"
 #include "endpoints/tessera-exchange-private.h"
 #include "grants/tessera-engine-private.h"
 #include "model/tessera-authentication-private.h"
+#include "model/tessera-user.h"
 #include "server/tessera-server.h"
 
 G_BEGIN_DECLS
@@ -31,6 +33,17 @@ void tessera_server_authenticate (TesseraServer *self,
                                   TesseraAuthentication *authentication,
                                   TesseraAuthenticationDecided decided,
                                   gpointer data);
+/* The user whom the store keeps, not a file; NULL: there is none, or they are kept out. Borrowed.
+ */
+TesseraUser *tessera_server_get_kept_user (TesseraServer *self, const char *username);
+/* Of @user, in the pool of passwords; NULL never matches, and costs the same. FALSE when too many
+ * wait. */
+gboolean tessera_server_verify_password (TesseraServer *self,
+                                         TesseraUser *user,
+                                         const char *password,
+                                         TesseraPasswordVerified verified,
+                                         gpointer data,
+                                         GError **error);
 /* May the one at @peer (an address, or "unix") say in a header for whom it speaks? */
 gboolean tessera_server_trusts_proxy (TesseraServer *self, const char *peer);
 /* In Forwarded? Else in X-Forwarded-For. */

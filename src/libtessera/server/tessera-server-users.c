@@ -118,6 +118,35 @@ change_end (TesseraAct *act, const GError *error)
     report (self);
 }
 
+/* For the pages */
+
+TesseraUser *
+tessera_server_get_kept_user (TesseraServer *self, const char *username)
+{
+  TesseraUser *user = tessera_user_registry_lookup (self->users, username);
+
+  if (user == NULL || tessera_user_get_origin (user) != NULL || tessera_user_is_disabled (user))
+    return NULL;
+  return user;
+}
+
+gboolean
+tessera_server_verify_password (TesseraServer *self,
+                                TesseraUser *user,
+                                const char *password,
+                                TesseraPasswordVerified verified,
+                                gpointer data,
+                                GError **error)
+{
+  /* Whoever is kept out costs what an unknown one does, and is told the same. */
+  const char *hash
+      = user != NULL && !tessera_user_is_disabled (user) ? tessera_user_get_hash (user) : NULL;
+
+  if (self->passwords == NULL)
+    self->passwords = tessera_password_pool_new ();
+  return tessera_password_pool_verify (self->passwords, password, hash, verified, data, error);
+}
+
 /* Adding */
 
 static gboolean

@@ -126,6 +126,13 @@ static const Setting settings_table[] = {
    */
   PATH ("logout-path", logout_path),
   /**
+   * TesseraServer:account-path:
+   *
+   * Path of the page on which people see and take back what they allowed, below the issuer:
+   * `/account` unless set.
+   */
+  PATH ("account-path", account_path),
+  /**
    * TesseraServer:access-token-lifetime:
    *
    * How long access tokens live, in seconds: 600 unless set. A client may have its own.
@@ -188,6 +195,12 @@ static const Setting settings_table[] = {
    * Whether there is an introspection endpoint: %TRUE unless set.
    */
   SWITCH ("introspection-enabled", introspection_enabled),
+  /**
+   * TesseraServer:account-enabled:
+   *
+   * Whether there is a page on which people see and take back what they allowed: %TRUE unless set.
+   */
+  SWITCH ("account-enabled", account_enabled),
   /**
    * TesseraServer:revocation-requires-client-authentication:
    *
@@ -511,15 +524,10 @@ authenticate_user (TesseraServer *self, TesseraAuthentication *authentication)
   TesseraUser *user
       = tessera_user_registry_lookup (self->users,
                                       tessera_authentication_get_username (authentication));
-  /* Whoever is kept out costs what an unknown one does, and is told the same. */
-  const char *hash
-      = user != NULL && !tessera_user_is_disabled (user) ? tessera_user_get_hash (user) : NULL;
-  if (self->passwords == NULL)
-    self->passwords = tessera_password_pool_new ();
   tessera_authentication_hold (authentication);
-  if (tessera_password_pool_verify (self->passwords,
-                                    tessera_authentication_get_password (authentication), hash,
-                                    on_password_verified, g_object_ref (authentication), &error))
+  if (tessera_server_verify_password (self, user,
+                                      tessera_authentication_get_password (authentication),
+                                      on_password_verified, g_object_ref (authentication), &error))
     return;
   tessera_authentication_set_busy (authentication);
   on_password_verified (FALSE, authentication);

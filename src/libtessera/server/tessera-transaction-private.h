@@ -41,6 +41,7 @@ typedef struct
   TesseraAuthorizationRequest *request; /* NULL: no application waits */
   gint64 began_ms;
   gboolean was_restarted;
+  gboolean leads_to_account; /* not an application, but a page of ours waits */
 
   TesseraChallenge *challenge; /* what is to be answered next, or NULL */
   char *session_id;            /* of the login that took place here, or NULL */

@@ -96,6 +96,8 @@ void tessera_visit_begin_transaction (TesseraVisit *self);
 void tessera_visit_approve (TesseraVisit *self);
 void tessera_visit_refuse (TesseraVisit *self, TesseraError code, const char *static_message);
 
+/* Where the page of the account is, if there is one. */
+void tessera_visit_set_account (TesseraVisit *self, TesseraValues *values);
 /* Values every page has. */
 TesseraValues *tessera_visit_make_values (TesseraVisit *self);
 

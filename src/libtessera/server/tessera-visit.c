@@ -248,6 +248,16 @@ tessera_visit_make_values (TesseraVisit *self)
 }
 
 void
+tessera_visit_set_account (TesseraVisit *self, TesseraValues *values)
+{
+  const TesseraSettings *settings = self->engine->settings;
+  g_autofree char *path = g_strconcat (settings->issuer_path, settings->account_path, NULL);
+
+  if (settings->account_enabled)
+    tessera_values_set (values, "account", path);
+}
+
+void
 tessera_visit_respond_page (TesseraVisit *self,
                             guint status,
                             const char *page,
@@ -390,7 +400,15 @@ restart_without_application (TesseraVisit *self)
 {
   g_autofree char *path = NULL;
 
+  gboolean leads_to_account = self->transaction->leads_to_account;
+
   g_clear_pointer (&self->transaction, tessera_transaction_unref);
+  if (leads_to_account && self->browser != NULL)
+    {
+      add_transaction (self);
+      self->transaction->was_restarted = TRUE;
+      self->transaction->leads_to_account = TRUE;
+    }
   path = tessera_visit_dup_path (self, self->engine->settings->login_path, NULL);
   tessera_visit_respond_redirect (self, path);
 }

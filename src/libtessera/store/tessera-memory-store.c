@@ -697,6 +697,21 @@ tessera_memory_store_lookup_consent (TesseraStore *store,
   return consent != NULL ? tessera_consent_copy (consent) : NULL;
 }
 
+static GPtrArray *
+tessera_memory_store_list_consents (TesseraStore *store, const char *subject, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_consent_free);
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->consents.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    if (g_str_equal (((const TesseraConsent *) row)->subject, subject))
+      g_ptr_array_add (list, tessera_consent_copy (row));
+  return list;
+}
+
 /* Clients and what was declared. */
 
 static gboolean
@@ -1093,6 +1108,7 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->remove_session = tessera_memory_store_remove_session;
   iface->put_consent = tessera_memory_store_put_consent;
   iface->lookup_consent = tessera_memory_store_lookup_consent;
+  iface->list_consents = tessera_memory_store_list_consents;
   iface->put_client = tessera_memory_store_put_client;
   iface->remove_client = tessera_memory_store_remove_client;
   iface->foreach_client = tessera_memory_store_foreach_client;

@@ -849,6 +849,36 @@ tessera_sqlite_store_lookup_consent (TesseraStore *store,
   return consent;
 }
 
+static GPtrArray *
+tessera_sqlite_store_list_consents (TesseraStore *store, const char *subject, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (GPtrArray) list
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_consent_free);
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database,
+      "SELECT client_id, redirect_uri, scope, resources, given_ms FROM consents WHERE subject = ?",
+      error, "t", subject);
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return NULL;
+      if (!found)
+        break;
+      TesseraConsent *consent = g_new0 (TesseraConsent, 1);
+      consent->subject = g_strdup (subject);
+      consent->client_id = tessera_query_dup_text (query, 0);
+      consent->redirect_uri = tessera_query_dup_text (query, 1);
+      consent->scope = tessera_query_dup_text (query, 2);
+      consent->resources = tessera_query_dup_text (query, 3);
+      consent->given_ms = tessera_query_get_int (query, 4);
+      g_ptr_array_add (list, consent);
+    }
+  while (found);
+  return g_steal_pointer (&list);
+}
+
 /* Clients and what was declared. */
 
 static gboolean
@@ -1391,6 +1421,7 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->remove_session = tessera_sqlite_store_remove_session;
   iface->put_consent = tessera_sqlite_store_put_consent;
   iface->lookup_consent = tessera_sqlite_store_lookup_consent;
+  iface->list_consents = tessera_sqlite_store_list_consents;
   iface->put_client = tessera_sqlite_store_put_client;
   iface->remove_client = tessera_sqlite_store_remove_client;
   iface->foreach_client = tessera_sqlite_store_foreach_client;

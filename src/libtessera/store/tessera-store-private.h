@@ -171,6 +171,8 @@ struct _TesseraStoreInterface
                             GError **error);
 
   /* TesseraGrant* by grant_id; TesseraSession* by session_id. Owned by the caller. */
+  /* Of one person: TesseraConsent. */
+  GPtrArray *(*list_consents) (TesseraStore *self, const char *subject, GError **error);
   GPtrArray *(*list_grants) (TesseraStore *self, const TesseraStoreFilter *filter, GError **error);
   GPtrArray *(*list_sessions) (TesseraStore *self,
                                const TesseraStoreFilter *filter,
@@ -289,6 +291,7 @@ gboolean tessera_store_foreach_user (TesseraStore *self,
                                      TesseraUserFunc func,
                                      gpointer data,
                                      GError **error);
+GPtrArray *tessera_store_list_consents (TesseraStore *self, const char *subject, GError **error);
 GPtrArray *
 tessera_store_list_grants (TesseraStore *self, const TesseraStoreFilter *filter, GError **error);
 GPtrArray *

@@ -285,6 +285,12 @@ tessera_store_foreach_user (TesseraStore *self, TesseraUserFunc func, gpointer d
 }
 
 GPtrArray *
+tessera_store_list_consents (TesseraStore *self, const char *subject, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->list_consents (self, subject, error);
+}
+
+GPtrArray *
 tessera_store_list_grants (TesseraStore *self, const TesseraStoreFilter *filter, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->list_grants (self, filter, error);

@@ -4,6 +4,7 @@
 #include "tessera-command.h"
 
 #include "tessera-output.h"
+#include "tessera-polkit-agent.h"
 #include "tessera-service.h"
 
 #include <stdarg.h>
@@ -236,6 +237,7 @@ run_command (const TesseraCommand *command, char **arguments)
   status = check_words (command, words);
   if (status == TESSERA_EXIT_DONE)
     status = command->run (words);
+  tessera_polkit_agent_close ();
   g_strfreev (arguments);
   return tessera_output_finish (status);
 }

@@ -4,6 +4,7 @@
 #include "tessera-service.h"
 
 #include "tessera-command.h"
+#include "tessera-polkit-agent.h"
 #include "tessera-progress.h"
 
 #include <errno.h>
@@ -297,7 +298,11 @@ try_bus (Search *search, GBusType type, gboolean start)
     }
   connection = g_bus_get_sync (type, NULL, &error);
   if (connection != NULL && has_service (connection, start, &error))
-    return create (g_steal_pointer (&connection), BUS_NAME, place);
+    {
+      if (type == G_BUS_TYPE_SYSTEM)
+        tessera_polkit_agent_open ();
+      return create (g_steal_pointer (&connection), BUS_NAME, place);
+    }
   g_dbus_error_strip_remote_error (error);
   note (search, place, error->message);
   search->not_permitted = search->not_permitted || is_not_permitted (error);

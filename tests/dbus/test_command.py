@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'service'))
 
-from message_bus import NAME, NOBODY, Polkit
+from message_bus import NAME, NOBODY, Polkit, until
 from controlled import Controlled
-from desk import COMMAND, Running
+from desk import COMMAND, Running, at_terminal
 from tap import contains, equal, main, skip, test
 from tessera_fixture import COMPLAINTS, claims_of
 
@@ -81,6 +82,53 @@ def _(service):
         equal({flags for _, _, flags, _ in polkit.asked}, {1})
     finally:
         polkit.stop()
+
+
+AGENT = '''#!/usr/bin/python3
+import os, signal, sys
+def say(text):
+    with open(sys.argv[0] + '.said', 'w') as file:
+        file.write(text)
+def end(*_):
+    say('gone')
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+say(' '.join(sys.argv[1:]))
+os.close(3)
+signal.pause()
+'''
+
+
+@test('at a terminal polkit can ask there: pkttyagent is started for that, and stopped')
+def _(service):
+    service.run_as_nobody('--version')
+    with tempfile.TemporaryDirectory() as folder:
+        agent = os.path.join(folder, 'pkttyagent')
+        with open(agent, 'w', encoding='ascii') as file:
+            file.write(AGENT)
+        os.chmod(folder, 0o777)
+        os.chmod(agent, 0o755)
+        asked = []
+
+        def decide(action, caller, flags):
+            with open(agent + '.said', encoding='ascii') as file:
+                asked.append(file.read())
+            return True
+
+        polkit = Polkit(service.bus, decide)
+        try:
+            environment = service.command_environment(PATH=folder + ':/usr/bin:/bin', ASAN_OPTIONS='detect_leaks=0')
+            status, shown = at_terminal([COMMAND, 'client', 'show', 'c1', '--system'], (), environment, '/', NOBODY)
+        finally:
+            polkit.stop()
+        equal(status, 0, shown)
+        equal(set(asked), {'--notify-fd 3 --fallback'})
+
+        def has_gone():
+            with open(agent + '.said', encoding='ascii') as file:
+                return file.read() == 'gone'
+
+        until(has_gone, 'the agent is stopped')
 
 
 def revoke_one(service):

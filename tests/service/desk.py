@@ -97,30 +97,7 @@ class Desk(Workshop):
 
     def at_terminal(self, words, answers=()):
         """At a terminal: (exit status, what it showed). @answers: (what is waited for, what is typed then or a function to call)"""
-        pid, master = pty.fork()
-        if pid == 0:
-            os.chdir(self.folder)
-            os.execve(COMMAND, [COMMAND, *words], self.command_environment())
-        shown = b''
-        try:
-            for question, answer in answers:
-                while question.encode() not in shown:
-                    shown += os.read(master, 4096)
-                if callable(answer):
-                    answer()
-                else:
-                    os.write(master, answer.encode() + b'\n')
-            while True:
-                part = os.read(master, 4096)
-                if not part:
-                    break
-                shown += part
-        except OSError:  # the terminal is gone
-            pass
-        _, status = os.waitpid(pid, 0)
-        os.close(master)
-        tap.check(not COMPLAINTS.search(shown), shown)
-        return os.waitstatus_to_exitcode(status), shown.decode()
+        return at_terminal([COMMAND, *words], answers, self.command_environment(), self.folder)
 
     # What people and clients do meanwhile
 
@@ -178,6 +155,37 @@ class Desk(Workshop):
 
     def add_user(self, username, password):
         self.say('user', 'add', username, said=password + '\n')
+
+
+def at_terminal(command, answers, environment, folder, uid=None):
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        if uid is not None:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+        os.execve(command[0], command, environment)
+    shown = b''
+    try:
+        for question, answer in answers:
+            while question.encode() not in shown:
+                shown += os.read(master, 4096)
+            if callable(answer):
+                answer()
+            else:
+                os.write(master, answer.encode() + b'\n')
+        while True:
+            part = os.read(master, 4096)
+            if not part:
+                break
+            shown += part
+    except OSError:  # the terminal is gone
+        pass
+    _, status = os.waitpid(pid, 0)
+    os.close(master)
+    tap.check(not COMPLAINTS.search(shown), shown)
+    return os.waitstatus_to_exitcode(status), shown.decode()
 
 
 class Running:

@@ -4,6 +4,9 @@
 
 import http.server
 import json
+import os
+import ssl
+import subprocess
 import threading
 import urllib.parse
 import urllib.request
@@ -11,6 +14,7 @@ import urllib.error
 
 from desk import Desk, R1
 from browser import Browser
+from workshop import until
 import tap
 from tap import check, contains, equal, lacks, test
 from tessera_fixture import claims_of, parameters_of
@@ -167,6 +171,50 @@ def _(desk):
     for issuer in ('http://example.test', 'ftp://127.0.0.1', desk.issuer + '?x=1', 'nonsense', desk.issuer + '/other'):
         desk.fails(1, 'login', '--issuer', issuer, '--client-id', 'x')
     desk.fails(5, 'login', '--socket', '/nowhere')
+
+
+@test('with a display the browser of the desktop is started with the address; with --no-browser it is not')
+def _(desk):
+    script = desk.write('opener', '#!/bin/sh\nprintf %s "$1" >"$OPENED.part" && mv "$OPENED.part" "$OPENED"\n', 0o700)
+    desk.write('share/applications/opener.desktop', '[Desktop Entry]\nType=Application\nName=Opener\nExec=%s %%u\n'
+               'MimeType=x-scheme-handler/http;\n' % script)
+    desk.write('share/applications/mimeapps.list', '[Default Applications]\nx-scheme-handler/http=opener.desktop\n')
+    where = dict(DISPLAY=':99', XDG_DATA_HOME=desk.path('share'), XDG_CONFIG_HOME=desk.path('none'), OPENED=desk.path('opened'))
+    with desk.begin('login', **where) as command:
+        address = command.wait_for(r'(?m)^(http://\S+)$', 'err').group(1)
+        until(lambda: os.path.exists(desk.path('opened')), 'the browser was started')
+        with open(desk.path('opened'), encoding='ascii') as file:
+            equal(file.read(), address)
+        visit(desk.answer(address))
+        equal(command.wait(), 0, command.text('err'))
+    os.unlink(desk.path('opened'))
+    command, address = desk.login(**where)
+    with command:
+        visit(desk.answer(address))
+        equal(command.wait(), 0, command.text('err'))
+    check(not os.path.exists(desk.path('opened')), 'a browser was started')
+
+
+@test('an https issuer: its certificate is checked, against --ca-file if there is one')
+def _(_desk):
+    with Desk() as desk:
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
+                        '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', desk.path('key.pem'), '-out',
+                        desk.path('cert.pem')], check=True, stderr=subprocess.DEVNULL)
+        os.chmod(desk.path('key.pem'), 0o600)
+        desk.issuer = desk.issuer.replace('http:', 'https:')
+        desk.text = desk.text.replace('issuer=http:', 'issuer=https:').replace('[dbus]', 'certificate=cert.pem\nprivate-key=key.pem\n[dbus]')
+        desk.start()
+        desk.add_user('alice', PASSWORD)
+        contains(desk.fails(1, 'login', '--no-browser').lower(), 'certificate')
+        command = desk.begin('login', '--no-browser', '--ca-file', 'cert.pem', '--json')
+        with command:
+            address = command.wait_for(r'(?m)^(https://\S+)$', 'err').group(1)
+            browser = Browser(desk.issuer, tls=ssl.create_default_context(cafile=desk.path('cert.pem')))
+            visit(browser.authorize(address, 'alice', PASSWORD).location)
+            equal(command.wait(), 0, command.text('err'))
+            equal(json.loads(command.text())['claims']['iss'], desk.issuer)
+        equal(desk.service.stop(), 0)
 
 
 class Impostor(http.server.BaseHTTPRequestHandler):

@@ -98,7 +98,7 @@ def _(desk):
             desk.start()
             jti = revoke_one(desk)
             monitor.wait_for(jti)
-            contains(monitor.text('err'), 'begins anew')
+            monitor.wait_for('begins anew', 'err')
         finally:
             desk.service.stop()
             desk.text = kept

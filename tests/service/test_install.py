@@ -33,7 +33,7 @@ SERVICE = [
     '/usr/bin/tesserad',
     '/usr/lib/systemd/system/tesserad.service', '/usr/lib/systemd/system/tesserad.socket',
     '/usr/lib/systemd/system/tesserad-isolated.service', '/usr/lib/systemd/system/tesserad-isolated.socket',
-    '/usr/lib/systemd/user/tesserad.service',
+    '/usr/lib/systemd/user/tesserad.service', '/usr/lib/systemd/catalog/tessera.catalog',
     '/usr/lib/sysusers.d/tessera.conf', '/usr/lib/tmpfiles.d/tessera.conf',
     '/usr/share/dbus-1/services/org.tessera.Tessera1.service',
     '/usr/share/dbus-1/system-services/org.tessera.Tessera1.service',

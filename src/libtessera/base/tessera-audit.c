@@ -23,7 +23,7 @@ typedef struct
   GLogLevelFlags level;
 } Event;
 
-/* The one table. What it says is repeated in docs/audit-and-metrics.md, in tesserad(8) and in
+/* The one table. What it says is repeated in docs/guide/audit-and-metrics.md, in tesserad(8) and in
  * data/systemd/tessera.catalog (tests/check-audit.py). An id never changes. */
 static const Event events[] = {
   [TESSERA_AUDIT_CODE_ISSUED] = { "code-issued", "code issued", "3686657fb6e244e8865c2142104e7672",

@@ -329,8 +329,11 @@ take_back (TesseraVisit *visit,
            const char *value,
            TesseraRevokerDone done)
 {
-  TesseraRevocationOrder order
-      = { .kind = kind, .value = value, .cause = TESSERA_REVOCATION_CAUSE_OWNER };
+  TesseraRevocationOrder order = { .kind = kind,
+                                   .value = value,
+                                   .cause = TESSERA_REVOCATION_CAUSE_OWNER,
+                                   .request = visit->exchange->request_id,
+                                   .address = visit->exchange->remote_address };
 
   tessera_revoker_revoke (visit->engine, &order, done, visit);
 }

@@ -56,13 +56,32 @@ begin_session (TesseraVisit *visit)
                                NULL, NULL, on_session_begun, visit);
 }
 
+/* An act of administration, by the person. */
+static void
+write_down (TesseraVisit *visit, const GError *error)
+{
+  tessera_audit_write (visit->exchange->audit, TESSERA_AUDIT_ADMINISTRATION,
+                       &(TesseraAuditRecord){
+                           .request = visit->exchange->request_id,
+                           .subject = visit->session->login.subject,
+                           .action = "ChangePassword",
+                           .result = error == NULL ? "done" : "failed",
+                           .reason = error != NULL ? error->message : NULL,
+                           .remote_address = visit->exchange->remote_address,
+                           .caller = "owner",
+                       });
+}
+
 static void
 on_changed (GObject *source, GAsyncResult *result, gpointer data)
 {
   TesseraVisit *visit = data;
   g_autoptr (GError) error = NULL;
 
-  if (tessera_server_set_user_password_finish (visit->server, result, &error))
+  gboolean changed = tessera_server_set_user_password_finish (visit->server, result, &error);
+
+  write_down (visit, error);
+  if (changed)
     begin_session (visit);
   else
     tessera_visit_respond_error (visit, error);

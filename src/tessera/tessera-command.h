@@ -55,6 +55,11 @@ extern const TesseraCommand tessera_denylist_command;
 extern const TesseraCommand tessera_status_command;
 extern const TesseraCommand tessera_reload_command;
 extern const TesseraCommand tessera_login_command;
+extern const TesseraCommand tessera_backup_command;
+extern const TesseraCommand tessera_restore_command;
+extern const TesseraCommand tessera_export_command;
+extern const TesseraCommand tessera_import_command;
+extern const TesseraCommand tessera_purge_command;
 extern const TesseraCommand tessera_generate_secret_command;
 extern const TesseraCommand tessera_hash_password_command;
 

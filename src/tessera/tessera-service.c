@@ -8,6 +8,7 @@
 #include "tessera-progress.h"
 
 #include <errno.h>
+#include <gio/gunixfdlist.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -386,6 +387,38 @@ get_full_name (const char *interface)
                                          : g_strconcat (BUS_NAME ".", interface, NULL);
 }
 
+/* @files: what handles among the parameters mean, or NULL. */
+static GVariant *
+call (TesseraService *self,
+      const char *path,
+      const char *interface,
+      const char *method,
+      GVariant *parameters,
+      const char *reply_type,
+      GUnixFDList *files,
+      GError **error)
+{
+  g_autofree char *name = get_full_name (interface);
+  GError *remote = NULL;
+  Wait wait;
+
+  begin_lone_wait (&wait);
+  add_timer (&wait, 1, on_second, NULL);
+  g_dbus_connection_call_with_unix_fd_list (self->connection, self->bus_name, path, name, method,
+                                            parameters,
+                                            reply_type != NULL ? G_VARIANT_TYPE (reply_type) : NULL,
+                                            G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
+                                            files != NULL ? G_MAXINT : CALL_TIMEOUT, files, NULL,
+                                            on_result, &wait);
+  g_autoptr (GAsyncResult) result = finish_wait (&wait);
+  tessera_progress_tock ();
+  GVariant *reply
+      = g_dbus_connection_call_with_unix_fd_list_finish (self->connection, NULL, result, &remote);
+  if (reply == NULL)
+    take_remote_error (error, remote);
+  return reply;
+}
+
 GVariant *
 tessera_service_call (TesseraService *self,
                       const char *path,
@@ -395,22 +428,19 @@ tessera_service_call (TesseraService *self,
                       const char *reply_type,
                       GError **error)
 {
-  g_autofree char *name = get_full_name (interface);
-  GError *remote = NULL;
-  Wait wait;
+  return call (self, path, interface, method, parameters, reply_type, NULL, error);
+}
 
-  begin_lone_wait (&wait);
-  add_timer (&wait, 1, on_second, NULL);
-  g_dbus_connection_call (self->connection, self->bus_name, path, name, method, parameters,
-                          reply_type != NULL ? G_VARIANT_TYPE (reply_type) : NULL,
-                          G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, CALL_TIMEOUT, NULL,
-                          on_result, &wait);
-  g_autoptr (GAsyncResult) result = finish_wait (&wait);
-  tessera_progress_tock ();
-  GVariant *reply = g_dbus_connection_call_finish (self->connection, result, &remote);
-  if (reply == NULL)
-    take_remote_error (error, remote);
-  return reply;
+GVariant *
+tessera_call_with_file (const char *method, int fd, const char *reply_type, GError **error)
+{
+  TesseraService *service = tessera_service_get (error);
+  g_autoptr (GUnixFDList) files = g_unix_fd_list_new ();
+
+  if (service == NULL || g_unix_fd_list_append (files, fd, error) < 0)
+    return NULL;
+  return call (service, TESSERA_SERVICE_MANAGER, "Manager", method, g_variant_new ("(h)", 0),
+               reply_type, files, error);
 }
 
 TesseraService *

@@ -60,6 +60,9 @@ GVariant *tessera_call_manager (const char *method,
                                 GVariant *parameters,
                                 const char *reply_type,
                                 GError **error);
+/* A method of the manager that takes a descriptor, and as long as it needs. */
+GVariant *
+tessera_call_with_file (const char *method, int fd, const char *reply_type, GError **error);
 /* A method of the object that a client is. */
 GVariant *tessera_call_client (const char *client_id,
                                const char *method,

@@ -111,10 +111,19 @@ back_up (Fixture *self)
 }
 
 static GVariant *
+restore_from (Fixture *self, const char *directory, GError **error)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (self->backup);
+  g_autoptr (GFileInputStream) stream = g_file_read (file, NULL, error);
+  g_assert_nonnull (stream);
+  return tessera_restore_state (G_INPUT_STREAM (stream), directory, NULL, error);
+}
+
+static GVariant *
 restore (Fixture *self, const char *directory)
 {
   g_autoptr (GError) error = NULL;
-  GVariant *report = tessera_restore_state (self->backup, directory, NULL, &error);
+  GVariant *report = restore_from (self, directory, &error);
   g_assert_no_error (error);
   return report;
 }
@@ -295,7 +304,7 @@ test_no_restore_under_a_running_server (Fixture *self, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   back_up (self);
-  g_assert_null (tessera_restore_state (self->backup, self->directory, NULL, &error));
+  g_assert_null (restore_from (self, self->directory, &error));
   g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_LOCKED);
 }
 
@@ -314,12 +323,12 @@ test_a_damaged_backup_changes_nothing (Fixture *self, gconstpointer data)
       bytes[at] ^= 1;
       g_assert_true (g_file_set_contents (self->backup, bytes, (gssize) length, NULL));
       bytes[at] ^= 1;
-      g_assert_null (tessera_restore_state (self->backup, self->directory, NULL, &error));
+      g_assert_null (restore_from (self, self->directory, &error));
       g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
     }
   g_assert_true (g_file_set_contents (self->backup, "", 0, NULL));
   g_autoptr (GError) empty = NULL;
-  g_assert_null (tessera_restore_state (self->backup, self->directory, NULL, &empty));
+  g_assert_null (restore_from (self, self->directory, &empty));
   g_assert_error (empty, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
   self->server = open_server (self->directory);
   g_autoptr (TesseraUser) anna = tessera_server_lookup_user (self->server, "anna");

@@ -3,6 +3,7 @@
 """An administrator's first hour in a clean directory, three times: with the command, with gdbus, and from Python."""
 
 import json
+import os
 import subprocess
 
 from gi.repository import Gio, GLib
@@ -56,6 +57,9 @@ class ByCommand:
     def keys(self):
         return {key['kid']: key['state'] for key in self.desk.json('key', 'list')}
 
+    def back_up(self, path):
+        self.desk.say('backup', path)
+
 
 class OnBus:
     """What the other two have in common: calls of methods, by name."""
@@ -97,6 +101,15 @@ class OnBus:
     def objects(self):
         return self.call('', 'org.freedesktop.DBus.ObjectManager.GetManagedObjects')[0]
 
+    def back_up(self, path):
+        """A descriptor goes with this call, which gdbus cannot send: Python does it for both."""
+        connection = Gio.DBusConnection.new_for_address_sync(
+            'unix:path=' + self.desk.socket, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT, None, None)
+        with open(path, 'xb') as file:
+            connection.call_with_unix_fd_list_sync(
+                None, PATH + '/manager', NAME + '.Manager', 'Backup', GLib.Variant('(h)', (0,)), None, Gio.DBusCallFlags.NONE, 60000,
+                Gio.UnixFDList.new_from_array([os.dup(file.fileno())]), None)
+
     def key_objects(self):
         return {path: interfaces[NAME + '.Key'] for path, interfaces in self.objects().items() if NAME + '.Key' in interfaces}
 
@@ -132,7 +145,8 @@ def published(desk):
     return [key['kid'] for key in desk.http('GET', '/jwks').json()['keys']]
 
 
-def spend_an_hour(desk, hand):
+def spend_an_hour(desk, make):
+    hand = make(desk)
     client_id = hand.add_client()
     hand.add_user('alice')
     hand.add_user('bob')
@@ -163,6 +177,15 @@ def spend_an_hour(desk, hand):
     check(kid not in published(desk), 'the revoked key is not published')
     check(desk.is_active(newer['access_token']), 'the token of the new key')
 
+    hand.back_up(desk.path('copy'))
+    hand.log_out('bob')
+    equal(desk.service.stop(), 0)
+    report = desk.json('restore', desk.path('copy'), '--state-directory', desk.path('state'), '--yes')
+    equal((report['users'], report['complete']), (2, False))
+    desk.start()
+    equal(desk.is_active(newer['access_token']), False, 'what was issued before the restore')
+    check(desk.is_active(make(desk).sign_in(client_id, 'bob')['access_token']), 'a login after the restore')
+
 
 @test('with the command')
 def _():
@@ -183,7 +206,7 @@ def spend_in_clean_directory(make):
     desk = Desk()
     try:
         desk.start()
-        spend_an_hour(desk, make(desk))
+        spend_an_hour(desk, make)
         desk.stop()
     except BaseException:
         print('\n'.join('# log: ' + line for line in desk.service.text.splitlines()[-40:]))

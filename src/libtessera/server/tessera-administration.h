@@ -195,7 +195,7 @@ void tessera_server_back_up_async (TesseraServer *self,
 TESSERA_AVAILABLE_IN_1_0
 gboolean tessera_server_back_up_finish (TesseraServer *self, GAsyncResult *result, GError **error);
 TESSERA_AVAILABLE_IN_1_0
-GVariant *tessera_restore_state (const char *backup,
+GVariant *tessera_restore_state (GInputStream *backup,
                                  const char *state_directory,
                                  const char *key_directory,
                                  GError **error);

@@ -23,7 +23,7 @@
 
 typedef struct
 {
-  const char *backup;
+  GInputStream *backup;
   const char *directory;
   char *key_directory;
   char *scratch; /* a directory in the state directory, so that a rename is enough */
@@ -91,18 +91,17 @@ static gboolean
 copy_backup (Restore *self, GError **error)
 {
   g_autofree char *path = g_build_filename (self->scratch, DATABASE, NULL);
-  g_autoptr (GFile) from = g_file_new_for_commandline_arg (self->backup);
-  g_autoptr (GFile) to = g_file_new_for_path (path);
-  struct stat info;
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GFileOutputStream) copy = g_file_create (file, G_FILE_CREATE_PRIVATE, NULL, error);
+  gssize size = -1;
 
-  if (!g_file_copy (from, to, G_FILE_COPY_TARGET_DEFAULT_PERMS, NULL, NULL, NULL, error))
-    return FALSE;
-  if (g_chmod (path, 0600) != 0 || g_stat (path, &info) != 0)
-    return fail_errno (path, error);
-  if (info.st_size > 0)
-    return TRUE;
-  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE, "%s is empty", self->backup);
-  return FALSE;
+  if (copy != NULL)
+    size = g_output_stream_splice (G_OUTPUT_STREAM (copy), self->backup,
+                                   G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, NULL, error);
+  if (size == 0)
+    g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE,
+                         "The backup is empty.");
+  return size > 0;
 }
 
 static void
@@ -159,13 +158,16 @@ examine (Restore *self, GError **error)
   g_autoptr (GError) problem = NULL;
 
   if (store == NULL)
-    return FALSE;
+    {
+      g_prefix_error (error, "The backup cannot be used: ");
+      return FALSE;
+    }
   if (tessera_store_begin (store, &problem) && read_store (self, store, &problem)
       && tessera_store_request_copy (store, &problem) && tessera_store_commit (store, &problem)
       && read_pages (store, &problem))
     return TRUE;
-  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE, "%s is damaged: %s",
-               self->backup, problem->message);
+  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE, "The backup is damaged: %s",
+               problem->message);
   return FALSE;
 }
 
@@ -261,7 +263,7 @@ report (Restore *self)
 
 /**
  * tessera_restore_state:
- * @backup: (type filename): a file that [method@Server.back_up_async] wrote
+ * @backup: what [method@Server.back_up_async] wrote
  * @state_directory: (type filename): where no server may be at work
  * @key_directory: (type filename) (nullable): where its keys are, or %NULL for `keys` in
  *   @state_directory
@@ -282,14 +284,14 @@ report (Restore *self)
  *   it was
  */
 GVariant *
-tessera_restore_state (const char *backup,
+tessera_restore_state (GInputStream *backup,
                        const char *state_directory,
                        const char *key_directory,
                        GError **error)
 {
   g_auto (Restore) self = { .backup = backup, .directory = state_directory, .lock_fd = -1 };
 
-  g_return_val_if_fail (backup != NULL, NULL);
+  g_return_val_if_fail (G_IS_INPUT_STREAM (backup), NULL);
   g_return_val_if_fail (state_directory != NULL, NULL);
   self.key_directory = key_directory != NULL ? g_strdup (key_directory)
                                              : g_build_filename (state_directory, KEYS, NULL);

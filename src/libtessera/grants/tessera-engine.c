@@ -108,7 +108,7 @@ read_outline (TesseraEngine *self, const TesseraJwt *jwt, TesseraTokenOutline *o
 
 /* With a good signature: who is it, and is it still good? */
 static TesseraAccessToken *
-understand (TesseraEngine *self, TesseraJwt *jwt, const char *token, gsize length, GError **error)
+understand (TesseraEngine *self, TesseraJwt *jwt, const TesseraDigest *digest, GError **error)
 {
   TesseraTokenOutline outline;
   gboolean outlined = read_outline (self, jwt, &outline);
@@ -118,14 +118,18 @@ understand (TesseraEngine *self, TesseraJwt *jwt, const char *token, gsize lengt
                                                      : read_claims (self, jwt, error);
 
   if (access_token != NULL)
-    tessera_seen_tokens_add (self->seen, token, length, outlined ? &outline : NULL, jwt->claims);
+    tessera_seen_tokens_add_digest (self->seen, digest, outlined ? &outline : NULL, jwt->claims);
   return access_token;
 }
 
-/* @known_good: its signature was seen to be good. */
+/* @known_good: its signature was seen to be good. @digest: of the text. */
 static TesseraAccessToken *
-read_token (
-    TesseraEngine *self, const char *token, gsize length, gboolean known_good, GError **error)
+read_token (TesseraEngine *self,
+            const char *token,
+            gsize length,
+            gboolean known_good,
+            const TesseraDigest *digest,
+            GError **error)
 {
   g_autoptr (TesseraJwt) jwt = tessera_jwt_split (token, length, error);
   g_autoptr (TesseraKey) key = NULL;
@@ -137,7 +141,7 @@ read_token (
       refuse (error, "The token's signature is not good");
       return NULL;
     }
-  return understand (self, jwt, token, length, error);
+  return understand (self, jwt, digest, error);
 }
 
 TesseraAccessToken *
@@ -149,7 +153,7 @@ tessera_engine_verify_token (TesseraEngine *self, const char *token, gsize lengt
                         && tessera_seen_tokens_lookup (self->seen, token, length, &seen);
 
   if (seen.profile == NULL)
-    return read_token (self, token, length, known_good, error);
+    return read_token (self, token, length, known_good, &seen.digest, error);
   if (!check_key (self, seen.profile->outline.kid, seen.profile->outline.algorithm, &key, error))
     return NULL;
   return recognize (self, seen.profile, seen.jti, error);

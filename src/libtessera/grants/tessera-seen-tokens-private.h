@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/tessera-secret-private.h"
 #include "model/tessera-token-profile-private.h"
 
 G_BEGIN_DECLS
@@ -15,6 +16,7 @@ typedef struct
 {
   TesseraTokenProfile *profile; /* NULL: the signature is good, the text has to be read */
   guint8 jti[16];
+  TesseraDigest digest; /* of the text, found or not */
 } TesseraSeenToken;
 
 void tessera_seen_token_clear (TesseraSeenToken *self);
@@ -41,6 +43,11 @@ void tessera_seen_tokens_add (TesseraSeenTokens *self,
                               gsize length,
                               const TesseraTokenOutline *outline,
                               TesseraClaims *claims);
+/* The same for a text that was just looked up, whose digest is known. */
+void tessera_seen_tokens_add_digest (TesseraSeenTokens *self,
+                                     const TesseraDigest *digest,
+                                     const TesseraTokenOutline *outline,
+                                     TesseraClaims *claims);
 /* A key was revoked: forget everything. */
 void tessera_seen_tokens_clear (TesseraSeenTokens *self);
 guint tessera_seen_tokens_count_profiles (TesseraSeenTokens *self);

@@ -98,11 +98,9 @@ tessera_seen_tokens_lookup (TesseraSeenTokens *self,
                             gsize length,
                             TesseraSeenToken *out_seen)
 {
-  TesseraDigest digest = tessera_digest (token, (gssize) length);
-
-  *out_seen = (TesseraSeenToken){ 0 };
+  *out_seen = (TesseraSeenToken){ .digest = tessera_digest (token, (gssize) length) };
   g_mutex_lock (&self->mutex);
-  const Entry *entry = find_entry (self, &digest);
+  const Entry *entry = find_entry (self, &out_seen->digest);
   if (entry != NULL && entry->profile != NULL)
     {
       out_seen->profile = tessera_token_profile_ref (entry->profile);
@@ -191,6 +189,18 @@ put_entry (TesseraSeenTokens *self,
 }
 
 void
+tessera_seen_tokens_add_digest (TesseraSeenTokens *self,
+                                const TesseraDigest *digest,
+                                const TesseraTokenOutline *outline,
+                                TesseraClaims *claims)
+{
+  g_mutex_lock (&self->mutex);
+  if (find_entry (self, digest) == NULL)
+    put_entry (self, digest, outline, claims);
+  g_mutex_unlock (&self->mutex);
+}
+
+void
 tessera_seen_tokens_add (TesseraSeenTokens *self,
                          const char *token,
                          gsize length,
@@ -199,10 +209,7 @@ tessera_seen_tokens_add (TesseraSeenTokens *self,
 {
   TesseraDigest digest = tessera_digest (token, (gssize) length);
 
-  g_mutex_lock (&self->mutex);
-  if (find_entry (self, &digest) == NULL)
-    put_entry (self, &digest, outline, claims);
-  g_mutex_unlock (&self->mutex);
+  tessera_seen_tokens_add_digest (self, &digest, outline, claims);
 }
 
 void

@@ -169,7 +169,6 @@ deny_by_name (Revoking *self, TesseraStore *store, GError **error)
     case TESSERA_REVOCATION_KIND_ACCESS_TOKEN:
       return tessera_deny_list_deny_token_id (list, store, self->value, generation, &self->revoked,
                                               error);
-    case TESSERA_REVOCATION_KIND_NONE:
     default:
       g_return_val_if_reached (FALSE);
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tessera backup, restore, purge: the state as a whole. */
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-file.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tessera client: the applications that may ask for tokens. */
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
 #include "tessera-registration.h"
-#include "tessera-service.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -100,7 +100,7 @@ static int
 run_list (char **words)
 {
   g_autoptr (GError) error = NULL;
-  json_t *list = tessera_call_pages ("ListClients", NULL, "client_id", 0, &error);
+  json_t *list = tessera_call_pages ("ListClients", NULL, "client_id", "", 0, &error);
 
   if (list == NULL)
     return tessera_command_fail_with (error);

@@ -3,9 +3,9 @@
 
 #include "tessera-command.h"
 
+#include "tessera-calls.h"
 #include "tessera-key.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -69,10 +69,11 @@ offer_list (json_t *list, const char *member, const char *prefix)
   json_decref (list);
 }
 
+/* Lists are in the order of bytes: what begins with @prefix comes behind it. */
 static void
 offer_pages (const char *method, const char *const *filters, const char *member, const char *prefix)
 {
-  offer_list (tessera_call_pages (method, filters, member, LIMIT, NULL), member, prefix);
+  offer_list (tessera_call_pages (method, filters, member, prefix, LIMIT, NULL), member, prefix);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "tessera-denylist.h"
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-progress.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tessera grant: what people allowed clients. */
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 #include "tessera-user.h"
 
 static char *option_client;
@@ -36,7 +36,7 @@ run_list (char **words)
     list = tessera_call_pages ("ListGrants",
                                (const char *const[]){
                                    subject, option_client != NULL ? option_client : "", NULL },
-                               "grant_id", 0, &error);
+                               "grant_id", "", 0, &error);
   if (list == NULL)
     return tessera_command_fail_with (error);
   tessera_output_list (list, columns, "There are no grants.");

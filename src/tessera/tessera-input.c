@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,22 +43,34 @@ read_line (FILE *stream, gsize max)
   return line;
 }
 
+static struct termios shown; /* how the terminal was, while it is silent */
+
+/* Whoever interrupts the question finds a terminal that shows what is typed. */
+static void
+on_interrupted (int number)
+{
+  tcsetattr (STDIN_FILENO, TCSAFLUSH, &shown);
+  raise (number); /* by now it does what it does by default */
+}
+
 static char *
 ask (const char *question, gsize max)
 {
-  struct termios before;
+  struct sigaction restore = { .sa_handler = on_interrupted, .sa_flags = (int) SA_RESETHAND };
+  struct sigaction before;
   struct termios silent;
   char *line = NULL;
 
-  if (tcgetattr (STDIN_FILENO, &before) < 0)
+  if (tcgetattr (STDIN_FILENO, &shown) < 0 || sigaction (SIGINT, &restore, &before) < 0)
     return NULL;
-  silent = before;
+  silent = shown;
   silent.c_lflag &= ~(tcflag_t) ECHO;
   /* Silence comes first: what is typed before it is thrown away. */
   tcsetattr (STDIN_FILENO, TCSAFLUSH, &silent);
   g_printerr ("%s: ", question);
   line = read_line (stdin, max);
-  tcsetattr (STDIN_FILENO, TCSAFLUSH, &before);
+  tcsetattr (STDIN_FILENO, TCSAFLUSH, &shown);
+  sigaction (SIGINT, &before, NULL);
   g_printerr ("\n");
   return line;
 }

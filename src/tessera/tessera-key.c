@@ -3,10 +3,10 @@
 
 #include "tessera-key.h"
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 
 #include <string.h>
 

@@ -2,13 +2,13 @@
 /* tessera login: a whole login, as a native application does it (RFC 6749 §4.1, RFC 7636, RFC 8252,
  * RFC 9207). */
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-issuer.h"
+#include "tessera-login-report.h"
 #include "tessera-loopback.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
-#include "tessera-token.h"
 
 #include <string.h>
 
@@ -345,99 +345,6 @@ revoke_tokens (Login *self, GError **error)
   return TRUE;
 }
 
-/* The report */
-
-/* A part of a JWT; NULL for what is none. */
-static json_t *
-read_part (const char *part)
-{
-  static const char *const padding[] = { "", "===", "==", "=" };
-  g_autofree char *text = g_strconcat (part, padding[strlen (part) % 4], NULL);
-  g_autofree guchar *bytes = NULL;
-  gsize size = 0;
-
-  g_strdelimit (text, "-", '+');
-  g_strdelimit (text, "_", '/');
-  bytes = g_base64_decode (text, &size);
-  return json_loadb ((const char *) bytes, size, JSON_REJECT_DUPLICATES, NULL);
-}
-
-/* To look at: whether they are true, a resource server checks. */
-static json_t *
-read_claims (const char *token)
-{
-  g_auto (GStrv) parts = g_strsplit (token, ".", 4);
-  json_t *claims = NULL;
-
-  if (g_strv_length (parts) == 3)
-    claims = read_part (parts[1]);
-  if (json_is_object (claims))
-    return claims;
-  json_decref (claims);
-  return NULL;
-}
-
-static void
-report_tokens (Login *self)
-{
-  json_t *claims = read_claims (get_token (self, "access_token"));
-
-  json_object_set_new (self->report, "issuer",
-                       json_string (tessera_issuer_get_identifier (self->issuer)));
-  json_object_set_new (self->report, "client_id", json_string (self->client_id));
-  json_object_set (self->report, "token_type", json_object_get (self->tokens, "token_type"));
-  json_object_set (self->report, "expires_in", json_object_get (self->tokens, "expires_in"));
-  json_object_set (self->report, "scope", json_object_get (self->tokens, "scope"));
-  json_object_set_new (self->report, "has_refresh_token",
-                       json_boolean (get_token (self, "refresh_token") != NULL));
-  if (claims != NULL)
-    json_object_set_new (self->report, "claims", claims);
-  if (option_show_tokens)
-    {
-      json_object_set (self->report, "access_token",
-                       json_object_get (self->tokens, "access_token"));
-      json_object_set (self->report, "refresh_token",
-                       json_object_get (self->tokens, "refresh_token"));
-    }
-}
-
-static const TesseraColumn report_columns[] = {
-  { "Issuer", "issuer" },
-  { "Client ID", "client_id" },
-  { "Token type", "token_type" },
-  { "Expires in", "expires_in", TESSERA_COLUMN_SECONDS },
-  { "Scope", "scope" },
-  { "Can be refreshed", "has_refresh_token", TESSERA_COLUMN_FLAG },
-  { "Access token", "access_token" },
-  { "Refresh token", "refresh_token" },
-  { "Refreshed", "refreshed", TESSERA_COLUMN_FLAG },
-  { "Revoked", "revoked", TESSERA_COLUMN_FLAG },
-  { NULL },
-};
-
-static void
-print_part (Login *self, const char *member, const char *title)
-{
-  json_t *part = json_object_get (self->report, member);
-
-  if (part == NULL)
-    return;
-  tessera_output_line ("%s", "");
-  tessera_output_line ("%s", title);
-  tessera_output_object (json_incref (part), tessera_token_columns);
-}
-
-static void
-print_report (Login *self)
-{
-  tessera_output_object (json_incref (self->report), report_columns);
-  if (tessera_options.json)
-    return;
-  print_part (self, "claims", "Claims of the access token");
-  print_part (self, "introspection", "What the issuer says of it");
-  print_part (self, "introspection_after", "What it says of it now");
-}
-
 /* The way */
 
 static gboolean
@@ -480,9 +387,12 @@ run_login (Login *self, GError **error)
   if (self->loopback == NULL || !discover (self, error) || !choose_client (self, error)
       || !sign_in (self, error))
     return FALSE;
+  json_object_set_new (self->report, "issuer",
+                       json_string (tessera_issuer_get_identifier (self->issuer)));
+  json_object_set_new (self->report, "client_id", json_string (self->client_id));
   if (!follow_up (self, error))
     return FALSE;
-  report_tokens (self);
+  tessera_login_report_tokens (self->report, self->tokens, option_show_tokens);
   return TRUE;
 }
 
@@ -533,7 +443,7 @@ run (char **words)
     return clean_up (&self, TESSERA_EXIT_FAILED);
   if (!run_login (&self, &error))
     return clean_up (&self, tessera_command_fail_with (error));
-  print_report (&self);
+  tessera_login_report_print (self.report);
   json_t *said = json_object_get (self.report, "introspection");
   if (said != NULL && !json_is_true (json_object_get (said, "active")))
     status = TESSERA_EXIT_INACTIVE;

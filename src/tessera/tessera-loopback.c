@@ -17,6 +17,8 @@ struct _TesseraLoopback
   char *state;
   GHashTable *answer; /* char * -> char * */
   GError *error;
+  guint interrupt; /* sources */
+  guint terminate;
 };
 
 #define PAGE(TITLE, TEXT)                                                                          \
@@ -140,6 +142,17 @@ is_loopback (GUri *uri)
          && g_uri_get_fragment (uri) == NULL && g_uri_get_userinfo (uri) == NULL;
 }
 
+static gboolean
+on_interrupted (gpointer data)
+{
+  TesseraLoopback *self = data;
+
+  if (self->error == NULL)
+    g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Interrupted.");
+  g_main_loop_quit (self->loop);
+  return G_SOURCE_CONTINUE;
+}
+
 TesseraLoopback *
 tessera_loopback_new (const char *redirect_uri, const char *state, GError **error)
 {
@@ -149,6 +162,9 @@ tessera_loopback_new (const char *redirect_uri, const char *state, GError **erro
   self->loop = g_main_loop_new (NULL, FALSE);
   self->server = soup_server_new (NULL, NULL);
   self->state = g_strdup (state);
+  /* From now on, so that whoever waits can clean up behind. */
+  self->interrupt = g_unix_signal_add (SIGINT, on_interrupted, self);
+  self->terminate = g_unix_signal_add (SIGTERM, on_interrupted, self);
   if (uri == NULL || !is_loopback (uri))
     {
       g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -165,6 +181,8 @@ tessera_loopback_new (const char *redirect_uri, const char *state, GError **erro
 void
 tessera_loopback_free (TesseraLoopback *self)
 {
+  g_source_remove (self->interrupt);
+  g_source_remove (self->terminate);
   g_signal_handlers_disconnect_by_data (self->server, self);
   soup_server_disconnect (self->server);
   g_object_unref (self->server);
@@ -196,28 +214,14 @@ on_late (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-on_interrupted (gpointer data)
-{
-  TesseraLoopback *self = data;
-
-  if (self->error == NULL)
-    g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Interrupted.");
-  g_main_loop_quit (self->loop);
-  return G_SOURCE_CONTINUE;
-}
-
 GHashTable *
 tessera_loopback_wait (TesseraLoopback *self, guint seconds, GError **error)
 {
   guint late = g_timeout_add_seconds (seconds, on_late, self);
-  guint interrupt = g_unix_signal_add (SIGINT, on_interrupted, self);
-  guint terminate = g_unix_signal_add (SIGTERM, on_interrupted, self);
 
-  g_main_loop_run (self->loop);
+  if (self->error == NULL)
+    g_main_loop_run (self->loop);
   g_source_remove (late);
-  g_source_remove (interrupt);
-  g_source_remove (terminate);
   if (self->error != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&self->error));

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
  * that bears our state (RFC 8252 §7.3). */
 typedef struct _TesseraLoopback TesseraLoopback;
 
-/* @redirect_uri: http with 127.0.0.1, [::1] or localhost; without a port a free one is taken. */
+/* As long as it lives an interrupt ends the wait, not the program. @redirect_uri: http with
+ * 127.0.0.1, [::1] or localhost; without a port a free one is taken. */
 TesseraLoopback *tessera_loopback_new (const char *redirect_uri, const char *state, GError **error);
 void tessera_loopback_free (TesseraLoopback *self);
 /* With the port. */

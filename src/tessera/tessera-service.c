@@ -8,7 +8,6 @@
 #include "tessera-progress.h"
 
 #include <errno.h>
-#include <gio/gunixfdlist.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,7 +15,6 @@
 #define SYSTEM_SOCKET "/run/tessera/bus"
 #define CONNECT_TIMEOUT 10            /* seconds */
 #define CALL_TIMEOUT (10 * 60 * 1000) /* milliseconds: polkit may ask a person meanwhile */
-#define PAGE 500
 
 struct _TesseraService
 {
@@ -25,7 +23,11 @@ struct _TesseraService
   char *place;
 };
 
-G_DEFINE_QUARK (tessera - service - error - quark, tessera_service_error)
+GQuark
+tessera_service_error_quark (void)
+{
+  return g_quark_from_static_string ("tessera-service-error-quark");
+}
 
 /* Errors */
 
@@ -380,25 +382,24 @@ tessera_service_get_place (TesseraService *self)
 
 /* Calls */
 
-static char *
-get_full_name (const char *interface)
+char *
+tessera_service_get_full_name (const char *interface)
 {
   return strchr (interface, '.') != NULL ? g_strdup (interface)
                                          : g_strconcat (BUS_NAME ".", interface, NULL);
 }
 
-/* @files: what handles among the parameters mean, or NULL. */
-static GVariant *
-call (TesseraService *self,
-      const char *path,
-      const char *interface,
-      const char *method,
-      GVariant *parameters,
-      const char *reply_type,
-      GUnixFDList *files,
-      GError **error)
+GVariant *
+tessera_service_call_with_files (TesseraService *self,
+                                 const char *path,
+                                 const char *interface,
+                                 const char *method,
+                                 GVariant *parameters,
+                                 const char *reply_type,
+                                 GUnixFDList *files,
+                                 GError **error)
 {
-  g_autofree char *name = get_full_name (interface);
+  g_autofree char *name = tessera_service_get_full_name (interface);
   GError *remote = NULL;
   Wait wait;
 
@@ -428,220 +429,6 @@ tessera_service_call (TesseraService *self,
                       const char *reply_type,
                       GError **error)
 {
-  return call (self, path, interface, method, parameters, reply_type, NULL, error);
-}
-
-GVariant *
-tessera_call_with_file (const char *method, int fd, const char *reply_type, GError **error)
-{
-  TesseraService *service = tessera_service_get (error);
-  g_autoptr (GUnixFDList) files = g_unix_fd_list_new ();
-
-  if (service == NULL || g_unix_fd_list_append (files, fd, error) < 0)
-    return NULL;
-  return call (service, TESSERA_SERVICE_MANAGER, "Manager", method, g_variant_new ("(h)", 0),
-               reply_type, files, error);
-}
-
-TesseraService *
-tessera_service_get (GError **error)
-{
-  static TesseraService *service;
-
-  if (service == NULL)
-    service = tessera_service_open (!tessera_options.start_nothing, error);
-  return service;
-}
-
-GVariant *
-tessera_call (const char *path,
-              const char *interface,
-              const char *method,
-              GVariant *parameters,
-              const char *reply_type,
-              GError **error)
-{
-  g_autoptr (GVariant) owned = parameters != NULL ? g_variant_ref_sink (parameters) : NULL;
-  TesseraService *service = tessera_service_get (error);
-
-  if (service == NULL)
-    return NULL;
-  return tessera_service_call (service, path, interface, method, owned, reply_type, error);
-}
-
-GVariant *
-tessera_call_manager (const char *method,
-                      GVariant *parameters,
-                      const char *reply_type,
-                      GError **error)
-{
-  return tessera_call (TESSERA_SERVICE_MANAGER, "Manager", method, parameters, reply_type, error);
-}
-
-GVariant *
-tessera_call_client (const char *client_id,
-                     const char *method,
-                     GVariant *parameters,
-                     const char *reply_type,
-                     GError **error)
-{
-  g_autoptr (GVariant) owned = parameters != NULL ? g_variant_ref_sink (parameters) : NULL;
-  g_autoptr (GVariant) reply
-      = tessera_call_manager ("GetClient", g_variant_new ("(s)", client_id), "(o)", error);
-  const char *path = NULL;
-
-  if (reply == NULL)
-    return NULL;
-  g_variant_get (reply, "(&o)", &path);
-  return tessera_call (path, "Client", method, owned, reply_type, error);
-}
-
-GVariant *
-tessera_get_properties (const char *path, const char *interface, GError **error)
-{
-  g_autofree char *name = get_full_name (interface);
-  g_autoptr (GVariant) reply = tessera_call (path, TESSERA_SERVICE_PROPERTIES, "GetAll",
-                                             g_variant_new ("(s)", name), "(a{sv})", error);
-
-  return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
-}
-
-/* Lists */
-
-static GVariant *
-make_page_arguments (const char *const *filters, const char *after, guint limit)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE_TUPLE);
-  for (; filters != NULL && *filters != NULL; filters++)
-    g_variant_builder_add (&builder, "s", *filters);
-  g_variant_builder_add (&builder, "s", after);
-  g_variant_builder_add (&builder, "u", limit);
-  return g_variant_builder_end (&builder);
-}
-
-static json_t *
-call_page (const char *method, GVariant *arguments, GError **error)
-{
-  g_autoptr (GVariant) reply = tessera_call_manager (method, arguments, "(aa{sv})", error);
-
-  if (reply == NULL)
-    return NULL;
-  g_autoptr (GVariant) entries = g_variant_get_child_value (reply, 0);
-  return tessera_json_from_variant (entries);
-}
-
-static const char *
-get_last_key (json_t *list, const char *key)
-{
-  json_t *last = json_array_get (list, json_array_size (list) - 1);
-
-  return json_string_value (json_object_get (last, key));
-}
-
-/* A page may be shorter than wanted and still not the last; the last one is empty. */
-json_t *
-tessera_call_pages (
-    const char *method, const char *const *filters, const char *key, guint limit, GError **error)
-{
-  json_t *list = json_array ();
-  g_autofree char *after = g_strdup ("");
-
-  while (limit == 0 || json_array_size (list) < limit)
-    {
-      guint wanted = limit == 0 ? PAGE : MIN (PAGE, limit - (guint) json_array_size (list));
-      json_t *page = call_page (method, make_page_arguments (filters, after, wanted), error);
-      g_autofree char *last = g_strdup (page != NULL ? get_last_key (page, key) : NULL);
-
-      if (page == NULL)
-        {
-          json_decref (list);
-          return NULL;
-        }
-      json_array_extend (list, page);
-      json_decref (page);
-      tessera_progress_count (json_array_size (list));
-      if (last == NULL || g_str_equal (last, after))
-        break;
-      g_free (after);
-      after = g_steal_pointer (&last);
-    }
-  tessera_progress_clear ();
-  return list;
-}
-
-/* Values */
-
-static json_t *
-convert_dictionary (GVariant *value)
-{
-  json_t *object = json_object ();
-  GVariantIter iter;
-  GVariant *entry = NULL;
-
-  g_variant_iter_init (&iter, value);
-  while ((entry = g_variant_iter_next_value (&iter)) != NULL)
-    {
-      g_autoptr (GVariant) key = g_variant_get_child_value (entry, 0);
-      g_autoptr (GVariant) child = g_variant_get_child_value (entry, 1);
-      json_object_set_new (object, g_variant_get_string (key, NULL),
-                           tessera_json_from_variant (child));
-      g_variant_unref (entry);
-    }
-  return object;
-}
-
-static json_t *
-convert_list (GVariant *value)
-{
-  json_t *list = json_array ();
-  GVariantIter iter;
-  GVariant *child = NULL;
-
-  g_variant_iter_init (&iter, value);
-  while ((child = g_variant_iter_next_value (&iter)) != NULL)
-    {
-      json_array_append_new (list, tessera_json_from_variant (child));
-      g_variant_unref (child);
-    }
-  return list;
-}
-
-static json_t *
-convert_container (GVariant *value)
-{
-  if (g_variant_is_of_type (value, G_VARIANT_TYPE_VARIANT))
-    {
-      g_autoptr (GVariant) inner = g_variant_get_variant (value);
-      return tessera_json_from_variant (inner);
-    }
-  if (g_variant_is_of_type (value, G_VARIANT_TYPE ("a{s*}")))
-    return convert_dictionary (value);
-  return g_variant_is_container (value) ? convert_list (value) : json_null ();
-}
-
-json_t *
-tessera_json_from_variant (GVariant *value)
-{
-  switch (g_variant_classify (value))
-    {
-    case G_VARIANT_CLASS_BOOLEAN:
-      return json_boolean (g_variant_get_boolean (value));
-    case G_VARIANT_CLASS_INT32:
-      return json_integer (g_variant_get_int32 (value));
-    case G_VARIANT_CLASS_UINT32:
-      return json_integer (g_variant_get_uint32 (value));
-    case G_VARIANT_CLASS_INT64:
-      return json_integer (g_variant_get_int64 (value));
-    case G_VARIANT_CLASS_UINT64:
-      return json_integer ((json_int_t) MIN (g_variant_get_uint64 (value), G_MAXINT64));
-    case G_VARIANT_CLASS_DOUBLE:
-      return json_real (g_variant_get_double (value));
-    case G_VARIANT_CLASS_STRING:
-    case G_VARIANT_CLASS_OBJECT_PATH:
-      return json_string (g_variant_get_string (value, NULL));
-    default:
-      return convert_container (value);
-    }
+  return tessera_service_call_with_files (self, path, interface, method, parameters, reply_type,
+                                          NULL, error);
 }

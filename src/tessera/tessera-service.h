@@ -2,7 +2,7 @@
 #pragma once
 
 #include <gio/gio.h>
-#include <jansson.h>
+#include <gio/gunixfdlist.h>
 
 G_BEGIN_DECLS
 
@@ -39,6 +39,8 @@ void tessera_service_free (TesseraService *self);
 GDBusConnection *tessera_service_get_connection (TesseraService *self);
 const char *tessera_service_get_bus_name (TesseraService *self); /* NULL: a private socket */
 const char *tessera_service_get_place (TesseraService *self);    /* in words */
+/* "Manager" → "org.tessera.Tessera1.Manager"; what has a dot stays. */
+char *tessera_service_get_full_name (const char *interface);
 /* @parameters floating or NULL. Waits, and shows that it does at a terminal. */
 GVariant *tessera_service_call (TesseraService *self,
                                 const char *path,
@@ -47,37 +49,15 @@ GVariant *tessera_service_call (TesseraService *self,
                                 GVariant *parameters,
                                 const char *reply_type,
                                 GError **error);
-
-/* The same with the one service of this command, which is opened at the first use. */
-TesseraService *tessera_service_get (GError **error);
-GVariant *tessera_call (const char *path,
-                        const char *interface,
-                        const char *method,
-                        GVariant *parameters,
-                        const char *reply_type,
-                        GError **error);
-GVariant *tessera_call_manager (const char *method,
-                                GVariant *parameters,
-                                const char *reply_type,
-                                GError **error);
-/* A method of the manager that takes a descriptor, and as long as it needs. */
-GVariant *
-tessera_call_with_file (const char *method, int fd, const char *reply_type, GError **error);
-/* A method of the object that a client is. */
-GVariant *tessera_call_client (const char *client_id,
-                               const char *method,
-                               GVariant *parameters,
-                               const char *reply_type,
-                               GError **error);
-/* All properties of an interface. */
-GVariant *tessera_get_properties (const char *path, const char *interface, GError **error);
-/* All pages of a method of the manager that lists; @filters up to NULL are its first arguments,
- * @key the member that the next page goes on behind. Never more than @limit, if that is not 0. */
-json_t *tessera_call_pages (
-    const char *method, const char *const *filters, const char *key, guint limit, GError **error);
-
-/* A value as JSON has it; dictionaries are objects. */
-json_t *tessera_json_from_variant (GVariant *value);
+/* The same with @files, which handles among the parameters mean; takes as long as it needs. */
+GVariant *tessera_service_call_with_files (TesseraService *self,
+                                           const char *path,
+                                           const char *interface,
+                                           const char *method,
+                                           GVariant *parameters,
+                                           const char *reply_type,
+                                           GUnixFDList *files,
+                                           GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraService, tessera_service_free)
 

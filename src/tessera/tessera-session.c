@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tessera session: where people are signed in. */
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 #include "tessera-user.h"
 
 static const TesseraColumn columns[] = {
@@ -24,7 +24,7 @@ run_list (char **words)
   json_t *list = NULL;
 
   if (subject != NULL)
-    list = tessera_call_pages ("ListSessions", (const char *const[]){ subject, NULL }, "sid", 0,
+    list = tessera_call_pages ("ListSessions", (const char *const[]){ subject, NULL }, "sid", "", 0,
                                &error);
   if (list == NULL)
     return tessera_command_fail_with (error);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tessera status, tessera reload: the service as a whole. */
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-key.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 
 static const TesseraColumn columns[] = {
   { "Issuer", "issuer" },         { "Version", "version" },

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tessera subject: a person, wherever they are signed in. */
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 #include "tessera-user.h"
 
 static char *option_user;

@@ -3,10 +3,10 @@
 
 #include "tessera-token.h"
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 
 static char *option_token_file;
 static char *option_hint;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tessera export, import: clients and users from one service to another. */
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-file.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,10 +3,10 @@
 
 #include "tessera-user.h"
 
+#include "tessera-calls.h"
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
-#include "tessera-service.h"
 
 static char *option_password_file;
 static char *option_subject;
@@ -36,7 +36,7 @@ static const TesseraColumn list_columns[] = {
 char *
 tessera_user_dup_subject (const char *username, GError **error)
 {
-  json_t *list = tessera_call_pages ("ListUsers", NULL, "username", 0, error);
+  json_t *list = tessera_call_pages ("ListUsers", NULL, "username", "", 0, error);
   char *subject = NULL;
   json_t *user = NULL;
   size_t i = 0;
@@ -120,7 +120,7 @@ static int
 run_list (char **words)
 {
   g_autoptr (GError) error = NULL;
-  json_t *list = tessera_call_pages ("ListUsers", NULL, "username", 0, &error);
+  json_t *list = tessera_call_pages ("ListUsers", NULL, "username", "", 0, &error);
 
   if (list == NULL)
     return tessera_command_fail_with (error);

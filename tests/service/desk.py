@@ -95,9 +95,9 @@ class Desk(Workshop):
     def begin(self, *words, **environment):
         return Running([COMMAND, *words], self.command_environment(**environment), self.folder)
 
-    def at_terminal(self, words, answers=()):
+    def at_terminal(self, words, answers=(), at_end=None):
         """At a terminal: (exit status, what it showed). @answers: (what is waited for, what is typed then or a function to call)"""
-        return at_terminal([COMMAND, *words], answers, self.command_environment(), self.folder)
+        return at_terminal([COMMAND, *words], answers, self.command_environment(), self.folder, at_end=at_end)
 
     # What people and clients do meanwhile
 
@@ -157,7 +157,7 @@ class Desk(Workshop):
         self.say('user', 'add', username, said=password + '\n')
 
 
-def at_terminal(command, answers, environment, folder, uid=None):
+def at_terminal(command, answers, environment, folder, uid=None, at_end=None):
     pid, master = pty.fork()
     if pid == 0:
         os.chdir(folder)
@@ -183,6 +183,8 @@ def at_terminal(command, answers, environment, folder, uid=None):
     except OSError:  # the terminal is gone
         pass
     _, status = os.waitpid(pid, 0)
+    if at_end is not None:
+        at_end(master)
     os.close(master)
     tap.check(not COMPLAINTS.search(shown), shown)
     return os.waitstatus_to_exitcode(status), shown.decode()

@@ -9,6 +9,9 @@ import re
 import signal
 import stat
 import subprocess
+import termios
+
+from gi.repository import Gio, GLib
 
 from desk import COMMAND, Desk, R1
 from workshop import ROOT, SECRET, run, until
@@ -343,6 +346,16 @@ def _(desk):
     lacks(shown, token)
 
 
+@test('whoever interrupts a question finds a terminal that shows what is typed')
+def _(desk):
+    echo = []
+    status, shown = desk.at_terminal(['user', 'add', 'tom'], [('Password: ', 'canary\x03')],
+                                     lambda terminal: echo.append(bool(termios.tcgetattr(terminal)[3] & termios.ECHO)))
+    equal((status, echo), (-signal.SIGINT, [True]))
+    lacks(shown, 'canary')
+    lacks([user['username'] for user in desk.json('user', 'list')], 'tom')
+
+
 @test('no secret is an argument, in the environment, or said again')
 def _(desk):
     for words in (['token', 'introspect', 'canary-token'], ['token', 'revoke', 'canary-token'], ['user', 'add', 'zoe', 'canary-pw'],
@@ -429,6 +442,25 @@ def _(desk):
     equal(complete(desk, 'user', 'add', 'anna', '--password-file', 'secret-'), ['secret-word'])
     equal(complete(desk, '--socket', '/nowhere', 'client', 'show', ''), [])
     equal(complete(desk, 'frobnicate', ''), [])
+
+
+@test('lists are read whole, page by page; completion looks where the word points')
+def _(_desk):
+    with Desk() as desk:
+        desk.start()
+        connection = Gio.DBusConnection.new_for_address_sync('unix:path=' + desk.socket, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT, None, None)
+        made = {'machine'}
+        for number in range(1100):
+            registration = GLib.Variant('(a{sv})', ({'client_name': GLib.Variant('s', str(number)), 'grant_types':
+                                                     GLib.Variant('as', ['client_credentials'])},))
+            made.add(connection.call_sync(None, '/org/tessera/Tessera1/manager', 'org.tessera.Tessera1.Manager', 'RegisterClient', registration,
+                                          None, Gio.DBusCallFlags.NONE, 60000, None).unpack()[0])
+        connection.close_sync(None)
+        listed = [client['client_id'] for client in desk.json('client', 'list')]
+        equal((len(listed), set(listed)), (1101, made))
+        equal(listed, sorted(listed))
+        equal(complete(desk, 'client', 'show', listed[-1][:-1]), [listed[-1]])
+        equal(desk.service.stop(), 0)
 
 
 @test('5 when nobody answers, and what was tried; 4 for who may not; 2 for a wrong line')

@@ -45,6 +45,8 @@ SERVICE = [
 SERVICE_MAN = ['/usr/share/man/man5/tessera.conf.5', '/usr/share/man/man8/tesserad.8']
 COMMAND = ['/usr/bin/tessera', '/usr/share/bash-completion/completions/tessera']
 COMMAND_MAN = ['/usr/share/man/man1/tessera.1']
+PAM = ['/usr/libexec/tessera-pam-agent', '/usr/lib/systemd/system/tessera-pam-agent.service', '/etc/pam.d/tessera']
+PAM_MAN = ['/usr/share/man/man8/tessera-pam-agent.8']
 # Of these there are many, and each is known by its folder.
 FAMILIES = [r'/usr/include/tessera-1/([a-z]+/)?tessera[a-z0-9-]*\.h', r'/usr/include/tessera-dbus-1/tessera-dbus[a-z-]*\.h',
             r'/usr/share/locale/\w+/LC_MESSAGES/tessera\.mo']
@@ -68,6 +70,8 @@ def expected():
         files += SERVICE + (SERVICE_MAN if OPTIONS['man'] else [])
     if OPTIONS['command']:
         files += COMMAND + (COMMAND_MAN if OPTIONS['man'] else [])
+    if OPTIONS['pam']:
+        files += PAM + (PAM_MAN if OPTIONS['man'] else [])
     library = '/usr/' + OPTIONS['libdir']
     return {path.replace('ARCH', library) for path in files}
 
@@ -121,7 +125,7 @@ def _():
 def _():
     for path, now in installed.files.items():
         mode = stat.S_IMODE(os.stat(now).st_mode)
-        wanted = 0o755 if path.startswith('/usr/bin/') or re.search(r'\.so(\.[0-9.]+)?$', path) else 0o644
+        wanted = 0o755 if path.startswith(('/usr/bin/', '/usr/libexec/')) or re.search(r'\.so(\.[0-9.]+)?$', path) else 0o644
         equal(oct(mode), oct(wanted), path)
 
 

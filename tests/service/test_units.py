@@ -16,6 +16,7 @@ import tap
 from tap import check, equal, main, test
 
 UNITS = os.path.abspath(sys.argv.pop(1))
+AGENT = 'tessera-pam-agent.service'
 SOURCES = os.path.join(workshop.ROOT, 'data/systemd')
 
 
@@ -91,10 +92,20 @@ def _():
         equal(keys.get('RestartPreventExitStatus'), '78', unit)
 
 
+@test('the exposure of the agent for PAM, which runs as root, is at most 2.8')
+def _():
+    if not os.path.exists(os.path.join(UNITS, AGENT)):
+        tap.skip('it is not built')
+    level = exposure(AGENT)
+    print('# exposure %.1f' % level)
+    check(level <= 2.8, 'exposure %.1f' % level)
+
+
 @test('systemd finds nothing wrong in the units')
 def _():
     with tempfile.TemporaryDirectory(prefix='tessera-units-') as folder:
-        for kind, names in (('system', ['tesserad.service', 'tesserad-isolated.service']), ('user', ['tesserad-user.service'])):
+        system = ['tesserad.service', 'tesserad-isolated.service'] + [AGENT] * os.path.exists(os.path.join(UNITS, AGENT))
+        for kind, names in (('system', system), ('user', ['tesserad-user.service'])):
             paths = []
             for name in names:
                 # Installed they name a program that is not there while the tests run.
@@ -106,7 +117,7 @@ def _():
                 if name.endswith('.socket') and kind == 'system':
                     paths.append(shutil.copy(os.path.join(SOURCES, name), folder))
             status, said = analyze('verify', '--man=no', '--' + kind, *paths)
-            own = [line for line in said.splitlines() if 'tesserad' in line]
+            own = [line for line in said.splitlines() if 'tessera' in line]
             equal(own, [], kind)
 
 

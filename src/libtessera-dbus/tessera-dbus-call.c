@@ -198,6 +198,8 @@ watch_caller (TesseraDBusCall *self)
                                                        on_name_vanished, self, NULL);
   self->closed
       = g_signal_connect (self->export->connection, "closed", G_CALLBACK (on_closed), self);
+  if (g_dbus_connection_is_closed (self->export->connection)) /* while the call waited */
+    g_cancellable_cancel (self->cancellable);
 }
 
 static void
@@ -233,6 +235,40 @@ ask_uid (TesseraDBusCall *self)
                           G_VARIANT_TYPE ("(u)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_uid, self);
 }
 
+/* One call a turn of the loop: whatever else the program does gets its turn between two of them,
+ * however many come at once. */
+static gboolean
+on_turn (gpointer data)
+{
+  TesseraDBusExport *export = data;
+  TesseraDBusCall *self = g_queue_pop_head (&export->waiting);
+  gboolean more = !g_queue_is_empty (&export->waiting);
+
+  if (!more)
+    g_clear_pointer (&export->turn, g_source_unref);
+  watch_caller (self);
+  if (tessera_dbus_get_sender (self->invocation) != NULL && is_act (self))
+    ask_uid (self);
+  else
+    check (self);
+  return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+/* Whoever waits holds the export. */
+static void
+wait_for_turn (TesseraDBusCall *self)
+{
+  TesseraDBusExport *export = self->export;
+
+  g_queue_push_tail (&export->waiting, self);
+  if (export->turn != NULL)
+    return;
+  export->turn = g_idle_source_new ();
+  g_source_set_priority (export->turn, G_PRIORITY_DEFAULT);
+  g_source_set_callback (export->turn, on_turn, export, NULL);
+  g_source_attach (export->turn, g_main_context_get_thread_default ());
+}
+
 void
 tessera_dbus_call_begin (TesseraDBusExport *export,
                          const TesseraDBusMethod *method,
@@ -262,9 +298,5 @@ tessera_dbus_call_begin (TesseraDBusExport *export,
   self->cancellable = g_cancellable_new ();
   self->uid = -1;
   export->calls++;
-  watch_caller (self);
-  if (tessera_dbus_get_sender (invocation) != NULL && is_act (self))
-    ask_uid (self);
-  else
-    check (self);
+  wait_for_turn (self);
 }

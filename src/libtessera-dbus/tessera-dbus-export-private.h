@@ -52,6 +52,8 @@ struct _TesseraDBusExport
   TesseraDBusAuthority *authority;
   TesseraDBusAgents *agents; /* of the server */
   guint calls;               /* under way */
+  GQueue waiting;            /* TesseraDBusCall*: of them, those that have not begun */
+  GSource *turn;             /* begins the next one; NULL: none waits */
   GArray *registrations;     /* guint, of objects */
   GArray *subtrees;          /* guint */
   GPtrArray *kids;           /* char*, of the keys that are exported */

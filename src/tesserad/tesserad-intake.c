@@ -6,8 +6,8 @@
 
 #define CALL_SIZE_MAX (512 * 1024) /* of the arguments */
 #define CALL_FDS_MAX 1             /* a backup's file */
-#define WAITING_MAX 1024           /* calls that were not answered yet */
-#define WAITING_OF_ONE_MAX 64      /* of one sender on a bus; a peer has a connection of its own */
+#define WAITING_MAX 256            /* calls that were not answered yet */
+#define WAITING_OF_ONE_MAX 32      /* of one sender on a bus; a peer has a connection of its own */
 #define REFUSALS_MAX 10000         /* that their receivers did not read yet */
 
 /* What waits for an answer: calls that were let in, and refusals until they are written. */

@@ -18,13 +18,16 @@ tessera_log_append_escaped (GString *line, const char *text)
   gsize length = strlen (text);
   gsize shown = MIN (length, MAX_LENGTH);
 
-  for (gsize i = 0; i < shown; i++)
+  for (gsize i = 0; i < shown;)
     {
-      guchar c = (guchar) text[i];
-      if (is_plain (c))
-        g_string_append_c (line, (char) c);
-      else
-        g_string_append_printf (line, "\\x%02x", c);
+      gsize plain = i;
+
+      while (plain < shown && is_plain ((guchar) text[plain]))
+        plain++;
+      g_string_append_len (line, text + i, (gssize) (plain - i));
+      if (plain < shown)
+        g_string_append_printf (line, "\\x%02x", (guchar) text[plain]);
+      i = plain + 1;
     }
   if (shown < length)
     g_string_append (line, "...");

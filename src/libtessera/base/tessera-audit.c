@@ -10,6 +10,7 @@
 #include "base/tessera-secret-private.h"
 
 #include <string.h>
+#include <time.h>
 
 #define SUBJECT_HASH_BYTES 8
 #define SAY_DROPPED_SECONDS 10
@@ -503,15 +504,21 @@ append_json_value (GString *line, const char *value)
 static void
 append_json (GString *line, const Written *written)
 {
-  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
-  g_autofree char *time = g_date_time_format (now, "%Y-%m-%dT%H:%M:%S");
+  gint64 now = g_get_real_time ();
+  time_t seconds = (time_t) (now / G_USEC_PER_SEC);
+  struct tm utc = { 0 };
+  char time[32] = "";
 
+  gmtime_r (&seconds, &utc);
+  strftime (time, sizeof time, "%Y-%m-%dT%H:%M:%S", &utc);
   g_string_append_printf (line, "{\"time\":\"%s.%06dZ\",\"event\":\"%s\"", time,
-                          g_date_time_get_microsecond (now), written->event->name);
+                          (int) (now % G_USEC_PER_SEC), written->event->name);
   for (Field field = 0; field < N_FIELDS; field++)
     if (written->values[field] != NULL)
       {
-        g_string_append_printf (line, ",\"%s\":\"", fields[field].name);
+        g_string_append (line, ",\"");
+        g_string_append (line, fields[field].name);
+        g_string_append (line, "\":\"");
         append_json_value (line, written->values[field]);
         g_string_append_c (line, '"');
       }

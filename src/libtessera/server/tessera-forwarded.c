@@ -175,8 +175,6 @@ read_node (const char *node, char out[INET6_ADDRSTRLEN])
   gboolean has_brackets = *node == '[';
   char *end = NULL;
 
-  if (strlen (node) == NODE_MAX - 1) /* it was cut */
-    return FALSE;
   if (put_address (node, out))
     return TRUE;
   g_strlcpy (text, node + has_brackets, sizeof text);

@@ -110,6 +110,8 @@ def _(s):
     seen = 0
     for folder, _, names in os.walk(s.state):
         for name in names:
+            if not os.path.isfile(os.path.join(folder, name)):
+                continue  # a socket
             with open(os.path.join(folder, name), 'rb') as file:
                 data = file.read()
             seen += len(data)

@@ -361,6 +361,31 @@ def _(workshop):
         tap.equal(ear.recv(100), b'STOPPING=1')
 
 
+def hear_watchdog(workshop, fed, **environment):
+    """All that systemd hears from start to stop."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(workshop.path('notify'))
+        ear.settimeout(60)
+        service = workshop.start(workshop.server(), NOTIFY_SOCKET=workshop.path('notify'), **environment)
+        heard = [ear.recv(100)]
+        while fed and heard.count(b'WATCHDOG=1') < 3:
+            heard.append(ear.recv(100))
+        tap.equal(service.stop(), 0)
+        while heard[-1] != b'STOPPING=1':
+            heard.append(ear.recv(100))
+    return heard
+
+
+@in_workshop('systemd: its watchdog is fed from the main loop')
+def _(workshop):
+    tap.equal(hear_watchdog(workshop, True, WATCHDOG_USEC='100000')[0], b'READY=1')
+
+
+@in_workshop('systemd: a watchdog for another process is not fed')
+def _(workshop):
+    tap.lacks(hear_watchdog(workshop, False, WATCHDOG_USEC='1000', WATCHDOG_PID='1'), b'WATCHDOG=1')
+
+
 # TLS
 
 def make_certificate(workshop, name):

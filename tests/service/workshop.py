@@ -70,7 +70,8 @@ class Workshop:
             UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1',
             LC_ALL='C.UTF-8',
         )
-        for name in ('NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'STATE_DIRECTORY', 'CREDENTIALS_DIRECTORY'):
+        for name in ('NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'STATE_DIRECTORY', 'RUNTIME_DIRECTORY', 'WATCHDOG_USEC', 'WATCHDOG_PID',
+                     'CREDENTIALS_DIRECTORY'):
             environment.pop(name, None)
         environment.update(more)
         return environment

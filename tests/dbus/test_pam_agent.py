@@ -3,6 +3,7 @@
 """tessera-pam-agent: Unix accounts log in, by PAM as it is, with a module that knows nobody of the machine."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +12,8 @@ import agents
 import message_bus
 from agents import Attempt, Program, logs_in
 from controlled import Controlled
+from gi.repository import GLib
+from message_bus import call, refused
 from tap import check, contains, equal, lacks, main, test
 
 # Accounts that every Debian has; nobody of them is a person, so that the agent is told to let them in.
@@ -33,7 +36,7 @@ ALLOWED = ('--minimum-uid', '1')
 
 class Unix(Controlled):
     def __init__(self):
-        super().__init__(kind='none')
+        super().__init__(kind='system')
         self.agent = None
         self._arguments = None
         self.agents = []
@@ -209,6 +212,28 @@ def _(service):
     for text in [service.log] + [agent.said for agent in service.agents]:
         lacks(text, b'pam-canary')
         lacks(text, b'246810')
+
+
+@test('on the bus it waits for the service, finds it again, and answers nobody else')
+def _(service):
+    service.stop_agent()
+    equal(service.terminate(), 0)
+    agent = Program(os.environ['PAM_AGENT'], '--pam-directory', service.pam, *ALLOWED, environment={'DBUS_SYSTEM_BUS_ADDRESS': service.bus.address})
+    service.agent, service._arguments = agent, 'bus'
+    service.agents.append(agent)
+    for count in (1, 2):
+        service.start_again()
+        agent.wait_for(b'registered', count)
+        check(logs_in(service, 'daemon', service.password('daemon')), 'not in')
+        if count == 1:
+            equal(service.terminate(), 0)
+    name = re.findall(rb'agent registered agent=(:[0-9.]+)/', service.log)[-1].decode()
+    details = {'username': GLib.Variant('s', 'daemon'), 'password': GLib.Variant('s', service.password('daemon'))}
+    # Root may send this on the bus, and still is not the service.
+    equal(refused(call, service.bus.connect(), ('/org/tessera/PamAgent', message_bus.NAME + '.Agent'), 'Authenticate',
+                  GLib.Variant('(sa{sv})', ('id', details)), destination=name), message_bus.DENIED)
+    contains(agent.said, b'Only the service may ask')
+    service.stop_agent()
 
 
 @test('options that make no sense are refused')

@@ -133,7 +133,9 @@ def _():
 def _():
     if not OPTIONS['service']:
         tap.skip('without the service')
-    own = re.compile(r'(%s/bin/\S+|%s\S*/tessera\.conf)(?=\s)' % (re.escape(OPTIONS['prefix']), re.escape(OPTIONS['prefix'])))
+    prefix = re.escape(OPTIONS['prefix'])
+    configuration = re.escape(os.path.join(OPTIONS['prefix'], OPTIONS['sysconfdir']))
+    own = re.compile(r'(%s/(?:bin|libexec)/\S+|%s/tessera/tessera\.conf)(?=\s)' % (prefix, configuration))
     found = 0
     for path in installed.files:
         if path.endswith('.service'):

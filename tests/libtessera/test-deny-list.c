@@ -676,6 +676,36 @@ test_another_database_is_noticed (Fixture *f, gconstpointer data)
   assert_rolled_back (f, &token);
 }
 
+/* Whoever follows the list asks for what came behind the last entry that was seen. */
+static void
+test_a_follower_misses_no_rollback (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  deny_token (f, &token);
+  close_list (f);
+  overwrite_mirror (f, 3, "00000000000000005000");
+  open_list (f);
+  g_assert_true (f->rolled_back);
+  g_assert_cmpuint (tessera_deny_list_get_generation (f->list), ==, 5001);
+  g_auto (Token) later = issue (f, "c1", "alice", "g2");
+  g_assert_cmpuint (deny_token (f, &later), ==, 5002);
+  reopen_list (f);
+  g_assert_cmpuint (tessera_deny_list_get_generation (f->list), ==, 5002);
+}
+
+/* A number that cannot be would leave none for what comes. */
+static void
+test_a_mirror_cannot_use_up_the_numbers (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  deny_token (f, &token);
+  close_list (f);
+  overwrite_mirror (f, 3, "18446744073709551615");
+  open_list (f);
+  g_assert_true (f->rolled_back);
+  g_assert_cmpuint (tessera_deny_list_get_generation (f->list), ==, 2);
+}
+
 /* Not the deny-list, but a code or a refresh token would be as it was before. */
 static void
 test_a_missing_commit_is_noticed (Fixture *f, gconstpointer data)
@@ -1598,6 +1628,8 @@ main (int argc, char *argv[])
   ADD ("database-behind-the-mirror-is-noticed", 0, test_database_behind_the_mirror_is_noticed);
   ADD ("another-database-is-noticed", 0, test_another_database_is_noticed);
   ADD ("a-missing-commit-is-noticed", 0, test_a_missing_commit_is_noticed);
+  ADD ("a-follower-misses-no-rollback", 0, test_a_follower_misses_no_rollback);
+  ADD ("a-mirror-cannot-use-up-the-numbers", 0, test_a_mirror_cannot_use_up_the_numbers);
   ADD ("a-mirror-of-another-format-is-noticed", 0, test_a_mirror_of_another_format_is_noticed);
   ADD ("the-clock-does-not-go-back-over-a-restart", 0,
        test_the_clock_does_not_go_back_over_a_restart);

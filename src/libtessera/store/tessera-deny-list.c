@@ -20,6 +20,7 @@
 #define SHARES_OF_CLIENTS 64
 #define SHARES_OF_SUBJECTS 4096
 #define SHARE_MIN TESSERA_DENY_LIST_TOKENS_PER_GRANT
+#define GENERATION_MAX (G_GUINT64_CONSTANT (1) << 53) /* that was ever reached */
 #define PRUNE_INTERVAL_MS 5000
 #define LIFETIME_MAX_MS ((gint64) G_MAXINT32 * 1000)
 #define ENDED G_MAXINT64 /* as an instant: whenever it was issued */
@@ -78,6 +79,7 @@ struct _TesseraDenyList
   gint rebuilding; /* atomic: the snapshot is damaged, and an operation that reads the rows waits */
   gint64 lifetime_put_ms;
   gint64 next_prune_ms;
+  guint64 seen_generation; /* of the mirror, at the start */
 };
 
 static void
@@ -711,6 +713,7 @@ is_rolled_back (TesseraDenyList *self, gboolean *out_rolled_back, GError **error
                      || mirrored.generation > self->state.generation
                      || mirrored.commits > self->state.commits;
   tessera_clock_advance (self->clock, mirrored.high_water_ms);
+  self->seen_generation = mirrored.generation;
   return TRUE;
 }
 
@@ -762,6 +765,17 @@ put_state (TesseraDenyList *self, TesseraStore *store, GError **error)
   return tessera_store_put_longest_lifetime (store, lifetime, error);
 }
 
+/* Whoever follows the list has come as far as the list that was lost: what comes now lies behind
+ * that, so that nobody misses it. */
+static gboolean
+deny_what_was (TesseraDenyList *self, TesseraStore *store, GError **error)
+{
+  guint64 seen = self->seen_generation <= GENERATION_MAX ? self->seen_generation : 0;
+
+  return tessera_store_raise_generation (store, seen, error)
+         && tessera_deny_list_deny_all (self, store, NULL, error);
+}
+
 static gboolean
 load_in_transaction (TesseraDenyList *self,
                      TesseraStore *store,
@@ -770,7 +784,7 @@ load_in_transaction (TesseraDenyList *self,
 {
   if (!load_entries (self, store, out_rolled_back, error))
     return FALSE;
-  if (*out_rolled_back && !tessera_deny_list_deny_all (self, store, NULL, error))
+  if (*out_rolled_back && !deny_what_was (self, store, error))
     return FALSE;
   /* The mirror first: a crash in between leaves a fresh database beside a mirror that agrees. */
   if (self->mirror != NULL && !*out_rolled_back

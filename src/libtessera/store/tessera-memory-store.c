@@ -323,6 +323,14 @@ tessera_memory_store_put_high_water (TesseraStore *store, gint64 high_water_ms, 
 }
 
 static gboolean
+tessera_memory_store_raise_generation (TesseraStore *store, guint64 generation, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  self->state.generation = MAX (self->state.generation, generation);
+  return TRUE;
+}
+
+static gboolean
 tessera_memory_store_put_longest_lifetime (TesseraStore *store, gint64 lifetime_ms, GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
@@ -1087,6 +1095,7 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->prune = tessera_memory_store_prune;
   iface->get_counts = tessera_memory_store_get_counts;
   iface->get_state = tessera_memory_store_get_state;
+  iface->raise_generation = tessera_memory_store_raise_generation;
   iface->put_high_water = tessera_memory_store_put_high_water;
   iface->put_longest_lifetime = tessera_memory_store_put_longest_lifetime;
   iface->put_code = tessera_memory_store_put_code;

@@ -375,6 +375,17 @@ tessera_sqlite_store_put_longest_lifetime (TesseraStore *store, gint64 lifetime_
   return write_state (self, error);
 }
 
+static gboolean
+tessera_sqlite_store_raise_generation (TesseraStore *store, guint64 generation, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  if (generation <= self->state.generation)
+    return TRUE;
+  self->state.generation = generation;
+  self->kept_generation = generation;
+  return write_state (self, error);
+}
+
 /* Transactions. */
 
 static gboolean
@@ -1400,6 +1411,7 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->end_copy = tessera_sqlite_store_end_copy;
   iface->get_counts = tessera_sqlite_store_get_counts;
   iface->get_state = tessera_sqlite_store_get_state;
+  iface->raise_generation = tessera_sqlite_store_raise_generation;
   iface->put_high_water = tessera_sqlite_store_put_high_water;
   iface->put_longest_lifetime = tessera_sqlite_store_put_longest_lifetime;
   iface->put_code = tessera_sqlite_store_put_code;

@@ -97,6 +97,12 @@ tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError *
 }
 
 gboolean
+tessera_store_raise_generation (TesseraStore *self, guint64 generation, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->raise_generation (self, generation, error);
+}
+
+gboolean
 tessera_store_put_longest_lifetime (TesseraStore *self, gint64 lifetime_ms, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->put_longest_lifetime (self, lifetime_ms, error);

@@ -2,14 +2,10 @@
 // The pages as a person meets them: Chromium, driven by playwright-core, judged by axe-core.
 import { env, settings, name, tap, step, done } from './lib.mjs';
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { chromium } from 'playwright-core';
+import { LOOKS, advance, complaints, end, fillIn, focused, judge, need, open, shoot, signIn, tabTo } from './pages.mjs';
 
 name('chromium');
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const WAIT = 20_000;
 
 // The application: it waits at a port of loopback for the browser to come back.
 const application = createServer((request, response) => {
@@ -18,23 +14,6 @@ const application = createServer((request, response) => {
 });
 await new Promise((resolve) => application.listen(0, '127.0.0.1', resolve));
 const redirect = `http://127.0.0.1:${application.address().port}/cb`;
-
-const browser = await chromium.launch({
-  executablePath: env.CHROMIUM,
-  args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-
-const complaints = [];
-
-/** A browser of its own: no cookies yet. */
-async function open(options = {}) {
-  const context = await browser.newContext({ locale: 'en-US', ...options });
-  context.setDefaultTimeout(WAIT);
-  const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error}`));
-  page.on('console', (said) => said.type() === 'error' && !/status of 4\d\d/.test(said.text()) && complaints.push(`${page.url()}: ${said.text()}`));
-  return page;
-}
 
 /** Opens the authorization address; the code_verifier that belongs to it. */
 async function begin(page, changes = {}) {
@@ -54,23 +33,10 @@ async function begin(page, changes = {}) {
   return verifier;
 }
 
-const fillIn = async (page, password = env.OP_PASSWORD, username = env.OP_USER) => {
-  await page.fill('#username', username);
-  await page.fill('#password', password);
-};
-async function signIn(page, password, username) {
-  await fillIn(page, password, username);
-  await page.click('#login');
-}
-
 /** What the application is told, once the browser is back. */
 async function arrive(page) {
   await page.waitForURL((address) => address.href.startsWith(redirect));
   return new URL(page.url()).searchParams;
-}
-
-function need(condition, sentence) {
-  if (!condition) throw new Error(sentence);
 }
 
 async function redeem(answer, verifier) {
@@ -88,51 +54,6 @@ async function redeem(answer, verifier) {
   const said = await response.text();
   need(response.status === 200, `the token endpoint said ${response.status} ${said}`);
   return JSON.parse(said).access_token !== undefined;
-}
-
-const shoot = (page, what) => page.screenshot({ path: `${env.SCREENS}/${what}.png`, fullPage: true });
-
-/** Judged by axe-core and by what it does not measure; and kept as a picture. Needs a context with bypassCSP,
- * since our policy forbids the script that axe is. */
-async function judge(page, what, language = 'en') {
-  await shoot(page, what);
-  const found = await page.evaluate(`${axe}; axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' ')))`);
-  const more = await page.evaluate(() => {
-    const root = document.documentElement;
-    const low = [...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => e.getBoundingClientRect().height < 43.5);
-    return { lang: root.lang, dir: root.dir, wide: root.scrollWidth > root.clientWidth, low: low.map((e) => e.outerHTML) };
-  });
-  if (more.wide) found.push('the page scrolls sideways');
-  if (more.low.length) found.push(`lower than 44 px: ${more.low.join(' ')}`);
-  if (more.lang !== language) found.push(`the page is in ${more.lang}`);
-  if (more.dir !== (language === 'ar' ? 'rtl' : 'ltr')) found.push(`the direction is ${more.dir}`);
-  tap(found.length === 0, `${what}: axe finds nothing, nothing runs over, targets are 44 px high`, found.join('\n'));
-}
-
-const focused = (page) => page.evaluate(() => document.activeElement.id);
-
-/** Presses Tab until the element has the focus, which must be seen on the way. */
-async function tabTo(page, id) {
-  for (let presses = 0; presses < 20; presses++) {
-    await page.keyboard.press('Tab');
-    const outline = await page.evaluate(() => {
-      const style = getComputedStyle(document.activeElement);
-      return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
-    });
-    need(outline, `one does not see the focus on ${await focused(page)}`);
-    if ((await focused(page)) === id) return;
-  }
-  throw new Error(`Tab does not lead to ${id}`);
-}
-
-/** Moves the time of the service. */
-function advance(seconds) {
-  const file = openSync(env.CLOCK, 'r+');
-  const offset = new BigInt64Array(1);
-  readSync(file, offset, 0, 8, 0);
-  offset[0] += BigInt(seconds * 1000);
-  writeSync(file, offset, 0, 8, 0);
-  closeSync(file);
 }
 
 await step('by mouse: login, consent, back at the application with a code that is good', async () => {
@@ -273,18 +194,6 @@ await step('the login page says who is signed in already', async () => {
   await judge(page, 'signed-in');
 });
 
-const LOOKS = {
-  light: {},
-  dark: { colorScheme: 'dark' },
-  forced: { forcedColors: 'active' },
-  'forced-dark': { forcedColors: 'active', colorScheme: 'dark' },
-  narrow: { viewport: { width: 320, height: 640 } }, // also 1280 px at 400 %
-  german: { locale: 'de-DE', language: 'de' },
-  chinese: { locale: 'zh-CN', language: 'zh-CN' },
-  'right-to-left': { locale: 'ar', language: 'ar' },
-  'right-to-left-narrow': { locale: 'ar', language: 'ar', viewport: { width: 320, height: 640 }, colorScheme: 'dark' },
-};
-
 /** To an application with a scheme of its own. In a tab of its own: Chromium asks there whether it may open it. */
 async function leave(context, look, language) {
   const page = await context.newPage();
@@ -335,5 +244,5 @@ await step('who tries many passwords is told how long to wait', async () => {
 });
 
 tap(complaints.length === 0, 'the console of the browser stayed empty', complaints.join('\n'));
-await browser.close();
+await end();
 done();

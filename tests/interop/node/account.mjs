@@ -75,6 +75,8 @@ async function askingTour(look, { language, ...options }) {
   await answer(page, '123456');
   await page.waitForSelector('#answer[type=password]');
   await judge(page, `challenge-own-${look}`, language);
+  await answer(page, '123456'); // or the next ones are told to wait
+  await page.waitForSelector('#account');
   await page.context().close();
 }
 
@@ -87,8 +89,10 @@ for (const [look, options] of Object.entries(LOOKS)) {
 const CAROL = 'carol';
 const PASSWORD = env.CAROL_PASSWORD;
 
-/** An application gets its tokens from this browser. */
-async function allow(page) {
+/** An application gets its tokens from this browser. In a tab of its own: Chromium asks there whether it may open
+ * the application, and takes no input meanwhile. */
+async function allow(visited) {
+  const page = await visited.context().newPage();
   const verifier = randomBytes(32).toString('base64url');
   const address = new URL(env.AUTH_URL);
   address.search = new URLSearchParams({
@@ -103,6 +107,7 @@ async function allow(page) {
   await page.click('#allow');
   await page.waitForSelector('#return');
   const code = new URL(await page.getAttribute('#return', 'href')).searchParams.get('code');
+  await page.close();
   const response = await fetch(env.TOKEN_URL, {
     method: 'POST',
     body: new URLSearchParams({
@@ -180,12 +185,6 @@ await step('a wrong current password: the focus is on the error, which leads to 
   return (await focused(page)) === 'current-password';
 });
 
-/** Without the mouse: a picture of a whole page leaves headless Chromium in doubt where things are. */
-async function press(page, selector) {
-  await page.locator(selector).first().focus();
-  await page.keyboard.press('Enter');
-}
-
 async function accountTour(look, { language, ...options }) {
   const page = await open({ bypassCSP: true, ...options });
   const other = await open(options);
@@ -197,23 +196,23 @@ async function accountTour(look, { language, ...options }) {
   await page.fill('#current-password', PASSWORD);
   await page.fill('#new-password', 'one new word');
   await page.fill('#repeated-password', 'another word');
-  await press(page, '#change');
+  await page.click('#change');
   await page.waitForSelector('#error');
   await judge(page, `account-failed-${look}`, language);
-  await press(page, '#remove-1');
+  await page.click('#remove-1');
   await page.waitForSelector('#confirm');
   await judge(page, `account-remove-${look}`, language);
-  await press(page, '#confirm');
+  await page.click('#confirm');
   await page.waitForSelector('#done');
   await judge(page, `account-done-${look}`, language);
-  await press(page, '[id^=end-]');
+  await page.click('[id^=end-]');
   await page.waitForSelector('#confirm');
   await judge(page, `account-end-${look}`, language);
-  await press(page, '#cancel');
-  await press(page, '#everywhere');
+  await page.click('#cancel');
+  await page.click('#everywhere');
   await page.waitForSelector('#confirm');
   await judge(page, `account-everywhere-${look}`, language);
-  await press(page, '#confirm');
+  await page.click('#confirm');
   await page.waitForSelector('#confirm', { state: 'detached' });
   await other.goto(`${env.ISSUER}/account`);
   need((await other.locator('#login').count()) === 1, 'the other browser is still signed in');

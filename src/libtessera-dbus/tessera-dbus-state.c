@@ -3,10 +3,13 @@
 
 #include "tessera-dbus-state-private.h"
 
+#include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <gio/gunixinputstream.h>
 #include <gio/gunixoutputstream.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define IMPORT_MAX (64 * 1024 * 1024)
 #define PIECE (64 * 1024)
@@ -29,6 +32,40 @@ take_descriptor (TesseraDBusCall *call)
   if (fd < 0)
     tessera_dbus_call_fail (call, error);
   return fd;
+}
+
+/* A pipe has room for a little and not for all of a write, which would wait for its reader, and the
+ * main loop with it. The flag is the caller's too, and given back. */
+typedef struct
+{
+  int fd;
+  int flags; /* of before */
+} Descriptor;
+
+static void
+descriptor_close (gpointer data)
+{
+  Descriptor *self = data;
+
+  if (self->flags >= 0)
+    fcntl (self->fd, F_SETFL, self->flags);
+  close (self->fd);
+  g_free (self);
+}
+
+static GOutputStream *
+open_output (int fd)
+{
+  GOutputStream *stream = g_unix_output_stream_new (fd, FALSE);
+  Descriptor *descriptor = g_new (Descriptor, 1);
+  struct stat info;
+
+  descriptor->fd = fd;
+  descriptor->flags = fstat (fd, &info) == 0 && !S_ISREG (info.st_mode) ? fcntl (fd, F_GETFL) : -1;
+  if (descriptor->flags >= 0)
+    fcntl (fd, F_SETFL, descriptor->flags | O_NONBLOCK);
+  g_object_set_data_full (G_OBJECT (stream), "tessera-descriptor", descriptor, descriptor_close);
+  return stream;
 }
 
 static void
@@ -57,7 +94,7 @@ tessera_dbus_state_back_up (gpointer data)
 
   if (fd < 0)
     return;
-  g_autoptr (GOutputStream) stream = g_unix_output_stream_new (fd, TRUE);
+  g_autoptr (GOutputStream) stream = open_output (fd);
   tessera_server_back_up_async (tessera_dbus_call_get_server (call), stream, NULL, on_backed_up,
                                 call);
 }
@@ -157,7 +194,7 @@ tessera_dbus_state_export (gpointer data)
   if (fd < 0)
     return;
   tessera_server_export_async (tessera_dbus_call_get_server (call), NULL, on_exported,
-                               transfer_new (call, g_unix_output_stream_new (fd, TRUE)));
+                               transfer_new (call, open_output (fd)));
 }
 
 static void

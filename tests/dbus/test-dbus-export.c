@@ -3,7 +3,9 @@
 
 #include "tessera-dbus.h"
 
+#include <fcntl.h>
 #include <gio/gio.h>
+#include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -673,6 +675,56 @@ test_clients_and_users_are_carried_over (Fixture *f, gconstpointer data)
   close (fd);
 }
 
+/* More than a pipe has room for, into one that blocks: nobody waits for its reader but the call. */
+static void
+test_who_reads_slowly_keeps_nobody_waiting (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GString) name = g_string_new (NULL);
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  Reply reply = { 0 };
+  int fds[2];
+  char piece[4096];
+  gsize length = 0;
+
+  for (guint i = 0; i < 400; i++)
+    g_string_append_c (name, 'n');
+  for (guint i = 0; i < 300; i++)
+    {
+      g_autoptr (GVariant) made = call (
+          f, "/manager", MANAGER, "RegisterClient",
+          g_variant_new_parsed ("({'client_name': <%s>, 'grant_types': <['client_credentials']>},)",
+                                name->str),
+          NULL);
+    }
+  g_assert_cmpint (pipe (fds), ==, 0);
+  g_unix_fd_list_append (list, fds[1], NULL);
+  g_dbus_connection_call_with_unix_fd_list (f->theirs, NULL, TESSERA_DBUS_PATH "/manager", MANAGER,
+                                            "Export", g_variant_new ("(h)", 0), NULL,
+                                            G_DBUS_CALL_FLAGS_NONE, -1, list, NULL, on_fd_reply,
+                                            &reply);
+  settle ();
+  g_autoptr (GVariant) users
+      = call (f, "/manager", MANAGER, "ListUsers", g_variant_new ("(su)", "", 10), NULL);
+  g_assert_false (reply.done);
+
+  g_unix_set_fd_nonblocking (fds[0], TRUE, NULL);
+  while (!reply.done)
+    {
+      gssize n = read (fds[0], piece, sizeof piece);
+      length += n > 0 ? (gsize) n : 0;
+      if (n < 0)
+        g_main_context_iteration (NULL, FALSE);
+    }
+  g_assert_no_error (reply.error);
+  g_variant_unref (reply.value);
+  for (gssize n; (n = read (fds[0], piece, sizeof piece)) > 0;)
+    length += (gsize) n;
+  g_assert_cmpuint (length, >, 300 * 400);
+  g_assert_cmpint (fcntl (fds[1], F_GETFL) & O_NONBLOCK, ==, 0);
+  close (fds[0]);
+  close (fds[1]);
+}
+
 static void
 test_a_backup_needs_a_descriptor (Fixture *f, gconstpointer data)
 {
@@ -828,6 +880,7 @@ main (int argc, char **argv)
   ADD ("a-wrong-type-is-refused", test_a_wrong_type_is_refused);
   ADD ("calls-under-way-are-bounded", test_calls_under_way_are_bounded);
   ADD ("clients-and-users-are-carried-over", test_clients_and_users_are_carried_over);
+  ADD ("who-reads-slowly-keeps-nobody-waiting", test_who_reads_slowly_keeps_nobody_waiting);
   ADD ("a-backup-needs-a-descriptor", test_a_backup_needs_a_descriptor);
   ADD ("acts-are-written-down", test_acts_are_written_down);
   ADD ("who-may-not-is-written-down", test_who_may_not_is_written_down);

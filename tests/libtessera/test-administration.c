@@ -607,6 +607,30 @@ count_call (guint *count)
   (*count)++;
 }
 
+/* A key is made in a thread, out of what closing takes away. */
+static void
+test_closing_waits_for_a_key_that_is_made (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  tessera_server_close (self->server);
+  g_clear_object (&self->server);
+  self->server = tessera_server_new (ISSUER, self->directory);
+  g_object_set (self->server, "signing-algorithm", "RS256", NULL);
+  tessera_server_wait_ready (self->server, &error);
+  g_assert_no_error (error);
+
+  tessera_server_rotate_key_async (self->server, TRUE, NULL, on_done, self);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_null (self->result);
+  tessera_server_close (self->server);
+  while (self->result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (tessera_server_rotate_key_finish (self->server, self->result, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+}
+
 static void
 test_a_key_rotates_retires_and_is_revoked (Fixture *self, gconstpointer data)
 {
@@ -781,6 +805,7 @@ main (int argc, char *argv[])
   ADD ("a-declared-client-is-read-only", test_a_declared_client_is_read_only);
   ADD ("clients-come-in-pages", test_clients_come_in_pages);
   ADD ("grants-and-sessions-come-in-pages", test_grants_and_sessions_come_in_pages);
+  ADD ("closing-waits-for-a-key-that-is-made", test_closing_waits_for_a_key_that_is_made);
   ADD ("a-key-rotates-retires-and-is-revoked", test_a_key_rotates_retires_and_is_revoked);
   ADD ("an-unknown-key-is-not-found", test_an_unknown_key_is_not_found);
   ADD ("denials-come-in-pages", test_denials_come_in_pages);

@@ -37,6 +37,7 @@ struct _TesseraAct
   TesseraServer *server; /* not referenced: the task does */
   GTask *task;           /* while it is under way, if somebody waits for a callback */
   GList link;            /* in the server's queue */
+  gboolean working;      /* in a thread */
 };
 
 /* Zero-filled. */
@@ -52,6 +53,8 @@ void tessera_act_start (TesseraAct *self,
 /* The act with its outcome, borrowed until @result goes; NULL with @error. */
 gpointer
 tessera_act_finish (TesseraServer *server, GAsyncResult *result, gpointer tag, GError **error);
+/* What an act does in a thread is over: that uses what goes when a server is closed. Blocks. */
+void tessera_act_await_work (TesseraServer *server);
 /* All of it in the calling thread, which is the main loop's. The caller keeps @self. */
 gboolean tessera_act_perform (TesseraAct *self, GError **error);
 

@@ -7,6 +7,10 @@
 
 static void start_next (TesseraServer *server);
 
+/* Over `working` of every act. */
+static GMutex work_mutex;
+static GCond work_over;
+
 gpointer
 tessera_act_new (const TesseraActClass *klass, TesseraServer *server)
 {
@@ -94,15 +98,37 @@ commit (TesseraAct *self)
 }
 
 static void
+set_working (TesseraAct *self, gboolean working)
+{
+  g_mutex_lock (&work_mutex);
+  self->working = working;
+  g_cond_broadcast (&work_over);
+  g_mutex_unlock (&work_mutex);
+}
+
+static void
 work_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   GError *error = NULL;
+  gboolean done = work (data, &error);
 
-  if (work (data, &error))
+  set_working (data, FALSE);
+  if (done)
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);
   OPENSSL_thread_stop (); /* the threads of the pool outlive OpenSSL's own end at exit () */
+}
+
+void
+tessera_act_await_work (TesseraServer *server)
+{
+  TesseraAct *first = g_queue_peek_head (&server->acts);
+
+  g_mutex_lock (&work_mutex);
+  while (first != NULL && first->working)
+    g_cond_wait (&work_over, &work_mutex);
+  g_mutex_unlock (&work_mutex);
 }
 
 static void
@@ -137,6 +163,7 @@ begin_when_ready (GObject *source, GAsyncResult *result, gpointer data)
     }
   g_autoptr (GTask) inner = g_task_new (self->server, NULL, on_worked, self);
   g_task_set_task_data (inner, self, NULL);
+  set_working (self, TRUE);
   g_task_run_in_thread (inner, work_in_thread);
 }
 

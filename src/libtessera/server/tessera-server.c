@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The server as an application sees it: properties, signals, and what the engine calls back. */
 
+#include "server/tessera-act-private.h"
 #include "server/tessera-server-object-private.h"
 
 #include "base/tessera-log-private.h"
@@ -898,6 +899,7 @@ tessera_server_close (TesseraServer *self)
   tessera_server_cancel_setup (self);
   self->state = TESSERA_SERVER_CLOSED;
   tessera_server_drain_waiting (self);
+  tessera_act_await_work (self);
   /* First the committing thread: it tells everybody who waits, and they use the rest. Closed, it
    * refuses what a login brings that was held until now. */
   if (engine->committer != NULL)

@@ -111,6 +111,8 @@ take_member (Properties *self, const char *name, GVariant *value, GError **error
     return refuse (error, name, "is not a member of a registration");
   if (member->read_only)
     return TRUE; /* so that what was read can be sent back, changed */
+  if (g_ptr_array_find (self->names, member->property, NULL))
+    return refuse (error, name, "is there twice");
   if (!g_variant_is_of_type (value, (const GVariantType *) member->type))
     return refuse (error, name, "has a value of the wrong type");
   switch (member->type[0])

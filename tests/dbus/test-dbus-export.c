@@ -567,6 +567,20 @@ count_reply (GObject *source, GAsyncResult *result, gpointer data)
     g_assert_error (error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED);
 }
 
+/* A dictionary on the wire may have a key twice; which of the two is meant, nobody knows. */
+static void
+test_a_member_that_is_there_twice_is_refused (Fixture *f, gconstpointer data)
+{
+  const char *const twice[] = {
+    "({'client_name': <'A'>, 'client_name': <'B'>, 'grant_types': <['client_credentials']>},)",
+    "({'scope': <'a'>, 'grant_types': <['client_credentials']>, 'scope': <'a b'>},)",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (twice); i++)
+    assert_refused (f, "/manager", MANAGER, "RegisterClient", g_variant_new_parsed (twice[i]),
+                    "org.freedesktop.DBus.Error.InvalidArgs");
+}
+
 static void
 test_calls_under_way_are_bounded (Fixture *f, gconstpointer data)
 {
@@ -878,6 +892,7 @@ main (int argc, char **argv)
        test_a_sender_that_a_peer_writes_counts_nothing);
   ADD ("what-is-too-large-is-refused", test_what_is_too_large_is_refused);
   ADD ("a-wrong-type-is-refused", test_a_wrong_type_is_refused);
+  ADD ("a-member-that-is-there-twice-is-refused", test_a_member_that_is_there_twice_is_refused);
   ADD ("calls-under-way-are-bounded", test_calls_under_way_are_bounded);
   ADD ("clients-and-users-are-carried-over", test_clients_and_users_are_carried_over);
   ADD ("who-reads-slowly-keeps-nobody-waiting", test_who_reads_slowly_keeps_nobody_waiting);

@@ -59,6 +59,8 @@ struct _TesseraDBusExport
   GPtrArray *kids;           /* char*, of the keys that are exported */
   guint revoked;             /* since the last signal */
   GSource *tell;             /* emits that signal; NULL: nothing to tell */
+  int *unsent;               /* 1: the last one waits for whoever reads; atomic, held */
+  guint filter;              /* sees it go */
 };
 
 /* Asks the program to read its configuration again. */

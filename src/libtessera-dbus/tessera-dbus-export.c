@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#define REVOKED "Revoked"
+#define UNSENT_MS 20
+
 /**
  * TesseraDBusExport:
  *
@@ -205,7 +208,10 @@ emit_changed (TesseraDBusExport *self,
                        tessera_dbus_objects_describe_properties (self, interface, id), NULL));
 }
 
-/* One signal a turn of the loop, however many entries it brought. */
+static void tell_revoked_later (TesseraDBusExport *self, guint milliseconds);
+
+/* One signal a turn of the loop, however many entries it brought; and none before the last one is
+ * on its way: GDBus keeps all that a stopped program does not read. */
 static gboolean
 on_tell_revoked (gpointer data)
 {
@@ -213,13 +219,40 @@ on_tell_revoked (gpointer data)
   guint64 generation = tessera_server_get_generation (self->server);
 
   g_clear_pointer (&self->tell, g_source_unref);
-  emit (self, TESSERA_DBUS_MANAGER_PATH, tessera_dbus_manager.info->name, "Revoked",
+  if (g_dbus_connection_is_closed (self->connection))
+    return G_SOURCE_REMOVE;
+  if (!g_atomic_int_compare_and_exchange (self->unsent, 0, 1))
+    {
+      tell_revoked_later (self, UNSENT_MS);
+      return G_SOURCE_REMOVE;
+    }
+  emit (self, TESSERA_DBUS_MANAGER_PATH, tessera_dbus_manager.info->name, REVOKED,
         g_variant_new ("(tu)", generation, self->revoked));
   self->revoked = 0;
   emit (self, TESSERA_DBUS_DENYLIST_PATH, tessera_dbus_denylist.info->name, "Changed",
         g_variant_new ("(t)", generation));
   emit_changed (self, TESSERA_DBUS_DENYLIST_PATH, &tessera_dbus_denylist, "denylist");
   return G_SOURCE_REMOVE;
+}
+
+static void
+tell_revoked_later (TesseraDBusExport *self, guint milliseconds)
+{
+  self->tell = milliseconds > 0 ? g_timeout_source_new (milliseconds) : g_idle_source_new ();
+  g_source_set_priority (self->tell, G_PRIORITY_DEFAULT);
+  g_source_set_callback (self->tell, on_tell_revoked, self, NULL);
+  g_source_attach (self->tell, g_main_context_get_thread_default ());
+}
+
+/* On the thread that writes, just before it does. */
+static GDBusMessage *
+on_message (GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gpointer data)
+{
+  if (!incoming && g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_SIGNAL
+      && g_strcmp0 (g_dbus_message_get_member (message), REVOKED) == 0
+      && g_strcmp0 (g_dbus_message_get_path (message), TESSERA_DBUS_MANAGER_PATH) == 0)
+    g_atomic_int_set ((int *) data, 0);
+  return message;
 }
 
 static void
@@ -230,12 +263,8 @@ on_after_revoke_token (TesseraServer *server, TesseraRevocation *revocation, gpo
   if (!tessera_revocation_get_revoked (revocation))
     return;
   self->revoked++;
-  if (self->tell != NULL)
-    return;
-  self->tell = g_idle_source_new ();
-  g_source_set_priority (self->tell, G_PRIORITY_DEFAULT);
-  g_source_set_callback (self->tell, on_tell_revoked, self, NULL);
-  g_source_attach (self->tell, g_main_context_get_thread_default ());
+  if (self->tell == NULL)
+    tell_revoked_later (self, 0);
 }
 
 static GPtrArray *
@@ -377,6 +406,9 @@ tessera_dbus_export (TesseraServer *server,
   self->kids = list_kids (server);
   if (!register_all (self, error))
     return NULL;
+  self->filter = g_dbus_connection_add_filter (connection, on_message,
+                                               g_atomic_rc_box_acquire (self->unsent),
+                                               g_atomic_rc_box_release);
   g_signal_connect_object (server, "after-revoke-token", G_CALLBACK (on_after_revoke_token), self,
                            G_CONNECT_DEFAULT);
   g_signal_connect_object (server, "ready", G_CALLBACK (on_keys_changed), self, G_CONNECT_DEFAULT);
@@ -405,6 +437,9 @@ tessera_dbus_export_unexport (TesseraDBusExport *self)
                                           g_array_index (self->subtrees, guint, i));
   g_array_set_size (self->registrations, 0);
   g_array_set_size (self->subtrees, 0);
+  if (self->filter != 0)
+    g_dbus_connection_remove_filter (self->connection, self->filter);
+  self->filter = 0;
   if (self->tell != NULL)
     g_source_destroy (self->tell);
   g_clear_pointer (&self->tell, g_source_unref);
@@ -434,6 +469,7 @@ tessera_dbus_export_finalize (GObject *object)
   g_clear_pointer (&self->kids, g_ptr_array_unref);
   g_array_unref (self->registrations);
   g_array_unref (self->subtrees);
+  g_atomic_rc_box_release (self->unsent);
   G_OBJECT_CLASS (tessera_dbus_export_parent_class)->finalize (object);
 }
 
@@ -460,4 +496,5 @@ tessera_dbus_export_init (TesseraDBusExport *self)
 {
   self->registrations = g_array_new (FALSE, FALSE, sizeof (guint));
   self->subtrees = g_array_new (FALSE, FALSE, sizeof (guint));
+  self->unsent = g_atomic_rc_box_new0 (int);
 }

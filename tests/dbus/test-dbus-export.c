@@ -396,6 +396,51 @@ test_a_listener_that_misses_signals_converges (Fixture *f, gconstpointer data)
   g_assert_cmpuint (cursor, ==, tessera_server_get_generation (f->server));
 }
 
+/* A monitor that was stopped, with as much as a socket holds before it and nothing more. */
+static void
+test_who_does_not_read_is_told_in_sum (Fixture *f, gconstpointer data)
+{
+  const guint n = 400;
+  int fds[2];
+  GDBusConnection *ours = NULL, *theirs = NULL;
+  g_autoptr (GString) signals = g_string_new (NULL);
+  guint told = 0, sum = 0;
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  connect_peer (fds[0], G_DBUS_CONNECTION_FLAGS_NONE, &ours);
+  while (ours == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_autoptr (TesseraDBusExport) export
+      = tessera_dbus_export (f->server, ours, TESSERA_DBUS_AUTHORITY (f->authority), NULL);
+  for (guint i = 0; i < n; i++)
+    {
+      tessera_server_revoke_subject (f->server, "anna", NULL);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+
+  connect_peer (fds[1], G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, &theirs);
+  while (theirs == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_dbus_connection_signal_subscribe (theirs, NULL, NULL, NULL, NULL, NULL,
+                                      G_DBUS_SIGNAL_FLAGS_NONE, on_signal, signals, NULL);
+  g_dbus_connection_start_message_processing (theirs);
+  while (strstr (signals->str, "\nChanged(400,)") == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  for (const char *c = signals->str; (c = strstr (c, "Revoked(")) != NULL; c++)
+    {
+      told++;
+      sum += (guint) g_ascii_strtoull (strchr (c, ' '), NULL, 10);
+    }
+  g_assert_cmpuint (sum, ==, n);
+  g_assert_cmpuint (told, <, n);
+  tessera_dbus_export_unexport (export);
+  g_dbus_connection_close_sync (theirs, NULL, NULL);
+  settle ();
+  g_clear_object (&theirs);
+  g_clear_object (&ours);
+}
+
 static char *
 find_key_path (Fixture *f, const char *state)
 {
@@ -884,6 +929,7 @@ main (int argc, char **argv)
   ADD ("a-secret-is-in-no-answer-but-the-one", test_a_secret_is_in_no_answer_but_the_one);
   ADD ("people-come-and-go", test_people_come_and_go);
   ADD ("what-is-revoked-is-told", test_what_is_revoked_is_told);
+  ADD ("who-does-not-read-is-told-in-sum", test_who_does_not_read_is_told_in_sum);
   ADD ("a-listener-that-misses-signals-converges", test_a_listener_that_misses_signals_converges);
   ADD ("keys-are-objects", test_keys_are_objects);
   ADD ("nothing-is-permitted-by-default", test_nothing_is_permitted_by_default);

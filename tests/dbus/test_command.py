@@ -85,7 +85,7 @@ def _(service):
 
 
 AGENT = '''#!/usr/bin/python3
-import os, signal, sys
+import os, signal, sys, time
 def say(text):
     with open(sys.argv[0] + '.said', 'w') as file:
         file.write(text)
@@ -95,7 +95,8 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 say(' '.join(sys.argv[1:]))
 os.close(3)
-signal.pause()
+while True:  # not pause (): a signal just before it would be waited for
+    time.sleep(0.05)
 '''
 
 

@@ -203,10 +203,21 @@ set_aside (Restore *self, const char *suffix, GError **error)
   return g_rename (path, aside) == 0 || errno == ENOENT || fail_errno (path, error);
 }
 
-static gboolean
-sync_directory (const char *path, GError **error)
+/* The log of a database that was set aside earlier would be taken for the log of this one. */
+static void
+forget_old_log (Restore *self, const char *suffix)
 {
-  int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_autofree char *database = g_build_filename (self->directory, DATABASE, NULL);
+  g_autofree char *aside = g_strconcat (self->directory, "/" DATABASE SUFFIX, suffix, NULL);
+
+  if (g_file_test (database, G_FILE_TEST_EXISTS)) /* else it was this one, before a crash */
+    g_unlink (aside);
+}
+
+static gboolean
+sync_path (const char *path, GError **error)
+{
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
   gboolean synced = fd >= 0 && fsync (fd) == 0;
 
   if (!synced)
@@ -223,12 +234,16 @@ put_in_place (Restore *self, GError **error)
   g_autofree char *from = g_build_filename (self->scratch, DATABASE, NULL);
   g_autofree char *to = g_build_filename (self->directory, DATABASE, NULL);
 
+  if (!sync_path (from, error)) /* SQLite did so only if it had something to change */
+    return FALSE;
+  forget_old_log (self, "-wal");
+  forget_old_log (self, "-journal");
   if (!set_aside (self, "", error) || !set_aside (self, "-wal", error)
       || !set_aside (self, "-journal", error))
     return FALSE;
   if (g_rename (from, to) != 0)
     return fail_errno (to, error);
-  return sync_directory (self->directory, error);
+  return sync_path (self->directory, error);
 }
 
 /* The keys that are there are newer than any backup, and stay: a key that was revoked since must

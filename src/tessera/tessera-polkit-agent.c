@@ -55,6 +55,9 @@ tessera_polkit_agent_close (void)
 {
   if (agent == NULL)
     return;
-  g_subprocess_send_signal (agent, SIGTERM);
+  /* g_subprocess_send_signal () leaves it to a thread that may not come to it before the end. */
+  const char *pid = g_subprocess_get_identifier (agent);
+  if (pid != NULL)
+    kill ((pid_t) g_ascii_strtoll (pid, NULL, 10), SIGTERM);
   g_clear_object (&agent);
 }

@@ -95,7 +95,7 @@ expect_native (GPtrArray *registered)
   for (guint i = 0; i + 1 < registered->len; i++)
     {
       g_autofree char *stripped = without_port (registered->pdata[i]);
-      g_autofree char *scheme = g_uri_parse_scheme (registered->pdata[i]); /* in lower case */
+      const char *scheme = g_uri_peek_scheme (registered->pdata[i]); /* in lower case */
 
       if (stripped == NULL
           && (scheme == NULL || g_str_equal (scheme, "http") || g_str_equal (scheme, "https")))

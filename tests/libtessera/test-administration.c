@@ -771,6 +771,42 @@ test_a_purge_forgets_what_is_over (Fixture *self, gconstpointer data)
   tessera_clock_follow_offset (NULL);
 }
 
+static gboolean
+count_turn (gpointer data)
+{
+  (*(guint *) data)++;
+  return G_SOURCE_CONTINUE;
+}
+
+/* As many lines as take a while to read: the loop goes round meanwhile. */
+static void
+test_the_loop_goes_on_while_an_import_is_read (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
+  guint turns = 0, clients = 0, users = 0;
+
+  add_user (self, "anna", PASSWORD, NULL);
+  tessera_server_export_async ((forget (self), self->server), NULL, on_done, self);
+  g_autofree char *exported = tessera_server_export_finish (self->server, wait_for (self), &error);
+  g_auto (GStrv) lines = g_strsplit (exported, "\n", -1);
+  g_auto (GStrv) around = g_strsplit (lines[1], "anna", 2);
+  g_string_append_printf (text, "%s\n", lines[0]);
+  for (guint i = 0; i < 20000; i++)
+    g_string_append_printf (text, "%su%u%s\n", around[0], i, around[1]);
+  g_string_append (text, "that is none\n"); /* so that nothing else takes time */
+
+  forget (self);
+  tessera_server_import_async (self->server, text->str, NULL, on_done, self);
+  guint idle = g_idle_add (count_turn, &turns);
+  g_assert_false (
+      tessera_server_import_finish (self->server, wait_for (self), &clients, &users, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
+  g_assert_true (g_str_has_prefix (error->message, "Line 20002:"));
+  g_assert_cmpuint (turns, >, 20);
+  g_source_remove (idle);
+}
+
 static void
 test_statistics_count (Fixture *self, gconstpointer data)
 {
@@ -811,6 +847,7 @@ main (int argc, char *argv[])
   ADD ("denials-come-in-pages", test_denials_come_in_pages);
   ADD ("a-cursor-of-another-list-begins-anew", test_a_cursor_of_another_list_begins_anew);
   ADD ("a-purge-forgets-what-is-over", test_a_purge_forgets_what_is_over);
+  ADD ("the-loop-goes-on-while-an-import-is-read", test_the_loop_goes_on_while_an_import_is_read);
   ADD ("statistics-count", test_statistics_count);
 #undef ADD
 

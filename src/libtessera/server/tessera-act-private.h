@@ -9,6 +9,7 @@ G_BEGIN_DECLS
  *
  *   begin  on the main loop, once the server is ready: examines what is asked
  *   work   in a thread: what takes long and touches nothing of the server (a hash, a key)
+ *   examine  on the main loop: what only the work brought to light
  *   apply  on the main loop: takes effect in memory, so that what is no longer right gets nothing
  *          after the instant that ends what it had
  *   run    in the committing thread, as an operation of the store: may be called twice
@@ -25,6 +26,7 @@ typedef struct
   gboolean always; /* it only reads or takes away, and may be done without an audit trail */
   gboolean (*begin) (TesseraAct *self, GError **error);
   gboolean (*work) (TesseraAct *self, GError **error);
+  gboolean (*examine) (TesseraAct *self, GError **error); /* after @work alone */
   void (*apply) (TesseraAct *self);
   gboolean (*run) (TesseraAct *self, TesseraStore *store, GError **error);
   void (*end) (TesseraAct *self, const GError *error);

@@ -43,6 +43,12 @@ work (TesseraAct *self, GError **error)
   return self->klass->work == NULL || self->klass->work (self, error);
 }
 
+static gboolean
+examine (TesseraAct *self, GError **error)
+{
+  return self->klass->examine == NULL || self->klass->examine (self, error);
+}
+
 static void
 apply (TesseraAct *self)
 {
@@ -139,7 +145,7 @@ on_worked (GObject *source, GAsyncResult *result, gpointer data)
 
   /* The server may have been closed meanwhile. */
   if (g_task_propagate_boolean (G_TASK (result), &error)
-      && tessera_server_check_ready (self->server, &error))
+      && tessera_server_check_ready (self->server, &error) && examine (self, &error))
     commit (self);
   else
     tell (self, error);
@@ -212,7 +218,7 @@ tessera_act_perform (TesseraAct *self, GError **error)
   g_autoptr (GError) problem = NULL;
 
   if (!tessera_server_wait_ready (self->server, error) || !begin (self, error)
-      || !work (self, error))
+      || !work (self, error) || !examine (self, error))
     return FALSE;
   apply (self);
   if (self->klass->run != NULL)

@@ -141,6 +141,7 @@ typedef struct
 {
   TesseraAct act;
   char *text;
+  gsize length;
   GPtrArray *clients; /* TesseraClient* */
   GPtrArray *users;   /* TesseraUser* */
   GHashTable *names;  /* char*: of both, since no user may be called as a client is */
@@ -152,7 +153,8 @@ import_clear (TesseraAct *act)
 {
   Import *self = (Import *) act;
 
-  tessera_secret_free (self->text);
+  explicit_bzero (self->text, self->length); /* it came apart into lines */
+  g_free (self->text);
   g_ptr_array_unref (self->clients);
   g_ptr_array_unref (self->users);
   g_hash_table_unref (self->names);
@@ -212,8 +214,9 @@ take_line (Import *self, const char *text, GError **error)
   return client != NULL ? take_client (self, json, error) : take_user (self, json, error);
 }
 
+/* In a thread: there may be much of it. */
 static gboolean
-parse (TesseraAct *act, GError **error)
+import_work (TesseraAct *act, GError **error)
 {
   Import *self = (Import *) act;
   char *rest = NULL;
@@ -252,9 +255,9 @@ find_taken (Import *self, GError **error)
 }
 
 static gboolean
-import_begin (TesseraAct *act, GError **error)
+import_examine (TesseraAct *act, GError **error)
 {
-  return parse (act, error) && !find_taken ((Import *) act, error);
+  return !find_taken ((Import *) act, error);
 }
 
 static gboolean
@@ -288,7 +291,8 @@ import_end (TesseraAct *act, const GError *error)
 
 static const TesseraActClass import_class = {
   .size = sizeof (Import),
-  .begin = import_begin,
+  .work = import_work,
+  .examine = import_examine,
   .run = import_run,
   .end = import_end,
   .clear = import_clear,
@@ -315,7 +319,8 @@ tessera_server_import_async (TesseraServer *self,
   g_return_if_fail (text != NULL);
 
   Import *import = tessera_act_new (&import_class, self);
-  import->text = g_strdup (text);
+  import->length = strlen (text);
+  import->text = g_strndup (text, import->length);
   import->clients = g_ptr_array_new_with_free_func (g_object_unref);
   import->users = g_ptr_array_new_with_free_func (g_object_unref);
   import->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);

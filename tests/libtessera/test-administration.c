@@ -287,6 +287,27 @@ test_what_a_file_declares_is_read_only (Fixture *self, gconstpointer data)
   g_assert_true (can_log_in (self, "alice", PASSWORD));
 }
 
+/* Both would be there after the next start, which refuses that. */
+static void
+test_a_name_that_is_declared_meanwhile_is_taken (Fixture *self, gconstpointer data)
+{
+  g_autofree char *file = g_build_filename (self->directory, "people", NULL);
+  g_autofree char *hash = tessera_hash_password (PASSWORD, NULL);
+  g_autofree char *text = g_strdup_printf ("alice:%s\n", hash);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (file, text, -1, NULL));
+  tessera_server_add_user_async (self->server, "alice", "another", NULL, on_done, self);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_null (self->result); /* its password is hashed */
+  tessera_server_load_users (self->server, file, &error);
+  g_assert_no_error (error);
+  g_assert_false (tessera_server_add_user_finish (self->server, wait_for (self), &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_assert_true (can_log_in (self, "alice", PASSWORD));
+}
+
 static void
 test_acts_come_one_after_another (Fixture *self, gconstpointer data)
 {
@@ -834,6 +855,8 @@ main (int argc, char *argv[])
   ADD ("a-disabled-user-is-out", test_a_disabled_user_is_out);
   ADD ("a-removed-user-is-gone", test_a_removed_user_is_gone);
   ADD ("what-a-file-declares-is-read-only", test_what_a_file_declares_is_read_only);
+  ADD ("a-name-that-is-declared-meanwhile-is-taken",
+       test_a_name_that_is_declared_meanwhile_is_taken);
   ADD ("acts-come-one-after-another", test_acts_come_one_after_another);
   ADD ("another-name-ends-nothing", test_another_name_ends_nothing);
   ADD ("a-disabled-client-is-unknown", test_a_disabled_client_is_unknown);

@@ -201,16 +201,19 @@ disable_begin (TesseraAct *act, GError **error)
   return TRUE;
 }
 
-#define CHANGE_CLASS(BEGIN, WORK, ALWAYS)                                                          \
+/* Whoever is added is not there before; a file may declare the name while its password is hashed.
+ */
+#define CHANGE_CLASS(BEGIN, WORK, EXAMINE, ALWAYS)                                                 \
   {                                                                                                \
-    .size = sizeof (Change), .always = ALWAYS, .begin = BEGIN, .work = WORK,                       \
+    .size = sizeof (Change), .always = ALWAYS, .begin = BEGIN, .work = WORK, .examine = EXAMINE,   \
     .apply = change_apply, .run = change_run, .end = change_end, .clear = change_clear             \
   }
 
-static const TesseraActClass add_class = CHANGE_CLASS (add_begin, add_work, FALSE);
-static const TesseraActClass password_class = CHANGE_CLASS (change_begin, password_work, FALSE);
-static const TesseraActClass disable_class = CHANGE_CLASS (disable_begin, NULL, TRUE);
-static const TesseraActClass remove_class = CHANGE_CLASS (change_begin, NULL, TRUE);
+static const TesseraActClass add_class = CHANGE_CLASS (add_begin, add_work, add_begin, FALSE);
+static const TesseraActClass password_class
+    = CHANGE_CLASS (change_begin, password_work, NULL, FALSE);
+static const TesseraActClass disable_class = CHANGE_CLASS (disable_begin, NULL, NULL, TRUE);
+static const TesseraActClass remove_class = CHANGE_CLASS (change_begin, NULL, NULL, TRUE);
 
 static Change *
 change_new (const TesseraActClass *klass,

@@ -318,7 +318,9 @@ gboolean
 tessera_dbus_export_reload (TesseraDBusExport *self, GError **error)
 {
   g_autofree char *problem = NULL;
-  gboolean heard = g_signal_has_handler_pending (self, signals[SIGNAL_RELOAD], 0, FALSE);
+  /* Of an export that ended, whoever heard may be gone. */
+  gboolean heard = self->registrations->len > 0
+                   && g_signal_has_handler_pending (self, signals[SIGNAL_RELOAD], 0, FALSE);
 
   if (heard)
     g_signal_emit (self, signals[SIGNAL_RELOAD], 0, &problem);

@@ -678,6 +678,28 @@ test_a_reload_is_asked_of_the_program (Fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (f->authority->asked->str, "reload "));
 }
 
+/* The program that stops takes its objects away first, and then what its handler is about. */
+static void
+test_nothing_is_reloaded_for_a_call_that_comes_too_late (Fixture *f, gconstpointer data)
+{
+  guint asked = 0;
+  Reply reply = { 0 };
+
+  g_signal_connect (f->export, "reload", G_CALLBACK (refuse_reload), &asked);
+  f->authority->hold = TRUE;
+  g_dbus_connection_call (f->theirs, NULL, TESSERA_DBUS_PATH "/manager", MANAGER, "Reload", NULL,
+                          NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_reply, &reply);
+  while (f->authority->held->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+  tessera_dbus_export_unexport (f->export);
+  let_go (f->authority);
+  while (!reply.done)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_nonnull (reply.error);
+  g_clear_error (&reply.error);
+  g_assert_cmpuint (asked, ==, 0);
+}
+
 /* A call that takes one descriptor. */
 static GVariant *
 call_with_file (Fixture *f, const char *method, int fd, char **out_name)
@@ -948,5 +970,7 @@ main (int argc, char **argv)
   ADD ("without-a-trail-only-taking-away-goes-on", test_without_a_trail_only_taking_away_goes_on);
   ADD ("an-export-ends", test_an_export_ends);
   ADD ("a-reload-is-asked-of-the-program", test_a_reload_is_asked_of_the_program);
+  ADD ("nothing-is-reloaded-for-a-call-that-comes-too-late",
+       test_nothing_is_reloaded_for_a_call_that_comes_too_late);
   return g_test_run ();
 }

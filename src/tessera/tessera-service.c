@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BUS_NAME "org.tessera.Tessera1"
 #define SYSTEM_SOCKET "/run/tessera/bus"
@@ -312,14 +313,31 @@ try_bus (Search *search, GBusType type, gboolean start)
   return NULL;
 }
 
+/* Who became root by su or sudo may still have the folder of whom they were before, where others
+ * could wait for passwords. */
+static TesseraService *
+try_own_socket (Search *search)
+{
+  const char *runtime = g_getenv ("XDG_RUNTIME_DIR");
+  g_autofree char *path
+      = runtime != NULL ? g_build_filename (runtime, "tessera", "bus", NULL) : NULL;
+  struct stat status;
+
+  if (path == NULL)
+    return NULL;
+  if (stat (runtime, &status) == 0 && status.st_uid != geteuid ())
+    {
+      note (search, path, "belongs to another user");
+      return NULL;
+    }
+  return try_socket (search, path);
+}
+
 /* A service of the session is not started just because somebody looks for the one of the system. */
 static TesseraService *
 try_usual_places (Search *search, gboolean start)
 {
-  const char *runtime = g_getenv ("XDG_RUNTIME_DIR");
-  g_autofree char *own
-      = runtime != NULL ? g_build_filename (runtime, "tessera", "bus", NULL) : NULL;
-  TesseraService *self = own != NULL ? try_socket (search, own) : NULL;
+  TesseraService *self = try_own_socket (search);
 
   if (self == NULL)
     self = try_socket (search, SYSTEM_SOCKET);

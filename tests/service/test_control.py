@@ -521,6 +521,19 @@ def _(desk):
             contains(err, place)
 
 
+@test('a runtime directory of another user, which su leaves behind, is not looked into')
+def _(desk):
+    if os.geteuid() != 0 or os.path.exists('/run/tessera/bus'):
+        skip('only root can make a folder of another user, and nothing else may answer')
+    runtime = desk.path('theirs')
+    os.makedirs(os.path.join(runtime, 'tessera'))
+    os.symlink(desk.socket, os.path.join(runtime, 'tessera', 'bus'))
+    os.chown(runtime, 65534, 65534)
+    status, out, err = desk.run('status', TESSERA_SOCKET=None, XDG_RUNTIME_DIR=runtime, DBUS_SYSTEM_BUS_ADDRESS='unix:path=/nowhere/system')
+    equal((status, out), (5, ''), err)
+    contains(err, 'belongs to another user')
+
+
 @test('a service that takes its time is waited for, and at a terminal that is shown')
 def _(desk):
     desk.service.signal(signal.SIGSTOP)

@@ -831,13 +831,16 @@ test_the_loop_goes_on_while_an_import_is_read (Fixture *self, gconstpointer data
 static void
 test_statistics_count (Fixture *self, gconstpointer data)
 {
-  guint64 users = 0, denials = 0, generation = 0;
+  guint64 clients = 0, users = 0, denials = 0, generation = 0;
+  g_autofree char *id = register_client (self, NULL);
   add_user (self, "anna", PASSWORD, NULL);
   tessera_server_revoke_subject (self->server, "bert", NULL);
   g_autoptr (GVariant) figures = g_variant_ref_sink (tessera_server_get_statistics (self->server));
+  g_variant_lookup (figures, "clients", "t", &clients);
   g_variant_lookup (figures, "users", "t", &users);
   g_variant_lookup (figures, "denials", "t", &denials);
   g_variant_lookup (figures, "generation", "t", &generation);
+  g_assert_cmpuint (clients, ==, 1);
   g_assert_cmpuint (users, ==, 1);
   g_assert_cmpuint (denials, ==, 1);
   g_assert_cmpuint (generation, ==, tessera_server_get_generation (self->server));

@@ -73,9 +73,9 @@ tessera_server_get_statistics (TesseraServer *self)
 
   g_return_val_if_fail (TESSERA_IS_SERVER (self), NULL);
   tessera_server_get_store_counts (self, &writes, &syncs);
-  g_autoptr (GPtrArray) clients = tessera_client_registry_list (self->engine.clients);
   g_variant_dict_init (&figures, NULL);
-  g_variant_dict_insert (&figures, "clients", "t", (guint64) clients->len);
+  g_variant_dict_insert (&figures, "clients", "t",
+                         (guint64) tessera_client_registry_get_count (self->engine.clients));
   g_variant_dict_insert (&figures, "users", "t",
                          (guint64) tessera_user_registry_get_count (self->users));
   g_variant_dict_insert (&figures, "denials", "t", tessera_server_get_n_denials (self));

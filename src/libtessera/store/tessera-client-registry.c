@@ -210,6 +210,15 @@ tessera_client_registry_list (TesseraClientRegistry *self)
   return clients;
 }
 
+guint
+tessera_client_registry_get_count (TesseraClientRegistry *self)
+{
+  g_rw_lock_reader_lock (&self->lock);
+  guint count = g_hash_table_size (self->entries);
+  g_rw_lock_reader_unlock (&self->lock);
+  return count;
+}
+
 /* The registered ones and @clients, or NULL when two of them have one id. */
 static GHashTable *
 merge_declared (TesseraClientRegistry *self, GPtrArray *clients, GError **error)

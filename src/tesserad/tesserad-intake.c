@@ -8,6 +8,8 @@
 #define CALL_FDS_MAX 1             /* a backup's file */
 #define WAITING_MAX 256            /* calls that were not answered yet */
 #define WAITING_OF_ONE_MAX 32      /* of one sender on a bus; a peer has a connection of its own */
+#define CALLS_AT_ONCE 256          /* that are read as fast as they come … */
+#define CALL_INTERVAL 500          /* … and then one in so many microseconds */
 #define REFUSALS_MAX 10000         /* that their receivers did not read yet */
 
 /* What waits for an answer: calls that were let in, and refusals until they are written. */
@@ -18,6 +20,7 @@ typedef struct
   GHashTable *waiting;  /* char *sender -> guint, never 0 */
   GHashTable *unwanted; /* char *"sender serial": answers that their callers do not want */
   guint n_waiting;
+  gint64 due; /* when the calls so far would have come at that pace; of the thread that reads */
 } TesseradIntake;
 
 static void
@@ -135,6 +138,18 @@ ask_for_answer (TesseradIntake *self, GDBusMessage *message)
   return copy;
 }
 
+/* Whoever floods waits, since not reading is the one thing that slows a sender down: else it takes
+ * the time of the machine, and of the main loop, from requests. */
+static void
+keep_pace (TesseradIntake *self)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  self->due = MAX (self->due, now - CALLS_AT_ONCE * CALL_INTERVAL) + CALL_INTERVAL;
+  if (self->due > now)
+    g_usleep ((gulong) (self->due - now));
+}
+
 /* Takes @message. */
 static GDBusMessage *
 receive (TesseradIntake *self, GDBusConnection *connection, GDBusMessage *message)
@@ -142,6 +157,7 @@ receive (TesseradIntake *self, GDBusConnection *connection, GDBusMessage *messag
   const char *party = name_party (self, g_dbus_message_get_sender (message));
   const char *fault = NULL;
 
+  keep_pace (self);
   g_mutex_lock (&self->lock);
   fault = find_fault (self, message, party);
   if (fault == NULL)

@@ -21,7 +21,7 @@
 #define SHARES_OF_SUBJECTS 4096
 #define SHARE_MIN TESSERA_DENY_LIST_TOKENS_PER_GRANT
 #define GENERATION_MAX (G_GUINT64_CONSTANT (1) << 53) /* that was ever reached */
-#define PRUNE_INTERVAL_MS 5000
+#define PRUNE_INTERVAL_MS 500
 #define LIFETIME_MAX_MS ((gint64) G_MAXINT32 * 1000)
 #define ENDED G_MAXINT64 /* as an instant: whenever it was issued */
 

@@ -12,7 +12,7 @@
 
 #define REDEEMED_CODE_MEMORY_MS (G_GINT64_CONSTANT (24) * 60 * 60 * 1000)
 #define LARGE_TABLE "denials"
-#define PRUNE_ROWS 2000 /* of anything else, removed in one go */
+#define PRUNE_ROWS 200 /* of anything else, removed in one go: whoever waits, waits for that */
 
 /* Appending is cheap, a random key is not (facts.md): so an ended grant is one more row, and what
  * belonged to it is removed later, by prune. */
@@ -1323,7 +1323,7 @@ static gboolean
 prune_ended_grants (TesseraSqliteStore *self, GError **error)
 {
   /* More of them when many have ended, so that it never lags behind. */
-  gint64 count = PRUNE_ROWS + g_hash_table_size (self->ended) / 8;
+  gint64 count = PRUNE_ROWS + g_hash_table_size (self->ended) / 80;
   if (g_hash_table_size (self->ended) == 0)
     return TRUE;
   return tessera_database_execute (self->database,

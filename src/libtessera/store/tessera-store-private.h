@@ -45,7 +45,7 @@ typedef struct
 } TesseraStoreFilter;
 
 /* So many entries of the deny-list prune looks at, at most. */
-#define TESSERA_STORE_PRUNED_DENIALS 50000
+#define TESSERA_STORE_PRUNED_DENIALS 5000
 
 /* What is mirrored outside, to notice a database that was deleted or rolled back. */
 typedef struct

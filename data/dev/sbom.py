@@ -51,7 +51,9 @@ def package_of(path):
     real = os.path.realpath(path)
     names = {path, real, re.sub('^/usr/', '/', real), re.sub('^/(?!usr/)', '/usr/', path)}
     run = subprocess.run(['dpkg-query', '--search', *sorted(names)], capture_output=True, text=True)
-    return run.stdout.split(':')[0].split(',')[0] or None
+    # Debian 13 diverts the loader, and says so in a line of another form.
+    lines = [line for line in run.stdout.splitlines() if not line.startswith('diversion by')]
+    return lines[0].split(':')[0].split(',')[0] if lines else None
 
 
 def identifier(text):

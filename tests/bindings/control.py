@@ -14,7 +14,7 @@ import gi
 
 gi.require_version('Tessera', '1')
 gi.require_version('TesseraDBus', '1')
-from gi.repository import Gio, GLib, GObject, Tessera, TesseraDBus
+from gi.repository import Gio, GLib, Tessera, TesseraDBus
 
 import tap
 from tap import check, equal, test
@@ -23,35 +23,19 @@ PATH = '/org/tessera/Tessera1'
 NAME = 'org.tessera.Tessera1'
 
 
-class Nobody(GObject.Object, TesseraDBus.Authority):
-    """An authority of the program's own, which lets people read and no more."""
-
-    def __init__(self):
-        super().__init__()
-        self.asked = []
-
-    def do_check_async(self, invocation, action, cancellable, callback, *data):
-        self.asked.append(action)
-        task = Gio.Task.new(self, cancellable, lambda source, result, *more: callback(source, result))
-        task.return_boolean(action == 'read')
-
-    def do_check_finish(self, result):
-        return result.propagate_boolean()
-
-
 class Program:
     """It has a server, and a socket of its own on which it is exported."""
 
-    def __init__(self, folder, authority=None):
+    def __init__(self, folder):
         self.server = Tessera.Server.new_in_memory('http://127.0.0.1:8417')
         self.server.wait_ready()
         self.exports = []
         self.bus = Gio.DBusServer.new_sync('unix:dir=' + folder, Gio.DBusServerFlags.NONE, Gio.dbus_generate_guid(), None, None)
-        self.bus.connect('new-connection', self.on_connection, authority)
+        self.bus.connect('new-connection', self.on_connection)
         self.bus.start()
 
-    def on_connection(self, bus, connection, authority):
-        self.exports.append(TesseraDBus.export(self.server, connection, authority))
+    def on_connection(self, bus, connection):
+        self.exports.append(TesseraDBus.export(self.server, connection, None))
         return True
 
     def ask(self, calls):
@@ -85,9 +69,9 @@ class Program:
         connection.close_sync(None)
 
 
-def with_program(function, authority=None):
+def with_program(function):
     with tempfile.TemporaryDirectory(prefix='tessera-control-') as folder:
-        program = Program(folder, authority)
+        program = Program(folder)
         try:
             function(program)
         finally:
@@ -110,19 +94,6 @@ def _():
         equal(program.server.lookup_client(client_id).props.name, 'App')
 
     with_program(control)
-
-
-@test('the program decides who may do what')
-def _():
-    authority = Nobody()
-
-    def control(program):
-        refused, (clients,) = program.ask([REGISTER, LIST])
-        equal(refused, 'org.freedesktop.DBus.Error.AccessDenied')
-        equal(clients, [])
-        equal(authority.asked, ['manage-clients', 'read'])
-
-    with_program(control, authority)
 
 
 if __name__ == '__main__':

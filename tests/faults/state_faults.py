@@ -214,15 +214,22 @@ def _(s, past):
         equal(s.terminate(), 0)
 
 
-@with_past('state: a mirror that is torn, empty, another server\'s or from the future cuts all off; one from before does not')
+def summed(line):
+    """The mirror ends with the first half of the SHA-256 of what stands before."""
+    return line[:-17] + hashlib.sha256(line[:-17]).hexdigest()[:16].encode() + b'\n'
+
+
+@with_past('state: a mirror that is torn, damaged, empty, another server\'s or from the future cuts all off; one from before does not')
 def _(s, past):
     kept = keep(s)
     line = read(path_of(s, 'generation'))
     words = line.split()
-    other = line.replace(words[2], words[2][::-1])
-    later = line.replace(words[5], b'%020d' % (int(words[5]) + 1))
-    earlier = line.replace(words[3], b'%020d' % 0).replace(words[5], b'%020d' % 0)
-    for content, good in ((line[:60], False), (b'', False), (line + b'x', False), (bytes(len(line)), False), (other, False), (later, False), (earlier, True)):
+    other = summed(line.replace(words[2], words[2][::-1]))
+    later = summed(line.replace(words[5], b'%020d' % (int(words[5]) + 1)))
+    wrong = line.replace(words[3], b'%020d' % 0).replace(words[5], b'%020d' % 0)
+    earlier = summed(wrong)
+    for content, good in ((line[:60], False), (b'', False), (line + b'x', False), (bytes(len(line)), False), (other, False), (later, False),
+                          (wrong, False), (earlier, True)):
         put_back(s, kept)
         write(path_of(s, 'generation'), content)
         check(start(s), s.log.decode())

@@ -632,22 +632,17 @@ test_deleted_database_is_noticed (Fixture *f, gconstpointer data)
   assert_rolled_back (f, &token);
 }
 
-static void
-test_database_behind_the_mirror_is_noticed (Fixture *f, gconstpointer data)
-{
-  g_auto (Token) token = issue (f, "c1", "alice", "g1");
-  g_autofree char *ahead = NULL;
-  g_autofree char *text = NULL;
+/* The mirror ends with 16 hexadecimal digits of what the rest of it sums up to, and a line feed. */
+#define MIRROR_SUM (16 + 1)
 
-  deny_token (f, &token);
-  close_list (f);
-  g_assert_true (g_file_get_contents (f->mirror, &text, NULL, NULL));
-  char *generation = strstr (text, "00000000000000000001 ");
-  g_assert_nonnull (generation);
-  generation[19] = '2';
-  g_assert_true (g_file_set_contents (f->mirror, text, -1, NULL));
-  open_list (f);
-  assert_rolled_back (f, &token);
+static void
+set_mirror (Fixture *f, char *line)
+{
+  gsize length = strlen (line);
+  g_autofree char *sum
+      = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) line, length - MIRROR_SUM);
+  memcpy (line + length - MIRROR_SUM, sum, MIRROR_SUM - 1);
+  g_assert_true (g_file_set_contents (f->mirror, line, -1, NULL));
 }
 
 /* Writes @text over the @word of the mirror, which is numbered from 0. */
@@ -663,7 +658,20 @@ overwrite_mirror (Fixture *f, guint word, const char *text)
       place += strspn (place, " ");
     }
   memcpy (place, text, strlen (text));
-  g_assert_true (g_file_set_contents (f->mirror, line, -1, NULL));
+  set_mirror (f, line);
+}
+
+static void
+test_database_behind_the_mirror_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  g_autofree char *ahead = NULL;
+
+  deny_token (f, &token);
+  close_list (f);
+  overwrite_mirror (f, 3, "00000000000000000002");
+  open_list (f);
+  assert_rolled_back (f, &token);
 }
 
 static void
@@ -722,9 +730,49 @@ test_a_mirror_of_another_format_is_noticed (Fixture *f, gconstpointer data)
 {
   g_auto (Token) token = issue (f, "c1", "alice", "g1");
   close_list (f);
-  overwrite_mirror (f, 1, "3");
+  overwrite_mirror (f, 1, "4");
   open_list (f);
   assert_rolled_back (f, &token);
+}
+
+/* Any one character that is not what was written; the clock does not believe it either. */
+static void
+test_a_damaged_mirror_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+  gint64 now = tessera_clock_get_ms (f->clock);
+  close_list (f);
+  g_autofree char *line = NULL;
+  gsize length;
+  g_assert_true (g_file_get_contents (f->mirror, &line, &length, NULL));
+
+  const gsize places[] = { 20, 84, 110, 115, 130, 150, 165 };
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      g_autofree char *damaged = g_strdup (line);
+      g_assert_cmpuint (places[i], <, length);
+      damaged[places[i]] ^= 1;
+      g_assert_true (g_file_set_contents (f->mirror, damaged, -1, NULL));
+      open_list (f);
+      g_assert_true (f->rolled_back);
+      g_assert_cmpint (tessera_clock_get_ms (f->clock), <, now + 60 * 60 * 1000);
+      close_list (f);
+    }
+  open_list (f);
+}
+
+/* As a server of before the sums wrote it. */
+static void
+test_a_mirror_of_before_is_understood (Fixture *f, gconstpointer data)
+{
+  g_autofree char *line = NULL;
+  close_list (f);
+  g_assert_true (g_file_get_contents (f->mirror, &line, NULL, NULL));
+  line[strlen ("tessera-mirror ")] = '2';
+  strcpy (line + 143, "\n");
+  g_assert_true (g_file_set_contents (f->mirror, line, -1, NULL));
+  open_list (f);
+  g_assert_false (f->rolled_back);
 }
 
 /* Also where nothing but the database remembers. */
@@ -1631,6 +1679,8 @@ main (int argc, char *argv[])
   ADD ("a-follower-misses-no-rollback", 0, test_a_follower_misses_no_rollback);
   ADD ("a-mirror-cannot-use-up-the-numbers", 0, test_a_mirror_cannot_use_up_the_numbers);
   ADD ("a-mirror-of-another-format-is-noticed", 0, test_a_mirror_of_another_format_is_noticed);
+  ADD ("a-damaged-mirror-is-noticed", 0, test_a_damaged_mirror_is_noticed);
+  ADD ("a-mirror-of-before-is-understood", 0, test_a_mirror_of_before_is_understood);
   ADD ("the-clock-does-not-go-back-over-a-restart", 0,
        test_the_clock_does_not_go_back_over_a_restart);
   ADD ("a-mirror-that-cannot-be-made-refuses-the-start", 0,

@@ -295,7 +295,7 @@ load_mirror (const char *path)
   TesseraMirror *mirror = tessera_mirror_new (path);
   TesseraStoreState state;
   g_autoptr (GError) error = NULL;
-  gboolean loaded = tessera_mirror_load (mirror, &state, &error);
+  gboolean loaded = tessera_mirror_load (mirror, &state, NULL, &error);
   g_assert_no_error (error);
   tessera_mirror_free (mirror);
   return loaded ? state.generation : 0;

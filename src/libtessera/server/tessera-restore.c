@@ -20,6 +20,7 @@
 #define KEYS "keys"
 #define SUFFIX ".before-restore"
 #define PIECE (1024 * 1024)
+#define NO_ID "restored" /* of no database */
 
 typedef struct
 {
@@ -172,7 +173,8 @@ examine (Restore *self, GError **error)
 }
 
 /* The mirror of the state that was tells whether anything was revoked after the backup. It stays,
- * so that the next start sees the same. */
+ * so that the next start sees the same; unless it might not be the last one, and then the next
+ * start has to fear the worst. */
 static gboolean
 compare_mirror (Restore *self, GError **error)
 {
@@ -180,18 +182,23 @@ compare_mirror (Restore *self, GError **error)
   g_autoptr (TesseraMirror) mirror = tessera_mirror_new (path);
   g_autoptr (GError) problem = NULL;
   TesseraStoreState mirrored = { 0 };
+  gboolean is_last;
 
-  if (!tessera_mirror_load (mirror, &mirrored, &problem))
+  if (!tessera_mirror_load (mirror, &mirrored, &is_last, &problem))
     {
       if (problem == NULL)
         return TRUE;
       g_propagate_error (error, g_steal_pointer (&problem));
       return FALSE;
     }
-  self->complete = strcmp (mirrored.id, self->state.id) == 0
-                   && mirrored.generation <= self->state.generation
-                   && mirrored.commits <= self->state.commits;
-  return TRUE;
+  gboolean covered = strcmp (mirrored.id, self->state.id) == 0
+                     && mirrored.generation <= self->state.generation
+                     && mirrored.commits <= self->state.commits;
+  self->complete = covered && is_last;
+  if (!covered || is_last)
+    return TRUE;
+  g_strlcpy (mirrored.id, NO_ID, sizeof mirrored.id);
+  return tessera_mirror_create (mirror, &mirrored, error);
 }
 
 static gboolean

@@ -697,7 +697,7 @@ is_rolled_back (TesseraDenyList *self, gboolean *out_rolled_back, GError **error
   *out_rolled_back = FALSE;
   if (self->mirror == NULL)
     return TRUE;
-  if (!tessera_mirror_load (self->mirror, &mirrored, &problem))
+  if (!tessera_mirror_load (self->mirror, &mirrored, NULL, &problem))
     {
       if (problem != NULL)
         {

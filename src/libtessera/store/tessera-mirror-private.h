@@ -10,10 +10,15 @@ G_BEGIN_DECLS
 typedef struct _TesseraMirror TesseraMirror;
 
 TesseraMirror *tessera_mirror_new (const char *path);
-void tessera_mirror_free (TesseraMirror *self); /* syncs */
+/* Says that the server has stopped, and syncs. */
+void tessera_mirror_free (TesseraMirror *self);
 
-/* FALSE without an error: there is none, or it is damaged. */
-gboolean tessera_mirror_load (TesseraMirror *self, TesseraStoreState *out_state, GError **error);
+/* FALSE without an error: there is none, or it is damaged. @out_is_last: nothing was saved after
+ * it; FALSE when the machine may have failed since, and the last second with it. */
+gboolean tessera_mirror_load (TesseraMirror *self,
+                              TesseraStoreState *out_state,
+                              gboolean *out_is_last,
+                              GError **error);
 /* A new file in place of whatever was there, durable at return. */
 gboolean
 tessera_mirror_create (TesseraMirror *self, const TesseraStoreState *state, GError **error);

@@ -4,7 +4,7 @@
 #include "base/tessera-audit-private.h"
 #include "base/tessera-metrics-private.h"
 #include "base/tessera-throttle-private.h"
-#include "grants/tessera-seen-tokens-private.h"
+#include "store/tessera-seen-tokens-private.h"
 #include "jose/tessera-key-ring-private.h"
 #include "model/tessera-access-token-private.h"
 #include "model/tessera-authorization-request-private.h"

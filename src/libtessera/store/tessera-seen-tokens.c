@@ -3,7 +3,7 @@
  * fixed size. Only who holds good tokens gets anything in, so that strangers can neither fill nor
  * probe it. */
 
-#include "grants/tessera-seen-tokens-private.h"
+#include "store/tessera-seen-tokens-private.h"
 
 #include "base/tessera-secret-private.h"
 

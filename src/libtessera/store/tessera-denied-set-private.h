@@ -15,6 +15,8 @@ typedef struct _TesseraDeniedSet TesseraDeniedSet;
 
 TesseraDeniedSet *tessera_denied_set_new (GRWLock *lock);
 void tessera_denied_set_free (TesseraDeniedSet *self);
+/* While nobody else can see it. */
+void tessera_denied_set_set_lock (TesseraDeniedSet *self, GRWLock *lock);
 
 /* Before anything is in it. A snapshot is written when @least tokens are new (0: the usual number)
  * and worth it. */

@@ -63,6 +63,12 @@ tessera_denied_set_new (GRWLock *lock)
   return self;
 }
 
+void
+tessera_denied_set_set_lock (TesseraDeniedSet *self, GRWLock *lock)
+{
+  self->lock = lock;
+}
+
 static void
 writing_free (Writing *self)
 {

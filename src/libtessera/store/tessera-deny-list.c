@@ -10,7 +10,7 @@
 
 #include "base/tessera-error.h"
 #include "base/tessera-secret-private.h"
-#include "store/tessera-denied-set-private.h"
+#include "store/tessera-deny-rules-private.h"
 #include "store/tessera-mirror-private.h"
 
 #include <string.h>
@@ -23,36 +23,14 @@
 #define GENERATION_MAX (G_GUINT64_CONSTANT (1) << 53) /* that was ever reached */
 #define PRUNE_INTERVAL_MS 500
 #define LIFETIME_MAX_MS ((gint64) G_MAXINT32 * 1000)
-#define ENDED G_MAXINT64 /* as an instant: whenever it was issued */
-
-/* Up to which instant what belongs to one value is refused. */
-typedef struct
-{
-  gint64 instant_ms;
-  gint64 expires_ms;
-} CutOff;
-
-typedef enum
-{
-  GRANTS,
-  GRANT_TOKENS, /* the grant itself lives on */
-  SESSIONS,
-  SUBJECTS,
-  SUBJECT_TOKENS, /* its grants live on */
-  CLIENTS,
-  CLIENT_TOKENS,
-  KEYS,
-  ALL, /* one value: "" */
-  N_CUT_OFFS
-} CutOffTable;
 
 /* How to take back what the batch under way did. */
 typedef struct
 {
-  CutOffTable table;
+  TesseraCutOffTable table;
   char *value; /* NULL: `token` was added or removed */
   gboolean existed;
-  CutOff before;
+  TesseraCutOff before;
   gboolean removed;
   TesseraDeniedToken token;
 } Change;
@@ -67,9 +45,9 @@ struct _TesseraDenyList
   gint64 longest_lifetime_ms; /* atomic */
 
   GRWLock lock; /* over what follows */
-  TesseraDeniedSet *tokens;
-  GHashTable *cut_offs[N_CUT_OFFS]; /* char *value -> CutOff */
+  TesseraDenyRules *rules;
   guint64 durable_generation;
+  TesseraDeniedSet *tokens; /* of the rules */
 
   /* The committing thread's own: */
   GArray *changes;         /* Change, of the batch under way */
@@ -96,9 +74,8 @@ tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror
   self->mirror = mirror_path != NULL ? tessera_mirror_new (mirror_path) : NULL;
   self->max_tokens = max_tokens > 0 ? max_tokens : MAX_TOKENS_DEFAULT;
   g_rw_lock_init (&self->lock);
-  self->tokens = tessera_denied_set_new (&self->lock);
-  for (guint i = 0; i < N_CUT_OFFS; i++)
-    self->cut_offs[i] = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->rules = tessera_deny_rules_new (&self->lock);
+  self->tokens = tessera_deny_rules_get_tokens (self->rules);
   self->changes = g_array_new (FALSE, FALSE, sizeof (Change));
   g_array_set_clear_func (self->changes, (GDestroyNotify) change_clear);
   return self;
@@ -108,9 +85,7 @@ void
 tessera_deny_list_free (TesseraDenyList *self)
 {
   tessera_mirror_free (self->mirror);
-  tessera_denied_set_free (self->tokens);
-  for (guint i = 0; i < N_CUT_OFFS; i++)
-    g_hash_table_unref (self->cut_offs[i]);
+  tessera_deny_rules_free (self->rules);
   g_array_unref (self->changes);
   g_rw_lock_clear (&self->lock);
   tessera_clock_unref (self->clock);
@@ -119,78 +94,13 @@ tessera_deny_list_free (TesseraDenyList *self)
 
 /* The question. */
 
-static gint64
-get_instant (TesseraDenyList *self, CutOffTable table, const char *value)
-{
-  const CutOff *cut_off = NULL;
-  if (value != NULL && g_hash_table_size (self->cut_offs[table]) > 0)
-    cut_off = g_hash_table_lookup (self->cut_offs[table], value);
-  return cut_off != NULL ? cut_off->instant_ms : G_MININT64;
-}
-
-/* The maximum of all that end an authorization, and so all its tokens (design.md §5). */
-static gint64
-get_authorization_instant (TesseraDenyList *self, const TesseraTokenIdentity *token)
-{
-  gint64 instant = get_instant (self, ALL, "");
-  instant = MAX (instant, get_instant (self, CLIENTS, token->client_id));
-  instant = MAX (instant, get_instant (self, SESSIONS, token->session_id));
-  instant = MAX (instant, get_instant (self, GRANTS, token->grant_id));
-  /* A client's own token has the client as subject, which no person may be. */
-  if (token->grant_id == NULL)
-    return instant;
-  return MAX (instant, get_instant (self, SUBJECTS, token->subject));
-}
-
-/* The maximum of all that refuse a token by when it was issued. */
-static gint64
-get_token_instant (TesseraDenyList *self, const TesseraTokenIdentity *token)
-{
-  gint64 instant = get_authorization_instant (self, token);
-  instant = MAX (instant, get_instant (self, KEYS, token->kid));
-  if (token->grant_id == NULL)
-    return MAX (instant, get_instant (self, CLIENT_TOKENS, token->client_id));
-  instant = MAX (instant, get_instant (self, SUBJECT_TOKENS, token->subject));
-  return MAX (instant, get_instant (self, GRANT_TOKENS, token->grant_id));
-}
-
-/* A jti is a UUID of ours; anything else is known by its digest. */
-static void
-jti_to_id (const char *jti, guint8 out_id[16])
-{
-  gint64 ms;
-  if (tessera_uuid_parse (jti, out_id, &ms))
-    return;
-  TesseraDigest digest = tessera_digest (jti, -1);
-  memcpy (out_id, digest.bytes, 16);
-}
-
-static TesseraDenySnapshotAnswer
-lookup_token (TesseraDenyList *self, const char *jti, const char *grant_id)
-{
-  if (jti == NULL || tessera_denied_set_get_count (self->tokens) == 0)
-    return TESSERA_DENY_SNAPSHOT_ABSENT;
-
-  guint8 id[16];
-  jti_to_id (jti, id);
-  return tessera_denied_set_lookup (self->tokens, id, tessera_denied_tokens_tag (grant_id));
-}
-
-static TesseraDenySnapshotAnswer
-lookup (TesseraDenyList *self, const TesseraTokenIdentity *token)
-{
-  if (token->issued_ms <= get_token_instant (self, token))
-    return TESSERA_DENY_SNAPSHOT_PRESENT;
-  return lookup_token (self, token->jti, token->grant_id);
-}
-
 static void request_rebuild (TesseraDenyList *self);
 
 gboolean
 tessera_deny_list_check (TesseraDenyList *self, const TesseraTokenIdentity *token)
 {
   g_rw_lock_reader_lock (&self->lock);
-  TesseraDenySnapshotAnswer answer = lookup (self, token);
+  TesseraDenySnapshotAnswer answer = tessera_deny_rules_lookup (self->rules, token);
   g_rw_lock_reader_unlock (&self->lock);
   /* What a damaged place would have said is unknown: refused until the rows were read. */
   if (answer == TESSERA_DENY_SNAPSHOT_UNKNOWN)
@@ -203,7 +113,8 @@ tessera_deny_list_check_authorization (TesseraDenyList *self,
                                        const TesseraTokenIdentity *authorization)
 {
   g_rw_lock_reader_lock (&self->lock);
-  gboolean ended = authorization->issued_ms <= get_authorization_instant (self, authorization);
+  gboolean ended = authorization->issued_ms
+                   <= tessera_deny_rules_get_authorization_instant (self->rules, authorization);
   g_rw_lock_reader_unlock (&self->lock);
   return ended;
 }
@@ -217,30 +128,10 @@ note_token (TesseraDenyList *self, const TesseraDeniedToken *token, gboolean rem
   g_array_append_val (self->changes, change);
 }
 
-/* With the writer lock. The later instant wins, so that nothing is un-revoked. */
 static void
-raise_cut_off (TesseraDenyList *self,
-               CutOffTable table,
-               const char *value,
-               gint64 instant_ms,
-               gint64 expires_ms)
+note_cut_off (TesseraDenyList *self, TesseraCutOffTable table, const char *value)
 {
-  CutOff *cut_off = g_hash_table_lookup (self->cut_offs[table], value);
-  if (cut_off == NULL)
-    {
-      cut_off = g_new (CutOff, 1);
-      *cut_off = (CutOff){ instant_ms, expires_ms };
-      g_hash_table_insert (self->cut_offs[table], g_strdup (value), cut_off);
-      return;
-    }
-  cut_off->instant_ms = MAX (cut_off->instant_ms, instant_ms);
-  cut_off->expires_ms = MAX (cut_off->expires_ms, expires_ms);
-}
-
-static void
-note_cut_off (TesseraDenyList *self, CutOffTable table, const char *value)
-{
-  const CutOff *before = g_hash_table_lookup (self->cut_offs[table], value);
+  const TesseraCutOff *before = tessera_deny_rules_lookup_cut_off (self->rules, table, value);
   Change change = { .table = table, .value = g_strdup (value), .existed = before != NULL };
   if (before != NULL)
     change.before = *before;
@@ -260,14 +151,8 @@ take_back (TesseraDenyList *self, const Change *change)
     }
 
   g_rw_lock_writer_lock (&self->lock);
-  if (change->existed)
-    {
-      CutOff *cut_off = g_new (CutOff, 1);
-      *cut_off = change->before;
-      g_hash_table_replace (self->cut_offs[change->table], g_strdup (change->value), cut_off);
-    }
-  else
-    g_hash_table_remove (self->cut_offs[change->table], change->value);
+  tessera_deny_rules_put (self->rules, change->table, change->value,
+                          change->existed ? &change->before : NULL);
   g_rw_lock_writer_unlock (&self->lock);
 }
 
@@ -302,24 +187,12 @@ append (TesseraDenyList *self,
   return TRUE;
 }
 
-static const TesseraDenialKind kinds[N_CUT_OFFS] = {
-  [GRANTS] = TESSERA_DENIAL_GRANT,
-  [GRANT_TOKENS] = TESSERA_DENIAL_GRANT, /* with an instant */
-  [SESSIONS] = TESSERA_DENIAL_SESSION,
-  [SUBJECTS] = TESSERA_DENIAL_SUBJECT,
-  [SUBJECT_TOKENS] = TESSERA_DENIAL_SUBJECT_TOKENS,
-  [CLIENTS] = TESSERA_DENIAL_CLIENT,
-  [CLIENT_TOKENS] = TESSERA_DENIAL_CLIENT_TOKENS,
-  [KEYS] = TESSERA_DENIAL_KEY,
-  [ALL] = TESSERA_DENIAL_ALL,
-};
-
 /* Visible at once, with the instant at which it becomes so; what is issued afterwards is later
  * (design.md §5). */
 static gboolean
 cut_off_now (TesseraDenyList *self,
              TesseraStore *store,
-             CutOffTable table,
+             TesseraCutOffTable table,
              const char *value,
              gint64 *out_instant_ms,
              guint64 *out_generation,
@@ -329,13 +202,15 @@ cut_off_now (TesseraDenyList *self,
 
   g_rw_lock_writer_lock (&self->lock);
   gint64 instant = tessera_clock_get_ms (self->clock);
-  gint64 expires = get_end (self, instant);
-  raise_cut_off (self, table, value, instant, expires);
+  TesseraCutOff cut_off = { instant, get_end (self, instant) };
+  tessera_deny_rules_raise (self->rules, table, value, &cut_off);
   tessera_clock_advance (self->clock, instant + 1);
   g_rw_lock_writer_unlock (&self->lock);
 
-  TesseraDenial denial
-      = { .kind = kinds[table], .value = value, .instant_ms = instant, .expires_ms = expires };
+  TesseraDenial denial = { .kind = tessera_cut_off_table_get_kind (table),
+                           .value = value,
+                           .instant_ms = instant,
+                           .expires_ms = cut_off.expires_ms };
   if (out_instant_ms != NULL)
     *out_instant_ms = instant;
   return append (self, store, &denial, out_generation, error);
@@ -345,33 +220,32 @@ cut_off_now (TesseraDenyList *self,
 static gboolean
 end_value (TesseraDenyList *self,
            TesseraStore *store,
-           CutOffTable table,
+           TesseraCutOffTable table,
            const char *value,
            gint64 expires_ms,
            guint64 *out_generation,
            GError **error)
 {
+  const TesseraCutOff ended = { TESSERA_CUT_OFF_ENDED, expires_ms };
+  const TesseraCutOff *before = tessera_deny_rules_lookup_cut_off (self->rules, table, value);
+
   if (out_generation != NULL)
     *out_generation = 0;
-  if (get_instant (self, table, value) == ENDED)
+  if (before != NULL && before->instant_ms == TESSERA_CUT_OFF_ENDED)
     return TRUE;
 
   note_cut_off (self, table, value);
   g_rw_lock_writer_lock (&self->lock);
-  raise_cut_off (self, table, value, ENDED, expires_ms);
+  tessera_deny_rules_raise (self->rules, table, value, &ended);
   g_rw_lock_writer_unlock (&self->lock);
 
-  TesseraDenial denial = { .kind = kinds[table], .value = value, .expires_ms = expires_ms };
+  TesseraDenial denial = { .kind = tessera_cut_off_table_get_kind (table),
+                           .value = value,
+                           .expires_ms = expires_ms };
   return append (self, store, &denial, out_generation, error);
 }
 
 /* Tokens, and what becomes of many. */
-
-static guint32
-to_seconds (gint64 ms)
-{
-  return (guint32) CLAMP (ms / 1000 + (ms % 1000 != 0), 1, (gint64) G_MAXUINT32);
-}
 
 /* What one entry covers now, as far as it is in memory. */
 static void
@@ -394,7 +268,8 @@ coalesce_grant (TesseraDenyList *self,
                 GError **error)
 {
   g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (TesseraDeniedToken));
-  if (!cut_off_now (self, store, GRANT_TOKENS, grant_id, NULL, out_generation, error))
+  if (!cut_off_now (self, store, TESSERA_CUT_OFF_GRANT_TOKENS, grant_id, NULL, out_generation,
+                    error))
     return FALSE;
 
   tessera_denied_set_list_grant (self->tokens, tessera_denied_tokens_tag (grant_id), tokens);
@@ -402,21 +277,29 @@ coalesce_grant (TesseraDenyList *self,
   return TRUE;
 }
 
+/* Of the tokens that are covered by an entry already, none counts. */
+static gint64
+get_covered_ms (TesseraDenyList *self, const char *grant_id)
+{
+  const TesseraCutOff *cut_off
+      = tessera_deny_rules_lookup_cut_off (self->rules, TESSERA_CUT_OFF_GRANT_TOKENS, grant_id);
+  return cut_off != NULL ? cut_off->instant_ms : -1;
+}
+
 static gboolean
 is_grant_full (TesseraDenyList *self, const char *grant_id, gint64 now_ms)
 {
   return grant_id != NULL
          && tessera_denied_set_count_grant (self->tokens, tessera_denied_tokens_tag (grant_id),
-                                            now_ms,
-                                            MAX (get_instant (self, GRANT_TOKENS, grant_id), -1))
+                                            now_ms, get_covered_ms (self, grant_id))
                 >= TESSERA_DENY_LIST_TOKENS_PER_GRANT;
 }
 
 /* Whose share a token takes: a person's, or for its own tokens a client's. */
 typedef struct
 {
-  CutOffTable table; /* of the entry that its tokens become */
-  const char *name;  /* or NULL: nobody's */
+  TesseraCutOffTable table; /* of the entry that its tokens become */
+  const char *name;         /* or NULL: nobody's */
   guint32 owner;
   guint limit;
 } Share;
@@ -424,9 +307,11 @@ typedef struct
 static Share
 get_share (TesseraDenyList *self, const char *grant_id, const char *subject, const char *client_id)
 {
-  Share share = { CLIENT_TOKENS, client_id, 0, self->max_tokens / SHARES_OF_CLIENTS };
+  Share share
+      = { TESSERA_CUT_OFF_CLIENT_TOKENS, client_id, 0, self->max_tokens / SHARES_OF_CLIENTS };
   if (grant_id != NULL)
-    share = (Share){ SUBJECT_TOKENS, subject, 0, self->max_tokens / SHARES_OF_SUBJECTS };
+    share = (Share){ TESSERA_CUT_OFF_SUBJECT_TOKENS, subject, 0,
+                     self->max_tokens / SHARES_OF_SUBJECTS };
   share.limit = MAX (share.limit, SHARE_MIN);
   if (share.name != NULL)
     share.owner
@@ -435,11 +320,13 @@ get_share (TesseraDenyList *self, const char *grant_id, const char *subject, con
 }
 
 static void
-settle (TesseraDenyList *self, CutOffTable table, const char *name)
+settle (TesseraDenyList *self,
+        TesseraCutOffTable table,
+        const char *name,
+        const TesseraCutOff *cut_off)
 {
-  const CutOff *cut_off = g_hash_table_lookup (self->cut_offs[table], name);
-  guint32 owner
-      = tessera_denied_set_get_owner (self->tokens, table == SUBJECT_TOKENS ? 's' : 'c', name);
+  char kind = table == TESSERA_CUT_OFF_SUBJECT_TOKENS ? 's' : 'c';
+  guint32 owner = tessera_denied_set_get_owner (self->tokens, kind, name);
   tessera_denied_set_settle (self->tokens, owner, cut_off->instant_ms, cut_off->expires_ms);
 }
 
@@ -455,12 +342,13 @@ coalesce_share (TesseraDenyList *self,
   g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (TesseraDeniedToken));
 
   g_message ("A share of the deny-list is full: of one %s, all tokens issued until now are refused",
-             share->table == CLIENT_TOKENS ? "client" : "person");
+             share->table == TESSERA_CUT_OFF_CLIENT_TOKENS ? "client" : "person");
   if (!cut_off_now (self, store, share->table, share->name, NULL, out_generation, error))
     return FALSE;
   tessera_denied_set_list_owner (self->tokens, share->owner, tokens);
   remove_tokens (self, tokens);
-  settle (self, share->table, share->name);
+  settle (self, share->table, share->name,
+          tessera_deny_rules_lookup_cut_off (self->rules, share->table, share->name));
   return TRUE;
 }
 
@@ -474,9 +362,9 @@ put_token (TesseraDenyList *self,
            GError **error)
 {
   TesseraDeniedToken entry = { .grant_tag = tessera_denied_tokens_tag (token->grant_id),
-                               .expires_s = to_seconds (expires_ms),
+                               .expires_s = tessera_deny_rules_get_expiry (expires_ms),
                                .owner = share->owner };
-  jti_to_id (token->jti, entry.id);
+  tessera_deny_rules_get_token_id (token->jti, entry.id);
   note_token (self, &entry, FALSE);
   tessera_denied_set_add (self->tokens, &entry);
 
@@ -502,7 +390,8 @@ tessera_deny_list_deny_token (TesseraDenyList *self,
   if (out_generation != NULL)
     *out_generation = 0;
   /* Where the snapshot is damaged, nobody knows whether there is a row. */
-  if (expires < now || lookup (self, token) == TESSERA_DENY_SNAPSHOT_PRESENT)
+  if (expires < now
+      || tessera_deny_rules_lookup (self->rules, token) == TESSERA_DENY_SNAPSHOT_PRESENT)
     return TRUE;
   /* Entries with an instant must outlive every token, whatever the settings were when it was
    * issued. */
@@ -521,7 +410,7 @@ tessera_deny_list_deny_token (TesseraDenyList *self,
       if (!coalesce_share (self, store, &share, out_generation, error))
         return FALSE;
     }
-  if (token->issued_ms <= get_token_instant (self, token))
+  if (token->issued_ms <= tessera_deny_rules_get_instant (self->rules, token))
     return TRUE;
   return put_token (self, store, token, &share, expires, out_generation, error);
 }
@@ -554,7 +443,8 @@ tessera_deny_list_deny_grant (TesseraDenyList *self,
 {
   gint64 expires = get_end (self, tessera_clock_get_ms (self->clock));
   return tessera_store_end_grant (store, grant_id, error)
-         && end_value (self, store, GRANTS, grant_id, expires, out_generation, error);
+         && end_value (self, store, TESSERA_CUT_OFF_GRANT, grant_id, expires, out_generation,
+                       error);
 }
 
 gboolean
@@ -566,7 +456,8 @@ tessera_deny_list_deny_session (TesseraDenyList *self,
 {
   gint64 expires = get_end (self, tessera_clock_get_ms (self->clock));
   return tessera_store_end_session (store, session_id, error)
-         && end_value (self, store, SESSIONS, session_id, expires, out_generation, error);
+         && end_value (self, store, TESSERA_CUT_OFF_SESSION, session_id, expires, out_generation,
+                       error);
 }
 
 gboolean
@@ -577,7 +468,8 @@ tessera_deny_list_deny_subject (TesseraDenyList *self,
                                 GError **error)
 {
   gint64 instant;
-  return cut_off_now (self, store, SUBJECTS, subject, &instant, out_generation, error)
+  return cut_off_now (self, store, TESSERA_CUT_OFF_SUBJECT, subject, &instant, out_generation,
+                      error)
          && tessera_store_end_all (store, subject, NULL, instant, error);
 }
 
@@ -589,7 +481,8 @@ tessera_deny_list_deny_client (TesseraDenyList *self,
                                GError **error)
 {
   gint64 instant;
-  return cut_off_now (self, store, CLIENTS, client_id, &instant, out_generation, error)
+  return cut_off_now (self, store, TESSERA_CUT_OFF_CLIENT, client_id, &instant, out_generation,
+                      error)
          && tessera_store_end_all (store, NULL, client_id, instant, error);
 }
 
@@ -600,7 +493,7 @@ tessera_deny_list_deny_all (TesseraDenyList *self,
                             GError **error)
 {
   gint64 instant;
-  return cut_off_now (self, store, ALL, "", &instant, out_generation, error)
+  return cut_off_now (self, store, TESSERA_CUT_OFF_ALL, "", &instant, out_generation, error)
          && tessera_store_end_all (store, NULL, NULL, instant, error);
 }
 
@@ -611,50 +504,42 @@ tessera_deny_list_deny_key (TesseraDenyList *self,
                             guint64 *out_generation,
                             GError **error)
 {
-  return end_value (self, store, KEYS, kid, G_MAXINT64, out_generation, error);
+  return end_value (self, store, TESSERA_CUT_OFF_KEY, kid, G_MAXINT64, out_generation, error);
 }
 
 /* Loading. */
-
-static gboolean
-kind_to_table (TesseraDenialKind kind, CutOffTable *out_table)
-{
-  for (guint i = 0; i < N_CUT_OFFS; i++)
-    if (kinds[i] == kind)
-      {
-        *out_table = (CutOffTable) i;
-        return TRUE;
-      }
-  return FALSE;
-}
 
 static void
 load_cut_off (const TesseraDenial *denial, gpointer data)
 {
   TesseraDenyList *self = data;
-  CutOffTable table;
-  if (!kind_to_table (denial->kind, &table))
-    return;
-  if (table == GRANTS && denial->instant_ms != 0)
-    table = GRANT_TOKENS;
-  gint64 instant = denial->instant_ms != 0 ? denial->instant_ms : ENDED;
-  const char *value = table == ALL ? "" : denial->value;
-  if (denial->expires_ms >= tessera_clock_get_ms (self->clock))
-    raise_cut_off (self, table, value, instant, denial->expires_ms);
+  TesseraCutOffTable table;
+  TesseraCutOff cut_off;
+  if (tessera_cut_off_table_of (denial, &table, &cut_off)
+      && denial->expires_ms >= tessera_clock_get_ms (self->clock))
+    tessera_deny_rules_raise (self->rules, table, table == TESSERA_CUT_OFF_ALL ? "" : denial->value,
+                              &cut_off);
+}
+
+static void
+settle_subject (const char *name, const TesseraCutOff *cut_off, gpointer self)
+{
+  settle (self, TESSERA_CUT_OFF_SUBJECT_TOKENS, name, cut_off);
+}
+
+static void
+settle_client (const char *name, const TesseraCutOff *cut_off, gpointer self)
+{
+  settle (self, TESSERA_CUT_OFF_CLIENT_TOKENS, name, cut_off);
 }
 
 static void
 settle_all (TesseraDenyList *self)
 {
-  static const CutOffTable coalesced[] = { SUBJECT_TOKENS, CLIENT_TOKENS };
-  for (guint i = 0; i < G_N_ELEMENTS (coalesced); i++)
-    {
-      GHashTableIter iter;
-      gpointer name;
-      g_hash_table_iter_init (&iter, self->cut_offs[coalesced[i]]);
-      while (g_hash_table_iter_next (&iter, &name, NULL))
-        settle (self, coalesced[i], name);
-    }
+  tessera_deny_rules_foreach_cut_off (self->rules, TESSERA_CUT_OFF_SUBJECT_TOKENS, settle_subject,
+                                      self);
+  tessera_deny_rules_foreach_cut_off (self->rules, TESSERA_CUT_OFF_CLIENT_TOKENS, settle_client,
+                                      self);
 }
 
 /* Whatever else refuses it: that may be taken back. */
@@ -663,8 +548,8 @@ load_token_again (const TesseraDenial *denial, gpointer data)
 {
   TesseraDenyList *self = data;
   TesseraDeniedToken entry = { .grant_tag = tessera_denied_tokens_tag (denial->grant_id),
-                               .expires_s = to_seconds (denial->expires_ms) };
-  jti_to_id (denial->value, entry.id);
+                               .expires_s = tessera_deny_rules_get_expiry (denial->expires_ms) };
+  tessera_deny_rules_get_token_id (denial->value, entry.id);
   if (denial->expires_ms < tessera_clock_get_ms (self->clock)
       || tessera_denied_set_is_new (self->tokens, entry.id, entry.grant_tag))
     return;
@@ -683,7 +568,7 @@ load_token (const TesseraDenial *denial, gpointer data)
   guint8 id[16];
   if (!tessera_uuid_parse (denial->value, id, &identity.issued_ms))
     identity.issued_ms = G_MAXINT64 - 1;
-  if (identity.issued_ms > get_token_instant (self, &identity))
+  if (identity.issued_ms > tessera_deny_rules_get_instant (self->rules, &identity))
     load_token_again (denial, self);
 }
 
@@ -839,22 +724,13 @@ tessera_deny_list_load (TesseraDenyList *self,
 
 /* With the committer. */
 
-static gboolean
-is_expired_cut_off (gpointer value, gpointer cut_off, gpointer now_ms)
-{
-  return ((const CutOff *) cut_off)->expires_ms < *(const gint64 *) now_ms;
-}
-
 gboolean
 tessera_deny_list_prune (TesseraDenyList *self, TesseraStore *store, GError **error)
 {
   gint64 now = tessera_clock_get_ms (self->clock);
 
   tessera_denied_set_prune (self->tokens, now);
-  g_rw_lock_writer_lock (&self->lock);
-  for (guint i = 0; i < N_CUT_OFFS; i++)
-    g_hash_table_foreach_remove (self->cut_offs[i], is_expired_cut_off, &now);
-  g_rw_lock_writer_unlock (&self->lock);
+  tessera_deny_rules_prune_cut_offs (self->rules, now);
   return tessera_store_prune (store, now, error);
 }
 
@@ -1014,9 +890,7 @@ guint
 tessera_deny_list_get_count (TesseraDenyList *self)
 {
   g_rw_lock_reader_lock (&self->lock);
-  gsize count = tessera_denied_set_get_count (self->tokens);
-  for (guint i = 0; i < N_CUT_OFFS; i++)
-    count += g_hash_table_size (self->cut_offs[i]);
+  gsize count = tessera_deny_rules_get_count (self->rules);
   g_rw_lock_reader_unlock (&self->lock);
   return (guint) count;
 }

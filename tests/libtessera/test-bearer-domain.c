@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/tessera-bearer-private.h"
 #include "base/tessera-clock-private.h"
 #include "base/tessera-error.h"
 #include "base/tessera-secret-private.h"
@@ -1059,7 +1060,7 @@ static void
 test_challenge_is_safe_to_quote (void)
 {
   g_autofree char *challenge
-      = tessera_bearer_credentials_dup_challenge ("invalid_token", "a \"b\" \\c\r\n", NULL, "r");
+      = tessera_bearer_dup_challenge ("invalid_token", "a \"b\" \\c\r\n", NULL, "r");
 
   g_assert_cmpstr (challenge, ==,
                    "Bearer error=\"invalid_token\", error_description=\"a b c\", realm=\"r\"");
@@ -1068,9 +1069,9 @@ test_challenge_is_safe_to_quote (void)
 static void
 test_credentials_are_parsed_strictly (void)
 {
-  g_autofree char *good = tessera_bearer_credentials_parse ("Bearer a.b-c_d~e+f/g==");
-  g_autofree char *tail = tessera_bearer_credentials_parse ("Bearer a=b");
-  g_autofree char *other = tessera_bearer_credentials_parse ("Basic YTpi");
+  g_autofree char *good = tessera_bearer_parse ("Bearer a.b-c_d~e+f/g==");
+  g_autofree char *tail = tessera_bearer_parse ("Bearer a=b");
+  g_autofree char *other = tessera_bearer_parse ("Basic YTpi");
 
   g_assert_cmpstr (good, ==, "a.b-c_d~e+f/g==");
   g_assert_cmpstr (tail, ==, "");

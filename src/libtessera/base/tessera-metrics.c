@@ -11,6 +11,7 @@ static const char *const endpoints[TESSERA_N_ENDPOINTS] = {
   [TESSERA_ENDPOINT_TOKEN] = "token",
   [TESSERA_ENDPOINT_REVOCATION] = "revocation",
   [TESSERA_ENDPOINT_INTROSPECTION] = "introspection",
+  [TESSERA_ENDPOINT_CHECK] = "check",
   [TESSERA_ENDPOINT_JWKS] = "jwks",
   [TESSERA_ENDPOINT_METADATA] = "metadata",
   [TESSERA_ENDPOINT_PAGE] = "page",

@@ -123,6 +123,8 @@ add_retry_after (TesseraExchange *self, guint status)
 static void
 add_challenge (TesseraExchange *self, guint status, TesseraError code)
 {
+  if (tessera_exchange_has_answer_header (self, "WWW-Authenticate"))
+    return;
   if (code == TESSERA_ERROR_INVALID_TOKEN)
     tessera_exchange_add_header (self, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
   else if (code == TESSERA_ERROR_INSUFFICIENT_SCOPE)

@@ -17,6 +17,7 @@ typedef struct
   char *token_path;
   char *revocation_path;
   char *introspection_path;
+  char *check_path;
   char *jwks_path;
   char *login_path;
   char *consent_path;
@@ -25,6 +26,7 @@ typedef struct
 
   gboolean revocation_enabled;
   gboolean introspection_enabled;
+  gboolean check_enabled;
   gboolean account_enabled;
   gboolean revocation_requires_client_authentication;
   gboolean revocation_ends_grant; /* revoking an access token ends its grant too */

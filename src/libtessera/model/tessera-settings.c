@@ -20,6 +20,7 @@ set_default_paths (TesseraSettings *self)
   self->token_path = g_strdup ("/token");
   self->revocation_path = g_strdup ("/revoke");
   self->introspection_path = g_strdup ("/introspect");
+  self->check_path = g_strdup ("/check");
   self->jwks_path = g_strdup ("/jwks");
   self->login_path = g_strdup ("/login");
   self->consent_path = g_strdup ("/consent");
@@ -67,6 +68,7 @@ tessera_settings_free (TesseraSettings *self)
   g_free (self->token_path);
   g_free (self->revocation_path);
   g_free (self->introspection_path);
+  g_free (self->check_path);
   g_free (self->jwks_path);
   g_free (self->login_path);
   g_free (self->consent_path);

@@ -8,9 +8,6 @@ G_BEGIN_DECLS
 /* Where a request carries its Bearer token: in the one Authorization header (RFC 6750 §2.1); never
  * in the query or a form body (§2.2, §2.3). */
 
-/* The token of an Authorization header; NULL for another scheme. "" for a Bearer header that is
- * malformed: no token can ever equal it. Owned, a secret. */
-char *tessera_bearer_credentials_parse (const char *authorization);
 /* How often a request header of that name came. */
 guint tessera_bearer_credentials_count_headers (SoupMessageHeaders *headers, const char *name);
 /* RFC 6455 §4.2.1 */
@@ -21,11 +18,5 @@ gboolean tessera_bearer_credentials_is_handshake (SoupMessageHeaders *headers);
  */
 gboolean tessera_bearer_credentials_take_protocol_token (SoupMessageHeaders *headers,
                                                          const char *const *allowed_origins);
-
-/* `Bearer error="…", error_description="…", scope="…", realm="…"`, without what is NULL. */
-char *tessera_bearer_credentials_dup_challenge (const char *error,
-                                                const char *description,
-                                                const char *scope,
-                                                const char *realm);
 
 G_END_DECLS

@@ -4,6 +4,7 @@
 
 #include "server/tessera-bearer-domain.h"
 #include "base/tessera-audit-private.h"
+#include "base/tessera-bearer-private.h"
 #include "base/tessera-log-private.h"
 #include "base/tessera-secret-private.h"
 #include "model/tessera-scope-private.h"
@@ -134,9 +135,9 @@ dup_challenge (TesseraBearerDomain *self, const GError *error)
 
   /* RFC 6750 §3.1: without a token there is no error to name. */
   if (error == NULL)
-    return tessera_bearer_credentials_dup_challenge (NULL, NULL, self->scope, realm);
-  return tessera_bearer_credentials_dup_challenge (tessera_error_get_name (error->code),
-                                                   error->message, self->scope, realm);
+    return tessera_bearer_dup_challenge (NULL, NULL, self->scope, realm);
+  return tessera_bearer_dup_challenge (tessera_error_get_name (error->code), error->message,
+                                       self->scope, realm);
 }
 
 static const char *
@@ -405,7 +406,7 @@ tessera_bearer_domain_accepts (SoupAuthDomain *domain,
 {
   TesseraBearerDomain *self = TESSERA_BEARER_DOMAIN (domain);
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
-  g_autoptr (TesseraSecret) token = tessera_bearer_credentials_parse (header);
+  g_autoptr (TesseraSecret) token = tessera_bearer_parse (header);
   GError *error = NULL;
 
   if (tessera_bearer_credentials_count_headers (headers, "Authorization") > 1)

@@ -5,6 +5,7 @@
 #include "server/tessera-server-object-private.h"
 
 #include "endpoints/tessera-authorization-endpoint-private.h"
+#include "endpoints/tessera-check-endpoint-private.h"
 #include "endpoints/tessera-introspection-endpoint-private.h"
 #include "endpoints/tessera-jwks-endpoint-private.h"
 #include "endpoints/tessera-metadata-endpoint-private.h"
@@ -54,6 +55,8 @@ static const TesseraRoute route_table[] = {
     TESSERA_ENDPOINT_REVOCATION, tessera_revocation_endpoint_handle, NULL },
   { SETTING (introspection_path), NULL, SETTING (introspection_enabled), METHOD_POST, ORIGINS_NONE,
     TESSERA_ENDPOINT_INTROSPECTION, tessera_introspection_endpoint_handle, NULL },
+  { SETTING (check_path), NULL, SETTING (check_enabled), METHOD_GET, ORIGINS_NONE,
+    TESSERA_ENDPOINT_CHECK, tessera_check_endpoint_handle, NULL },
   { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, TESSERA_ENDPOINT_JWKS,
     tessera_jwks_endpoint_handle, NULL },
   { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_LOGIN,

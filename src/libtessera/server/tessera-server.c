@@ -102,6 +102,14 @@ static const Setting settings_table[] = {
    */
   PATH ("introspection-path", introspection_path),
   /**
+   * TesseraServer:check-path:
+   *
+   * Path of the check endpoint, below the issuer: `/check` unless set. It answers by its status
+   * whether the Bearer token of a request is good, for proxies that ask before they pass a request
+   * on.
+   */
+  PATH ("check-path", check_path),
+  /**
    * TesseraServer:jwks-path:
    *
    * Path of the key set, below the issuer (RFC 7517 §5): `/jwks` unless set. Below it lie the same
@@ -196,6 +204,12 @@ static const Setting settings_table[] = {
    * Whether there is an introspection endpoint: %TRUE unless set.
    */
   SWITCH ("introspection-enabled", introspection_enabled),
+  /**
+   * TesseraServer:check-enabled:
+   *
+   * Whether there is a check endpoint: %FALSE unless set, for it asks no credentials of a proxy.
+   */
+  SWITCH ("check-enabled", check_enabled),
   /**
    * TesseraServer:account-enabled:
    *

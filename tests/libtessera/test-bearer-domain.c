@@ -6,10 +6,13 @@
 #include "model/tessera-access-token-private.h"
 #include "server/tessera-bearer-credentials-private.h"
 #include "server/tessera-bearer-domain.h"
+#include "server/tessera-resource-metadata-private.h"
 
 #include <string.h>
 
 #define ISSUER "http://127.0.0.1:8417"
+#define RESOURCE "https://api.test"
+#define METADATA "/.well-known/oauth-protected-resource"
 
 static gint64 offset;
 
@@ -37,6 +40,7 @@ struct _FakeChecker
   GHashTable *revoked; /* TesseraAccessToken* */
   TesseraClock *clock;
   gboolean ready;
+  gboolean stale; /* it cannot tell any more */
   guint rechecks;
 };
 
@@ -56,7 +60,7 @@ fake_checker_recheck (TesseraTokenChecker *checker,
   FakeChecker *self = FAKE_CHECKER (checker);
 
   self->rechecks++;
-  if (g_hash_table_contains (self->revoked, token))
+  if (self->stale || g_hash_table_contains (self->revoked, token))
     return FALSE;
   *out_expired
       = tessera_access_token_get_expires_at (token) <= tessera_clock_get_seconds (self->clock);
@@ -74,6 +78,11 @@ fake_checker_check (TesseraTokenChecker *checker,
   gboolean expired;
 
   g_assert_true (self->ready);
+  if (self->stale)
+    {
+      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE, "Stale");
+      return NULL;
+    }
   if (token != NULL && fake_checker_recheck (checker, token, &expired)
       && (audience == NULL || tessera_access_token_has_audience (token, audience)))
     return g_object_ref (token);
@@ -95,6 +104,13 @@ fake_checker_iface_init (TesseraTokenCheckerInterface *iface)
   iface->is_ready = fake_checker_is_ready;
 }
 
+/* As a server and a verifier have it. */
+static void
+fake_checker_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  g_value_set_string (value, ISSUER);
+}
+
 static void
 fake_checker_finalize (GObject *object)
 {
@@ -109,7 +125,13 @@ fake_checker_finalize (GObject *object)
 static void
 fake_checker_class_init (FakeCheckerClass *klass)
 {
-  G_OBJECT_CLASS (klass)->finalize = fake_checker_finalize;
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->finalize = fake_checker_finalize;
+  object_class->get_property = fake_checker_get_property;
+  g_object_class_install_property (object_class, 1,
+                                   g_param_spec_string ("issuer", NULL, NULL, NULL,
+                                                        G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
 static void
@@ -134,7 +156,7 @@ make_token (gint64 now_ms, const char *subject, const char *scope, int lifetime)
   tessera_claims_set_string (claims, "jti", jti);
   tessera_claims_set_string (claims, "sub", subject);
   tessera_claims_set_string (claims, "client_id", "app");
-  tessera_claims_set_string (claims, "aud", "https://api.test");
+  tessera_claims_set_string (claims, "aud", RESOURCE);
   tessera_claims_set_string (claims, "scope", scope);
   tessera_claims_set_int (claims, "iat", now_ms / 1000);
   tessera_claims_set_int (claims, "exp", now_ms / 1000 + lifetime);
@@ -244,6 +266,7 @@ set_up (Fixture *f, gconstpointer data)
   fake_checker_add (f->checker, "good", "alice", "read", 600);
   fake_checker_add (f->checker, "other", "bob", "read", 600);
   f->guard = tessera_bearer_domain_new (TESSERA_TOKEN_CHECKER (f->checker));
+  g_object_set (f->guard, "audience", RESOURCE, NULL);
   g_signal_connect (f->guard, "unauthorized", G_CALLBACK (on_unauthorized), f);
   f->server = soup_server_new (NULL, NULL);
   soup_server_add_handler (f->server, "/", on_request, f, NULL);
@@ -524,6 +547,23 @@ test_demands_its_audience (Fixture *f, gconstpointer data)
   assert_status (refused, 401);
 }
 
+/* The audience is what is set, else the resource, else the checker's issuer. */
+static void
+test_audience_has_a_default (Fixture *f, gconstpointer data)
+{
+  g_autofree char *issuer = NULL, *resource = NULL, *other = NULL;
+
+  g_object_set (f->guard, "audience", NULL, NULL);
+  issuer = get (f, "/", "Authorization: Bearer good\r\n");
+  g_object_set (f->guard, "resource", RESOURCE, NULL);
+  resource = get (f, "/", "Authorization: Bearer good\r\n");
+  g_object_set (f->guard, "resource", RESOURCE "/", NULL);
+  other = get (f, "/", "Authorization: Bearer good\r\n");
+  assert_status (issuer, 401);
+  assert_status (resource, 200);
+  assert_status (other, 401);
+}
+
 static gboolean
 on_token_validated (TesseraBearerDomain *guard,
                     TesseraAccessToken *token,
@@ -646,6 +686,210 @@ test_refuses_revoked_tokens_at_once (Fixture *f, gconstpointer data)
   assert_status (after, 401);
 }
 
+/* RFC 6750 has no error for it, and a client with another token would fare no better. */
+static void
+test_a_checker_that_cannot_tell_is_503 (Fixture *f, gconstpointer data)
+{
+  f->checker->stale = TRUE;
+  g_autofree char *answer = get (f, "/", "Authorization: Bearer good\r\n");
+  g_autofree char *socket
+      = get (f, "/socket", "Upgrade: websocket\r\nAuthorization: Bearer good\r\n");
+  g_autofree char *without = get (f, "/", "");
+  g_autofree char *retry_after = dup_header (answer, "Retry-After");
+  g_autofree char *challenge = dup_header (answer, "WWW-Authenticate");
+
+  assert_status (answer, 503);
+  assert_status (socket, 503);
+  assert_status (without, 401);
+  g_assert_cmpstr (retry_after, ==, "1");
+  g_assert_null (challenge);
+  g_assert_cmpuint (f->handled, ==, 0);
+  g_assert_cmpstr (f->refusals->str, ==, "temporarily_unavailable;temporarily_unavailable;-;");
+}
+
+/* Metadata of the protected resource */
+
+static void
+assert_body (const char *answer, const char *expected)
+{
+  const char *body = strstr (answer, "\r\n\r\n");
+
+  g_assert_nonnull (body);
+  g_assert_cmpstr (body + 4, ==, expected);
+}
+
+static void
+test_tells_no_metadata_without_a_resource (Fixture *f, gconstpointer data)
+{
+  g_autofree char *answer = get (f, METADATA, "");
+  g_autofree char *challenge = dup_header (answer, "WWW-Authenticate");
+
+  assert_status (answer, 401);
+  g_assert_null (strstr (challenge, "resource_metadata"));
+}
+
+static void
+test_tells_its_metadata (Fixture *f, gconstpointer data)
+{
+  const char *scopes[] = { "read", "write", NULL };
+  const char *servers[] = { "https://as.test", NULL };
+  g_autofree char *least = NULL, *most = NULL, *type = NULL, *origin = NULL;
+
+  g_object_set (f->guard, "resource", RESOURCE, NULL);
+  least = get (f, METADATA, "");
+  g_object_set (f->guard, "scope", "read", "scopes-supported", scopes, "authorization-servers",
+                servers, "resource-name", "Files", "resource-documentation", "https://doc.test",
+                NULL);
+  most = get (f, METADATA, "");
+  type = dup_header (most, "Content-Type");
+  origin = dup_header (most, "Access-Control-Allow-Origin");
+
+  assert_status (least, 200);
+  assert_body (least, "{\"resource\":\"https://api.test\",\"authorization_servers\":"
+                      "[\"http://127.0.0.1:8417\"],\"bearer_methods_supported\":[\"header\"]}");
+  assert_status (most, 200);
+  assert_body (most, "{\"resource\":\"https://api.test\",\"authorization_servers\":"
+                     "[\"https://as.test\"],\"scopes_supported\":[\"read\",\"write\"],"
+                     "\"bearer_methods_supported\":[\"header\"],\"resource_name\":\"Files\","
+                     "\"resource_documentation\":\"https://doc.test\"}");
+  g_assert_cmpstr (type, ==, "application/json");
+  g_assert_cmpstr (origin, ==, "*");
+  g_assert_cmpuint (f->handled, ==, 0);
+  g_assert_cmpstr (f->refusals->str, ==, "");
+}
+
+static void
+test_metadata_names_the_scope_of_the_guard (Fixture *f, gconstpointer data)
+{
+  g_object_set (f->guard, "resource", RESOURCE, "scope", "read write", NULL);
+  g_autofree char *answer = get (f, METADATA, "");
+
+  g_assert_nonnull (strstr (answer, "\"scopes_supported\":[\"read\",\"write\"]"));
+}
+
+static void
+test_metadata_stands_before_the_path_of_the_resource (Fixture *f, gconstpointer data)
+{
+  g_autofree char *right = NULL, *root = NULL, *slash = NULL, *below = NULL, *beside = NULL,
+                  *behind = NULL;
+
+  g_object_set (f->guard, "resource", "https://api.test/v1/files", NULL);
+  right = get (f, METADATA "/v1/files", "");
+  root = get (f, METADATA, "");
+  below = get (f, METADATA "/v1/files/x", "");
+  beside = get (f, METADATA "/v1/filesx", "");
+  behind = get (f, "/v1/files" METADATA, "");
+  g_object_set (f->guard, "resource", RESOURCE "/", NULL);
+  slash = get (f, METADATA, "");
+
+  assert_status (right, 200);
+  assert_status (root, 401);
+  assert_status (below, 401);
+  assert_status (beside, 401);
+  assert_status (behind, 401);
+  assert_status (slash, 200);
+  g_assert_nonnull (strstr (slash, "\"resource\":\"https://api.test/\""));
+}
+
+static void
+test_metadata_is_only_read (Fixture *f, gconstpointer data)
+{
+  g_object_set (f->guard, "resource", RESOURCE, NULL);
+  g_autofree char *head
+      = exchange (f, "HEAD " METADATA " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  g_autofree char *post = exchange (f, "POST " METADATA " HTTP/1.1\r\nHost: localhost\r\n"
+                                       "Connection: close\r\nContent-Length: 1\r\n\r\nx");
+  g_autofree char *allow = dup_header (post, "Allow");
+  g_autofree char *socket = get (f, METADATA, "Upgrade: websocket\r\n");
+
+  assert_status (head, 200);
+  assert_body (head, "");
+  assert_status (post, 405);
+  g_assert_cmpstr (allow, ==, "GET, HEAD");
+  assert_status (socket, 401);
+  g_assert_cmpuint (f->handled, ==, 0);
+}
+
+static void
+test_challenge_names_the_metadata (Fixture *f, gconstpointer data)
+{
+  const char *url = "resource_metadata=\"https://api.test" METADATA "/v1\"";
+  g_autofree char *bare = NULL, *wrong = NULL, *weak = NULL;
+
+  g_object_set (f->guard, "resource", "https://api.test/v1", "scope", "write", NULL);
+  bare = get (f, "/", "");
+  wrong = get (f, "/", "Authorization: Bearer wrong\r\n");
+  weak = get (f, "/", "Authorization: Bearer good\r\n");
+  assert_status (bare, 401);
+  assert_status (wrong, 401);
+  assert_status (weak, 403);
+  g_assert_nonnull (strstr (bare, url));
+  g_assert_nonnull (strstr (wrong, url));
+  g_assert_nonnull (strstr (weak, url));
+}
+
+static void
+on_early (SoupServer *server,
+          SoupServerMessage *message,
+          const char *path,
+          GHashTable *query,
+          gpointer data)
+{
+  ((Fixture *) data)->handled++;
+}
+
+/* A guard of a part of the server only; the handlers of the application do not get the request. */
+static void
+test_metadata_of_a_part_is_served_too (Fixture *f, gconstpointer data)
+{
+  g_autofree char *metadata = NULL, *part = NULL, *rest = NULL;
+
+  soup_server_add_early_handler (f->server, METADATA, on_early, f, NULL);
+  soup_auth_domain_remove_path (SOUP_AUTH_DOMAIN (f->guard), "/");
+  soup_auth_domain_add_path (SOUP_AUTH_DOMAIN (f->guard), "/v1");
+  g_object_set (f->guard, "resource", "https://api.test/v1", NULL);
+  metadata = get (f, METADATA "/v1", "");
+  assert_status (metadata, 200);
+  g_assert_cmpuint (f->handled, ==, 0);
+  part = get (f, "/v1/x", "");
+  rest = get (f, "/x", "");
+  assert_status (part, 401);
+  assert_status (rest, 200);
+}
+
+static void
+test_a_resource_is_a_plain_https_url (void)
+{
+  const char *bad[] = { "",
+                        "/",
+                        "api.test",
+                        "urn:api",
+                        "http://api.test",
+                        "https://",
+                        "https://api.test?x",
+                        "https://api.test#x",
+                        "https://u@api.test",
+                        "https://api.test//",
+                        "https://api.test/../x",
+                        "https://api.test/%61",
+                        "https://api.test/a b",
+                        "https://api.test/\"x" };
+  const char *good[] = { "https://api.test", "https://api.test/", "https://api.test:8443/a/b/",
+                         "http://127.0.0.1:8080", "http://[::1]/x" };
+  TesseraResourceMetadata metadata = { NULL };
+
+  g_assert_true (tessera_resource_metadata_set_resource (&metadata, "https://first.test"));
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    g_assert_false (tessera_resource_metadata_set_resource (&metadata, bad[i]));
+  g_assert_cmpstr (metadata.url, ==, "https://first.test" METADATA);
+  for (gsize i = 0; i < G_N_ELEMENTS (good); i++)
+    g_assert_true (tessera_resource_metadata_set_resource (&metadata, good[i]));
+  g_assert_cmpstr (metadata.url, ==, "http://[::1]" METADATA "/x");
+  g_assert_true (tessera_resource_metadata_set_resource (&metadata, NULL));
+  g_assert_null (metadata.path);
+  tessera_resource_metadata_clear (&metadata);
+}
+
 /* WebSocket */
 
 typedef struct
@@ -757,6 +1001,19 @@ test_revocation_closes_the_websocket (Fixture *f, gconstpointer data)
   g_assert_false (other.closed);
   g_assert_cmpint (soup_websocket_connection_get_state (other.connection), ==,
                    SOUP_WEBSOCKET_STATE_OPEN);
+}
+
+/* What is too old to let a request in is too old to keep a connection. */
+static void
+test_stale_checker_ends_the_websocket (Fixture *f, gconstpointer data)
+{
+  g_auto (Handshake) handshake = { NULL };
+
+  open_socket (f, &handshake, "good", NULL, NULL);
+  f->checker->stale = TRUE;
+  tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (f->checker));
+  wait_closed (&handshake);
+  g_assert_cmpuint (soup_websocket_connection_get_close_code (handshake.connection), ==, 1008);
 }
 
 static void
@@ -1060,7 +1317,7 @@ static void
 test_challenge_is_safe_to_quote (void)
 {
   g_autofree char *challenge
-      = tessera_bearer_dup_challenge ("invalid_token", "a \"b\" \\c\r\n", NULL, "r");
+      = tessera_bearer_dup_challenge ("invalid_token", "a \"b\" \\c\r\n", NULL, NULL, "r");
 
   g_assert_cmpstr (challenge, ==,
                    "Bearer error=\"invalid_token\", error_description=\"a b c\", realm=\"r\"");
@@ -1095,6 +1352,8 @@ add_http_tests (void)
   add ("B47/tells-the-log-why-but-not-the-token", test_tells_the_log_why_but_not_the_token);
   add ("demands-its-scope", test_demands_its_scope);
   add ("D08/demands-its-audience", test_demands_its_audience);
+  add ("audience-has-a-default", test_audience_has_a_default);
+  add ("a-checker-that-cannot-tell-is-503", test_a_checker_that_cannot_tell_is_503);
   add ("handlers-may-narrow-only", test_handlers_may_narrow_only);
   add ("path-tricks-do-not-help", test_path_tricks_do_not_help);
   add ("no-method-is-exempt", test_no_method_is_exempt);
@@ -1107,8 +1366,24 @@ add_http_tests (void)
 }
 
 static void
+add_metadata_tests (void)
+{
+  add ("metadata/is-off-without-a-resource", test_tells_no_metadata_without_a_resource);
+  add ("metadata/is-told", test_tells_its_metadata);
+  add ("metadata/names-the-scope-of-the-guard", test_metadata_names_the_scope_of_the_guard);
+  add ("metadata/stands-before-the-path-of-the-resource",
+       test_metadata_stands_before_the_path_of_the_resource);
+  add ("metadata/is-only-read", test_metadata_is_only_read);
+  add ("metadata/is-named-in-the-challenge", test_challenge_names_the_metadata);
+  add ("metadata/of-a-part-is-served-too", test_metadata_of_a_part_is_served_too);
+  g_test_add_func ("/resource-metadata/a-resource-is-a-plain-https-url",
+                   test_a_resource_is_a_plain_https_url);
+}
+
+static void
 add_websocket_tests (void)
 {
+  add ("websocket/ends-when-the-checker-cannot-tell", test_stale_checker_ends_the_websocket);
   add ("websocket/needs-a-token", test_websocket_needs_a_token);
   add ("websocket/never-opens-without-the-scope", test_websocket_never_opens_without_the_scope);
   add ("websocket/revocation-closes-it", test_revocation_closes_the_websocket);
@@ -1132,6 +1407,7 @@ main (int argc, char **argv)
   g_log_set_writer_func (write_log, NULL, NULL);
   tessera_clock_follow_offset (&offset);
   add_http_tests ();
+  add_metadata_tests ();
   add_websocket_tests ();
   g_test_add_func ("/bearer-credentials/challenge-is-safe-to-quote",
                    test_challenge_is_safe_to_quote);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The Bearer token of a request, and the challenge to one without (RFC 6750 §2, §3). */
+/* The Bearer token of a request, and the challenge to one without (RFC 6750 §2, §3, RFC 9728
+ * §5.1). */
 
 #include "base/tessera-bearer-private.h"
 
@@ -48,6 +49,7 @@ char *
 tessera_bearer_dup_challenge (const char *error,
                               const char *description,
                               const char *scope,
+                              const char *resource_metadata,
                               const char *realm)
 {
   GString *challenge = g_string_new ("Bearer");
@@ -55,6 +57,7 @@ tessera_bearer_dup_challenge (const char *error,
   append_param (challenge, "error", error);
   append_param (challenge, "error_description", description);
   append_param (challenge, "scope", scope);
+  append_param (challenge, "resource_metadata", resource_metadata);
   append_param (challenge, "realm", realm);
   return g_string_free (challenge, FALSE);
 }

@@ -16,7 +16,7 @@ refuse (TesseraExchange *exchange, gboolean came, const char *scope, const GErro
   const char *name = came ? tessera_error_get_name ((TesseraError) error->code) : NULL;
   const char *wanted = scope != NULL && *scope != '\0' ? scope : NULL;
   g_autofree char *challenge
-      = tessera_bearer_dup_challenge (name, came ? error->message : NULL, wanted, NULL);
+      = tessera_bearer_dup_challenge (name, came ? error->message : NULL, wanted, NULL, NULL);
 
   tessera_exchange_add_header (exchange, "WWW-Authenticate", challenge);
   tessera_exchange_respond_error (exchange, error, NULL);

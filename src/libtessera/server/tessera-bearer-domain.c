@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The guard: demands a Bearer token on HTTP requests and WebSocket handshakes (RFC 6750, RFC 6455
- * §4.2.2). */
+ * §4.2.2), and tells where tokens come from (RFC 9728). */
 
 #include "server/tessera-bearer-domain.h"
 #include "base/tessera-audit-private.h"
@@ -9,6 +9,7 @@
 #include "base/tessera-secret-private.h"
 #include "model/tessera-scope-private.h"
 #include "server/tessera-bearer-credentials-private.h"
+#include "server/tessera-resource-metadata-private.h"
 #include "server/tessera-soup-adapter-private.h"
 #include "server/tessera-websocket-watch-private.h"
 
@@ -27,10 +28,13 @@
  * malformed, expired, revoked or meant for another audience, with 401 and `invalid_token`; with a
  * good token that lacks a scope, with 403 and `insufficient_scope`; with two `Authorization`
  * headers with 400 (RFC 6750 §3.1). While the checker is still loading, requests that carry a token
- * wait.
+ * wait, 15 seconds at most. When it cannot tell, because what it knows is too old, they are
+ * answered with 503 and `Retry-After`.
  *
  * The endpoints and pages of a [class@Tessera.Server] that is attached to the same HTTP server stay
- * open: exactly their paths, nothing below or beside them. No WebSocket handshake is ever exempt.
+ * open: exactly their paths, nothing below or beside them; and so does the metadata of the
+ * protected resource, when [property@Tessera.BearerDomain:resource] is set. No WebSocket handshake
+ * is ever exempt.
  *
  * A path can be taken out with [method@Soup.AuthDomain.remove_path]. The filter of the auth domain
  * is used by the guard itself and must not be replaced. When several domains cover a path, libsoup
@@ -43,9 +47,10 @@ struct _TesseraBearerDomain
   SoupAuthDomain parent_instance;
 
   TesseraTokenChecker *checker;
-  char *issuer; /* of a checker that is a server: the audience by default */
+  char *issuer; /* of a checker that tells one */
   char *audience;
   char *scope;
+  TesseraResourceMetadata metadata;
   gboolean close_connection;
   TesseraExpiryPolicy expiry_policy;
   gboolean websocket_protocol_token;
@@ -77,6 +82,11 @@ enum
   PROP_CHECKER = 1,
   PROP_AUDIENCE,
   PROP_SCOPE,
+  PROP_RESOURCE,
+  PROP_RESOURCE_NAME,
+  PROP_RESOURCE_DOCUMENTATION,
+  PROP_SCOPES_SUPPORTED,
+  PROP_AUTHORIZATION_SERVERS,
   PROP_CLOSE_CONNECTION,
   PROP_EXPIRY_POLICY,
   PROP_WEBSOCKET_PROTOCOL_TOKEN,
@@ -135,15 +145,17 @@ dup_challenge (TesseraBearerDomain *self, const GError *error)
 
   /* RFC 6750 §3.1: without a token there is no error to name. */
   if (error == NULL)
-    return tessera_bearer_dup_challenge (NULL, NULL, self->scope, realm);
+    return tessera_bearer_dup_challenge (NULL, NULL, self->scope, self->metadata.url, realm);
   return tessera_bearer_dup_challenge (tessera_error_get_name (error->code), error->message,
-                                       self->scope, realm);
+                                       self->scope, self->metadata.url, realm);
 }
 
 static const char *
 get_audience (TesseraBearerDomain *self)
 {
-  return self->audience != NULL ? self->audience : self->issuer;
+  if (self->audience != NULL)
+    return self->audience;
+  return self->metadata.resource != NULL ? self->metadata.resource : self->issuer;
 }
 
 /* One line for the developer whose token is refused. Requests without one are too common to be told
@@ -369,6 +381,17 @@ wait_until_ready (TesseraBearerDomain *self, SoupServerMessage *message, const c
 
 /* What libsoup asks */
 
+/* TRUE: it is answered, and libsoup runs no handler. */
+static gboolean
+answer_metadata (TesseraBearerDomain *self, SoupServerMessage *message)
+{
+  if (!tessera_resource_metadata_is_wanted (&self->metadata, message))
+    return FALSE;
+  tessera_resource_metadata_answer (
+      message, tessera_resource_metadata_serialise (&self->metadata, self->issuer, self->scope));
+  return TRUE;
+}
+
 /* TRUE: a token is needed. Not by the path: an endpoint that no server serves here, because it is
  * attached elsewhere or was detached, would be an open door to the application's handlers. */
 static gboolean
@@ -378,7 +401,7 @@ needs_token (SoupAuthDomain *domain, SoupServerMessage *message, gpointer data)
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
 
   if (!tessera_bearer_credentials_is_handshake (headers))
-    return !tessera_soup_adapter_has_taken (message);
+    return !tessera_soup_adapter_has_taken (message) && !answer_metadata (self, message);
   if (self->websocket_protocol_token)
     tessera_bearer_credentials_take_protocol_token (headers,
                                                     (const char *const *) self->allowed_origins);
@@ -468,6 +491,21 @@ tessera_bearer_domain_get_property (GObject *object, guint id, GValue *value, GP
     case PROP_SCOPE:
       g_value_set_string (value, self->scope);
       break;
+    case PROP_RESOURCE:
+      g_value_set_string (value, self->metadata.resource);
+      break;
+    case PROP_RESOURCE_NAME:
+      g_value_set_string (value, self->metadata.name);
+      break;
+    case PROP_RESOURCE_DOCUMENTATION:
+      g_value_set_string (value, self->metadata.documentation);
+      break;
+    case PROP_SCOPES_SUPPORTED:
+      g_value_set_boxed (value, self->metadata.scopes_supported);
+      break;
+    case PROP_AUTHORIZATION_SERVERS:
+      g_value_set_boxed (value, self->metadata.authorization_servers);
+      break;
     case PROP_CLOSE_CONNECTION:
       g_value_set_boolean (value, self->close_connection);
       break;
@@ -493,6 +531,18 @@ set_expiry_policy (TesseraBearerDomain *self, TesseraExpiryPolicy policy)
     tessera_websocket_watch_set_policy (self->watch, policy);
 }
 
+/* The guard covers the place of the metadata too, else it would not be asked about it. A place of
+ * before stays covered: closed. */
+static void
+set_resource (TesseraBearerDomain *self, const char *resource)
+{
+  if (!tessera_resource_metadata_set_resource (&self->metadata, resource))
+    g_critical ("A resource must be an https URL, or http on a loopback address, with a plain path "
+                "and without a query");
+  else if (resource != NULL)
+    soup_auth_domain_add_path (SOUP_AUTH_DOMAIN (self), self->metadata.path);
+}
+
 static void
 tessera_bearer_domain_set_property (GObject *object,
                                     guint id,
@@ -514,6 +564,25 @@ tessera_bearer_domain_set_property (GObject *object,
       g_free (self->scope);
       self->scope = g_value_dup_string (value);
       break;
+    case PROP_RESOURCE:
+      set_resource (self, g_value_get_string (value));
+      break;
+    case PROP_RESOURCE_NAME:
+      g_free (self->metadata.name);
+      self->metadata.name = g_value_dup_string (value);
+      break;
+    case PROP_RESOURCE_DOCUMENTATION:
+      g_free (self->metadata.documentation);
+      self->metadata.documentation = g_value_dup_string (value);
+      break;
+    case PROP_SCOPES_SUPPORTED:
+      g_strfreev (self->metadata.scopes_supported);
+      self->metadata.scopes_supported = g_value_dup_boxed (value);
+      break;
+    case PROP_AUTHORIZATION_SERVERS:
+      g_strfreev (self->metadata.authorization_servers);
+      self->metadata.authorization_servers = g_value_dup_boxed (value);
+      break;
     case PROP_CLOSE_CONNECTION:
       self->close_connection = g_value_get_boolean (value);
       break;
@@ -532,6 +601,18 @@ tessera_bearer_domain_set_property (GObject *object,
     }
 }
 
+/* A server and a verifier have it as a property. */
+static char *
+dup_issuer (TesseraTokenChecker *checker)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (checker), "issuer");
+  char *issuer = NULL;
+
+  if (pspec != NULL && G_PARAM_SPEC_VALUE_TYPE (pspec) == G_TYPE_STRING)
+    g_object_get (checker, "issuer", &issuer, NULL);
+  return issuer;
+}
+
 static void
 tessera_bearer_domain_constructed (GObject *object)
 {
@@ -539,8 +620,7 @@ tessera_bearer_domain_constructed (GObject *object)
 
   G_OBJECT_CLASS (tessera_bearer_domain_parent_class)->constructed (object);
   g_return_if_fail (self->checker != NULL);
-  if (TESSERA_IS_SERVER (self->checker))
-    g_object_get (self->checker, "issuer", &self->issuer, NULL);
+  self->issuer = dup_issuer (self->checker);
   soup_auth_domain_set_filter (SOUP_AUTH_DOMAIN (self), needs_token, NULL, NULL);
   self->watch = tessera_websocket_watch_new (self->checker);
   tessera_websocket_watch_set_policy (self->watch, self->expiry_policy);
@@ -559,8 +639,58 @@ tessera_bearer_domain_finalize (GObject *object)
   g_free (self->scope);
   g_free (self->audience);
   g_free (self->issuer);
+  tessera_resource_metadata_clear (&self->metadata);
   g_clear_object (&self->checker);
   G_OBJECT_CLASS (tessera_bearer_domain_parent_class)->finalize (object);
+}
+
+static void
+install_metadata_properties (GParamFlags flags)
+{
+  /**
+   * TesseraBearerDomain:resource:
+   *
+   * The identifier of what is guarded, as clients know it: an `https` URL, or `http` on a loopback
+   * address, with a plain path and without a query (RFC 9728 §1.2).
+   *
+   * Once it is set, the guard serves the metadata of the protected resource to everybody, at
+   * `/.well-known/oauth-protected-resource`, followed by the path of the resource (RFC 9728 §3.1),
+   * and each challenge names that place as `resource_metadata` (§5.1), so that a client which knows
+   * nothing but the address of the resource finds the server that issues tokens for it. Tokens must
+   * then be meant for the resource, unless [property@Tessera.BearerDomain:audience] says another.
+   *
+   * %NULL by default: no metadata. What the guard is behind a proxy it cannot know.
+   */
+  props[PROP_RESOURCE] = g_param_spec_string ("resource", NULL, NULL, NULL, flags);
+  /**
+   * TesseraBearerDomain:resource-name:
+   *
+   * The resource's name for people, in its metadata (`resource_name`, RFC 9728 §2).
+   */
+  props[PROP_RESOURCE_NAME] = g_param_spec_string ("resource-name", NULL, NULL, NULL, flags);
+  /**
+   * TesseraBearerDomain:resource-documentation:
+   *
+   * The address of a page for developers, in the metadata (`resource_documentation`, RFC 9728 §2).
+   */
+  props[PROP_RESOURCE_DOCUMENTATION]
+      = g_param_spec_string ("resource-documentation", NULL, NULL, NULL, flags);
+  /**
+   * TesseraBearerDomain:scopes-supported:
+   *
+   * The scopes that are of use at the resource, in its metadata (`scopes_supported`, RFC 9728 §2).
+   * When %NULL those of [property@Tessera.BearerDomain:scope].
+   */
+  props[PROP_SCOPES_SUPPORTED]
+      = g_param_spec_boxed ("scopes-supported", NULL, NULL, G_TYPE_STRV, flags);
+  /**
+   * TesseraBearerDomain:authorization-servers:
+   *
+   * The issuers of tokens for the resource, in its metadata (`authorization_servers`, RFC 9728 §2).
+   * When %NULL the checker's.
+   */
+  props[PROP_AUTHORIZATION_SERVERS]
+      = g_param_spec_boxed ("authorization-servers", NULL, NULL, G_TYPE_STRV, flags);
 }
 
 static void
@@ -578,8 +708,9 @@ install_properties (GObjectClass *object_class)
   /**
    * TesseraBearerDomain:audience:
    *
-   * Whom tokens must be meant for (`aud`, RFC 9068 §4). When %NULL: the issuer, if the checker is a
-   * [class@Tessera.Server], else whatever the checker accepts.
+   * Whom tokens must be meant for (`aud`, RFC 9068 §4). When %NULL:
+   * [property@Tessera.BearerDomain:resource], else the issuer, when the checker has a property
+   * `issuer` as [class@Tessera.Server] has, else whatever the checker accepts.
    */
   props[PROP_AUDIENCE] = g_param_spec_string ("audience", NULL, NULL, NULL, flags);
   /**
@@ -589,6 +720,7 @@ install_properties (GObjectClass *object_class)
    * of them is answered with 403 `insufficient_scope`.
    */
   props[PROP_SCOPE] = g_param_spec_string ("scope", NULL, NULL, NULL, flags);
+  install_metadata_properties (flags);
   /**
    * TesseraBearerDomain:close-connection:
    *

@@ -33,7 +33,9 @@ TESSERA_AVAILABLE_IN_1_0
 GType tessera_expiry_policy_get_type (void);
 
 /* A SoupAuthDomain that demands a Bearer token (RFC 6750) on HTTP and WebSocket requests.
- * Properties: checker (construct-only), audience, scope (what every path needs), close-connection,
+ * Properties: checker (construct-only), audience, scope (what every path needs), resource and
+ * resource-name, resource-documentation, scopes-supported, authorization-servers (its metadata,
+ * RFC 9728), close-connection,
  * expiry-policy, websocket-protocol-token (token as second Sec-WebSocket-Protocol value, for
  * browsers), allowed-origins (strv, for those). Signals: token-validated (TesseraAccessToken,
  * nullable SoupServerMessage) → gboolean, may narrow only; unauthorized (SoupServerMessage,

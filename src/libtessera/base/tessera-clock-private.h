@@ -27,10 +27,16 @@ gint64 tessera_clock_get_lag_ms (TesseraClock *self);
  * cut-off. */
 void tessera_clock_advance (TesseraClock *self, gint64 ms);
 
+/* Milliseconds that have passed since the machine was started, those that it slept included
+ * (CLOCK_BOOTTIME): nobody sets this clock. */
+gint64 tessera_clock_get_elapsed_ms (void);
+
 /* For tests only: moves the time of all clocks of the process, by the offset in milliseconds that
  * @offset points to (NULL: none). The pointer is read atomically at every call, so that it may lie
  * in memory shared with the test. Not exported by the library. */
 void tessera_clock_follow_offset (const gint64 *offset);
+/* The same for what tessera_clock_get_elapsed_ms () tells. */
+void tessera_clock_follow_elapsed_offset (const gint64 *offset);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraClock, tessera_clock_unref)
 

@@ -3,13 +3,16 @@
  */
 #include "base/tessera-clock-private.h"
 
+#include <time.h>
+
 struct _TesseraClock
 {
   gint ref_count;
   gint64 highest_ms; /* atomic */
 };
 
-static const gint64 *test_offset; /* atomic; NULL outside tests */
+static const gint64 *test_offset;         /* atomic; NULL outside tests */
+static const gint64 *test_elapsed_offset; /* the same */
 
 TesseraClock *
 tessera_clock_new (void)
@@ -35,12 +38,26 @@ tessera_clock_unref (TesseraClock *self)
 }
 
 static gint64
+move (gint64 ms, const gint64 *const *test)
+{
+  const gint64 *offset = __atomic_load_n (test, __ATOMIC_ACQUIRE);
+
+  return offset == NULL ? ms : ms + __atomic_load_n (offset, __ATOMIC_RELAXED);
+}
+
+static gint64
 read_wall_clock_ms (void)
 {
-  const gint64 *offset = __atomic_load_n (&test_offset, __ATOMIC_ACQUIRE);
-  gint64 now = g_get_real_time () / 1000;
+  return move (g_get_real_time () / 1000, &test_offset);
+}
 
-  return offset == NULL ? now : now + __atomic_load_n (offset, __ATOMIC_RELAXED);
+gint64
+tessera_clock_get_elapsed_ms (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_BOOTTIME, &now);
+  return move (now.tv_sec * G_GINT64_CONSTANT (1000) + now.tv_nsec / 1000000, &test_elapsed_offset);
 }
 
 static gint64
@@ -88,4 +105,10 @@ void
 tessera_clock_follow_offset (const gint64 *offset)
 {
   __atomic_store_n (&test_offset, offset, __ATOMIC_RELEASE);
+}
+
+void
+tessera_clock_follow_elapsed_offset (const gint64 *offset)
+{
+  __atomic_store_n (&test_elapsed_offset, offset, __ATOMIC_RELEASE);
 }

@@ -20,4 +20,7 @@ struct _TesseraDenial
   const char *subject;
 };
 
+/* As a kind: of a rule that nobody here knows. */
+#define TESSERA_DENIAL_UNKNOWN ((TesseraDenialKind) -1)
+
 G_END_DECLS

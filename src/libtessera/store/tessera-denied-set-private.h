@@ -38,6 +38,11 @@ gboolean tessera_denied_set_is_new (TesseraDeniedSet *self, const guint8 id[16],
 gsize tessera_denied_set_get_count (TesseraDeniedSet *self);
 gsize tessera_denied_set_get_memory (TesseraDeniedSet *self); /* bytes of the table */
 
+/* Those that are in memory. */
+void tessera_denied_set_foreach (TesseraDeniedSet *self,
+                                 void (*func) (const TesseraDeniedToken *token, gpointer data),
+                                 gpointer data);
+
 void tessera_denied_set_add (TesseraDeniedSet *self, const TesseraDeniedToken *token);
 void tessera_denied_set_remove (TesseraDeniedSet *self, const TesseraDeniedToken *token);
 void tessera_denied_set_prune (TesseraDeniedSet *self, gint64 now_ms);

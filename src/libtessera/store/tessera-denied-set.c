@@ -198,6 +198,16 @@ tessera_denied_set_get_memory (TesseraDeniedSet *self)
   return self->frozen != NULL ? size + tessera_denied_tokens_get_size (self->frozen) : size;
 }
 
+void
+tessera_denied_set_foreach (TesseraDeniedSet *self,
+                            void (*func) (const TesseraDeniedToken *token, gpointer data),
+                            gpointer data)
+{
+  tessera_denied_tokens_foreach (self->tokens, func, data);
+  if (self->frozen != NULL)
+    tessera_denied_tokens_foreach (self->frozen, func, data);
+}
+
 guint
 tessera_denied_set_count_grant (TesseraDeniedSet *self,
                                 guint64 grant_tag,

@@ -309,6 +309,21 @@ test_what_nobody_understands_refuses_everything (Fixture *f, gconstpointer data)
 }
 
 static void
+test_closed_until_a_list_comes (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GPtrArray) tokens = issue_all (f);
+  const Token *token = tokens->pdata[0];
+
+  load_empty (f);
+  tessera_deny_replica_close (f->replica);
+  tessera_deny_replica_mark (f->replica, "a", 0, tessera_clock_get_ms (f->clock));
+  g_assert_true (tessera_deny_replica_check (f->replica, &token->identity));
+  /* The same one will do. */
+  load_empty (f);
+  g_assert_false (tessera_deny_replica_check (f->replica, &token->identity));
+}
+
+static void
 test_entries_that_cannot_be (Fixture *f, gconstpointer data)
 {
   const TesseraDenial bad[] = {
@@ -637,6 +652,7 @@ main (int argc, char **argv)
   ADD ("nothing-is-known-at-first", test_nothing_is_known_at_first);
   ADD ("what-nobody-understands-refuses-everything",
        test_what_nobody_understands_refuses_everything);
+  ADD ("closed-until-a-list-comes", test_closed_until_a_list_comes);
   ADD ("entries-that-cannot-be-are-not-understood", test_entries_that_cannot_be);
   ADD ("what-is-behind-is-passed-over", test_what_is_behind_is_passed_over);
   ADD ("an-older-list-is-not-taken", test_an_older_list_is_not_taken);

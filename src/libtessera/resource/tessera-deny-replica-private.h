@@ -49,6 +49,8 @@ void tessera_deny_replica_mark (TesseraDenyReplica *self,
                                 const char *list,
                                 guint64 generation,
                                 gint64 time_ms);
+/* Something came that nobody here understands: everything is refused until a list is committed. */
+void tessera_deny_replica_close (TesseraDenyReplica *self);
 /* What has expired is forgotten. Now and then. */
 void tessera_deny_replica_prune (TesseraDenyReplica *self);
 

@@ -270,6 +270,14 @@ tessera_deny_replica_mark (TesseraDenyReplica *self,
 }
 
 void
+tessera_deny_replica_close (TesseraDenyReplica *self)
+{
+  g_rw_lock_writer_lock (&self->lock);
+  self->closed = TRUE;
+  g_rw_lock_writer_unlock (&self->lock);
+}
+
+void
 tessera_deny_replica_prune (TesseraDenyReplica *self)
 {
   gint64 now = tessera_clock_get_ms (self->clock);

@@ -116,6 +116,16 @@ __wrap_read (int fd, void *buffer, size_t size)
   return -1;
 }
 
+/* What a fortified build calls where the size of the buffer is known. */
+ssize_t __wrap___read_chk (int fd, void *buffer, size_t size, size_t buffer_size);
+
+ssize_t
+__wrap___read_chk (int fd, void *buffer, size_t size, size_t buffer_size)
+{
+  g_assert_cmpuint (size, <=, buffer_size);
+  return __wrap_read (fd, buffer, size);
+}
+
 EVP_PKEY *
 __real_EVP_PKEY_Q_keygen (OSSL_LIB_CTX *library, const char *query, const char *type, ...);
 EVP_PKEY *

@@ -393,6 +393,74 @@ test_a_mirror_that_was_not_made_is_not_saved (void)
   remove_all (directory);
 }
 
+/* Where it is not known which run of the machine this is, only a server that stopped can show that
+ * its mirror is the last word. */
+static void
+test_an_unknown_run_proves_nothing (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "generation", NULL);
+  struct rlimit usual = use_up_descriptors (0);
+  TesseraMirror *mirror = tessera_mirror_new (path);
+  g_autoptr (TesseraMirror) reader = tessera_mirror_new (path);
+  TesseraStoreState state;
+  gboolean is_last = TRUE;
+
+  setrlimit (RLIMIT_NOFILE, &usual);
+  g_assert_true (tessera_mirror_create (mirror, &first_state, NULL));
+  g_assert_true (tessera_mirror_load (reader, &state, &is_last, NULL));
+  g_assert_false (is_last);
+  g_assert_cmpuint (state.generation, ==, 1);
+  tessera_mirror_free (mirror); /* says that it has stopped */
+  g_assert_true (tessera_mirror_load (reader, &state, &is_last, NULL));
+  g_assert_true (is_last);
+  remove_all (directory);
+}
+
+/* One of a release before does not say whether it is. */
+static void
+test_an_old_mirror_proves_nothing (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "generation", NULL);
+  g_autofree char *line
+      = g_strdup_printf ("tessera-mirror 2 %-63s %020d %020d %020d\n", "database", 7, 3, 2);
+  g_autoptr (TesseraMirror) reader = tessera_mirror_new (path);
+  TesseraStoreState state;
+  gboolean is_last = TRUE;
+
+  g_assert_true (g_file_set_contents (path, line, -1, NULL));
+  g_assert_true (tessera_mirror_load (reader, &state, &is_last, NULL));
+  g_assert_cmpuint (state.generation, ==, 7);
+  g_assert_cmpuint (state.commits, ==, 2);
+  g_assert_false (is_last);
+  remove_all (directory);
+}
+
+/* The last word that could not be written is said, and what was there before is still true. */
+static void
+test_an_end_that_cannot_be_written_is_said (void)
+{
+  for (guint i = 0; i < 3; i += 2) /* nothing of it, and half of it */
+    {
+      g_autofree char *directory = make_directory ();
+      g_autofree char *path = g_build_filename (directory, "generation", NULL);
+      TesseraMirror *mirror = tessera_mirror_new (path);
+      g_autoptr (TesseraMirror) reader = tessera_mirror_new (path);
+      TesseraStoreState state;
+
+      g_assert_true (tessera_mirror_create (mirror, &first_state, NULL));
+      log_capture_begin ();
+      fall_ill (&diseases[i], 0);
+      tessera_mirror_free (mirror);
+      g_assert_true (recover ());
+      log_capture_assert_one (G_LOG_LEVEL_WARNING, "Cannot write *generation*");
+      g_assert_true (tessera_mirror_load (reader, &state, NULL, NULL));
+      g_assert_cmpuint (state.generation, ==, 1);
+      remove_all (directory);
+    }
+}
+
 static gboolean
 run_cut_off (gpointer data, TesseraStore *store, GError **error)
 {
@@ -561,6 +629,11 @@ main (int argc, char *argv[])
   g_test_add_func ("/file-faults/a-mirror-needs-its-directory", test_a_mirror_needs_its_directory);
   g_test_add_func ("/file-faults/a-mirror-that-was-not-made-is-not-saved",
                    test_a_mirror_that_was_not_made_is_not_saved);
+  g_test_add_func ("/file-faults/an-unknown-run-proves-nothing",
+                   test_an_unknown_run_proves_nothing);
+  g_test_add_func ("/file-faults/an-old-mirror-proves-nothing", test_an_old_mirror_proves_nothing);
+  g_test_add_func ("/file-faults/an-end-that-cannot-be-written-is-said",
+                   test_an_end_that_cannot_be_written_is_said);
   g_test_add_func ("/file-faults/a-mirror-that-cannot-be-synced-ends-all-writing",
                    test_a_mirror_that_cannot_be_synced_ends_all_writing);
   g_test_add_func ("/file-faults/a-snapshot-leaves-room", test_a_snapshot_leaves_room);

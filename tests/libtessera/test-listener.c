@@ -33,6 +33,8 @@
 #define GET_CLOSE "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 #define POST_ECHO "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
 
+typedef struct _Client Client;
+
 typedef struct
 {
   SoupServer *soup;
@@ -45,16 +47,17 @@ typedef struct
   GPtrArray *messages; /* char*: of WebSockets */
   guint n_closed;      /* WebSockets */
   GIOStream *tunnel;
-  int vanishing; /* the descriptor of a client */
+  int vanishing;     /* the descriptor of a client */
+  Client *meanwhile; /* speaks while another is answered */
 } Fixture;
 
-typedef struct
+struct _Client
 {
   Fixture *fixture;
   int fd;
   GString *heard;
   gboolean ended;
-} Client;
+};
 
 /* The linker puts these before those of libc, for the library alone. */
 
@@ -1776,28 +1779,35 @@ nest_once (SoupServer *soup, SoupServerMessage *message, Fixture *self)
   guint before = self->n_calls;
 
   g_signal_handlers_disconnect_by_func (soup, nest_once, self);
+  say (self->meanwhile, "GET /meanwhile HTTP/1.1\r\nHost: a\r\n\r\n");
   while (self->n_calls == before)
     g_main_context_iteration (NULL, TRUE);
 }
 
-/* A turn within a turn: of two events that came at once, each is told of once. */
+/* A turn within a turn: of two events that came at once, each is told of once, and none is lost for
+ * one that comes meanwhile. */
 static void
 test_events_that_came_at_once_are_told_once (Fixture *self, gconstpointer data)
 {
   g_autoptr (Client) waiting = client_new (self);
   g_autoptr (Client) other = client_new (self);
+  g_autoptr (Client) third = client_new (self);
 
   say (waiting, GET);
   hear (waiting, "\r\n\r\n/");
   say (other, GET);
   hear (other, "\r\n\r\n/");
+  say (third, GET);
+  hear (third, "\r\n\r\n/");
+  self->meanwhile = third;
   guint before = self->n_calls;
   g_signal_connect (self->soup, "request-started", G_CALLBACK (nest_once), self);
   say (waiting, GET);
   say (other, "GET /other HTTP/1.1\r\nHost: a\r\n\r\n");
   hear (other, "\r\n\r\n/other");
   hear (waiting, "\r\n\r\n/");
-  g_assert_cmpuint (self->n_calls, ==, before + 2);
+  hear (third, "\r\n\r\n/meanwhile");
+  g_assert_cmpuint (self->n_calls, ==, before + 3);
 }
 
 /* Accepting */

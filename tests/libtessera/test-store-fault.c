@@ -387,6 +387,13 @@ list_declared (TesseraStore *store, GError **error)
 }
 
 static gboolean
+list_consents (TesseraStore *store, GError **error)
+{
+  g_autoptr (GPtrArray) list = tessera_store_list_consents (store, "alice", error);
+  return list != NULL;
+}
+
+static gboolean
 list_denials (TesseraStore *store, GError **error)
 {
   return tessera_store_foreach_denial (store, 0, 10, see_denial, NULL, error);
@@ -415,15 +422,11 @@ static const struct
 {
   const char *name;
   gboolean (*run) (TesseraStore *store, GError **error);
-} questions[] = { { "clients", list_clients },
-                  { "users", list_users },
-                  { "grants", list_grants },
-                  { "sessions", list_sessions },
-                  { "declared", list_declared },
-                  { "denials", list_denials },
-                  { "denied-tokens", list_denied_tokens },
-                  { "challenge", look_for_challenge },
-                  { "prune", prune_late } };
+} questions[] = { { "clients", list_clients },         { "users", list_users },
+                  { "grants", list_grants },           { "sessions", list_sessions },
+                  { "declared", list_declared },       { "consents", list_consents },
+                  { "denials", list_denials },         { "denied-tokens", list_denied_tokens },
+                  { "challenge", look_for_challenge }, { "prune", prune_late } };
 
 static TesseraStore *
 open_store (const char *directory)
@@ -454,11 +457,17 @@ fill_store (const char *directory, gboolean large)
                           .grant_id = (char *) "alive",
                           .client_id = (char *) "c1" };
   TesseraDenial all = { .kind = TESSERA_DENIAL_ALL, .value = (char *) "", .expires_ms = 1000000 };
+  TesseraConsent consent = { .subject = (char *) "alice",
+                             .client_id = (char *) "c1",
+                             .redirect_uri = (char *) "https://c1.test/cb",
+                             .scope = (char *) "a",
+                             .given_ms = 1000 };
   guint64 generation = 0;
 
   ended.grant_id = (char *) "ended";
   g_assert_true (tessera_store_begin (store, NULL));
   g_assert_true (tessera_store_put_declared (store, "client:c1", long_text, NULL));
+  g_assert_true (tessera_store_put_consent (store, &consent, NULL));
   g_assert_true (tessera_store_put_grant (store, &alive, NULL));
   g_assert_true (tessera_store_put_grant (store, &ended, NULL));
   g_assert_true (tessera_store_end_grant (store, "ended", NULL));

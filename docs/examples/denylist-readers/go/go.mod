@@ -1,0 +1,3 @@
+module example.org/tessera
+
+go 1.19

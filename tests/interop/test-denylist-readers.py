@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The small readers of the deny-list in Python, Node and Go: each rule of docs/denylist-feed.md, and the real service."""
+import os
+import sys
+import tempfile
+
+from interop import HERE, Report
+sys.path.insert(0, os.path.join(HERE, 'denylist'))
+from fake_issuer import AUDIENCE, FakeIssuer, uuid7  # noqa: E402
+from readers import READERS, find_all  # noqa: E402
+
+MINUTE = 60000
+
+
+def person(**claims):
+    return {'grant_id': 'g', 'sid': 's', **claims}
+
+
+def machine(client, **claims):
+    return {'client_id': client, 'sub': client, **claims}
+
+
+def cases(name, now):
+    """(what is said of it, entries, claims of a token, whether that is refused); names of its own for each @name."""
+    def of(what):
+        return '%s-%s' % (what, name)
+    jti = uuid7(now)
+    before, at, after = now - 1, now, now + 1
+    yield 'a token by its jti', [('token', jti)], person(jti=jti), True
+    yield 'no other token', [], person(), False
+    yield 'a grant, whenever the token was issued', [('grant', of('g1'))], person(grant_id=of('g1')), True
+    yield 'the tokens of a grant up to an instant', [('grant-tokens', of('g2'), at)], person(grant_id=of('g2'), issued=at), True
+    yield 'no token of that grant after it', [('grant-tokens', of('g3'), before)], person(grant_id=of('g3'), issued=at), False
+    yield 'a session', [('session', of('s1'))], person(sid=of('s1')), True
+    yield 'a subject up to an instant', [('subject', of('u1'), at)], person(sub=of('u1'), issued=at), True
+    yield 'no subject after it', [('subject', of('u2'), before)], person(sub=of('u2'), issued=at), False
+    yield 'no client by the name of a subject', [('subject', of('u3'), after)], machine(of('u3'), issued=at), False
+    yield 'the tokens of a subject up to an instant', [('subject-tokens', of('u4'), at)], person(sub=of('u4'), issued=at), True
+    yield 'no client by that name either', [('subject-tokens', of('u5'), after)], machine(of('u5'), issued=at), False
+    yield 'a client up to an instant, its own tokens', [('client', of('c1'), at)], machine(of('c1'), issued=at), True
+    yield 'a client up to an instant, those of people', [('client', of('c2'), at)], person(client_id=of('c2'), issued=at), True
+    yield 'no client after it', [('client', of('c3'), before)], machine(of('c3'), issued=at), False
+    yield 'a client\'s own tokens up to an instant', [('client-tokens', of('c4'), at)], machine(of('c4'), issued=at), True
+    yield 'not those of people there', [('client-tokens', of('c5'), after)], person(client_id=of('c5'), issued=at), False
+    yield 'everything up to an instant', [('all', '', now - 10 * MINUTE)], person(issued=now - 10 * MINUTE), True
+    yield 'nothing after it', [], person(issued=now - 10 * MINUTE + 1), False
+    yield 'the later of two instants', [('client', of('c6'), now - MINUTE), ('subject', of('u6'), at)], \
+        person(client_id=of('c6'), sub=of('u6'), issued=at), True
+    yield 'the later of two for the same', [('client', of('c7'), now - MINUTE), ('client', of('c7'), at)], machine(of('c7'), issued=at), True
+    second = now // 1000 * 1000
+    yield 'by the second of iat where the jti is no UUIDv7', [('client', of('c8'), second)], \
+        machine(of('c8'), issued=second + 999, jti='not-ours-' + name), True
+    yield 'nothing of the second after it', [('client', of('c9'), second - 1)], machine(of('c9'), issued=second, jti='nor-this-' + name), False
+
+
+def settle(reader, fake):
+    """Until it has all, and says it is fresh."""
+    return reader.until(lambda state: state['list'] == fake.list and state['generation'] >= fake.generation and state['age'] < 30)
+
+
+def hold_cases(report, fake, readers, name, made):
+    for reader in readers:
+        settle(reader, fake)
+        for what, token, refused in made:
+            report.line((reader.check(token, AUDIENCE) is None) == refused, '%s, by %s: refuses %s' % (reader.name, name, what))
+
+
+def deny_cases(fake, name):
+    made = []
+    for what, entries, claims, refused in cases(name, fake.now()):
+        for entry in entries:
+            fake.deny(*entry, expires=fake.now() + 60 * MINUTE)
+        made.append((what, fake.token(**claims), refused))
+    return made
+
+
+def hold_tokens(report, fake, readers):
+    good = dict(person())
+    bad = [('for another audience', fake.token(aud='urn:other', **good)), ('of another issuer', fake.token(iss='https://other.example', **good)),
+           ('that has expired', fake.token(exp=fake.now() // 1000, **good)), ('of another type', fake.token(typ='JWT', **good)),
+           ('without jti', fake.token(jti=None, **good)), ('without client_id', fake.token(client_id=None, **good)),
+           ('with another signature', fake.token(**good)[:-6] + 'AAAAAA'), ('that is none', 'a.b.c'),
+           ('by an unknown key', FakeIssuer().token(iss=fake.issuer, **good))]
+    for reader in readers:
+        report.line(reader.check(fake.token(**good), AUDIENCE) == 'alice', '%s: takes a good token' % reader.name)
+        report.line(reader.check(fake.token(aud=[AUDIENCE], **good), AUDIENCE) == 'alice', '%s: takes one for a list of one audience' % reader.name)
+        for what, token in bad:
+            report.line(reader.check(token, AUDIENCE) is None, '%s: refuses a token %s' % (reader.name, what))
+
+
+def hold_freshness(report, fake, readers):
+    token = fake.token(**person())
+
+    def move(milliseconds):
+        for reader in readers:
+            reader.ask('move', milliseconds)
+
+    def taken():
+        return [reader.name for reader in readers if reader.check(token, AUDIENCE)]
+
+    everyone = [reader.name for reader in readers]
+    move(50000)
+    report.line(taken() == everyone, 'all: take a token while the list is not stale')
+    move(11000)
+    report.line(taken() == [], 'all: refuse every token when nothing was heard for longer than max-staleness')
+    for stamp, what in ((0, 'that stands before unsent entries'), (fake.now() + 10 * MINUTE, 'of a time far ahead')):
+        fake.beat(time=stamp)
+        fake.deny('token', 'x', expires=fake.now() + 60 * MINUTE)
+        caught = [reader.until(lambda state: state['generation'] >= fake.generation) for reader in readers]
+        report.line(all(caught) and taken() == [], 'all: are not made fresh by a heartbeat %s' % what)
+    fake.offset += 61000
+    fake.beat()
+    report.line(all(settle(reader, fake) for reader in readers) and taken() == everyone, 'all: are fresh again with the next heartbeat')
+
+
+def hold_lies(report, fake, readers):
+    for lie, what in (('body', 'that lacks an entry'), ('key', 'by another key'), ('issuer', 'of another issuer'), ('typ', 'signed as something else'),
+                      ('cut', 'that was cut short'), ('version', 'of another version')):
+        fake.lie = lie
+        before = fake.snapshots
+        fake.replace('of ' + lie, fake.entries)
+        deadline = [reader.until(lambda state: fake.snapshots >= before + 2 * len(readers)) for reader in readers]
+        for reader in readers:
+            report.line(deadline[0] and not reader.ask('state')['list'], '%s: believes no snapshot %s' % (reader.name, what))
+    fake.lie = ''
+    report.line(all(settle(reader, fake) for reader in readers), 'all: go on with one that is right')
+    fake.lie = 'cursor'
+    fake.hang_up()
+    fake.offset += 61000
+    token = fake.token(**person())
+    for reader in readers:
+        reader.ask('move', 61000)
+    before = fake.begun
+    readers[0].until(lambda state: fake.begun >= before + 2 * len(readers))
+    for reader in readers:
+        report.line(reader.ask('state')['age'] > 60 and reader.check(token, AUDIENCE) is None,
+                    '%s: is not made fresh by a stream that begins elsewhere' % reader.name)
+    fake.lie = ''
+    fake.hang_up()
+    report.line(all(settle(reader, fake) for reader in readers), 'all: are again by one that begins where they stopped')
+
+
+def hold_unknown(report, fake, readers):
+    token = fake.token(**person())
+    fake.deny('moon', 'full', expires=fake.now() + MINUTE)
+    for reader in readers:
+        report.line(settle(reader, fake) and reader.check(token, AUDIENCE) is None, '%s: refuses everything while it meets a rule it does not know' % reader.name)
+    fake.replace('known', [entry for entry in fake.entries if entry['rule'] != 'moon'])
+    for reader in readers:
+        report.line(settle(reader, fake) and reader.check(token, AUDIENCE) == 'alice', '%s: goes on with a list that it understands' % reader.name)
+    fake.deny('key', 'k2')
+    for reader in readers:
+        settle(reader, fake)
+        report.line(reader.check(fake.token(key=1, **person()), AUDIENCE) is None, '%s: refuses a key' % reader.name)
+        report.line(reader.check(token, AUDIENCE) == 'alice', '%s: and no other key' % reader.name)
+
+
+def hold_forgetting(report, fake, readers):
+    name = 'forgotten'
+    fake.deny('grant', name, expires=fake.now() + MINUTE)
+    counts = {}
+    for reader in readers:
+        settle(reader, fake)
+        counts[reader.name] = reader.ask('state')['entries']
+        reader.ask('move', 61000)
+    fake.offset += 61000
+    fake.beat()
+    for reader in readers:
+        report.line(reader.until(lambda state: state['entries'] < counts[reader.name]), '%s: forgets what is over' % reader.name)
+
+
+def with_fake(report, readers):
+    fake = FakeIssuer()
+    early = deny_cases(fake, 'snapshot')
+    for reader in readers:
+        reader.start(fake.issuer, 'rs', 'secret')
+    hold_cases(report, fake, readers, 'snapshot', early)
+    hold_cases(report, fake, readers, 'event', deny_cases(fake, 'event'))
+    for hold in (hold_tokens, hold_freshness, hold_forgetting, hold_lies, hold_unknown):
+        report.step('%s ran to its end' % hold.__name__, lambda: hold(report, fake, readers) is None)
+    for reader in readers:
+        reader.stop()
+
+
+def hold_lengths(report):
+    for folder, _, names in os.walk(READERS):
+        for name in names:
+            if name.endswith(('.py', '.mjs', '.go')):
+                with open(os.path.join(folder, name), encoding='utf-8') as file:
+                    lines = len(file.readlines())
+                report.line(lines <= 80, '%s has %d lines, no more than 80' % (name, lines))
+
+
+report = Report()
+hold_lengths(report)
+with tempfile.TemporaryFile('w+') as log:
+    readers = find_all(report, log)
+    with_fake(report, readers)
+    if not report.good:
+        log.seek(0)
+        report.comment(log.read()[-3000:])
+report.end()

@@ -10,15 +10,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 import tap
+from ports import free_port
 
 PROGRAM = sys.argv[1:]
 sys.argv[1:] = []
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 @tap.test('front door: it serves both, refuses what is no request, and ends when it is told to')

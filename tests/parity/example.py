@@ -26,6 +26,7 @@ SOURCES = os.path.join(HERE, '..', '..', 'docs', 'examples')
 sys.path.insert(0, os.path.join(HERE, '..', 'support'))
 
 from browser import Browser, Response
+from ports import free_port
 from tap import Failure, Skip, check, equal
 
 BUILT = os.environ.get('EXAMPLES', '')
@@ -42,12 +43,6 @@ DROP_IN_PATHS = {'authorize': '/sgc/oauth2/auth', 'token': '/sgc/oauth2/token',
                  'revoke': '/sgc/oauth2/revoke', 'introspect': '/sgc/oauth2/introspect'}
 
 _running = []
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return listener.getsockname()[1]
 
 
 def _kill_all():

@@ -28,6 +28,7 @@ import urllib.parse
 
 import tap
 from browser import Browser, Response
+from ports import free_port
 
 R1 = 'https://r1.test/'
 R2 = 'https://r2.test/'
@@ -130,19 +131,6 @@ def password_line(name, password):
     if (name, password) not in _hashes:
         _hashes[name, password] = hash_password(password)
     return '%s:%s\n' % (name, _hashes[name, password])
-
-
-def free_port():
-    """Below the ephemeral ports, so that no client's connection takes it between stop and start."""
-    for _ in range(200):
-        port = random.randrange(15000, 30000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(('127.0.0.1', port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError('no free port')
 
 
 def b64url(data):

@@ -30,7 +30,7 @@ read_token (const char *json, GError **error)
   TesseraJwt jwt = { .typ = (char *) "at+jwt", .kid = (char *) "k", .claims = claims };
 
   g_assert_nonnull (claims);
-  return tessera_access_token_new (&jwt, ISSUER, NOW * G_GINT64_CONSTANT (1000), error);
+  return tessera_access_token_new (&jwt, TESSERA_TOKEN_OWN, ISSUER, NOW * G_GINT64_CONSTANT (1000), error);
 }
 
 static void

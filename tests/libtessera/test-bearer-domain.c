@@ -160,7 +160,7 @@ make_token (gint64 now_ms, const char *subject, const char *scope, int lifetime)
   tessera_claims_set_string (claims, "scope", scope);
   tessera_claims_set_int (claims, "iat", now_ms / 1000);
   tessera_claims_set_int (claims, "exp", now_ms / 1000 + lifetime);
-  token = tessera_access_token_new (&jwt, ISSUER, now_ms, &error);
+  token = tessera_access_token_new (&jwt, TESSERA_TOKEN_OWN, ISSUER, now_ms, &error);
   g_assert_no_error (error);
   return token;
 }

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define KID_MAX_LENGTH 128
 #define HEADER_MAX_LENGTH 2048
 #define HEADER_MEMO_MAX 256
 
@@ -98,7 +97,7 @@ read_header (TesseraJwt *self, const char *text, gsize length, GError **error)
                                 &self->algorithm))
     return refuse (error, "The algorithm of the token is not accepted.");
   if (!take_string (header, "typ", &self->typ) || !take_string (header, "kid", &self->kid)
-      || (self->kid != NULL && strlen (self->kid) > KID_MAX_LENGTH))
+      || (self->kid != NULL && strlen (self->kid) > TESSERA_KEY_ID_MAX_LENGTH))
     return refuse (error, "The header of the token is malformed.");
   return TRUE;
 }

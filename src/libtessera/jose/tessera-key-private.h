@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef struct _TesseraKey TesseraKey;
 
 #define TESSERA_SIGNATURE_MAX 512
+#define TESSERA_KEY_ID_MAX_LENGTH 128
 
 TesseraKey *tessera_key_generate (TesseraAlgorithm algorithm, GError **error); /* slow for RSA */
 /* PKCS#8 private or SPKI public PEM. Error: TESSERA_SETUP_ERROR_KEY. */
@@ -22,6 +23,8 @@ TesseraKey *tessera_key_new_from_pem (const char *pem,
                                       GError **error);
 /* A public JWK (RFC 7517) with `alg`; private members and `oct` are refused. */
 TesseraKey *tessera_key_new_from_jwk (const json_t *jwk, GError **error);
+/* The same of another issuer, whose tokens name it by the `kid` in there; one is required. */
+TesseraKey *tessera_key_new_from_foreign_jwk (const json_t *jwk, GError **error);
 TesseraKey *tessera_key_ref (TesseraKey *self);
 void tessera_key_unref (TesseraKey *self);
 

@@ -743,6 +743,24 @@ tessera_key_new_from_jwk (const json_t *jwk, GError **error)
 }
 
 TesseraKey *
+tessera_key_new_from_foreign_jwk (const json_t *jwk, GError **error)
+{
+  const char *kid = json_string_value (json_object_get (jwk, "kid"));
+
+  if (kid == NULL || kid[0] == '\0' || strlen (kid) > TESSERA_KEY_ID_MAX_LENGTH)
+    {
+      refuse (error, "The JWK has no usable name.");
+      return NULL;
+    }
+  TesseraKey *self = tessera_key_new_from_jwk (jwk, error);
+  if (self == NULL)
+    return NULL;
+  g_free (self->id);
+  self->id = g_strdup (kid);
+  return self;
+}
+
+TesseraKey *
 tessera_key_ref (TesseraKey *self)
 {
   g_atomic_int_inc (&self->ref_count);

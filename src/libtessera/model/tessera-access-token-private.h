@@ -8,10 +8,21 @@
 
 G_BEGIN_DECLS
 
+/* Whose tokens they are. Ours always have a UUIDv7 as jti; an issuer elsewhere may name them as it
+ * likes: then iat counts as the instant of issue, which is never later. */
+typedef enum
+{
+  TESSERA_TOKEN_OWN,
+  TESSERA_TOKEN_FOREIGN
+} TesseraTokenOrigin;
+
 /* From a JWT whose signature was verified: the members RFC 9068 §2.2 demands, and issuer and times.
  * Audience and deny-list are asked by whoever accepts it. TESSERA_ERROR_INVALID_TOKEN. */
-TesseraAccessToken *
-tessera_access_token_new (const TesseraJwt *jwt, const char *issuer, gint64 now_ms, GError **error);
+TesseraAccessToken *tessera_access_token_new (const TesseraJwt *jwt,
+                                              TesseraTokenOrigin origin,
+                                              const char *issuer,
+                                              gint64 now_ms,
+                                              GError **error);
 /* The same of a token that was seen before: what its authorization says, and its own jti. Takes a
  * reference. */
 TesseraAccessToken *tessera_access_token_new_seen (TesseraTokenProfile *profile,
@@ -22,6 +33,9 @@ TesseraAccessToken *tessera_access_token_new_seen (TesseraTokenProfile *profile,
 /* Borrowed from @self. */
 void tessera_access_token_get_identity (TesseraAccessToken *self,
                                         TesseraTokenIdentity *out_identity);
+/* When it was made, before anybody else sees it: it was accepted by a list that may lack
+ * something. */
+void tessera_access_token_set_stale (TesseraAccessToken *self);
 gboolean tessera_access_token_has_audience (TesseraAccessToken *self, const char *audience);
 TesseraClaims *tessera_access_token_get_claims (TesseraAccessToken *self);
 

@@ -39,6 +39,7 @@ struct _TesseraAccessToken
   gint64 issued_ms;
   gint64 iat;
   gint64 exp;
+  gboolean stale;
 };
 
 G_DEFINE_FINAL_TYPE (TesseraAccessToken, tessera_access_token, G_TYPE_OBJECT)
@@ -75,10 +76,12 @@ refuse (GError **error, const char *why)
 
 /* RFC 9068 §2.2: iss, exp, aud, sub, client_id, iat and jti are required. */
 static gboolean
-read_claims (TesseraAccessToken *self, const char *issuer, GError **error)
+read_claims (TesseraAccessToken *self,
+             TesseraTokenOrigin origin,
+             const char *issuer,
+             GError **error)
 {
   TesseraClaims *claims = self->claims;
-  guint8 uuid[16];
 
   self->jti = tessera_claims_get_string (claims, "jti");
   self->subject = tessera_claims_get_string (claims, "sub");
@@ -92,7 +95,8 @@ read_claims (TesseraAccessToken *self, const char *issuer, GError **error)
   /* Exact, not even a trailing slash is forgiven (threats.md D08). */
   if (g_strcmp0 (tessera_claims_get_string (claims, "iss"), issuer) != 0)
     return refuse (error, "The token has another issuer");
-  if (self->jti == NULL || !tessera_uuid_parse (self->jti, uuid, &self->issued_ms))
+  if (self->jti == NULL
+      || (origin == TESSERA_TOKEN_OWN && !tessera_uuid_parse (self->jti, NULL, NULL)))
     return refuse (error, "The token has no usable jti");
   if (self->subject == NULL || self->client_id == NULL || self->audience == NULL
       || self->audience[0] == NULL)
@@ -100,6 +104,8 @@ read_claims (TesseraAccessToken *self, const char *issuer, GError **error)
   if (!tessera_claims_get_int (claims, "iat", &self->iat)
       || !tessera_claims_get_int (claims, "exp", &self->exp))
     return refuse (error, "The token lacks a required time");
+  if (!tessera_uuid_parse (self->jti, NULL, &self->issued_ms))
+    self->issued_ms = CLAMP (self->iat, 0, TESSERA_CLOCK_MAX_MS / 1000) * 1000;
   return TRUE;
 }
 
@@ -127,14 +133,18 @@ check_times (TesseraAccessToken *self, gint64 now, GError **error)
 }
 
 TesseraAccessToken *
-tessera_access_token_new (const TesseraJwt *jwt, const char *issuer, gint64 now_ms, GError **error)
+tessera_access_token_new (const TesseraJwt *jwt,
+                          TesseraTokenOrigin origin,
+                          const char *issuer,
+                          gint64 now_ms,
+                          GError **error)
 {
   g_autoptr (TesseraAccessToken) self = g_object_new (TESSERA_TYPE_ACCESS_TOKEN, NULL);
 
   self->claims = tessera_claims_ref (jwt->claims);
   self->own_kid = g_strdup (jwt->kid);
   self->kid = self->own_kid;
-  if (!read_claims (self, issuer, error) || !check_times (self, now_ms / 1000, error)
+  if (!read_claims (self, origin, issuer, error) || !check_times (self, now_ms / 1000, error)
       || !check_nbf (self, now_ms / 1000, error))
     return NULL;
   return g_steal_pointer (&self);
@@ -196,6 +206,12 @@ gboolean
 tessera_access_token_has_audience (TesseraAccessToken *self, const char *audience)
 {
   return g_strv_contains (self->audience, audience);
+}
+
+void
+tessera_access_token_set_stale (TesseraAccessToken *self)
+{
+  self->stale = TRUE;
 }
 
 TesseraClaims *
@@ -399,4 +415,21 @@ tessera_access_token_dup_claims_json (TesseraAccessToken *self)
   if (self->profile != NULL)
     return tessera_token_profile_dup_claims_json (self->profile, self->jti, self->iat);
   return tessera_claims_to_json (self->claims);
+}
+
+/**
+ * tessera_access_token_is_stale:
+ * @self: an access token
+ *
+ * Whether it was accepted although nobody could tell whether it was revoked lately: by a
+ * [class@Verifier] with [property@Verifier:accept-stale] that has not heard of its issuer for
+ * longer than [property@Verifier:max-staleness].
+ *
+ * Returns: %TRUE if it may have been revoked since
+ */
+gboolean
+tessera_access_token_is_stale (TesseraAccessToken *self)
+{
+  g_return_val_if_fail (TESSERA_IS_ACCESS_TOKEN (self), FALSE);
+  return self->stale;
 }

@@ -37,6 +37,8 @@ TESSERA_AVAILABLE_IN_1_0
 const char *tessera_access_token_get_claim (TesseraAccessToken *self,
                                             const char *name); /* string claims; nullable */
 TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_access_token_is_stale (TesseraAccessToken *self);
+TESSERA_AVAILABLE_IN_1_0
 char *tessera_access_token_dup_claims_json (TesseraAccessToken *self);
 
 G_END_DECLS

@@ -62,7 +62,7 @@ static void
 fixture_set_up (Fixture *f, gconstpointer data)
 {
   static const char *const paths[] = { "/token", "/deny-list", "/events" };
-  const TesseraFeedPace pace = { 1, 20, 10 * 1000 };
+  const TesseraFeedPace pace = { 1, 5, 10 * 1000 };
 
   offset = elapsed = 0;
   f->clock = tessera_clock_new ();
@@ -274,6 +274,22 @@ test_starts_over_when_told_to (Fixture *f, gconstpointer data)
   RUN_UNTIL (f->server->n_requests[FEED_SNAPSHOT] == 2);
   expect_right (f);
   g_assert_cmpuint (f->server->n_requests[FEED_SNAPSHOT], ==, 2);
+}
+
+/* A reset on a new stream, with a heartbeat before it that promises nothing. */
+static void
+test_hears_that_it_is_elsewhere (Fixture *f, gconstpointer data)
+{
+  feed_server_deny (f->server, "token", JTI (1));
+  start (f);
+  feed_server_deny_silently (f->server, "token", JTI (2));
+  f->server->answers[FEED_EVENTS]
+      = g_strdup ("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 1\n\n"
+                  "event: heartbeat\ndata: {\"list\":\"list-1\",\"time\":0,\"generation\":0}\n\n"
+                  "event: reset\ndata: {\"list\":\"list-1\",\"time\":1,\"generation\":2}\n\n");
+  feed_server_end_streams (f->server, TRUE);
+  RUN_UNTIL (f->server->n_requests[FEED_SNAPSHOT] == 2);
+  expect_right (f);
 }
 
 static void
@@ -590,7 +606,7 @@ test_takes_nothing_without_the_right_signature (Fixture *f, gconstpointer data)
 {
   const TesseraFeedFollowerFuncs other = { lookup_other_key, on_changed, on_failed };
   TesseraFeedFollower *follower = tessera_feed_follower_new (f->session, f->replica, &other, f);
-  const TesseraFeedPace pace = { 1, 20, 10 * 1000 };
+  const TesseraFeedPace pace = { 1, 5, 10 * 1000 };
 
   tessera_feed_follower_set_pace (follower, &pace);
   tessera_feed_follower_start (follower, &f->places);
@@ -666,7 +682,7 @@ test_tries_again_at_other_answers (Fixture *f, gconstpointer data)
         tessera_feed_follower_free (f->follower);
         f->replica = tessera_deny_replica_new (f->clock);
         f->follower = tessera_feed_follower_new (f->session, f->replica, &funcs, f);
-        tessera_feed_follower_set_pace (f->follower, &(TesseraFeedPace){ 1, 20, 10 * 1000 });
+        tessera_feed_follower_set_pace (f->follower, &(TesseraFeedPace){ 1, 5, 10 * 1000 });
         tessera_feed_follower_start (f->follower, &f->places);
         RUN_UNTIL (f->server->n_requests[place] > n + 1);
         expect_right (f);
@@ -720,6 +736,7 @@ add_tests_of_faults (void)
   ADD ("takes-no-part-of-a-snapshot", test_takes_no_part_of_a_snapshot);
   ADD_DATA ("takes-no-part-of-a-compressed-snapshot", test_takes_no_part_of_a_snapshot, "gzip");
   ADD ("starts-over-when-told-to", test_starts_over_when_told_to);
+  ADD ("hears-that-it-is-elsewhere", test_hears_that_it_is_elsewhere);
   ADD ("takes-another-list-at-a-heartbeat", test_takes_another_list);
   ADD_DATA ("takes-another-list-at-an-entry", test_takes_another_list, "entry");
   ADD ("does-not-go-back", test_does_not_go_back);

@@ -63,7 +63,8 @@ struct _TesseraFeedFollower
 
   TesseraFeedRequest *events_request;
   TesseraEventStream *events;
-  gboolean is_greeted; /* the stream began where it was asked to */
+  gboolean is_greeted;   /* the stream began where it was asked to */
+  gboolean is_elsewhere; /* it did not: only a reset may follow */
   gint64 events_began_us;
 };
 
@@ -552,16 +553,22 @@ abandon (TesseraFeedFollower *self, const char *why)
   try_later_because (self, why);
 }
 
-/* The first one says where the stream begins. If that is not where we are, the stream is somebody
- * else's, or an old one that is played again: something could be missing in between. */
+/* The first heartbeat says where the stream begins. If that is not where we are, the server will
+ * say so by a reset; or else the stream is somebody else's, or an old one that is played again, and
+ * something could be missing in between. */
 static void
 take_heartbeat (TesseraFeedFollower *self, const TesseraFeedPosition *position)
 {
   guint64 here = tessera_deny_replica_get_generation (self->replica);
 
-  if (!self->is_greeted && position->generation != here)
+  if (self->is_elsewhere)
     {
       abandon (self, "The events do not begin where they were asked to.");
+      return;
+    }
+  if (!self->is_greeted && position->generation != here)
+    {
+      self->is_elsewhere = TRUE;
       return;
     }
   if (position->generation < here)
@@ -595,7 +602,7 @@ take_denial (TesseraFeedFollower *self,
 
   if (!self->is_greeted)
     {
-      abandon (self, "The events begin without a heartbeat.");
+      abandon (self, "The events do not begin where they were asked to.");
       return;
     }
   /* The same once more. */
@@ -723,6 +730,7 @@ ask_for_events (TesseraFeedFollower *self)
   soup_message_disable_feature (message, SOUP_TYPE_CONTENT_DECODER);
   self->events = tessera_event_stream_new ();
   self->is_greeted = FALSE;
+  self->is_elsewhere = FALSE;
   self->events_began_us = g_get_monotonic_time ();
   self->events_request = tessera_feed_request_send (self->session, message, self->pace.patience_ms,
                                                     &events_funcs, self);

@@ -5,6 +5,7 @@ wrong, and at the end how many there were:
 
     checked HISTORIES OPERATIONS WRONG"""
 
+import os
 import sys
 
 import model
@@ -27,7 +28,10 @@ def main():
                 for operation in history:
                     print('wrong:   %r' % operation)
                 sys.stdout.flush()
-    print('checked %d %d %d' % (histories, operations, wrong))
+    try:
+        print('checked %d %d %d' % (histories, operations, wrong), flush=True)
+    except BrokenPipeError:  # who wanted to know is gone
+        os._exit(1)
 
 
 if __name__ == '__main__':

@@ -44,7 +44,11 @@ def run(operations, sync_delay):
         began = time.monotonic()
         work = workload.Workload(service, cookies, '--connections', str(ARGUMENTS.connections),
                                  '--operations', str(operations), '--seed', str(ARGUMENTS.seed))
-        work.wait()
+        try:
+            work.wait()
+        except BaseException:
+            work.abandon()
+            raise
         took = time.monotonic() - began
         service.files.delay_syncs(0)
         equal(service.terminate(), 0, 'exit status')
@@ -73,4 +77,5 @@ if ARGUMENTS.operations is None or ARGUMENTS.sync_delay is not None:
 
 
 if __name__ == '__main__':
+    workload.on_interrupt(lambda: sys.exit('interrupted: nothing is shown'))
     main()

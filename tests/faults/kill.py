@@ -165,7 +165,7 @@ class Kills:
     def kill_and_kill(self):
         deadline = time.monotonic() + self.arguments.seconds if self.arguments.seconds else None
         self.live(0.3)
-        while self.kills < self.arguments.cycles and (deadline is None or time.monotonic() < deadline):
+        while self.kills < self.arguments.cycles and not INTERRUPTED and (deadline is None or time.monotonic() < deadline):
             self.kill()
             self.start()
         self.kill()
@@ -260,13 +260,14 @@ def parse_arguments():
 
 
 ARGUMENTS = parse_arguments()
+INTERRUPTED = []  # with anything in it: the run ends after the next kill
 
 
 def rounds(arguments):
     """The arguments of each round: a state that grows old starts slowly."""
     began = time.monotonic()
     left = arguments.cycles
-    while left > 0:
+    while left > 0 and not INTERRUPTED:
         seconds = arguments.seconds and arguments.seconds - (time.monotonic() - began)
         if seconds is not None and seconds <= 0:
             return
@@ -283,6 +284,8 @@ def _():
         kills.report()
         check(kills.was_lossless(), '\n'.join(map(str, kills.findings()[:200])))
         done += kills.kills
+    if INTERRUPTED:
+        sys.exit('interrupted after %d of %d kills; until then nothing was lost' % (done, ARGUMENTS.cycles))
     print('# %d kills in all, nothing lost' % done, flush=True)
 
 
@@ -299,4 +302,5 @@ def _():
 
 
 if __name__ == '__main__':
+    workload.on_interrupt(lambda: INTERRUPTED.append(True))
     main()

@@ -4,6 +4,7 @@
 Environment: TESSERAD (the test build), FAULTS_CLIENTS."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -27,7 +28,15 @@ def make_service():
     clients = [Client('load', **common), Client('other', **common), Client('visit', **common)]
     service = Service(clients=clients, users=USERS, sections=TOKENS + RESOURCES)
     service.source = '127.0.0.2'  # connections are counted by address
+    service.own_session = True
     return service
+
+
+def on_interrupt(do):
+    """Calls do () when somebody ends the run. The programs under it are in sessions of their own: they end
+    when we end them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: do())
 
 
 def sign_in(service):
@@ -48,9 +57,10 @@ class Workload:
     def __init__(self, service, cookies, *options, kills=False):
         self.clients = subprocess.Popen(
             [os.environ['FAULTS_CLIENTS'], '--port', str(service.port), *(['--kills'] if kills else []), *options],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
         self.judge = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, 'check.py')], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            [sys.executable, os.path.join(HERE, 'check.py')], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            start_new_session=True)
         self.findings = []
         self.checked = None  # histories, operations, wrong
         self.ended = None  # operations, errors, lost, broken
@@ -72,9 +82,18 @@ class Workload:
             elif line.startswith('end '):
                 self.ended = tuple(int(word) for word in line.split()[1:])
             else:
-                self.judge.stdin.write(line)
-        self.judge.stdin.close()
+                self._tell_judge(line)
+        try:
+            self.judge.stdin.close()
+        except BrokenPipeError:
+            pass
         self._acknowledged.release()
+
+    def _tell_judge(self, line):
+        try:
+            self.judge.stdin.write(line)
+        except BrokenPipeError:  # it broke off: without its last line there is no verdict
+            pass
 
     def _read_judge(self):
         for line in self.judge.stdout:
@@ -104,5 +123,9 @@ class Workload:
             raise RuntimeError('connections or judge broke off')
 
     def abandon(self):
+        self.judge.kill()  # first: half a line would be no history
         self.clients.kill()
-        self.judge.kill()
+        for thread in self._threads:
+            thread.join()
+        self.clients.wait()
+        self.judge.wait()

@@ -225,6 +225,7 @@ class Service:
         self.offset_ms = 0
         self.process = None
         self.log = bytearray()
+        self.own_session = False  # True: no signal from a terminal reaches it
         self._reader = None
         self._sources = itertools.count(random.randrange(1, 60000))
         self.source = '127.0.0.1'
@@ -293,7 +294,7 @@ class Service:
         binary = os.environ['TESSERAD']
         self.process = subprocess.Popen(
             [binary, '--config', self.config], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=self.environment(), cwd=self.directory)
+            env=self.environment(), cwd=self.directory, start_new_session=self.own_session)
         self._reader = threading.Thread(target=self._read_log, args=(self.process.stdout,), daemon=True)
         self._reader.start()
         if wait:

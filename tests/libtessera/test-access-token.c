@@ -23,14 +23,14 @@
 
 /* Of @json, in which ' is for ". */
 static TesseraAccessToken *
-read_token (const char *json, GError **error)
+read_token (TesseraTokenOrigin origin, const char *json, GError **error)
 {
   g_autofree char *text = g_strdelimit (g_strdup (json), "'", '"');
   g_autoptr (TesseraClaims) claims = tessera_claims_new_from_json (text, strlen (text), NULL);
   TesseraJwt jwt = { .typ = (char *) "at+jwt", .kid = (char *) "k", .claims = claims };
 
   g_assert_nonnull (claims);
-  return tessera_access_token_new (&jwt, TESSERA_TOKEN_OWN, ISSUER, NOW * G_GINT64_CONSTANT (1000), error);
+  return tessera_access_token_new (&jwt, origin, ISSUER, NOW * G_GINT64_CONSTANT (1000), error);
 }
 
 static void
@@ -46,7 +46,7 @@ test_a_good_one_is_read (void)
   for (guint i = 0; i < G_N_ELEMENTS (also_good); i++)
     {
       g_autoptr (GError) error = NULL;
-      g_autoptr (TesseraAccessToken) token = read_token (also_good[i], &error);
+      g_autoptr (TesseraAccessToken) token = read_token (TESSERA_TOKEN_OWN, also_good[i], &error);
       TesseraTokenIdentity identity;
 
       g_assert_no_error (error);
@@ -57,6 +57,27 @@ test_a_good_one_is_read (void)
       g_assert_cmpstr (identity.kid, ==, "k");
       g_assert_true (tessera_access_token_has_audience (token, "https://rs.test/"));
       g_assert_false (tessera_access_token_has_audience (token, "https://rs.test"));
+    }
+}
+
+/* Of another issuer: what its jti does not say, the time of issue does. */
+static void
+test_a_foreign_name_may_be_any (void)
+{
+  static const char *const names[] = {
+    "{" ISS SUB AUD APP IAT EXP "'jti': 'any name'}",
+    "{" ISS SUB AUD APP IAT EXP "'jti': '019aabcd-0000-4abc-8def-0123456789ab'}",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (TesseraAccessToken) token = read_token (TESSERA_TOKEN_FOREIGN, names[i], &error);
+      TesseraTokenIdentity identity;
+
+      g_assert_no_error (error);
+      tessera_access_token_get_identity (token, &identity);
+      g_assert_cmpint (identity.issued_ms, ==, G_GINT64_CONSTANT (1763819990000));
     }
 }
 
@@ -94,7 +115,7 @@ static void
 test_refusal (gconstpointer json)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (TesseraAccessToken) token = read_token (json, &error);
+  g_autoptr (TesseraAccessToken) token = read_token (TESSERA_TOKEN_OWN, json, &error);
 
   g_assert_null (token);
   g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TOKEN);
@@ -105,6 +126,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/access-token/a-good-one-is-read", test_a_good_one_is_read);
+  g_test_add_func ("/access-token/a-foreign-name-may-be-any", test_a_foreign_name_may_be_any);
   for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
     {
       g_autofree char *path = g_strconcat ("/access-token/refused/", refused[i].name, NULL);

@@ -28,6 +28,7 @@ const TesseradSetting tesserad_settings[] = {
   { "endpoints", "check", TESSERAD_KIND_STRING, "check-path", "/check" },
   { "endpoints", "jwks", TESSERAD_KIND_STRING, "jwks-path", "/jwks" },
   { "endpoints", "account", TESSERAD_KIND_STRING, "account-path", "/account" },
+  { "endpoints", "status-list", TESSERAD_KIND_STRING, "status-list-path", "/status-lists" },
   { "endpoints", "revocation-enabled", TESSERAD_KIND_BOOLEAN, "revocation-enabled", "true" },
   { "endpoints", "introspection-enabled", TESSERAD_KIND_BOOLEAN, "introspection-enabled", "true" },
   { "endpoints", "check-enabled", TESSERAD_KIND_BOOLEAN, "check-enabled", "false" },
@@ -50,6 +51,9 @@ const TesseradSetting tesserad_settings[] = {
 
   { "keys", "directory", TESSERAD_KIND_STRING },
   { "keys", "jwks-max-age", TESSERAD_KIND_INTEGER, "jwks-max-age", "900", 0, 900 },
+
+  { "status-list", "enabled", TESSERAD_KIND_BOOLEAN, "status-list-enabled", "false" },
+  { "status-list", "ttl", TESSERAD_KIND_INTEGER, "status-list-ttl", "60", 1, 24 * HOUR },
 
   { "limits", "connections", TESSERAD_KIND_INTEGER, "connections", "10000", 1, 100000 },
   { "limits", "connections-per-address", TESSERAD_KIND_INTEGER, "connections-per-address", "64", 1,

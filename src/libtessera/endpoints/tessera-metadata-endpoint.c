@@ -60,6 +60,14 @@ set_token (json_t *json, TesseraSettings *settings)
     }
 }
 
+static void
+set_status_list (json_t *json, TesseraSettings *settings)
+{
+  /* Token Status List §9.1 */
+  if (settings->status_list_enabled)
+    set_url (json, "status_list_aggregation_endpoint", settings, settings->status_list_path);
+}
+
 static GBytes *
 serialise (TesseraSettings *settings)
 {
@@ -69,6 +77,7 @@ serialise (TesseraSettings *settings)
   json_object_set_new (json, "issuer", json_string (settings->issuer));
   set_authorization (json, settings);
   set_token (json, settings);
+  set_status_list (json, settings);
   text = tessera_json_dump (json);
   return g_bytes_new_take (text, strlen (text));
 }

@@ -5,6 +5,7 @@
 #include "base/tessera-metrics-private.h"
 #include "base/tessera-throttle-private.h"
 #include "store/tessera-seen-tokens-private.h"
+#include "grants/tessera-status-publisher-private.h"
 #include "jose/tessera-key-ring-private.h"
 #include "model/tessera-access-token-private.h"
 #include "model/tessera-authorization-request-private.h"
@@ -56,6 +57,8 @@ typedef struct
   TesseraDenyList *deny_list;
   TesseraCommitter *committer;
   TesseraSeenTokens *seen;
+  TesseraStatusLists *status_lists;
+  TesseraStatusPublisher *status_publisher;
 
   TesseraEngineHooks hooks;
   gpointer hooks_data;

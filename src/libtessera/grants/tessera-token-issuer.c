@@ -20,6 +20,7 @@ typedef struct
   char *jti;
   char **audience;
   const TesseraResource *resource; /* or NULL */
+  TesseraKey *key;
   TesseraClaims *claims;
 } Minting;
 
@@ -28,6 +29,7 @@ minting_clear (Minting *self)
 {
   g_free (self->jti);
   g_strfreev (self->audience);
+  g_clear_pointer (&self->key, tessera_key_unref);
   g_clear_pointer (&self->claims, tessera_claims_unref);
 }
 
@@ -175,28 +177,63 @@ remember (TesseraEngine *engine,
   tessera_seen_tokens_add (engine->seen, token, strlen (token), outlined ? &outline : NULL, claims);
 }
 
-static char *
-sign (TesseraEngine *engine, const Minting *minting, GError **error)
+static gboolean
+take_key (TesseraEngine *engine, Minting *minting, GError **error)
 {
   const TesseraResource *resource = minting->resource;
   TesseraAlgorithm algorithm = resource != NULL && resource->has_signing_algorithm
                                    ? resource->signing_algorithm
                                    : engine->settings->signing_algorithm;
+
+  minting->key = tessera_key_ring_dup_active (engine->keys, algorithm);
+  if (minting->key != NULL)
+    return TRUE;
+  g_set_error (error, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR, "There is no signing key");
+  return FALSE;
+}
+
+/* Token Status List §6.2: where to look whether it was revoked. */
+static gboolean
+set_status (TesseraEngine *engine,
+            const TesseraAuthorization *authorization,
+            Minting *minting,
+            GError **error)
+{
+  TesseraTokenIdentity identity = {
+    .jti = minting->jti,
+    .issued_ms = minting->issued_ms,
+    .subject = authorization->login.subject,
+    .client_id = tessera_client_get_id (authorization->client),
+    .grant_id = authorization->grant_id,
+    .session_id = authorization->login.session_id,
+    .kid = tessera_key_get_id (minting->key),
+  };
+  char name[TESSERA_STATUS_SHARD_NAME_MAX + 1];
+  guint32 index;
+
+  if (!tessera_status_lists_reserve (engine->status_lists, &identity, minting->lifetime, name,
+                                     &index, error))
+    return FALSE;
+  tessera_status_publisher_wake (engine->status_publisher);
+  /* Issuer, path and name need no escapes. */
+  g_autofree char *uri = tessera_status_publisher_dup_uri (engine->settings, name);
+  g_autofree char *json
+      = g_strdup_printf ("{\"status\":{\"status_list\":{\"idx\":%u,\"uri\":\"%s\"}}}", index, uri);
+  tessera_claims_merge_json (minting->claims, json, NULL);
+  return TRUE;
+}
+
+static char *
+sign (TesseraEngine *engine, const Minting *minting, GError **error)
+{
+  const TesseraResource *resource = minting->resource;
   const char *typ
       = resource != NULL && resource->token_type != NULL ? resource->token_type : "at+jwt";
-  g_autoptr (TesseraKey) key = tessera_key_ring_dup_active (engine->keys, algorithm);
-  g_autofree char *claims_json = NULL;
-  char *token = NULL;
+  g_autofree char *claims_json = tessera_claims_to_json (minting->claims);
+  char *token = tessera_jwt_sign_text (minting->key, typ, claims_json, error);
 
-  if (key == NULL)
-    {
-      g_set_error (error, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR, "There is no signing key");
-      return NULL;
-    }
-  claims_json = tessera_claims_to_json (minting->claims);
-  token = tessera_jwt_sign_text (key, typ, claims_json, error);
   if (token != NULL)
-    remember (engine, key, typ, token, claims_json, minting->claims);
+    remember (engine, minting->key, typ, token, claims_json, minting->claims);
   return token;
 }
 
@@ -239,6 +276,10 @@ tessera_token_issuer_issue (TesseraEngine *engine,
   minting.claims = build_claims (engine, authorization, scope, &minting);
   if (issuance != NULL)
     tessera_issuance_apply (issuance, minting.claims);
+  if (!take_key (engine, &minting, error))
+    return FALSE;
+  if (engine->settings->status_list_enabled && !set_status (engine, authorization, &minting, error))
+    return FALSE;
   out_token->access_token = sign (engine, &minting, error);
   if (out_token->access_token == NULL)
     return FALSE;

@@ -36,6 +36,9 @@ tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims_json
 TesseraJwt *tessera_jwt_parse (const char *token, gsize length, GError **error);
 /* The same in two steps: all but the claims, which may be read when the signature was verified. */
 TesseraJwt *tessera_jwt_split (const char *token, gsize length, GError **error);
+/* The first step for what is longer than a token of somebody; its claims are for the caller. */
+TesseraJwt *
+tessera_jwt_split_long (const char *token, gsize length, gsize max_length, GError **error);
 gboolean tessera_jwt_read_claims (TesseraJwt *self, GError **error);
 gboolean tessera_jwt_verify (const TesseraJwt *self, TesseraKey *key);
 void tessera_jwt_free (TesseraJwt *self);

@@ -188,7 +188,13 @@ parse_signature (TesseraJwt *self, const char *text, gsize length, GError **erro
 TesseraJwt *
 tessera_jwt_split (const char *token, gsize length, GError **error)
 {
-  if (length > TESSERA_JWT_MAX_LENGTH)
+  return tessera_jwt_split_long (token, length, TESSERA_JWT_MAX_LENGTH, error);
+}
+
+TesseraJwt *
+tessera_jwt_split_long (const char *token, gsize length, gsize max_length, GError **error)
+{
+  if (length > max_length)
     {
       refuse (error, "The token is too long.");
       return NULL;

@@ -23,11 +23,13 @@ typedef struct
   char *consent_path;
   char *logout_path;
   char *account_path;
+  char *status_list_path;
 
   gboolean revocation_enabled;
   gboolean introspection_enabled;
   gboolean check_enabled;
   gboolean account_enabled;
+  gboolean status_list_enabled;
   gboolean revocation_requires_client_authentication;
   gboolean revocation_ends_grant; /* revoking an access token ends its grant too */
 
@@ -39,6 +41,7 @@ typedef struct
   guint session_lifetime;
   guint session_idle;
   guint jwks_max_age;
+  guint status_list_ttl;
 } TesseraSettings;
 
 TesseraSettings *tessera_settings_new (const char *issuer); /* the defaults of design.md §10 */

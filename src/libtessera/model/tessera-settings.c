@@ -26,6 +26,7 @@ set_default_paths (TesseraSettings *self)
   self->consent_path = g_strdup ("/consent");
   self->logout_path = g_strdup ("/logout");
   self->account_path = g_strdup ("/account");
+  self->status_list_path = g_strdup ("/status-lists");
 }
 
 static void
@@ -39,6 +40,7 @@ set_default_lifetimes (TesseraSettings *self)
   self->session_lifetime = 8 * 60 * 60;
   self->session_idle = 30 * 60;
   self->jwks_max_age = 900;
+  self->status_list_ttl = 60;
 }
 
 TesseraSettings *
@@ -74,6 +76,7 @@ tessera_settings_free (TesseraSettings *self)
   g_free (self->consent_path);
   g_free (self->logout_path);
   g_free (self->account_path);
+  g_free (self->status_list_path);
   g_free (self);
 }
 

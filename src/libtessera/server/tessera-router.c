@@ -10,6 +10,7 @@
 #include "endpoints/tessera-jwks-endpoint-private.h"
 #include "endpoints/tessera-metadata-endpoint-private.h"
 #include "endpoints/tessera-revocation-endpoint-private.h"
+#include "endpoints/tessera-status-list-endpoint-private.h"
 #include "endpoints/tessera-token-endpoint-private.h"
 #include "server/tessera-page-private.h"
 
@@ -59,6 +60,8 @@ static const TesseraRoute route_table[] = {
     TESSERA_ENDPOINT_CHECK, tessera_check_endpoint_handle, NULL },
   { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, TESSERA_ENDPOINT_JWKS,
     tessera_jwks_endpoint_handle, NULL },
+  { SETTING (status_list_path), NULL, SETTING (status_list_enabled), METHOD_GET, ORIGINS_ANY,
+    TESSERA_ENDPOINT_STATUS_LIST, tessera_status_list_endpoint_handle, NULL },
   { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_LOGIN,
     NULL, tessera_interaction_handle_login },
   { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE,
@@ -75,6 +78,16 @@ static const TesseraRoute route_table[] = {
 static const TesseraRoute key_route
     = { SETTING (jwks_path),          NULL, 0, METHOD_GET, ORIGINS_ANY, TESSERA_ENDPOINT_JWKS,
         tessera_jwks_endpoint_handle, NULL };
+
+/* Each list, below the aggregation. */
+static const TesseraRoute status_list_route = { SETTING (status_list_path),
+                                                NULL,
+                                                SETTING (status_list_enabled),
+                                                METHOD_GET,
+                                                ORIGINS_ANY,
+                                                TESSERA_ENDPOINT_STATUS_LIST,
+                                                tessera_status_list_endpoint_handle,
+                                                NULL };
 
 static const TesseraRoute metadata_route = { 0,
                                              WELL_KNOWN_PATH,
@@ -113,17 +126,30 @@ make_routes (const TesseraSettings *settings)
   return routes;
 }
 
-/* JWKS-PATH/KID.pem: a key set's single keys lie below it. */
-static gboolean
-is_below_jwks (const TesseraSettings *settings, const char *path)
+/* The name in PARENT/NAME; NULL for any other path. */
+static const char *
+get_name_below (const TesseraSettings *settings, const char *parent, const char *path)
 {
   gsize prefix = strlen (settings->issuer_path);
   if (strncmp (path, settings->issuer_path, prefix) != 0)
-    return FALSE;
-  gsize length = strlen (settings->jwks_path);
+    return NULL;
+  gsize length = strlen (parent);
   path += prefix;
-  return strncmp (path, settings->jwks_path, length) == 0 && path[length] == '/'
-         && strchr (path + length + 1, '/') == NULL && g_str_has_suffix (path, ".pem");
+  if (strncmp (path, parent, length) != 0 || path[length] != '/' || path[length + 1] == '\0'
+      || strchr (path + length + 1, '/') != NULL)
+    return NULL;
+  return path + length + 1;
+}
+
+/* A key set's single keys lie below it as KID.pem, status lists below their aggregation. */
+static const TesseraRoute *
+lookup_below (const TesseraSettings *settings, const char *path)
+{
+  const char *name = get_name_below (settings, settings->jwks_path, path);
+  if (name != NULL && g_str_has_suffix (name, ".pem"))
+    return &key_route;
+  name = get_name_below (settings, settings->status_list_path, path);
+  return name != NULL ? &status_list_route : NULL;
 }
 
 static const TesseraRoute *
@@ -134,9 +160,7 @@ lookup_route (TesseraServer *self, const char *path)
   if (self->routes == NULL)
     self->routes = make_routes (settings);
   const TesseraRoute *route = g_hash_table_lookup (self->routes, path);
-  if (route == NULL && is_below_jwks (settings, path))
-    route = &key_route;
-  return route;
+  return route != NULL ? route : lookup_below (settings, path);
 }
 
 static gboolean

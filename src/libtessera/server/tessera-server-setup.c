@@ -33,6 +33,7 @@ struct _TesseraSetup
   TesseraStore *store; /* until the committer has it */
   TesseraKeyRing *keys;
   TesseraDenyList *deny_list;
+  TesseraStatusLists *status_lists;
   TesseraCommitter *committer;
   GPtrArray *clients; /* TesseraClient*, registered ones */
   GPtrArray *users;   /* TesseraUser*, kept ones */
@@ -44,6 +45,7 @@ static void
 setup_free (TesseraSetup *self)
 {
   g_clear_pointer (&self->committer, tessera_committer_free);
+  g_clear_pointer (&self->status_lists, tessera_status_lists_free);
   g_clear_pointer (&self->deny_list, tessera_deny_list_free);
   g_clear_pointer (&self->keys, tessera_key_ring_free);
   g_clear_object (&self->store);
@@ -123,6 +125,23 @@ load_deny_list (TesseraSetup *self, GError **error)
                                  &self->rolled_back, error);
 }
 
+/* They belong to the state that the deny-list is of. */
+static gboolean
+load_status_lists (TesseraSetup *self, GError **error)
+{
+  g_autofree char *directory
+      = self->directory != NULL ? g_build_filename (self->directory, "status-lists", NULL) : NULL;
+  TesseraStoreState state = { 0 };
+
+  self->status_lists = tessera_status_lists_new (self->clock, 0);
+  if (directory == NULL)
+    return TRUE;
+  if (!tessera_store_get_state (self->store, &state, error))
+    return FALSE;
+  tessera_status_lists_load (self->status_lists, directory, state.id);
+  return TRUE;
+}
+
 static void
 collect_client (TesseraClient *client, gpointer data)
 {
@@ -141,7 +160,8 @@ setup_run (TesseraSetup *self, GError **error)
   gboolean may_create_keys;
 
   if (!tessera_uri_check_issuer (self->issuer, error) || !open_store (self, &may_create_keys, error)
-      || !open_keys (self, may_create_keys, error) || !load_deny_list (self, error))
+      || !open_keys (self, may_create_keys, error) || !load_deny_list (self, error)
+      || !load_status_lists (self, error))
     return FALSE;
   self->clients = g_ptr_array_new_with_free_func (g_object_unref);
   self->users = g_ptr_array_new_with_free_func (g_object_unref);
@@ -274,6 +294,9 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   tessera_committer_set_owner (engine->committer, G_OBJECT (self));
   watch_store (self);
   engine->seen = tessera_seen_tokens_new (SEEN_TOKENS);
+  engine->status_lists = g_steal_pointer (&setup->status_lists);
+  engine->status_publisher = tessera_status_publisher_new (engine->status_lists, engine->deny_list,
+                                                           engine->keys, engine->clock);
   engine->ready = TRUE;
   self->state = TESSERA_SERVER_READY;
   tessera_server_settings_changed (self);

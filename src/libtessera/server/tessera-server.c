@@ -142,6 +142,13 @@ static const Setting settings_table[] = {
    */
   PATH ("account-path", account_path),
   /**
+   * TesseraServer:status-list-path:
+   *
+   * Path of the list of status lists, below the issuer: `/status-lists` unless set. Below it lie
+   * the lists themselves.
+   */
+  PATH ("status-list-path", status_list_path),
+  /**
    * TesseraServer:access-token-lifetime:
    *
    * How long access tokens live, in seconds: 600 unless set. A client may have its own.
@@ -193,6 +200,13 @@ static const Setting settings_table[] = {
    */
   SECONDS ("jwks-max-age", jwks_max_age, 0, 900),
   /**
+   * TesseraServer:status-list-ttl:
+   *
+   * How long others may keep a status list, in seconds: 60 unless set. So long, at most, a token
+   * that was revoked may be taken for good by them.
+   */
+  SECONDS ("status-list-ttl", status_list_ttl, 1, 86400),
+  /**
    * TesseraServer:revocation-enabled:
    *
    * Whether there is a revocation endpoint: %TRUE unless set.
@@ -216,6 +230,13 @@ static const Setting settings_table[] = {
    * Whether there is a page on which people see and take back what they allowed: %TRUE unless set.
    */
   SWITCH ("account-enabled", account_enabled),
+  /**
+   * TesseraServer:status-list-enabled:
+   *
+   * Whether access tokens say in which status list, and where in it, others see that they were
+   * revoked: %FALSE unless set. See `docs/guide/status-list.md`.
+   */
+  SWITCH ("status-list-enabled", status_list_enabled),
   /**
    * TesseraServer:revocation-requires-client-authentication:
    *
@@ -922,6 +943,8 @@ tessera_server_close (TesseraServer *self)
     g_source_destroy (self->store_failed);
   g_clear_pointer (&self->store_failed, g_source_unref);
   engine->ready = FALSE;
+  g_clear_pointer (&engine->status_publisher, tessera_status_publisher_free);
+  g_clear_pointer (&engine->status_lists, tessera_status_lists_free);
   g_clear_pointer (&engine->deny_list, tessera_deny_list_free);
   g_clear_pointer (&engine->keys, tessera_key_ring_free);
   g_clear_pointer (&engine->seen, tessera_seen_tokens_free);

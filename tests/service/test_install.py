@@ -43,8 +43,9 @@ SERVICE = [
     '/etc/tessera/tessera.conf',
 ]
 SERVICE_MAN = ['/usr/share/man/man5/tessera.conf.5', '/usr/share/man/man8/tesserad.8']
-COMMAND = ['/usr/bin/tessera', '/usr/share/bash-completion/completions/tessera']
-COMMAND_MAN = ['/usr/share/man/man1/tessera.1']
+COMMAND = ['/usr/bin/tessera', '/usr/share/bash-completion/completions/tessera',
+           '/usr/bin/tessera-haproxy', '/usr/share/tessera/python/denylist.py', '/usr/share/tessera/python/tokens.py']
+COMMAND_MAN = ['/usr/share/man/man1/tessera.1', '/usr/share/man/man8/tessera-haproxy.8']
 PAM = ['/usr/libexec/tessera-pam-agent', '/usr/lib/systemd/system/tessera-pam-agent.service', '/etc/pam.d/tessera']
 PAM_MAN = ['/usr/share/man/man8/tessera-pam-agent.8']
 # Of these there are many, and each is known by its folder.

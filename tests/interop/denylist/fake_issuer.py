@@ -23,7 +23,7 @@ def b64url(data):
 
 
 def compact(value):
-    return json.dumps(value, separators=(',', ':'))
+    return json.dumps(value, separators=(',', ':'), ensure_ascii=False)
 
 
 def uuid7(ms):

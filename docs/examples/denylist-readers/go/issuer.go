@@ -41,7 +41,7 @@ func (i *Issuer) place(name string) string {
 
 // The lines of an answer of that endpoint, for a new access token with scope denylist.
 func (i *Issuer) lines(name string, cursor int64, take func(string) error) error {
-	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"denylist"}, "resource": {i.name}}
+	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"denylist"}}
 	ask, _ := http.NewRequest("POST", i.place("token_endpoint"), strings.NewReader(form.Encode()))
 	ask.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	ask.SetBasicAuth(url.QueryEscape(i.id), url.QueryEscape(i.secret))

@@ -42,7 +42,7 @@ export class Issuer {
 
   // What the deny-list needs of it: the lines of an answer of that endpoint, for a new access token with scope denylist.
   async * lines (name, headers) {
-    const body = new URLSearchParams({ grant_type: 'client_credentials', scope: 'denylist', resource: this.places.issuer })
+    const body = new URLSearchParams({ grant_type: 'client_credentials', scope: 'denylist' })
     const stop = new AbortController()
     const timer = setTimeout(() => stop.abort(), 45000) // three heartbeats
     const basic = { method: 'POST', body, headers: { Authorization: `Basic ${this.basic}` }, signal: stop.signal }

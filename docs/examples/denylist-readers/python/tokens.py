@@ -38,7 +38,7 @@ class Issuer:
 
     def open(self, name, headers={}):
         """What the deny-list needs of it: an answer of that endpoint, for a new access token with scope denylist."""
-        form = {'grant_type': 'client_credentials', 'scope': 'denylist', 'resource': self.issuer}
+        form = {'grant_type': 'client_credentials', 'scope': 'denylist'}
         basic, places = {'Authorization': 'Basic ' + self.basic}, self.places
         answer = urlopen(Request(places['token_endpoint'], urlencode(form).encode(), basic), timeout=10)
         bearer = {'Authorization': 'Bearer ' + json.load(answer)['access_token']}

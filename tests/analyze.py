@@ -43,7 +43,7 @@ def compilations(build, words):
 
 def clean(command, file):
     skip = True  # the compiler itself
-    for argument in command:
+    for argument in command[1:] if command[0].endswith('ccache') else command:
         if skip:
             skip = False
         elif argument in ('-o', '-MQ', '-MF'):

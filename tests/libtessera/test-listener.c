@@ -1473,40 +1473,79 @@ test_peer_is_known (Fixture *self, gconstpointer data)
   hear (client, "[127.0.0.1:");
 }
 
-static void
-test_unix_socket_is_served (Fixture *self, gconstpointer data)
+/* The name of a unix socket that the listener listens at. */
+static char *
+listen_on_unix (Fixture *self)
 {
   g_autofree char *folder = g_dir_make_tmp ("tessera-XXXXXX", NULL);
-  g_autofree char *path = g_build_filename (folder, "sock", NULL);
+  char *path = g_build_filename (folder, "sock", NULL);
   g_autoptr (GSocketAddress) address = g_unix_socket_address_new (path);
-  struct sockaddr_un native = { .sun_family = AF_UNIX };
   g_autoptr (GError) error = NULL;
-  Client *client = g_new0 (Client, 1);
 
   tessera_listener_add_address (self->listener, address, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
-  g_object_set (self->listener, "connections-per-address", 1, NULL);
+  return path;
+}
+
+static void
+remove_unix (char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  unlink (path);
+  rmdir (folder);
+  g_free (path);
+}
+
+static Client *
+unix_client_new (Fixture *fixture, const char *path)
+{
+  struct sockaddr_un native = { .sun_family = AF_UNIX };
+  Client *self = g_new0 (Client, 1);
+
   g_strlcpy (native.sun_path, path, sizeof native.sun_path);
+  self->fixture = fixture;
+  self->heard = g_string_new (NULL);
+  self->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_cmpint (connect (self->fd, (struct sockaddr *) &native, sizeof native), ==, 0);
+  return self;
+}
+
+static void
+test_unix_socket_is_served (Fixture *self, gconstpointer data)
+{
+  char *path = listen_on_unix (self);
+
+  g_object_set (self->listener, "connections-per-address", 1, NULL);
   for (guint i = 0; i < 2; i++)
     {
-      client->fixture = self;
-      client->ended = FALSE;
-      client->heard = g_string_new (NULL);
-      client->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-      g_assert_cmpint (connect (client->fd, (struct sockaddr *) &native, sizeof native), ==, 0);
+      g_autoptr (Client) client = unix_client_new (self, path);
+
       say (client, "GET /peer HTTP/1.0\r\n\r\n");
       hear (client, "[unix]");
       hear_end (client);
-      close (client->fd);
-      g_string_free (client->heard, TRUE);
     }
-  g_free (client);
-  unlink (path);
-  rmdir (folder);
+  remove_unix (path);
 }
 
 #define PROXY_HEADER                                                                               \
   "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\x00\x71\x07\x7f\x00\x00\x01\x1f\x90\x01\xbb"
+
+/* Over a unix socket, too, only proxies introduce somebody, and that they are some must be said. */
+static void
+test_unix_strangers_introduce_nobody (Fixture *self, gconstpointer data)
+{
+  char *path = listen_on_unix (self);
+
+  tessera_listener_set_proxy_protocol (self->listener, NULL, TRUE);
+  g_autoptr (Client) client = unix_client_new (self, path);
+  send (client->fd, PROXY_HEADER, sizeof PROXY_HEADER - 1, MSG_NOSIGNAL);
+  send (client->fd, GET, strlen (GET), MSG_NOSIGNAL);
+  hear_end (client);
+  g_assert_cmpuint (client->heard->len, ==, 0);
+  g_assert_cmpuint (self->n_calls, ==, 0);
+  remove_unix (path);
+}
 
 static void
 test_proxy_introduces_its_client (Fixture *self, gconstpointer data)
@@ -2121,6 +2160,7 @@ main (int argc, char **argv)
   ADD ("unix-socket-is-served", test_unix_socket_is_served);
   ADD ("proxy-introduces-its-client", test_proxy_introduces_its_client);
   ADD ("strangers-introduce-nobody", test_strangers_introduce_nobody);
+  ADD ("unix-strangers-introduce-nobody", test_unix_strangers_introduce_nobody);
   ADD ("sockets-must-listen", test_sockets_must_listen);
   ADD ("no-answer-is-said", test_no_answer_is_said);
   ADD ("half-an-answer-is-not-taken-for-whole", test_half_an_answer_is_not_taken_for_whole);

@@ -468,7 +468,7 @@ test_a_full_list_is_followed_by_another (Fixture *f, gconstpointer data)
   g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   TesseraStatusListsFigures figures;
 
-  for (guint i = 0; i < 150000; i++)
+  for (guint i = 0; i < 100000; i++)
     {
       Place place = reserve (f, &machine);
       g_hash_table_add (names, g_strdup (place.name));
@@ -659,7 +659,7 @@ test_damage_revokes (Fixture *f, gconstpointer data)
   deny (f, tessera_deny_list_deny_client, "c1");
   assert_nobody_is_good (f, places);
 
-  for (gsize at = 0; at < length; at += 3)
+  for (gsize at = 0; at < length; at += 7)
     {
       content[at] ^= 1;
       write_file (path, content, length);

@@ -278,6 +278,41 @@ def _(s):
     s.forget_browsers()
 
 
+@test('a database that was rolled back refuses all that was listed')
+def _(s):
+    s.restart()
+    equal(s.terminate(), 0)
+    old = {name: open(os.path.join(s.state, name), 'rb').read() for name in os.listdir(s.state) if name.startswith('tessera.db')}
+    s.start_again()
+    token, revoked = s.machine_token(), s.machine_token()
+    s.revoke(revoked)
+    equal(s.terminate(), 0)
+    for name, content in old.items():
+        with open(os.path.join(s.state, name), 'wb') as file:
+            file.write(content)
+    s.start_again()
+    equal(agree(s, token, revoked), [INVALID, INVALID])
+    s.advance(1)
+    equal(agree(s, s.machine_token()), [VALID])
+    s.forget_browsers()
+
+
+@test('another database knows none of the lists')
+def _(s):
+    token = s.machine_token()
+    path = path_of(s, place_of(token)[0])
+    equal(s.terminate(), 0)
+    for name in os.listdir(s.state):
+        if name.startswith('tessera.db'):
+            os.unlink(os.path.join(s.state, name))
+    s.start_again()
+    equal(s.get(path).status, 404)
+    check(not s.is_active(token), 'introspection takes it')
+    s.advance(1)
+    equal(agree(s, s.machine_token()), [VALID])
+    s.forget_browsers()
+
+
 @test('killed before anything was saved: its lists are gone, and no token of them is good')
 def _(s):
     s.advance(3600)

@@ -367,6 +367,21 @@ append_deny_list (TesseraServer *self, GString *text)
                                  (double) tessera_deny_list_get_memory (list));
 }
 
+/* Also while they are switched off: those that were given out live on. */
+static void
+append_status_lists (TesseraServer *self, GString *text)
+{
+  TesseraStatusListsFigures figures;
+
+  tessera_status_lists_get_figures (self->engine.status_lists, &figures);
+  tessera_metrics_append_single (text, "tessera_status_lists", "gauge",
+                                 "Status lists whose tokens live.", figures.lists);
+  tessera_metrics_append_single (text, "tessera_status_list_tokens", "gauge",
+                                 "Tokens that have a place in them.", figures.tokens);
+  tessera_metrics_append_single (text, "tessera_status_list_memory_bytes", "gauge",
+                                 "Memory of these places.", (double) figures.memory);
+}
+
 static const char *
 get_state_name (TesseraKeyState state)
 {
@@ -476,6 +491,7 @@ tessera_server_dup_metrics (TesseraServer *self)
   if (self->engine.ready)
     {
       append_deny_list (self, text);
+      append_status_lists (self, text);
       append_keys (self, text);
       append_store (self, text);
     }

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Breaks each check of tests/mutations.txt in a copy of the tree and shows that some test fails.
 
-usage: mutate.py DIRECTORY [--quick COUNT] [WORD…]
+usage: mutate.py DIRECTORY [--quick COUNT | --resume LOG] [WORD…]
        mutate.py --check
 
-The copy and its build live in DIRECTORY. --quick takes so many at random, WORDs those whose text contains
-one of them; --check only shows that every entry still fits the sources. What the tests named beside a
-mutation do not notice is tried on the whole suite in the end. Exit status 1 when something survives that."""
+The copy and its build live in DIRECTORY. --quick takes so many at random, --resume leaves out what the output of
+an earlier run calls noticed, WORDs take those whose text contains one of them; --check only shows that every
+entry still fits the sources. What the tests named beside a mutation do not notice is tried on the whole suite in
+the end. Exit status 1 when something survives that."""
 import os
 import pathlib
 import random
@@ -157,7 +158,12 @@ def choose(arguments):
         seed = os.environ.get('MUTATE_SEED') or str(random.randrange(10 ** 6))
         print(f'MUTATE_SEED={seed}')
         return random.Random(seed).sample(mutations, min(int(arguments[at + 1]), len(mutations)))
-    words = arguments[1:]
+    words, noticed = arguments[1:], set()
+    if words[:1] == ['--resume']:
+        noticed = {line.split(maxsplit=3)[3] for line in pathlib.Path(words[1]).read_text(encoding='utf-8').splitlines()
+                   if re.match(r'noticed +[0-9.]+ s  ', line)}
+        words = words[2:]
+    mutations = [one for one in mutations if one.title not in noticed]
     return [one for one in mutations if not words or any(word in one.file + ' ' + one.title for word in words)]
 
 

@@ -30,7 +30,8 @@ PORT = '8080'  # of the README's program
 README = ROOT / 'README.md'
 GUIDES = sorted((ROOT / 'docs/guide').glob('*.md'))
 TEXTS = [README, ROOT / 'CONTRIBUTING.md', ROOT / 'SECURITY.md', ROOT / 'NEWS', ROOT / 'docs/benchmarks.md',
-         ROOT / 'docs/security.md', ROOT / 'docs/operating.md', ROOT / 'docs/denylist-feed.md', ROOT / 'docs/recipes.md', ROOT / 'docs/examples/denylist-readers/README.md',
+         ROOT / 'docs/security.md', ROOT / 'docs/operating.md', ROOT / 'docs/denylist-feed.md', ROOT / 'docs/shared-deny-list.md',
+         ROOT / 'docs/recipes.md', ROOT / 'docs/examples/denylist-readers/README.md',
          ROOT / 'docs/examples/README.md', *GUIDES]
 STRICT = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-Wno-unused-function']
 

@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 #define TESSERA_DBUS_ACTION_REGISTER_AGENT "register-agent"
 #define TESSERA_DBUS_ACTION_BACKUP "backup"
 #define TESSERA_DBUS_ACTION_RELOAD "reload"
+#define TESSERA_DBUS_ACTION_FOLLOW "follow-denylist"
 
 #define TESSERA_DBUS_TYPE_AUTHORITY (tessera_dbus_authority_get_type ())
 TESSERA_AVAILABLE_IN_1_0

@@ -4,7 +4,9 @@
 #include "tessera-dbus-call-private.h"
 #include "tessera-dbus-path-private.h"
 
+#include <gio/gunixfdlist.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CALLS_MAX 256 /* under way at once, of all callers on a connection */
 #define PARAMETERS_MAX (256 * 1024)
@@ -26,7 +28,8 @@ call_free (TesseraDBusCall *self)
 static gboolean
 is_act (TesseraDBusCall *self)
 {
-  return !g_str_equal (self->method->action, TESSERA_DBUS_ACTION_READ);
+  return !g_str_equal (self->method->action, TESSERA_DBUS_ACTION_READ)
+         && !g_str_equal (self->method->action, TESSERA_DBUS_ACTION_FOLLOW);
 }
 
 /* A bus vouches for name and uid; of a peer the kernel knows uid and pid. */
@@ -106,6 +109,26 @@ tessera_dbus_call_return (TesseraDBusCall *self, GVariant *floating_result)
 {
   audit (self, floating_result, NULL);
   g_dbus_method_invocation_return_value (self->invocation, floating_result);
+  call_free (self);
+}
+
+void
+tessera_dbus_call_return_fd (TesseraDBusCall *self, int fd)
+{
+  g_autoptr (GUnixFDList) fds = NULL;
+
+  if (!(g_dbus_connection_get_capabilities (self->export->connection)
+        & G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING))
+    {
+      close (fd);
+      tessera_dbus_call_fail (self, g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
+                                                 "No descriptor can be passed on this connection"));
+      return;
+    }
+  fds = g_unix_fd_list_new_from_array (&fd, 1);
+  audit (self, NULL, NULL);
+  g_dbus_method_invocation_return_value_with_unix_fd_list (self->invocation,
+                                                           g_variant_new ("(h)", 0), fds);
   call_free (self);
 }
 

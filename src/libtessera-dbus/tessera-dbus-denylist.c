@@ -58,8 +58,27 @@ changes (gpointer data)
                                      CLAMP (limit, 1, LIMIT_MAX), NULL, on_listed, call);
 }
 
+static void
+on_shared (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  int fd = tessera_server_share_denials_finish (TESSERA_SERVER (source), result, &error);
+
+  if (fd < 0)
+    tessera_dbus_call_fail (data, error);
+  else
+    tessera_dbus_call_return_fd (data, fd);
+}
+
+static void
+open_shared (gpointer data)
+{
+  tessera_server_share_denials_async (tessera_dbus_call_get_server (data), NULL, on_shared, data);
+}
+
 static const TesseraDBusMethod methods[] = {
   { "Changes", TESSERA_DBUS_ACTION_READ, changes },
+  { "OpenShared", TESSERA_DBUS_ACTION_FOLLOW, open_shared },
   { NULL },
 };
 

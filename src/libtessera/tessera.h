@@ -14,6 +14,7 @@
 #include "model/tessera-revocation.h"
 #include "model/tessera-session.h"
 #include "model/tessera-user.h"
+#include "resource/tessera-shared-list.h"
 #include "resource/tessera-token-checker.h"
 #include "server/tessera-administration.h"
 #include "server/tessera-bearer-domain.h"

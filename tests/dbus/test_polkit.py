@@ -11,8 +11,8 @@ from controlled import Controlled
 from gi.repository import GLib
 from tap import check, contains, equal, lacks, main, test
 
-READ, CLIENTS, USERS, REVOKE, KEYS, AGENT, BACKUP, RELOAD = (
-    'read manage-clients manage-users revoke manage-keys register-agent backup reload'.split())
+READ, CLIENTS, USERS, REVOKE, KEYS, AGENT, BACKUP, RELOAD, FOLLOW = (
+    'read manage-clients manage-users revoke manage-keys register-agent backup reload follow-denylist'.split())
 
 # Which action polkit is asked about; a method that is not here fails the test.
 ACTIONS = {
@@ -25,7 +25,7 @@ ACTIONS = {
     'Client': dict(GetRegistration=READ, Update=CLIENTS, SetDisabled=CLIENTS, RotateSecret=CLIENTS, Remove=CLIENTS),
     'KeyRing': dict(Rotate=KEYS),
     'Key': dict(Retire=KEYS, Revoke=KEYS),
-    'DenyList': dict(Changes=READ),
+    'DenyList': dict(Changes=READ, OpenShared=FOLLOW),
 }
 
 

@@ -152,7 +152,7 @@ def _():
         tap.skip('without the service')
     actions = xml.etree.ElementTree.fromstring(installed.read('/usr/share/polkit-1/actions/org.tessera.Tessera1.policy'))
     names = {action.get('id') for action in actions.iter('action')}
-    words = ['read', 'manage-clients', 'manage-users', 'revoke', 'manage-keys', 'register-agent', 'backup', 'reload']
+    words = ['read', 'manage-clients', 'manage-users', 'revoke', 'manage-keys', 'register-agent', 'backup', 'reload', 'follow-denylist']
     equal(names, {'org.tessera.Tessera1.' + word for word in words}, 'actions of polkit')
     for action in actions.iter('action'):
         defaults = {child.tag: child.text for child in action.find('defaults')}

@@ -184,6 +184,14 @@ GPtrArray *tessera_server_list_denials_finish (TesseraServer *self,
                                                guint64 *out_cursor,
                                                gboolean *out_reset,
                                                GError **error);
+/* A descriptor of memory with the deny-list, for TesseraSharedList in other processes. */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_share_denials_async (TesseraServer *self,
+                                         GCancellable *cancellable,
+                                         GAsyncReadyCallback callback,
+                                         gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+int tessera_server_share_denials_finish (TesseraServer *self, GAsyncResult *result, GError **error);
 
 /* A copy of the state, and its way back. */
 TESSERA_AVAILABLE_IN_1_0

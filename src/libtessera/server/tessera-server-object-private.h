@@ -4,6 +4,7 @@
 #include "base/tessera-password-private.h"
 #include "server/tessera-interaction-private.h"
 #include "server/tessera-server-private.h"
+#include "server/tessera-sharing-private.h"
 #include "store/tessera-user-registry-private.h"
 
 G_BEGIN_DECLS
@@ -52,10 +53,11 @@ struct _TesseraServer
   GSource
       *store_failed; /* attached by the committing thread, once, when the store failed for good */
   GError *failure;
-  guint unsettled; /* TesseraDeclared: what is not held against the store yet */
-  GQueue waiting;  /* TesseraExchange*, until ready */
-  GQueue tasks;    /* GTask*, until ready */
-  GQueue acts;     /* TesseraAct*; the first one is under way */
+  guint unsettled;         /* TesseraDeclared: what is not held against the store yet */
+  GQueue waiting;          /* TesseraExchange*, until ready */
+  GQueue tasks;            /* GTask*, until ready */
+  GQueue acts;             /* TesseraAct*; the first one is under way */
+  TesseraSharing *sharing; /* NULL: nobody has asked for it */
 
   GArray *meters; /* TesseraMeter: who else has something to tell */
 };

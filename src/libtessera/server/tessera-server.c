@@ -935,6 +935,7 @@ tessera_server_close (TesseraServer *self)
   self->state = TESSERA_SERVER_CLOSED;
   tessera_server_drain_waiting (self);
   tessera_act_await_work (self);
+  g_clear_pointer (&self->sharing, tessera_sharing_free);
   /* First the committing thread: it tells everybody who waits, and they use the rest. Closed, it
    * refuses what a login brings that was held until now. */
   if (engine->committer != NULL)

@@ -118,6 +118,13 @@ read_server (TesseradConfiguration *self, GError **error)
   return TRUE;
 }
 
+/* The limits are the front door's, but for how many the server lets follow. */
+static gboolean
+is_of_gate (const TesseradSetting *setting)
+{
+  return g_str_equal (setting->group, "limits") && !g_str_equal (setting->key, "feed-subscribers");
+}
+
 /* The values of [endpoints], [tokens], [session], [keys] and [limits] as text, with the defaults of
  * the table. */
 static gboolean
@@ -132,7 +139,7 @@ read_values (TesseradConfiguration *self, GError **error)
       if (!tesserad_key_file_get_string (self->key_file, setting->group, setting->key, &text,
                                          error))
         return FALSE;
-      g_hash_table_insert (g_str_equal (setting->group, "limits") ? self->limits : self->values,
+      g_hash_table_insert (is_of_gate (setting) ? self->limits : self->values,
                            (gpointer) setting->property, g_steal_pointer (&text));
     }
   return TRUE;

@@ -76,6 +76,12 @@ faulty_put_high_water (TesseraStore *store, gint64 high_water_ms, GError **error
 }
 
 static gboolean
+faulty_renew_id (TesseraStore *store, GError **error)
+{
+  return tessera_store_renew_id (inner (store), error);
+}
+
+static gboolean
 faulty_raise_generation (TesseraStore *store, guint64 generation, GError **error)
 {
   return tessera_store_raise_generation (inner (store), generation, error);
@@ -201,6 +207,7 @@ faulty_store_iface_init (TesseraStoreInterface *iface)
   iface->prune = faulty_prune;
   iface->get_counts = faulty_get_counts;
   iface->get_state = faulty_get_state;
+  iface->renew_id = faulty_renew_id;
   iface->raise_generation = faulty_raise_generation;
   iface->put_high_water = faulty_put_high_water;
   iface->put_declared = faulty_put_declared;

@@ -16,6 +16,9 @@ gboolean tessera_json_is_shallow (const char *text, gsize length);
 /* Compact, members in insertion order. The result is released with g_free(). */
 char *tessera_json_dump (const json_t *json);
 
+/* Appends @value as a JSON string, quotes included: for texts that are written in great numbers. */
+void tessera_json_append_string (GString *text, const char *value);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (json_t, json_decref)
 
 G_END_DECLS

@@ -66,3 +66,20 @@ tessera_json_dump (const json_t *json)
     g_error ("A JSON value of our own cannot be written.");
   return g_string_free (text, FALSE);
 }
+
+void
+tessera_json_append_string (GString *text, const char *value)
+{
+  g_string_append_c (text, '"');
+  for (const char *c = value; *c != '\0'; c++)
+    if (*c == '"' || *c == '\\')
+      {
+        g_string_append_c (text, '\\');
+        g_string_append_c (text, *c);
+      }
+    else if ((guchar) *c < 0x20) /* RFC 8259 §7 */
+      g_string_append_printf (text, "\\u%04x", (guint) (guchar) *c);
+    else
+      g_string_append_c (text, *c);
+  g_string_append_c (text, '"');
+}

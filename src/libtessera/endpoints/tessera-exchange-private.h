@@ -5,6 +5,7 @@
 #include "base/tessera-json-private.h"
 #include "base/tessera-metrics-private.h"
 #include "base/tessera-params-private.h"
+#include "endpoints/tessera-outlet-private.h"
 
 G_BEGIN_DECLS
 
@@ -23,6 +24,9 @@ typedef struct
   void (*send) (TesseraExchange *self);
   /* The answer waits for a person, up to so many seconds; or NULL. */
   void (*hold) (TesseraExchange *self, guint seconds);
+  /* The head of the answer is complete in the exchange; send it, and then what is written. NULL:
+   * the head was all, or nobody is there. No function: the front cannot. */
+  TesseraOutlet *(*open) (TesseraExchange *self);
 } TesseraExchangeFront;
 
 typedef struct
@@ -99,6 +103,14 @@ void tessera_exchange_respond (TesseraExchange *self,
                                guint status,
                                const char *static_content_type,
                                GBytes *body);
+/* The same with a body that comes in pieces, of which @limit bytes at most may be unsent. NULL: it
+ * is of no interest (HEAD), or nobody is there. */
+TesseraOutlet *tessera_exchange_respond_stream (TesseraExchange *self,
+                                                guint status,
+                                                const char *static_content_type,
+                                                gsize limit,
+                                                const TesseraOutletFuncs *funcs,
+                                                gpointer data);
 /* application/json, `Cache-Control: no-store`, `Pragma: no-cache` (RFC 6749 §5.1). Takes @json. */
 void tessera_exchange_respond_json (TesseraExchange *self, guint status, json_t *json);
 /* The same with an object that is written already. Takes @text. */

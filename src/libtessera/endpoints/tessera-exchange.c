@@ -202,17 +202,15 @@ tessera_exchange_has_answer_header (TesseraExchange *self, const char *name)
   return FALSE;
 }
 
-void
-tessera_exchange_respond (TesseraExchange *self,
-                          guint status,
-                          const char *static_content_type,
-                          GBytes *body)
+/* The head, and what every answer carries. Takes @body. FALSE: it was answered before. */
+static gboolean
+complete (TesseraExchange *self, guint status, const char *static_content_type, GBytes *body)
 {
   if (self->answered)
     {
       g_critical ("A request was answered twice: %s", self->path);
       g_clear_pointer (&body, g_bytes_unref);
-      return;
+      return FALSE;
     }
   tessera_exchange_add_header (self, "X-Content-Type-Options", "nosniff");
   if (self->secure) /* RFC 6797 §7.1, §7.2 */
@@ -224,7 +222,43 @@ tessera_exchange_respond (TesseraExchange *self,
   if (self->began_us != 0)
     tessera_metrics_count_answer (self->metrics, self->endpoint, status,
                                   g_get_monotonic_time () - self->began_us);
-  self->front->send (self);
+  return TRUE;
+}
+
+void
+tessera_exchange_respond (TesseraExchange *self,
+                          guint status,
+                          const char *static_content_type,
+                          GBytes *body)
+{
+  if (complete (self, status, static_content_type, body))
+    self->front->send (self);
+}
+
+TesseraOutlet *
+tessera_exchange_respond_stream (TesseraExchange *self,
+                                 guint status,
+                                 const char *static_content_type,
+                                 gsize limit,
+                                 const TesseraOutletFuncs *funcs,
+                                 gpointer data)
+{
+  TesseraOutlet *outlet = NULL;
+
+  if (self->front->open == NULL)
+    {
+      tessera_exchange_respond_http_error (self, 501, "There are no answers in pieces here.");
+      return NULL;
+    }
+  if (!complete (self, status, static_content_type, NULL))
+    return NULL;
+  outlet = self->front->open (self);
+  if (outlet == NULL)
+    return NULL;
+  outlet->funcs = funcs;
+  outlet->data = data;
+  outlet->limit = limit;
+  return outlet;
 }
 
 void

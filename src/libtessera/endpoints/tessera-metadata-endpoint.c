@@ -68,6 +68,16 @@ set_status_list (json_t *json, TesseraSettings *settings)
     set_url (json, "status_list_aggregation_endpoint", settings, settings->status_list_path);
 }
 
+/* Of our own (RFC 8414 §2 allows others). */
+static void
+set_deny_list (json_t *json, TesseraSettings *settings)
+{
+  if (!settings->deny_list_enabled)
+    return;
+  set_url (json, "tessera_deny_list_endpoint", settings, settings->deny_list_path);
+  set_url (json, "tessera_deny_list_events_endpoint", settings, settings->deny_list_events_path);
+}
+
 static GBytes *
 serialise (TesseraSettings *settings)
 {
@@ -78,6 +88,7 @@ serialise (TesseraSettings *settings)
   set_authorization (json, settings);
   set_token (json, settings);
   set_status_list (json, settings);
+  set_deny_list (json, settings);
   text = tessera_json_dump (json);
   return g_bytes_new_take (text, strlen (text));
 }

@@ -94,6 +94,8 @@ void tessera_gate_connection_end (TesseraGateConnection *self);
 /* … and what is sent is this. */
 void
 tessera_gate_connection_refuse (TesseraGateConnection *self, guint status, const char *description);
+/* Of somebody who does not read: what is unsent is forgotten. */
+void tessera_gate_connection_cut (TesseraGateConnection *self);
 /* Somebody has to think about the answer. */
 void tessera_gate_connection_hold (TesseraGateConnection *self, guint seconds);
 /* Tells the gate how many bytes it holds now. */

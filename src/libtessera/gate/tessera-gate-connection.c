@@ -365,9 +365,8 @@ tessera_gate_connection_on_event (TesseraGateConnection *self, guint32 events)
     tessera_gate_connection_advance (self);
 }
 
-/* Of somebody who does not read. */
-static void
-cut (TesseraGateConnection *self)
+void
+tessera_gate_connection_cut (TesseraGateConnection *self)
 {
   tessera_gate_transport_drop_unsent (&self->transport);
   tessera_gate_connection_close (self);
@@ -387,7 +386,7 @@ tessera_gate_connection_expire (TesseraGateConnection *self)
       tessera_gate_connection_refuse (self, 503, "The answer did not come in time.");
       break;
     case TESSERA_GATE_WAIT_WRITE:
-      cut (self);
+      tessera_gate_connection_cut (self);
       break;
     default:
       tessera_gate_connection_close (self);
@@ -401,13 +400,14 @@ tessera_gate_connection_make_way (TesseraGateConnection *self)
   if (self->state == TESSERA_GATE_READING)
     tessera_gate_connection_refuse (self, 503, "There is too much to do at once.");
   else
-    cut (self);
+    tessera_gate_connection_cut (self);
 }
 
 void
 tessera_gate_connection_drain (TesseraGateConnection *self)
 {
   self->request.answer.closing = TRUE;
+  tessera_gate_peer_drain (&self->peer);
   if (self->state != TESSERA_GATE_READING || self->in.length > 0)
     return;
   self->readable = TRUE;

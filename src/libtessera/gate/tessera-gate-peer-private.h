@@ -16,6 +16,8 @@ typedef struct
 void tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection);
 /* Our own end of the connection. Owned. */
 GSocketAddress *tessera_gate_peer_dup_local (TesseraGateConnection *connection);
+/* Whoever answers in pieces is told that the door waits for the end. */
+void tessera_gate_peer_drain (TesseraGatePeer *self);
 /* The connection has gone. */
 void tessera_gate_peer_clear (TesseraGatePeer *self);
 

@@ -27,6 +27,34 @@ on_hold (TesseraPeer *base, guint seconds)
     tessera_gate_connection_hold (connection, seconds);
 }
 
+static gsize
+on_get_unsent (TesseraPeer *base)
+{
+  TesseraGateConnection *connection = ((Peer *) base)->connection;
+
+  return connection != NULL ? tessera_gate_outbox_get_unsent (&connection->out) : 0;
+}
+
+static void
+on_cut (TesseraPeer *base)
+{
+  TesseraGateConnection *connection = ((Peer *) base)->connection;
+  TesseraGate *gate = connection != NULL ? connection->gate : NULL;
+
+  if (gate == NULL)
+    return;
+  tessera_gate_begin_turn (gate);
+  tessera_gate_connection_cut (connection);
+  tessera_gate_end_turn (gate);
+}
+
+static void
+tell (TesseraPeer *base)
+{
+  if (base->changed != NULL)
+    base->changed (base->changed_data);
+}
+
 static GSocketAddress *
 ask_address (int fd, int (*ask) (int fd, struct sockaddr *address, socklen_t *length))
 {
@@ -63,7 +91,10 @@ tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection
     return;
   peer = g_new0 (Peer, 1);
   peer->base.secure = connection->secure;
+  peer->base.draining = connection->gate->draining;
   peer->base.hold = on_hold;
+  peer->base.get_unsent = on_get_unsent;
+  peer->base.cut = on_cut;
   peer->connection = connection;
   tessera_peer_attach (&peer->base, self->remote, g_free);
   self->peer = peer;
@@ -85,10 +116,26 @@ tessera_gate_peer_dup_local (TesseraGateConnection *connection)
 }
 
 void
+tessera_gate_peer_drain (TesseraGatePeer *self)
+{
+  Peer *peer = self->peer;
+
+  if (peer == NULL)
+    return;
+  peer->base.draining = TRUE;
+  tell (&peer->base);
+}
+
+void
 tessera_gate_peer_clear (TesseraGatePeer *self)
 {
-  if (self->peer != NULL)
-    ((Peer *) self->peer)->connection = NULL;
-  self->peer = NULL;
+  Peer *peer = g_steal_pointer (&self->peer);
+
+  if (peer != NULL)
+    {
+      peer->connection = NULL;
+      peer->base.gone = TRUE;
+      tell (&peer->base);
+    }
   g_clear_object (&self->remote);
 }

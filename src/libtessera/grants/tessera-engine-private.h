@@ -18,6 +18,8 @@ G_BEGIN_DECLS
 
 typedef struct _TesseraExchange TesseraExchange;
 typedef struct _TesseraIssuance TesseraIssuance;
+typedef struct _TesseraDenyFeed TesseraDenyFeed;
+typedef struct _TesseraDenyExports TesseraDenyExports;
 
 /* What the layers to the right do for those to the left. All on the main loop; any may be NULL. */
 typedef struct
@@ -59,6 +61,8 @@ typedef struct
   TesseraSeenTokens *seen;
   TesseraStatusLists *status_lists;
   TesseraStatusPublisher *status_publisher;
+  TesseraDenyFeed *feed; /* of the layer to the right, as the next */
+  TesseraDenyExports *exports;
 
   TesseraEngineHooks hooks;
   gpointer hooks_data;

@@ -23,4 +23,7 @@ struct _TesseraDenial
 /* As a kind: of a rule that nobody here knows. */
 #define TESSERA_DENIAL_UNKNOWN ((TesseraDenialKind) -1)
 
+/* Appends the members of the entry as it is published (docs/denylist-feed.md), without braces. */
+void tessera_denial_append_json (const TesseraDenial *self, GString *text);
+
 G_END_DECLS

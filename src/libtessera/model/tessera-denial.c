@@ -3,6 +3,8 @@
 
 #include "model/tessera-denial-private.h"
 
+#include "base/tessera-json-private.h"
+
 /**
  * TesseraDenial:
  *
@@ -154,4 +156,16 @@ tessera_denial_get_expires_ms (const TesseraDenial *self)
 {
   g_return_val_if_fail (self != NULL, 0);
   return self->expires_ms;
+}
+
+void
+tessera_denial_append_json (const TesseraDenial *self, GString *text)
+{
+  g_string_append_printf (text, "\"generation\":%" G_GUINT64_FORMAT ",\"rule\":\"%s\",\"value\":",
+                          self->generation, tessera_denial_get_rule (self));
+  tessera_json_append_string (text, self->value);
+  if (self->instant_ms != 0)
+    g_string_append_printf (text, ",\"instant\":%" G_GINT64_FORMAT, self->instant_ms);
+  if (self->expires_ms != G_MAXINT64)
+    g_string_append_printf (text, ",\"expires\":%" G_GINT64_FORMAT, self->expires_ms);
 }

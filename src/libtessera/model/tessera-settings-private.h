@@ -19,6 +19,8 @@ typedef struct
   char *introspection_path;
   char *check_path;
   char *jwks_path;
+  char *deny_list_path;
+  char *deny_list_events_path;
   char *login_path;
   char *consent_path;
   char *logout_path;
@@ -27,6 +29,7 @@ typedef struct
 
   gboolean revocation_enabled;
   gboolean introspection_enabled;
+  gboolean deny_list_enabled;
   gboolean check_enabled;
   gboolean account_enabled;
   gboolean status_list_enabled;
@@ -42,6 +45,7 @@ typedef struct
   guint session_idle;
   guint jwks_max_age;
   guint status_list_ttl;
+  guint feed_subscribers; /* how many may follow the deny-list at the same time */
 } TesseraSettings;
 
 TesseraSettings *tessera_settings_new (const char *issuer); /* the defaults of design.md §10 */

@@ -22,6 +22,8 @@ set_default_paths (TesseraSettings *self)
   self->introspection_path = g_strdup ("/introspect");
   self->check_path = g_strdup ("/check");
   self->jwks_path = g_strdup ("/jwks");
+  self->deny_list_path = g_strdup ("/deny-list");
+  self->deny_list_events_path = g_strdup ("/deny-list/events");
   self->login_path = g_strdup ("/login");
   self->consent_path = g_strdup ("/consent");
   self->logout_path = g_strdup ("/logout");
@@ -52,6 +54,8 @@ tessera_settings_new (const char *issuer)
   self->signing_algorithm = TESSERA_ALGORITHM_ES256;
   self->revocation_enabled = TRUE;
   self->introspection_enabled = TRUE;
+  self->deny_list_enabled = TRUE;
+  self->feed_subscribers = 2048;
   self->account_enabled = TRUE;
   self->revocation_requires_client_authentication = TRUE;
   set_default_paths (self);
@@ -72,6 +76,8 @@ tessera_settings_free (TesseraSettings *self)
   g_free (self->introspection_path);
   g_free (self->check_path);
   g_free (self->jwks_path);
+  g_free (self->deny_list_path);
+  g_free (self->deny_list_events_path);
   g_free (self->login_path);
   g_free (self->consent_path);
   g_free (self->logout_path);

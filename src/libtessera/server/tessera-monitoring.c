@@ -4,6 +4,7 @@
 
 #include "server/tessera-monitoring.h"
 
+#include "endpoints/tessera-deny-feed-private.h"
 #include "server/tessera-server-object-private.h"
 
 #include <string.h>
@@ -464,6 +465,8 @@ append_state (TesseraServer *self, GString *text)
   tessera_metrics_append_value (text, "tessera_build_info", "version=\"" TESSERA_VERSION "\"", 1);
   tessera_metrics_append_single (text, "tessera_ready", "gauge",
                                  "1 while keys and store are ready.", self->engine.ready);
+  if (self->engine.feed != NULL)
+    tessera_deny_feed_append_metrics (self->engine.feed, text);
 }
 
 /**

@@ -16,6 +16,17 @@ struct _TesseraPeer
   /* The answer to the request under way waits for a person or a program: it may take @seconds
    * instead of the usual time for a first byte. */
   void (*hold) (TesseraPeer *self, guint seconds);
+
+  /* For an answer in pieces, which has its connection for itself: how many bytes of it the door has
+   * and could not send; */
+  gsize (*get_unsent) (TesseraPeer *self);
+  /* … its end at once, whatever is unsent; */
+  void (*cut) (TesseraPeer *self);
+  /* … and who is told, from within the door, when one of the next two becomes TRUE; or NULL. */
+  void (*changed) (gpointer changed_data);
+  gpointer changed_data;
+  gboolean gone;     /* the connection */
+  gboolean draining; /* the door takes nobody any more, and waits for those who are inside */
 };
 
 /* @self lives as long as @address, or until another one takes its place; @destroy ends it. */

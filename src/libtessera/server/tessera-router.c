@@ -6,6 +6,7 @@
 
 #include "endpoints/tessera-authorization-endpoint-private.h"
 #include "endpoints/tessera-check-endpoint-private.h"
+#include "endpoints/tessera-deny-list-endpoint-private.h"
 #include "endpoints/tessera-introspection-endpoint-private.h"
 #include "endpoints/tessera-jwks-endpoint-private.h"
 #include "endpoints/tessera-metadata-endpoint-private.h"
@@ -62,6 +63,10 @@ static const TesseraRoute route_table[] = {
     tessera_jwks_endpoint_handle, NULL },
   { SETTING (status_list_path), NULL, SETTING (status_list_enabled), METHOD_GET, ORIGINS_ANY,
     TESSERA_ENDPOINT_STATUS_LIST, tessera_status_list_endpoint_handle, NULL },
+  { SETTING (deny_list_path), NULL, SETTING (deny_list_enabled), METHOD_GET, ORIGINS_NONE,
+    TESSERA_ENDPOINT_DENY_LIST, tessera_deny_list_endpoint_handle, NULL },
+  { SETTING (deny_list_events_path), NULL, SETTING (deny_list_enabled), METHOD_GET, ORIGINS_NONE,
+    TESSERA_ENDPOINT_DENY_LIST, tessera_deny_list_events_endpoint_handle, NULL },
   { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_LOGIN,
     NULL, tessera_interaction_handle_login },
   { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE,

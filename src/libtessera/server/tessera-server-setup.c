@@ -4,6 +4,8 @@
 #include "server/tessera-server-object-private.h"
 
 #include "base/tessera-uri-private.h"
+#include "endpoints/tessera-deny-export-private.h"
+#include "endpoints/tessera-deny-feed-private.h"
 #include "store/tessera-memory-store-private.h"
 #include "store/tessera-sqlite-store-private.h"
 
@@ -297,6 +299,8 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   engine->status_lists = g_steal_pointer (&setup->status_lists);
   engine->status_publisher = tessera_status_publisher_new (engine->status_lists, engine->deny_list,
                                                            engine->keys, engine->clock);
+  engine->feed = tessera_deny_feed_new (engine);
+  engine->exports = tessera_deny_exports_new (engine);
   engine->ready = TRUE;
   self->state = TESSERA_SERVER_READY;
   tessera_server_settings_changed (self);

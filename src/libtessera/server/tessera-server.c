@@ -5,6 +5,8 @@
 #include "server/tessera-server-object-private.h"
 
 #include "base/tessera-log-private.h"
+#include "endpoints/tessera-deny-export-private.h"
+#include "endpoints/tessera-deny-feed-private.h"
 #include "model/tessera-issuance-private.h"
 #include "server/tessera-page-private.h"
 #include "server/tessera-soup-adapter-private.h"
@@ -50,7 +52,7 @@ static guint signals[TESSERA_N_SIGNALS];
 typedef enum
 {
   KIND_PATH,
-  KIND_SECONDS,
+  KIND_SECONDS, /* or any other number */
   KIND_SWITCH
 } SettingKind;
 
@@ -71,6 +73,7 @@ typedef struct
   {                                                                                                \
     name, KIND_SECONDS, G_STRUCT_OFFSET (TesseraSettings, member), minimum, maximum                \
   }
+#define NUMBER SECONDS
 #define SWITCH(name, member)                                                                       \
   {                                                                                                \
     name, KIND_SWITCH, G_STRUCT_OFFSET (TesseraSettings, member), 0, 0                             \
@@ -116,6 +119,20 @@ static const Setting settings_table[] = {
    * keys as `KID.pem`.
    */
   PATH ("jwks-path", jwks_path),
+  /**
+   * TesseraServer:deny-list-path:
+   *
+   * Path of the published deny-list, below the issuer: `/deny-list` unless set. It is a signed file
+   * of what is revoked, for resource servers with an access token of the scope `denylist`.
+   */
+  PATH ("deny-list-path", deny_list_path),
+  /**
+   * TesseraServer:deny-list-events-path:
+   *
+   * Path of the events of the published deny-list, below the issuer: `/deny-list/events` unless
+   * set. What is revoked is told there at once, by Server-Sent Events.
+   */
+  PATH ("deny-list-events-path", deny_list_events_path),
   /**
    * TesseraServer:login-path:
    *
@@ -224,6 +241,19 @@ static const Setting settings_table[] = {
    * Whether there is a check endpoint: %FALSE unless set, for it asks no credentials of a proxy.
    */
   SWITCH ("check-enabled", check_enabled),
+  /**
+   * TesseraServer:deny-list-enabled:
+   *
+   * Whether the deny-list is published over HTTP: %TRUE unless set. Once it is not, whoever
+   * followed it is disconnected.
+   */
+  SWITCH ("deny-list-enabled", deny_list_enabled),
+  /**
+   * TesseraServer:feed-subscribers:
+   *
+   * How many may follow the events of the deny-list at the same time: 2048 unless set.
+   */
+  NUMBER ("feed-subscribers", feed_subscribers, 0, 1000000),
   /**
    * TesseraServer:account-enabled:
    *
@@ -430,6 +460,8 @@ tessera_server_settings_changed (TesseraServer *self)
 {
   g_clear_pointer (&self->routes, g_hash_table_unref);
   g_clear_pointer (&self->engine.metadata, g_bytes_unref);
+  if (self->engine.feed != NULL && !self->engine.settings->deny_list_enabled)
+    tessera_deny_feed_end_all (self->engine.feed);
   if (self->engine.deny_list != NULL)
     tessera_deny_list_set_longest_lifetime (self->engine.deny_list,
                                             tessera_engine_get_longest_lifetime_ms (&self->engine));
@@ -946,6 +978,8 @@ tessera_server_close (TesseraServer *self)
   engine->ready = FALSE;
   g_clear_pointer (&engine->status_publisher, tessera_status_publisher_free);
   g_clear_pointer (&engine->status_lists, tessera_status_lists_free);
+  g_clear_pointer (&engine->exports, tessera_deny_exports_free);
+  g_clear_pointer (&engine->feed, tessera_deny_feed_free);
   g_clear_pointer (&engine->deny_list, tessera_deny_list_free);
   g_clear_pointer (&engine->keys, tessera_key_ring_free);
   g_clear_pointer (&engine->seen, tessera_seen_tokens_free);

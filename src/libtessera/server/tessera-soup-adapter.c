@@ -11,6 +11,7 @@
 #include "server/tessera-soup-connections-private.h"
 #include "server/tessera-soup-deadlines-private.h"
 #include "server/tessera-soup-farewell-private.h"
+#include "server/tessera-soup-outlet-private.h"
 
 #include <arpa/inet.h>
 #include <gio/gunixsocketaddress.h>
@@ -164,7 +165,23 @@ inlet_hold (TesseraExchange *exchange, guint seconds)
     peer->hold (peer, seconds);
 }
 
-static const TesseraExchangeFront soup_front = { inlet_get_header, inlet_send, inlet_hold };
+static TesseraOutlet *
+inlet_open (TesseraExchange *exchange)
+{
+  Inlet *self = exchange->front_data;
+
+  if (self->gone)
+    return NULL;
+  if (soup_server_message_get_method (self->message) != SOUP_METHOD_HEAD)
+    return tessera_soup_outlet_new (self->message, exchange);
+  soup_message_headers_set_encoding (soup_server_message_get_response_headers (self->message),
+                                     SOUP_ENCODING_CHUNKED);
+  inlet_send (exchange);
+  return NULL;
+}
+
+static const TesseraExchangeFront soup_front
+    = { inlet_get_header, inlet_send, inlet_hold, inlet_open };
 
 static void
 on_disconnected (SoupServerMessage *message, Inlet *inlet)

@@ -3,6 +3,7 @@
 
 #include "base/tessera-clock-private.h"
 #include "store/tessera-committer-private.h"
+#include "store/tessera-deny-tail-private.h"
 
 G_BEGIN_DECLS
 
@@ -109,7 +110,11 @@ gboolean tessera_deny_list_prune (TesseraDenyList *self, TesseraStore *store, GE
 void tessera_deny_list_set_longest_lifetime (TesseraDenyList *self, gint64 lifetime_ms);
 
 guint64 tessera_deny_list_get_generation (TesseraDenyList *self); /* last durable */
-guint tessera_deny_list_get_count (TesseraDenyList *self);        /* entries in force */
+/* Another id is another list, whose generations say nothing about those of this one: it changes
+ * when the database was lost or rolled back, and with nothing else. */
+const char *tessera_deny_list_get_id (TesseraDenyList *self);
+TesseraDenyTail *tessera_deny_list_get_tail (TesseraDenyList *self); /* what is newest in it */
+guint tessera_deny_list_get_count (TesseraDenyList *self);           /* entries in force */
 /* Up to which row the snapshot in use goes; 0: there is none. */
 guint64 tessera_deny_list_get_snapshot_generation (TesseraDenyList *self);
 gsize tessera_deny_list_get_memory (TesseraDenyList *self); /* bytes of the table of tokens */

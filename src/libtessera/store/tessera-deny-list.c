@@ -39,6 +39,7 @@ struct _TesseraDenyList
 {
   TesseraClock *clock;
   TesseraMirror *mirror; /* or NULL */
+  TesseraDenyTail *tail;
   TesseraCommitter *committer;
   guint max_tokens;
   gboolean expects_past;
@@ -58,6 +59,7 @@ struct _TesseraDenyList
   gint64 lifetime_put_ms;
   gint64 next_prune_ms;
   guint64 seen_generation; /* of the mirror, at the start */
+  char id[64];             /* since the list was loaded */
 };
 
 static void
@@ -72,6 +74,7 @@ tessera_deny_list_new (TesseraClock *clock, guint max_tokens, const char *mirror
   TesseraDenyList *self = g_new0 (TesseraDenyList, 1);
   self->clock = tessera_clock_ref (clock);
   self->mirror = mirror_path != NULL ? tessera_mirror_new (mirror_path) : NULL;
+  self->tail = tessera_deny_tail_new ();
   self->max_tokens = max_tokens > 0 ? max_tokens : MAX_TOKENS_DEFAULT;
   g_rw_lock_init (&self->lock);
   self->rules = tessera_deny_rules_new (&self->lock);
@@ -85,6 +88,7 @@ void
 tessera_deny_list_free (TesseraDenyList *self)
 {
   tessera_mirror_free (self->mirror);
+  tessera_deny_tail_free (self->tail);
   tessera_deny_rules_free (self->rules);
   g_array_unref (self->changes);
   g_rw_lock_clear (&self->lock);
@@ -182,6 +186,9 @@ append (TesseraDenyList *self,
   if (!tessera_store_append_denial (store, denial, &generation, error))
     return FALSE;
   self->state.generation = generation;
+  TesseraDenial entry = *denial;
+  entry.generation = generation;
+  tessera_deny_tail_add (self->tail, &entry);
   if (out_generation != NULL)
     *out_generation = generation;
   return TRUE;
@@ -657,8 +664,30 @@ deny_what_was (TesseraDenyList *self, TesseraStore *store, GError **error)
 {
   guint64 seen = self->seen_generation <= GENERATION_MAX ? self->seen_generation : 0;
 
-  return tessera_store_raise_generation (store, seen, error)
+  /* And it is another list: what is missing from this one, nobody may believe to have read. */
+  return tessera_store_renew_id (store, error)
+         && tessera_store_raise_generation (store, seen, error)
          && tessera_deny_list_deny_all (self, store, NULL, error);
+}
+
+static void
+add_to_tail (const TesseraDenial *denial, gpointer data)
+{
+  tessera_deny_tail_add (data, denial);
+}
+
+/* So that who followed the list before a restart finds there what it missed. A row that cannot be
+ * read is met by who needs it. */
+static void
+fill_tail (TesseraDenyList *self, TesseraStore *store)
+{
+  guint64 last = self->state.generation;
+  guint64 before = last - MIN (last, TESSERA_DENY_TAIL_LENGTH);
+
+  tessera_deny_tail_begin (self->tail, before, last);
+  if (!tessera_store_foreach_denial (store, before, TESSERA_DENY_TAIL_LENGTH, add_to_tail,
+                                     self->tail, NULL))
+    tessera_deny_tail_begin (self->tail, last, last);
 }
 
 static gboolean
@@ -675,7 +704,10 @@ load_in_transaction (TesseraDenyList *self,
   if (self->mirror != NULL && !*out_rolled_back
       && !tessera_mirror_create (self->mirror, &self->state, error))
     return FALSE;
-  return put_state (self, store, error);
+  if (!put_state (self, store, error))
+    return FALSE;
+  fill_tail (self, store);
+  return TRUE;
 }
 
 void
@@ -715,6 +747,8 @@ tessera_deny_list_load (TesseraDenyList *self,
     return FALSE;
 
   g_array_set_size (self->changes, 0);
+  tessera_deny_tail_end_batch (self->tail, TRUE);
+  g_strlcpy (self->id, self->state.id, sizeof self->id);
   self->durable_generation = self->state.generation;
   self->durable_commits = self->state.commits;
   if (out_rolled_back != NULL)
@@ -814,7 +848,9 @@ on_committed (TesseraDenyList *self)
       self->durable_generation = self->state.generation;
       g_rw_lock_writer_unlock (&self->lock);
     }
+  /* The mirror first: what somebody has heard of is to be known there. */
   save_mirror (self);
+  tessera_deny_tail_end_batch (self->tail, TRUE);
   care_for_snapshot (self);
   prune_when_due (self);
 }
@@ -825,6 +861,7 @@ on_undone (TesseraDenyList *self)
   for (guint i = self->changes->len; i > 0; i--)
     take_back (self, &g_array_index (self->changes, Change, i - 1));
   g_array_set_size (self->changes, 0);
+  tessera_deny_tail_end_batch (self->tail, FALSE);
   self->state.generation = self->durable_generation;
   self->state.commits = self->durable_commits;
   self->lifetime_put_ms = 0;
@@ -884,6 +921,18 @@ tessera_deny_list_get_generation (TesseraDenyList *self)
   guint64 generation = self->durable_generation;
   g_rw_lock_reader_unlock (&self->lock);
   return generation;
+}
+
+const char *
+tessera_deny_list_get_id (TesseraDenyList *self)
+{
+  return self->id;
+}
+
+TesseraDenyTail *
+tessera_deny_list_get_tail (TesseraDenyList *self)
+{
+  return self->tail;
 }
 
 guint

@@ -322,6 +322,20 @@ tessera_memory_store_put_high_water (TesseraStore *store, gint64 high_water_ms, 
   return TRUE;
 }
 
+static void
+make_id (TesseraMemoryStore *self)
+{
+  g_autofree char *id = tessera_identifier_new ();
+  g_strlcpy (self->state.id, id, sizeof self->state.id);
+}
+
+static gboolean
+tessera_memory_store_renew_id (TesseraStore *store, GError **error)
+{
+  make_id (TESSERA_MEMORY_STORE (store));
+  return TRUE;
+}
+
 static gboolean
 tessera_memory_store_raise_generation (TesseraStore *store, guint64 generation, GError **error)
 {
@@ -1082,8 +1096,7 @@ tessera_memory_store_init (TesseraMemoryStore *self)
   self->undo = g_array_new (FALSE, FALSE, sizeof (Undo));
   self->oldest_generation = 1;
 
-  g_autofree char *id = tessera_identifier_new ();
-  g_strlcpy (self->state.id, id, sizeof self->state.id);
+  make_id (self);
 }
 
 static void
@@ -1095,6 +1108,7 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->prune = tessera_memory_store_prune;
   iface->get_counts = tessera_memory_store_get_counts;
   iface->get_state = tessera_memory_store_get_state;
+  iface->renew_id = tessera_memory_store_renew_id;
   iface->raise_generation = tessera_memory_store_raise_generation;
   iface->put_high_water = tessera_memory_store_put_high_water;
   iface->put_longest_lifetime = tessera_memory_store_put_longest_lifetime;

@@ -376,6 +376,12 @@ tessera_sqlite_store_put_longest_lifetime (TesseraStore *store, gint64 lifetime_
 }
 
 static gboolean
+tessera_sqlite_store_renew_id (TesseraStore *store, GError **error)
+{
+  return make_state (TESSERA_SQLITE_STORE (store), error);
+}
+
+static gboolean
 tessera_sqlite_store_raise_generation (TesseraStore *store, guint64 generation, GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
@@ -1411,6 +1417,7 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->end_copy = tessera_sqlite_store_end_copy;
   iface->get_counts = tessera_sqlite_store_get_counts;
   iface->get_state = tessera_sqlite_store_get_state;
+  iface->renew_id = tessera_sqlite_store_renew_id;
   iface->raise_generation = tessera_sqlite_store_raise_generation;
   iface->put_high_water = tessera_sqlite_store_put_high_water;
   iface->put_longest_lifetime = tessera_sqlite_store_put_longest_lifetime;

@@ -84,6 +84,8 @@ struct _TesseraStoreInterface
   gboolean (*get_state) (TesseraStore *self, TesseraStoreState *out_state, GError **error);
   /* Both only grow. put_high_water also counts a commit. */
   gboolean (*put_high_water) (TesseraStore *self, gint64 high_water_ms, GError **error);
+  /* From now on it is another store, under a new random id. */
+  gboolean (*renew_id) (TesseraStore *self, GError **error);
   /* The next denial lies behind @generation, at least. */
   gboolean (*raise_generation) (TesseraStore *self, guint64 generation, GError **error);
   gboolean (*put_longest_lifetime) (TesseraStore *self, gint64 lifetime_ms, GError **error);
@@ -224,6 +226,7 @@ gboolean tessera_store_read_copy (
 void tessera_store_end_copy (TesseraStore *self);
 gboolean tessera_store_get_state (TesseraStore *self, TesseraStoreState *out_state, GError **error);
 gboolean tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError **error);
+gboolean tessera_store_renew_id (TesseraStore *self, GError **error);
 gboolean tessera_store_raise_generation (TesseraStore *self, guint64 generation, GError **error);
 gboolean
 tessera_store_put_longest_lifetime (TesseraStore *self, gint64 lifetime_ms, GError **error);

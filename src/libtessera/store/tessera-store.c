@@ -97,6 +97,12 @@ tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError *
 }
 
 gboolean
+tessera_store_renew_id (TesseraStore *self, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->renew_id (self, error);
+}
+
+gboolean
 tessera_store_raise_generation (TesseraStore *self, guint64 generation, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->raise_generation (self, generation, error);

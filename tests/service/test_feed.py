@@ -1,0 +1,297 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The published deny-list: the signed file and the events (docs/denylist-feed.md)."""
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+
+from event_stream import Closed, Stream  # noqa: E402
+from tap import check, contains, equal, lacks, main, one_of, test  # noqa: E402
+from tessera_fixture import R1, Client, Service, claims_of, default_clients, expect_error, header_of, unb64url  # noqa: E402
+
+SNAPSHOT_TYPE = 'application/vnd.tessera.deny-list+jsonl'
+
+
+class Feed(Service):
+    def __init__(self, **options):
+        clients = default_clients() + [
+            Client('reader', scope='denylist', grant_types='client_credentials;', access_token_lifetime='3600'),
+            Client('brief', scope='denylist', grant_types='client_credentials;', access_token_lifetime='60'),
+            Client('elsewhere', scope='denylist', grant_types='client_credentials;', audience=R1 + ';', resources=R1 + ';'),
+        ]
+        super().__init__(clients=clients, **options)
+
+    def reader_token(self, client='reader'):
+        return self.machine_token(self.clients[client], scope='denylist')
+
+    def follow(self, last=None, token=None, **options):
+        headers = {'Authorization': 'Bearer ' + (token or self.reader_token()), 'Accept': 'text/event-stream'}
+        if last is not None:
+            headers['Last-Event-ID'] = str(last)
+        return Stream(('127.0.0.1', self.port), self.prefix + '/deny-list/events', headers, source=self.source, **options)
+
+    def follow_newest(self, **options):
+        """A stream that has all there is, and its position."""
+        stream = self.follow(self.load()[-1]['generation'], **options)
+        beat = stream.next()
+        check(beat.name == 'heartbeat' and beat.data['time'] > 0, repr(beat))
+        return stream
+
+    def snapshot(self, token=None, headers=None):
+        headers = dict(headers or {})
+        headers['Authorization'] = 'Bearer ' + (token or self.reader_token())
+        return self.get(self.prefix + '/deny-list', headers)
+
+    def load(self, token=None):
+        """[first line, entries…, claims of the last line], all that the contract says checked."""
+        return read_snapshot(self, self.snapshot(token).body)
+
+    def revoke_one(self, client=None):
+        token = self.machine_token(client or self.c1)
+        equal(self.revoke(token, client or self.c1).status, 200)
+        return claims_of(token)
+
+
+def read_snapshot(s, body):
+    check(body.endswith(b'\n'), 'the last line has no end')
+    lines = body[:-1].split(b'\n')
+    first, last = json.loads(lines[0]), json.loads(lines[-1])
+    equal(list(last), ['signature'])
+    header, claims = header_of(last['signature']), claims_of(last['signature'])
+    equal(header['typ'], 'deny-list+jwt')
+    check_signature(s, last['signature'])
+    equal(first['tessera_deny_list'], 1)
+    equal([first['issuer'], claims['iss']], [s.issuer] * 2)
+    equal(first['list'], claims['list'])
+    digest = hashlib.sha256(body[:len(body) - len(lines[-1]) - 1]).digest()
+    equal(claims['sha256'], base64.urlsafe_b64encode(digest).rstrip(b'=').decode())
+    entries = [json.loads(line) for line in lines[1:-1]]
+    equal(claims['entries'], len(entries))
+    generations = [entry['generation'] for entry in entries]
+    equal(generations, sorted(set(generations)), 'order of the entries')
+    check(not generations or generations[-1] <= claims['generation'], 'an entry behind the generation')
+    check(abs(claims['time'] / 1000 - s.now()) < 60, 'time %r' % claims['time'])
+    check(first['time'] <= claims['time'] and claims['iat'] == claims['time'] // 1000, repr(claims))
+    return [first] + entries + [claims]
+
+
+def check_signature(s, token):
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    keys = {key['kid']: key for key in s.get(s.prefix + '/jwks').json()['keys']}
+    key = keys[header_of(token)['kid']]
+    x, y = (int.from_bytes(unb64url(key[part]), 'big') for part in 'xy')
+    public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    text, _, signature = token.rpartition('.')
+    raw = unb64url(signature)
+    public.verify(utils.encode_dss_signature(int.from_bytes(raw[:32], 'big'), int.from_bytes(raw[32:], 'big')),
+                  text.encode(), ec.ECDSA(hashes.SHA256()))
+
+
+# Access
+
+@test('feed is named in the metadata')
+def _(s):
+    metadata = s.get('/.well-known/oauth-authorization-server').json()
+    equal(metadata['tessera_deny_list_endpoint'], s.issuer + '/deny-list')
+    equal(metadata['tessera_deny_list_events_endpoint'], s.issuer + '/deny-list/events')
+
+
+@test('feed wants a token of scope denylist, for the issuer')
+def _(s):
+    for path in ('/deny-list', '/deny-list/events'):
+        none = s.get(path)
+        equal(none.status, 401)
+        contains(none.header('WWW-Authenticate'), 'Bearer')
+        lacks(none.header('WWW-Authenticate'), 'error=')
+        for token, status, error in (('x.y.z', 401, 'invalid_token'),
+                                     (s.machine_token(s.plain), 403, 'insufficient_scope'),
+                                     (s.reader_token('elsewhere'), 401, 'invalid_token')):
+            answer = s.get(path, {'Authorization': 'Bearer ' + token})
+            expect_error(answer, error, status)
+            contains(answer.header('WWW-Authenticate'), 'error="%s"' % error)
+        revoked = s.reader_token()
+        s.revoke(revoked, s.reader)
+        expect_error(s.get(path, {'Authorization': 'Bearer ' + revoked}), 'invalid_token', 401)
+
+
+@test('feed is for reading only')
+def _(s):
+    for path in ('/deny-list', '/deny-list/events'):
+        answer = s.form(path, {}, None, {'Authorization': 'Bearer ' + s.reader_token()})
+        equal([answer.status, answer.header('Allow')], [405, 'GET, HEAD'])
+        head = s.request('HEAD', path, None, {'Authorization': 'Bearer ' + s.reader_token()})
+        equal([head.status, head.body], [200, b''])
+
+
+# The snapshot
+
+@test('snapshot is signed, and its digest is right')
+def _(s):
+    revoked = s.revoke_one()
+    answer = s.snapshot()
+    equal([answer.header(name) for name in ('Content-Type', 'Cache-Control', 'Content-Encoding', 'Transfer-Encoding')],
+          [SNAPSHOT_TYPE, 'no-store', None, 'chunked'])
+    list_ = read_snapshot(s, answer.body)
+    entry, = [entry for entry in list_[1:-1] if entry['value'] == revoked['jti']]
+    equal(entry['rule'], 'token')
+    lacks(entry, 'instant')
+    equal(entry['expires'], (revoked['exp'] + 60) * 1000)
+
+
+@test('snapshot comes compressed to who asks for it')
+def _(s):
+    s.revoke_one()
+    for accept, coding in (('gzip', 'gzip'), ('br, gzip;q=0.5', 'gzip'), ('*', 'gzip'), ('gzip;q=0', None),
+                           ('deflate', None), ('identity', None)):
+        answer = s.snapshot(headers={'Accept-Encoding': accept})
+        equal(answer.header('Content-Encoding'), coding, accept)
+        contains(answer.header('Vary'), 'Accept-Encoding')
+        read_snapshot(s, gzip.decompress(answer.body) if coding else answer.body)
+
+
+# The events
+
+@test('events begin with retry and a heartbeat, and are no file to be kept')
+def _(s):
+    with s.follow() as stream:
+        equal(stream.status, 200)
+        equal([stream.headers.get(name) for name in ('content-type', 'cache-control', 'content-encoding')],
+              ['text/event-stream', 'no-store', None])
+        beat = stream.next()
+        equal([beat.name, beat.id, beat.data['generation']], ['heartbeat', None, 0])
+        equal(stream.retry, 1000)
+
+
+@test('events tell of each revocation, by its rule')
+def _(s):
+    with s.follow_newest() as stream:
+        revoked = s.revoke_one()
+        event = stream.next()
+        equal(event.name, 'deny')
+        equal(event.id, str(event.data['generation']))
+        equal([event.data[name] for name in ('rule', 'value', 'expires')],
+              ['token', revoked['jti'], (revoked['exp'] + 60) * 1000])
+        equal(event.data['list'], s.load()[0]['list'])
+        check(abs(event.data['time'] / 1000 - s.now()) < 60, repr(event))
+        grant = s.tokens()
+        s.revoke(grant['refresh_token'])
+        event = stream.next()
+        equal([event.data['rule'], event.data['value']], ['grant', claims_of(grant['access_token'])['grant_id']])
+        lacks(event.data, 'instant')
+
+
+@test('events resume behind Last-Event-ID')
+def _(s):
+    generation = s.load()[-1]['generation']
+    revoked = [s.revoke_one()['jti'] for _ in range(5)]
+    with s.follow(generation) as stream:
+        equal(stream.next().data['generation'], generation)
+        events = [stream.next() for _ in range(5)]
+        equal([event.data['value'] for event in events], revoked)
+        beat = stream.next()
+        equal([beat.name, beat.data['generation']], ['heartbeat', events[-1].data['generation']])
+    with s.follow(events[2].id) as stream:
+        stream.next()
+        equal([stream.next().data['value'] for _ in range(2)], revoked[3:])
+
+
+@test('events from the start are the entries of the snapshot')
+def _(s):
+    s.revoke_one()
+    list_ = s.load()
+    with s.follow() as stream:
+        stream.next()
+        seen = []
+        while True:
+            event = stream.next()
+            if event.name == 'heartbeat':
+                break
+            seen.append({name: value for name, value in event.data.items() if name not in ('list', 'time')})
+    equal([entry for entry in seen if entry['generation'] <= list_[-1]['generation']], list_[1:-1])
+
+
+@test('events promise no time before all older ones are told')
+def _(s):
+    s.revoke_one()
+    s.revoke_one()
+    with s.follow(0) as stream:
+        event = stream.next()
+        equal(event.data['time'], 0)
+        while event.name != 'heartbeat' or event.data['generation'] == 0:
+            equal(event.data['time'], 0, repr(event))
+            event = stream.next()
+        check(event.data['time'] > 0, repr(event))
+
+
+@test('events to a cursor ahead of the list, or none of its, are a reset')
+def _(s):
+    generation = s.load()[-1]['generation']
+    for last in (generation + 1, 2 ** 63, 'nonsense', '-1', '1 2'):
+        with s.follow(last) as stream:
+            reset = stream.wait_for('reset')
+            equal([reset.id, reset.data['generation']], [None, generation])
+            check(stream.wait_until_closed(), 'cut off')
+
+
+@test('events have a heartbeat each 15 seconds by the clock of the server')
+def _(s):
+    with s.follow_newest() as stream:
+        s.advance(15.1)
+        equal(stream.next(5).name, 'heartbeat')
+        s.advance(12)
+        try:
+            event = stream.next(1.5)
+            check(False, 'too early: %r' % event)
+        except TimeoutError:
+            pass
+        s.advance(3.1)
+        beat = stream.next(5)
+        equal(beat.name, 'heartbeat')
+        check(abs(beat.data['time'] / 1000 - s.now()) < 10, repr(beat))
+        equal(beat.data['generation'], s.load()[-1]['generation'])
+
+
+@test('events end with the token they are read with')
+def _(s):
+    with s.follow(token=s.reader_token('brief')) as stream:
+        s.advance(61)
+        check(stream.wait_until_closed(5), 'cut off')
+
+
+@test('events end when the token is revoked')
+def _(s):
+    token = s.reader_token()
+    with s.follow(token=token) as stream, s.follow() as other:
+        s.revoke(token, s.reader)
+        check(stream.wait_until_closed(5), 'cut off')
+        other.wait_for('deny')
+
+
+@test('events end at once when the service stops, and go on when it is back')
+def _(s):
+    with s.follow_newest() as stream:
+        before = s.revoke_one()
+        event = stream.wait_for('deny')
+        began = time.monotonic()
+        equal(s.terminate(), 0)
+        check(stream.wait_until_closed(1), 'cut off')
+        s.start_again()
+        print('# gap %.2f s' % (time.monotonic() - began))
+    after = s.revoke_one()
+    with s.follow(event.id) as stream:
+        equal(stream.wait_for('deny').data['value'], after['jti'])
+        equal(event.data['value'], before['jti'])
+    equal(s.load()[0]['list'], event.data['list'])
+
+
+if __name__ == '__main__':
+    main(Feed)

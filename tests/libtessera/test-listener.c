@@ -47,8 +47,12 @@ typedef struct
   GPtrArray *messages; /* char*: of WebSockets */
   guint n_closed;      /* WebSockets */
   GIOStream *tunnel;
-  int vanishing;     /* the descriptor of a client */
-  Client *meanwhile; /* speaks while another is answered */
+  int vanishing;         /* the descriptor of a client */
+  Client *meanwhile;     /* speaks while another is answered */
+  GIOStream *stolen;     /* by who keeps it */
+  GString *stolen_heard; /* of what was read from it */
+  gboolean stolen_ended;
+  char stolen_buffer[100];
 } Fixture;
 
 struct _Client
@@ -274,6 +278,36 @@ on_steal (SoupServer *soup,
   g_io_stream_close (stream, NULL, NULL);
 }
 
+static void
+on_stolen_read (GObject *stream, GAsyncResult *result, gpointer data)
+{
+  Fixture *self = data;
+  gssize got = g_input_stream_read_finish (G_INPUT_STREAM (stream), result, NULL);
+
+  if (got > 0)
+    g_string_append_len (self->stolen_heard, self->stolen_buffer, got);
+  self->stolen_ended = got <= 0;
+}
+
+/* Takes the stream, answers as the HTTP server that it takes itself for, and waits for more. */
+static void
+on_thief (SoupServer *soup,
+          SoupServerMessage *message,
+          const char *path,
+          GHashTable *query,
+          gpointer data)
+{
+  static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthief";
+  Fixture *self = data;
+
+  self->stolen = soup_server_message_steal_connection (message);
+  g_output_stream_write_all (g_io_stream_get_output_stream (self->stolen), answer, strlen (answer),
+                             NULL, NULL, NULL);
+  g_input_stream_read_async (g_io_stream_get_input_stream (self->stolen), self->stolen_buffer,
+                             sizeof self->stolen_buffer, G_PRIORITY_DEFAULT, NULL, on_stolen_read,
+                             self);
+}
+
 /* Switches to a protocol of its own: says hello, says no more, and repeats nothing. */
 static void
 on_tunnel (SoupServer *soup,
@@ -355,6 +389,7 @@ fixture_set_up (Fixture *self, gconstpointer data)
 {
   self->soup = soup_server_new (NULL, NULL);
   self->messages = g_ptr_array_new_with_free_func (g_free);
+  self->stolen_heard = g_string_new (NULL);
   soup_server_add_handler (self->soup, NULL, on_any, self, NULL);
   soup_server_add_handler (self->soup, "/big", on_big, self, NULL);
   soup_server_add_handler (self->soup, "/pause", on_pause, self, NULL);
@@ -365,6 +400,7 @@ fixture_set_up (Fixture *self, gconstpointer data)
   soup_server_add_handler (self->soup, "/nested", on_nested, self, NULL);
   soup_server_add_handler (self->soup, "/close", on_close_all, self, NULL);
   soup_server_add_handler (self->soup, "/steal", on_steal, self, NULL);
+  soup_server_add_handler (self->soup, "/thief", on_thief, self, NULL);
   soup_server_add_handler (self->soup, "/tunnel", on_tunnel, self, NULL);
   soup_server_add_handler (self->soup, "/vanish", on_vanish, self, NULL);
   soup_server_add_websocket_handler (self->soup, "/ws", NULL, NULL, on_websocket, self, NULL);
@@ -377,6 +413,7 @@ fixture_tear_down (Fixture *self, gconstpointer data)
 {
   g_clear_object (&self->paused);
   g_clear_object (&self->tunnel);
+  g_clear_object (&self->stolen);
   if (self->listener != NULL)
     g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
   g_clear_object (&self->listener);
@@ -384,6 +421,7 @@ fixture_tear_down (Fixture *self, gconstpointer data)
     ;
   g_clear_object (&self->soup);
   g_ptr_array_unref (self->messages);
+  g_string_free (self->stolen_heard, TRUE);
 }
 
 /* Clients */
@@ -2082,6 +2120,196 @@ test_a_certificate_is_for_sockets_that_have_one (Fixture *self, gconstpointer da
   assert_still_serves (self); /* in plain, as before */
 }
 
+/* What libsoup has of a connection */
+
+static GArray *soup_connections; /* guint: which of them each request came by, from 1 */
+static guint n_soup_connections; /* that there are */
+
+static void
+on_soup_connection_gone (gpointer data, GObject *connection)
+{
+  n_soup_connections--;
+}
+
+static gboolean
+on_soup_request (GSignalInvocationHint *hint, guint n_params, const GValue *params, gpointer data)
+{
+  static guint n_seen;
+  GObject *connection = g_value_get_object (&params[0]);
+  guint number = GPOINTER_TO_UINT (g_object_get_data (connection, "number"));
+
+  if (number == 0)
+    {
+      number = ++n_seen;
+      n_soup_connections++;
+      g_object_set_data (connection, "number", GUINT_TO_POINTER (number));
+      g_object_weak_ref (connection, on_soup_connection_gone, NULL);
+    }
+  g_array_append_val (soup_connections, number);
+  return TRUE;
+}
+
+static guint
+get_soup_connection (guint request)
+{
+  return g_array_index (soup_connections, guint, request);
+}
+
+/* Its class has no public name. */
+static gulong
+watch_soup_connections (Fixture *self)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, GET_CLOSE);
+  hear_end (client);
+  n_soup_connections = 0;
+  soup_connections = g_array_new (FALSE, FALSE, sizeof (guint));
+  return g_signal_add_emission_hook (g_signal_lookup ("request-started",
+                                                      g_type_from_name ("SoupServerConnection")),
+                                     0, on_soup_request, NULL, NULL);
+}
+
+static void
+unwatch_soup_connections (gulong hook)
+{
+  g_signal_remove_emission_hook (
+      g_signal_lookup ("request-started", g_type_from_name ("SoupServerConnection")), hook);
+  g_clear_pointer (&soup_connections, g_array_unref);
+}
+
+static void
+ask_often (Client *client, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      say (client, POST_ECHO);
+      hear (client, "hello");
+    }
+}
+
+/* From the second request on: a client that comes for one only is not waited for. */
+static void
+test_libsoup_keeps_its_end (Fixture *self, gconstpointer data)
+{
+  gulong hook = watch_soup_connections (self);
+  g_autoptr (Client) client = client_new (self);
+
+  ask_often (client, 4);
+  g_assert_cmpuint (soup_connections->len, ==, 4);
+  g_assert_cmpuint (get_soup_connection (0), !=, get_soup_connection (1));
+  g_assert_cmpuint (get_soup_connection (1), ==, get_soup_connection (2));
+  g_assert_cmpuint (get_soup_connection (2), ==, get_soup_connection (3));
+  g_assert_cmpuint (n_soup_connections, ==, 1);
+  unwatch_soup_connections (hook);
+}
+
+static void
+wait_for_soup_connections (guint n)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+
+  while (n_soup_connections > n)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      if (!g_main_context_iteration (NULL, FALSE))
+        g_usleep (500);
+    }
+}
+
+/* Who idles is a burden for the main context: 64 are kept, and for a second. libsoup before 3.3
+ * forgets those that end, which are found every 5 s. */
+static void
+test_libsoup_keeps_few_ends (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GPtrArray) clients = g_ptr_array_new_with_free_func ((GDestroyNotify) client_free);
+  gulong hook = watch_soup_connections (self);
+
+  g_object_set (self->listener, "connections-per-address", 1000, NULL);
+  for (guint i = 0; i < 100; i++)
+    {
+      g_ptr_array_add (clients, client_new (self));
+      ask_often (clients->pdata[i], 3);
+    }
+  g_assert_cmpuint (n_soup_connections, ==, 64);
+  g_ptr_array_set_size (clients, 30); /* who left, and who idles */
+  wait_for_connections (self, 30);
+  wait_for_soup_connections (0);
+  for (guint i = 0; i < 30; i++)
+    ask_often (clients->pdata[i], 2);
+  unwatch_soup_connections (hook);
+}
+
+/* Whoever has taken the stream from libsoup gets nothing of the next request, and says nothing to
+ * who has sent it. */
+static void
+test_a_thief_hears_no_other_request (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  ask_often (client, 3);
+  say (client, "GET /thief HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "thief");
+  say (client, POST_ECHO);
+  hear (client, "hello");
+  while (!self->stolen_ended)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (self->stolen_heard->str, ==, "");
+  g_assert_false (g_output_stream_write_all (g_io_stream_get_output_stream (self->stolen), "x", 1,
+                                             NULL, NULL, NULL));
+  ask_often (client, 2);
+  g_assert_cmpstr (client->heard->str, ==, "");
+}
+
+/* Without the socket that it was lent, libsoup keeps nothing, and each request has its answer. */
+static void
+test_libsoup_may_end_all_streams (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  ask_often (client, 3);
+  soup_server_disconnect (self->soup);
+  ask_often (client, 3);
+  g_assert_cmpuint (self->n_calls, ==, 6);
+  g_assert_false (client->ended);
+}
+
+static void
+test_kept_end_may_be_of_a_last_request (Fixture *self, gconstpointer data)
+{
+  gulong hook = watch_soup_connections (self);
+  g_autoptr (Client) client = client_new (self);
+
+  ask_often (client, 3);
+  say (client, GET_CLOSE);
+  hear (client, "Connection: close");
+  hear_end (client);
+  g_assert_cmpuint (get_soup_connection (1), ==, get_soup_connection (3));
+  wait_for_soup_connections (0);
+  unwatch_soup_connections (hook);
+}
+
+/* An answer that comes late goes to nobody else. */
+static void
+test_kept_end_may_pause (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  ask_often (client, 3);
+  for (guint i = 0; i < 3; i++)
+    {
+      say (client, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n" POST_ECHO);
+      wait_for_paused (self);
+      iterate_for_ms (5);
+      g_assert_cmpstr (client->heard->str, ==, "");
+      respond (self->paused, "late");
+      soup_server_message_unpause (self->paused);
+      g_clear_object (&self->paused);
+      hear (client, "late");
+      hear (client, "hello");
+    }
+}
+
 static void
 test_server_keeps_its_listener (Fixture *self, gconstpointer data)
 {
@@ -2185,6 +2413,12 @@ main (int argc, char **argv)
        test_a_certificate_is_for_sockets_that_have_one);
   ADD ("limits-are-as-documented", test_limits_are_as_documented);
   ADD ("server-keeps-its-listener", test_server_keeps_its_listener);
+  ADD ("libsoup-keeps-its-end", test_libsoup_keeps_its_end);
+  ADD ("libsoup-keeps-few-ends", test_libsoup_keeps_few_ends);
+  ADD ("a-thief-hears-no-other-request", test_a_thief_hears_no_other_request);
+  ADD ("libsoup-may-end-all-streams", test_libsoup_may_end_all_streams);
+  ADD ("kept-end-may-be-of-a-last-request", test_kept_end_may_be_of_a_last_request);
+  ADD ("kept-end-may-pause", test_kept_end_may_pause);
 
   return g_test_run ();
 }

@@ -198,7 +198,7 @@ end_answer (TesseraGateConnection *self)
     }
   if (complete && !self->request.answer.closing)
     {
-      tessera_gate_request_forget (self);
+      tessera_gate_request_end (self);
       tessera_gate_connection_await_request (self);
     }
   else if (complete || !self->request.answer.delimited)
@@ -294,6 +294,7 @@ tessera_gate_connection_new (TesseraGate *gate,
   self->address = *address;
   self->all.data = self->dirty.data = self;
   tessera_gate_deadline_init (&self->deadline, self);
+  tessera_gate_deadline_init (&self->request.idle, self);
   g_queue_push_tail_link (&gate->connections, &self->all);
   return self;
 }

@@ -16,6 +16,7 @@ typedef enum
   TESSERA_GATE_WAIT_HELD, /* an answer that somebody has to think about */
   TESSERA_GATE_WAIT_WRITE,
   TESSERA_GATE_WAIT_LINGER,
+  TESSERA_GATE_WAIT_STREAM, /* not a connection: libsoup's end of one, for its next request */
   TESSERA_GATE_N_WAITS,
 } TesseraGateWait;
 

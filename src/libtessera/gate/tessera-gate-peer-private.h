@@ -14,6 +14,8 @@ typedef struct
 
 /* Finds out what is not known yet. */
 void tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection);
+/* Whose @remote it is; NULL: it has gone, or came otherwise. */
+TesseraGateConnection *tessera_gate_peer_get_connection (GSocketAddress *remote);
 /* Our own end of the connection. Owned. */
 GSocketAddress *tessera_gate_peer_dup_local (TesseraGateConnection *connection);
 /* Whoever answers in pieces is told that the door waits for the end. */

@@ -100,6 +100,14 @@ tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection
   self->peer = peer;
 }
 
+TesseraGateConnection *
+tessera_gate_peer_get_connection (GSocketAddress *remote)
+{
+  TesseraPeer *peer = tessera_peer_get (remote);
+
+  return peer != NULL && peer->hold == on_hold ? ((Peer *) peer)->connection : NULL;
+}
+
 /* libsoup takes the local address for the host when a request names none, and asserts that it is an
  * internet address. */
 GSocketAddress *

@@ -69,11 +69,14 @@ struct _TesseraGate
   GQueue dirty;       /* TesseraGateConnection* with something to send or to go on with */
   GQueue gone;        /* TesseraGateConnection* that an event may still name */
   guint n_requests;   /* handed to libsoup and not answered */
+  guint n_lasting;    /* streams that libsoup is to keep between requests */
   gsize held; /* bytes of requests that are not answered, and of answers that are not sent */
   guint64 n_accepted, n_refused, n_shed, n_expired; /* connections, since the start */
   guint64 n_malformed;                              /* requests */
   TesseraGateAddresses *addresses;
   TesseraGateDeadlines deadlines;
+  gboolean anchored; /* libsoup keeps a stream that it was handed */
+  gulong request_finished;
   gboolean stopped; /* nobody is accepted any more */
   gboolean draining;
   guint turning;                    /* connections are having their turns */

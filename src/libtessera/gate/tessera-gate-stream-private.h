@@ -7,8 +7,8 @@ G_BEGIN_DECLS
 
 #define TESSERA_TYPE_GATE_STREAM (tessera_gate_stream_get_type ())
 /* What libsoup sees of a connection: an I/O stream without a descriptor, whose bytes come from and
- * go to an owner in memory, and whose GSources are woken by hand. libsoup keeps it as long as one
- * message, or steals it. */
+ * go to an owner in memory, and whose GSources are woken by hand. libsoup keeps it as long as it
+ * has messages to read there, or steals it. */
 G_DECLARE_FINAL_TYPE (TesseraGateStream, tessera_gate_stream, TESSERA, GATE_STREAM, GIOStream)
 
 #define TESSERA_GATE_STREAM_LATER (-1) /* nothing now; a wake says when */
@@ -29,6 +29,11 @@ typedef struct
 TesseraGateStream *tessera_gate_stream_new (const TesseraGateStreamFuncs *funcs, gpointer owner);
 /* From now on reading finds the end and writing a broken pipe; who waits is woken. */
 void tessera_gate_stream_forget_owner (TesseraGateStream *self);
+
+/* Nothing more is there to be read until the next wake: who is about to wait need not look. */
+void tessera_gate_stream_dry_input (TesseraGateStream *self);
+/* Somebody waits for something to read. */
+gboolean tessera_gate_stream_is_awaited (TesseraGateStream *self);
 
 /* There is something to read, or room to write again. */
 void tessera_gate_stream_wake_input (TesseraGateStream *self);

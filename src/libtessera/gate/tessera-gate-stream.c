@@ -19,8 +19,7 @@ typedef struct
   gpointer owner; /* NULL: gone */
   GThread *thread;
   GMainContext *context;
-  GSList *readers;                 /* Waiter*, not referenced */
-  GSList *writers;                 /* Waiter*, not referenced */
+  guint n_readers;                 /* Waiters for input */
   gboolean input_dry, output_full; /* LATER was said, and no wake came since */
   gboolean input_closed, output_closed;
 
@@ -109,31 +108,6 @@ pipe_unref (gpointer data)
   g_free (self);
 }
 
-static void
-set_ready (GSList *waiters, gboolean ready)
-{
-  for (GSList *link = waiters; link != NULL; link = link->next)
-    g_source_set_ready_time (link->data, ready ? 0 : -1);
-}
-
-static void
-set_input_dry (Pipe *self, gboolean dry)
-{
-  if (self->input_dry == dry)
-    return;
-  self->input_dry = dry;
-  set_ready (self->readers, !dry);
-}
-
-static void
-set_output_full (Pipe *self, gboolean full)
-{
-  if (self->output_full == full)
-    return;
-  self->output_full = full;
-  set_ready (self->writers, !full);
-}
-
 /* Gives the owner what another thread wrote. */
 static void
 deliver (Pipe *self)
@@ -184,7 +158,7 @@ pipe_read (Pipe *self, void *buffer, gsize count, GError **error)
 
   if (got != TESSERA_GATE_STREAM_LATER)
     return got;
-  set_input_dry (self, TRUE);
+  self->input_dry = TRUE;
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Nothing to read yet");
   return -1;
 }
@@ -201,7 +175,7 @@ pipe_write (Pipe *self, const void *bytes, gsize count, gboolean all, GError **e
     return taken;
   if (taken == TESSERA_GATE_STREAM_LATER)
     {
-      set_output_full (self, TRUE);
+      self->output_full = TRUE;
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "No room to write yet");
     }
   else
@@ -219,11 +193,27 @@ pipe_close (Pipe *self, gboolean input)
   self->input_closed = input;
   if (self->owner != NULL)
     self->funcs->close (self->owner, input);
-  set_input_dry (self, FALSE);
-  set_output_full (self, FALSE);
+  self->input_dry = FALSE;
+  self->output_full = FALSE;
 }
 
-/* Waiting */
+/* Waiting. What wakes somebody is called in the thread of the context, which looks before it waits:
+ * nobody has to be woken for it (g_source_set_ready_time () would write to a descriptor). */
+
+static gboolean
+waiter_is_ready (GSource *source)
+{
+  Waiter *self = (Waiter *) source;
+
+  return !(self->output ? self->pipe->output_full : self->pipe->input_dry);
+}
+
+static gboolean
+waiter_prepare (GSource *source, int *timeout)
+{
+  *timeout = -1;
+  return waiter_is_ready (source);
+}
 
 static gboolean
 waiter_dispatch (GSource *source, GSourceFunc callback, gpointer data)
@@ -235,9 +225,8 @@ static void
 waiter_finalize (GSource *source)
 {
   Waiter *self = (Waiter *) source;
-  GSList **list = self->output ? &self->pipe->writers : &self->pipe->readers;
 
-  *list = g_slist_remove (*list, self);
+  self->pipe->n_readers -= self->output ? 0 : 1;
   pipe_unref (self->pipe);
   g_object_unref (self->stream);
 }
@@ -257,7 +246,12 @@ on_closure (GObject *stream, gpointer data)
 }
 
 static GSourceFuncs waiter_funcs = {
-  NULL, NULL, waiter_dispatch, waiter_finalize, (GSourceFunc) (void (*) (void)) on_closure, NULL,
+  waiter_prepare,
+  waiter_is_ready,
+  waiter_dispatch,
+  waiter_finalize,
+  (GSourceFunc) (void (*) (void)) on_closure,
+  NULL,
 };
 
 static GSource *
@@ -265,15 +259,12 @@ create_source (Pipe *pipe, GObject *stream, gboolean output, GCancellable *cance
 {
   GSource *source = g_source_new (&waiter_funcs, sizeof (Waiter));
   Waiter *waiter = (Waiter *) source;
-  GSList **list = output ? &pipe->writers : &pipe->readers;
 
   waiter->pipe = pipe_ref (pipe);
   waiter->stream = g_object_ref (stream);
   waiter->output = output;
-  *list = g_slist_prepend (*list, waiter);
+  pipe->n_readers += output ? 0 : 1;
   g_source_set_static_name (source, "tessera-gate-stream");
-  if (!(output ? pipe->output_full : pipe->input_dry))
-    g_source_set_ready_time (source, 0);
   if (cancellable != NULL)
     {
       g_autoptr (GSource) cancelled = g_cancellable_source_new (cancellable);
@@ -511,18 +502,30 @@ void
 tessera_gate_stream_forget_owner (TesseraGateStream *self)
 {
   self->pipe->owner = NULL;
-  set_input_dry (self->pipe, FALSE);
-  set_output_full (self->pipe, FALSE);
+  self->pipe->input_dry = FALSE;
+  self->pipe->output_full = FALSE;
+}
+
+void
+tessera_gate_stream_dry_input (TesseraGateStream *self)
+{
+  self->pipe->input_dry = TRUE;
+}
+
+gboolean
+tessera_gate_stream_is_awaited (TesseraGateStream *self)
+{
+  return self->pipe->n_readers > 0;
 }
 
 void
 tessera_gate_stream_wake_input (TesseraGateStream *self)
 {
-  set_input_dry (self->pipe, FALSE);
+  self->pipe->input_dry = FALSE;
 }
 
 void
 tessera_gate_stream_wake_output (TesseraGateStream *self)
 {
-  set_output_full (self->pipe, FALSE);
+  self->pipe->output_full = FALSE;
 }

@@ -4,7 +4,9 @@
 
 #include "gate/tessera-gate-private.h"
 
+#include "gate/tessera-gate-anchor-private.h"
 #include "gate/tessera-gate-connection-private.h"
+#include "server/tessera-soup-connections-private.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -82,8 +84,11 @@ expire (TesseraGate *self)
 
       while ((connection = tessera_gate_deadlines_get_due (&self->deadlines, wait, now)) != NULL)
         {
-          self->n_expired += wait != TESSERA_GATE_WAIT_IDLE;
-          tessera_gate_connection_expire (connection);
+          self->n_expired += wait != TESSERA_GATE_WAIT_IDLE && wait != TESSERA_GATE_WAIT_STREAM;
+          if (wait == TESSERA_GATE_WAIT_STREAM)
+            tessera_gate_request_drop_stream (connection);
+          else
+            tessera_gate_connection_expire (connection);
         }
     }
 }
@@ -566,6 +571,12 @@ stop_listening (TesseraGate *self)
 
 /* The whole */
 
+static void
+on_request_finished (SoupServer *soup, SoupServerMessage *message, TesseraGate *self)
+{
+  tessera_gate_request_on_finished (self, message);
+}
+
 TesseraGate *
 tessera_gate_new (SoupServer *soup,
                   const TesseraGateLimits *limits,
@@ -595,6 +606,10 @@ tessera_gate_new (SoupServer *soup,
   self->scratch = g_malloc (TESSERA_GATE_SCRATCH);
   tessera_gate_buffers_init (&self->buffers);
   self->source = make_source (self);
+  self->anchored = tessera_gate_anchor (soup);
+  self->request_finished
+      = g_signal_connect (soup, "request-finished", G_CALLBACK (on_request_finished), self);
+  tessera_soup_connections_watch (soup);
   return self;
 }
 
@@ -602,6 +617,8 @@ static void
 free_now (TesseraGate *self)
 {
   bury (self);
+  g_signal_handler_disconnect (self->soup, self->request_finished);
+  tessera_soup_connections_unwatch (self->soup);
   g_source_destroy (self->source);
   g_source_unref (self->source);
   close (self->epoll_fd);

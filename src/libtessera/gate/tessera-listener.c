@@ -29,7 +29,10 @@
  * tessera_server_add_listener (server, listener);
  * ```
  *
- * The SoupServer needs no listening socket of its own and should have none. Its handlers see
+ * The SoupServer needs no listening socket of its own and should have none. (libsoup takes several
+ * requests from a stream that it was handed only while its server listens, so a listener lends it a
+ * datagram socket that is connected to itself, where nobody can come; it is among
+ * [method@Soup.Server.get_listeners].) Its handlers see
  * `http` in the address of a request that came with TLS, since TLS ends here.
  *
  * A listener belongs to the thread-default main context of its creation, as does its SoupServer.

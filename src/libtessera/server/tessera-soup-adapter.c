@@ -551,7 +551,7 @@ on_request_started (SoupServer *soup, SoupServerMessage *message, TesseraSoupAda
 {
   TesseraSoupAdapter *first = g_object_get_qdata (G_OBJECT (message), adapter_quark ());
 
-  /* A gate's connections are gone after one message. */
+  /* A gate tells of its connections itself. */
   if (tessera_peer_get (soup_server_message_get_remote_address (message)) == NULL)
     tessera_soup_connections_note (soup);
   if (first == NULL)

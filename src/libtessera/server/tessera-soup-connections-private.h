@@ -12,5 +12,8 @@ void tessera_soup_connections_watch (SoupServer *soup);
 void tessera_soup_connections_unwatch (SoupServer *soup);
 /* To be called from @soup's request-started. */
 void tessera_soup_connections_note (SoupServer *soup);
+/* The next connection that is made in this thread is @soup's. FALSE: it would not be found when it
+ * has been forgotten, and should end with its first answer. */
+gboolean tessera_soup_connections_expect (SoupServer *soup);
 
 G_END_DECLS

@@ -19,6 +19,9 @@ typedef struct
 /* The connection whose request-started is being emitted in this thread. */
 static __thread GObject *current_connection;
 
+/* Whose the next connection of this thread is, which is to be watched from its start. */
+static __thread Watch *expecting;
+
 static GQuark
 watch_quark (void)
 {
@@ -71,6 +74,16 @@ on_timer (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static void
+add (Watch *self, GObject *connection)
+{
+  if (!g_hash_table_add (self->connections, connection))
+    return;
+  g_object_weak_ref (connection, on_connection_gone, self);
+  if (g_hash_table_size (self->connections) >= self->sweep_at)
+    sweep (self);
+}
+
 static gboolean
 on_connection_request (GSignalInvocationHint *hint,
                        guint n_params,
@@ -78,23 +91,26 @@ on_connection_request (GSignalInvocationHint *hint,
                        gpointer data)
 {
   current_connection = g_value_get_object (&params[0]);
+  if (expecting != NULL)
+    add (g_steal_pointer (&expecting), current_connection);
   return TRUE;
 }
 
-/* The class is libsoup's own and known by name only, once a server has listened. The hook stays: it
- * costs nothing where nobody asks for the connection. */
-static void
+/* The class is libsoup's own and known by name only, once a server has had a connection. The hook
+ * stays: it costs nothing where nobody asks for the connection. FALSE: not yet. */
+static gboolean
 add_hook (void)
 {
   static gsize added;
   GType type = g_type_from_name ("SoupServerConnection");
 
   if (type == 0 || !g_once_init_enter (&added))
-    return;
+    return type != 0;
   g_type_class_unref (g_type_class_ref (type));
   g_signal_add_emission_hook (g_signal_lookup ("request-started", type), 0, on_connection_request,
                               NULL, NULL);
   g_once_init_leave (&added, 1);
+  return TRUE;
 }
 
 void
@@ -141,9 +157,16 @@ tessera_soup_connections_note (SoupServer *soup)
       add_hook ();
       return;
     }
-  if (!g_hash_table_add (self->connections, connection))
-    return;
-  g_object_weak_ref (connection, on_connection_gone, self);
-  if (g_hash_table_size (self->connections) >= self->sweep_at)
-    sweep (self);
+  add (self, connection);
+}
+
+gboolean
+tessera_soup_connections_expect (SoupServer *soup)
+{
+  if (soup_check_version (3, 3, 0))
+    return TRUE;
+  if (!add_hook ())
+    return FALSE;
+  expecting = g_object_get_qdata (G_OBJECT (soup), watch_quark ());
+  return expecting != NULL;
 }

@@ -444,6 +444,19 @@ test_what_is_played_again_does_not_freshen (Fixture *f, gconstpointer data)
   g_assert_cmpint (get_age_s (f), ==, 30);
 }
 
+/* A heartbeat that was overtaken by another. */
+static void
+test_what_is_older_does_not_age (Fixture *f, gconstpointer data)
+{
+  gint64 then = tessera_clock_get_ms (f->clock);
+
+  load_empty (f);
+  pass (30000);
+  tessera_deny_replica_mark (f->replica, "a", 0, then + 30000);
+  tessera_deny_replica_mark (f->replica, "a", 0, then + 10000);
+  g_assert_cmpint (get_age_s (f), ==, 0);
+}
+
 static void
 test_age_goes_on_when_the_clock_stands_or_goes_back (Fixture *f, gconstpointer data)
 {
@@ -537,6 +550,80 @@ test_what_has_expired_is_forgotten (Fixture *f, gconstpointer data)
   tessera_deny_replica_foreach (f->replica, note_value, left);
   g_assert_cmpuint (left->len, ==, 1);
   g_assert_cmpstr (left->pdata[0], ==, "key k 9223372036854775807");
+}
+
+/* Of two entries about the same the later instant counts, and the longer life, whichever came
+ * first. */
+static void
+test_a_cut_off_is_never_lowered (Fixture *f, gconstpointer data)
+{
+  gint64 now = tessera_clock_get_ms (f->clock);
+  g_autofree Token *token = issue (f, "c", "alice", "g");
+  const TesseraDenial entries[] = {
+    { .generation = 1,
+      .kind = TESSERA_DENIAL_SUBJECT,
+      .value = "alice",
+      .instant_ms = now + 10000,
+      .expires_ms = now + 200000 },
+    { .generation = 2,
+      .kind = TESSERA_DENIAL_SUBJECT,
+      .value = "alice",
+      .instant_ms = now - 10000,
+      .expires_ms = now + 100000 },
+  };
+
+  load_empty (f);
+  for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
+    g_assert_true (tessera_deny_replica_apply (f->replica, &entries[i]));
+  g_assert_true (tessera_deny_replica_check (f->replica, &token->identity));
+  pass (150000);
+  tessera_deny_replica_prune (f->replica);
+  g_assert_true (tessera_deny_replica_check (f->replica, &token->identity));
+  g_free (token->jti);
+}
+
+static void
+test_a_cut_off_stays_through_its_last_millisecond (Fixture *f, gconstpointer data)
+{
+  gint64 now = 0;
+  guint count = 0;
+
+  load_empty (f);
+  for (guint64 generation = 1; now != tessera_clock_get_ms (f->clock); generation++)
+    {
+      now = tessera_clock_get_ms (f->clock);
+      TesseraDenial denial = {
+        .generation = generation, .kind = TESSERA_DENIAL_GRANT, .value = "g", .expires_ms = now
+      };
+
+      g_assert_true (tessera_deny_replica_apply (f->replica, &denial));
+      tessera_deny_replica_prune (f->replica);
+      count = tessera_deny_replica_get_count (f->replica);
+    }
+  g_assert_cmpuint (count, ==, 1);
+}
+
+/* Who sends entries without end fills no memory: beyond the limit nothing is good any more. */
+static void
+test_more_than_can_be_kept_refuses_all (Fixture *f, gconstpointer data)
+{
+  g_autofree Token *token = issue (f, "c", "alice", "g");
+
+  tessera_deny_replica_set_max_entries (f->replica, 3);
+  load_empty (f);
+  for (guint64 generation = 1; generation <= 4; generation++)
+    {
+      g_autofree char *jti = tessera_uuid_new (0);
+      TesseraDenial denial = { .generation = generation,
+                               .kind = TESSERA_DENIAL_TOKEN,
+                               .value = jti,
+                               .expires_ms = G_MAXINT64 };
+
+      g_assert_false (tessera_deny_replica_check (f->replica, &token->identity));
+      g_assert_cmpint (tessera_deny_replica_apply (f->replica, &denial), ==, generation <= 3);
+    }
+  g_assert_true (tessera_deny_replica_check (f->replica, &token->identity));
+  g_free (token->jti);
 }
 
 static void
@@ -659,6 +746,11 @@ main (int argc, char **argv)
   ADD ("a-mark-of-another-list-counts-for-nothing", test_a_mark_of_another_list_counts_for_nothing);
   ADD ("age-is-from-the-issuers-time", test_age_is_from_the_issuers_time);
   ADD ("what-is-played-again-does-not-freshen", test_what_is_played_again_does_not_freshen);
+  ADD ("what-is-older-does-not-age", test_what_is_older_does_not_age);
+  ADD ("a-cut-off-is-never-lowered", test_a_cut_off_is_never_lowered);
+  ADD ("a-cut-off-stays-through-its-last-millisecond",
+       test_a_cut_off_stays_through_its_last_millisecond);
+  ADD ("more-than-can-be-kept-refuses-all", test_more_than_can_be_kept_refuses_all);
   ADD ("age-goes-on-when-the-clock-stands-or-goes-back",
        test_age_goes_on_when_the_clock_stands_or_goes_back);
   ADD ("a-clock-that-jumps-ahead-does-not-age", test_a_clock_that_jumps_ahead_does_not_age);

@@ -490,6 +490,9 @@ test_a_mirror_that_cannot_be_synced_ends_all_writing (void)
   tessera_committer_free (committer);
   log_capture_end ();
   tessera_deny_list_free (list);
+  g_autofree char *line = NULL;
+  g_assert_true (g_file_get_contents (path, &line, NULL, NULL));
+  g_assert_null (strstr (line, "stopped")); /* who knows what is on the disk */
   remove_all (directory);
 }
 

@@ -21,6 +21,8 @@ typedef struct _TesseraDenyReplica TesseraDenyReplica;
 
 TesseraDenyReplica *tessera_deny_replica_new (TesseraClock *clock);
 void tessera_deny_replica_free (TesseraDenyReplica *self);
+/* Before the first entry; by default TESSERA_DENY_REPLICA_MAX_ENTRIES. */
+void tessera_deny_replica_set_max_entries (TesseraDenyReplica *self, gsize max_entries);
 
 /* The question. TRUE: refused. */
 gboolean tessera_deny_replica_check (TesseraDenyReplica *self, const TesseraTokenIdentity *token);

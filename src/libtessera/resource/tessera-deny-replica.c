@@ -13,6 +13,7 @@
 struct _TesseraDenyReplica
 {
   TesseraClock *clock;
+  gsize max_entries;
   gint64 fresh_ms; /* atomic: the elapsed time at which the age was 0, or NEVER */
 
   GRWLock lock; /* over what follows; the following thread may read without it */
@@ -38,6 +39,7 @@ tessera_deny_replica_new (TesseraClock *clock)
   TesseraDenyReplica *self = g_new0 (TesseraDenyReplica, 1);
 
   self->clock = tessera_clock_ref (clock);
+  self->max_entries = TESSERA_DENY_REPLICA_MAX_ENTRIES;
   self->fresh_ms = NEVER;
   g_rw_lock_init (&self->lock);
   self->rules = tessera_deny_rules_new (&self->lock);
@@ -55,6 +57,12 @@ tessera_deny_replica_free (TesseraDenyReplica *self)
   tessera_clock_unref (self->clock);
   g_free (self->list);
   g_free (self);
+}
+
+void
+tessera_deny_replica_set_max_entries (TesseraDenyReplica *self, gsize max_entries)
+{
+  self->max_entries = max_entries;
 }
 
 /* Asking. */
@@ -221,13 +229,13 @@ put_token (TesseraDenyRules *rules, const TesseraDenial *denial)
 }
 
 static gboolean
-put_entry (TesseraDenyRules *rules, GRWLock *lock, const TesseraDenial *denial)
+put_entry (TesseraDenyRules *rules, GRWLock *lock, gsize max_entries, const TesseraDenial *denial)
 {
   TesseraCutOffTable table;
   TesseraCutOff cut_off;
 
   if (!is_understood (denial, &table, &cut_off)
-      || tessera_deny_rules_get_count (rules) >= TESSERA_DENY_REPLICA_MAX_ENTRIES)
+      || tessera_deny_rules_get_count (rules) >= max_entries)
     return FALSE;
   if (denial->kind == TESSERA_DENIAL_TOKEN)
     {
@@ -246,7 +254,7 @@ tessera_deny_replica_apply (TesseraDenyReplica *self, const TesseraDenial *denia
 {
   if (denial->generation <= self->generation)
     return TRUE;
-  gboolean understood = put_entry (self->rules, &self->lock, denial);
+  gboolean understood = put_entry (self->rules, &self->lock, self->max_entries, denial);
 
   g_rw_lock_writer_lock (&self->lock);
   self->generation = denial->generation;
@@ -302,7 +310,7 @@ tessera_deny_replica_begin (TesseraDenyReplica *self)
 gboolean
 tessera_deny_stage_add (TesseraDenyStage *stage, const TesseraDenial *denial)
 {
-  gboolean understood = put_entry (stage->rules, &stage->lock, denial);
+  gboolean understood = put_entry (stage->rules, &stage->lock, stage->replica->max_entries, denial);
 
   stage->closed |= !understood;
   return understood;

@@ -146,9 +146,8 @@ take_entry (TesseraSnapshotReader *self, json_t *json, GError **error)
     return refuse (error, "The snapshot has too many entries.");
   self->generation = (guint64) generation;
   self->n_entries++;
-  if (verdict == TESSERA_FEED_ENTRY_UNKNOWN_RULE)
-    self->has_unknown_rule = TRUE;
-  else if (!tessera_deny_stage_add (self->stage, &entry.denial))
+  if (verdict == TESSERA_FEED_ENTRY_UNKNOWN_RULE
+      || !tessera_deny_stage_add (self->stage, &entry.denial))
     self->has_unknown_rule = TRUE;
   return TRUE;
 }

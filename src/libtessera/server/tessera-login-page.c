@@ -93,11 +93,11 @@ go_to_account (TesseraVisit *visit)
 static void
 on_asked_for (TesseraVisit *visit)
 {
-  if (visit->wants_switch)
-    tessera_login_page_show (visit, TESSERA_LOGIN_FAILURE_NONE, NULL);
-  else if (visit->transaction != NULL && visit->transaction->challenge != NULL)
+  gboolean is_challenged = visit->transaction != NULL && visit->transaction->challenge != NULL;
+
+  if (is_challenged && !visit->wants_switch)
     tessera_challenge_page_show (visit, FALSE);
-  else if (tessera_visit_needs_login (visit))
+  else if (visit->wants_switch || tessera_visit_needs_login (visit))
     tessera_login_page_show (visit, TESSERA_LOGIN_FAILURE_NONE, NULL);
   else if (visit->request != NULL)
     go_to_consent (visit);

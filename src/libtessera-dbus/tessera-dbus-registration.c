@@ -21,6 +21,7 @@ static const Member members[] = {
   { "scope", "scope", "s" },
   { "token_endpoint_auth_method", "token-endpoint-auth-method", "s" },
   { "application_type", "application-type", "s" },
+  { "id_token_signed_response_alg", "id-token-signed-response-alg", "s" },
   { "resources", "resources", "as" },
   { "audience", "audience", "as" },
   { "introspect", "introspect", "as" },

@@ -15,6 +15,7 @@
 #include "model/tessera-session.h"
 #include "model/tessera-user.h"
 #include "resource/tessera-shared-list.h"
+#include "model/tessera-user-claims.h"
 #include "resource/tessera-token-checker.h"
 #include "server/tessera-administration.h"
 #include "server/tessera-bearer-domain.h"

@@ -10,6 +10,7 @@ static char *option_scope;
 static char *option_auth_method;
 static gboolean option_public;
 static char *option_application_type;
+static char *option_id_token_alg;
 static char **option_resources;
 static char **option_audience;
 static char **option_introspect;
@@ -66,6 +67,8 @@ const GOptionEntry tessera_registration_entries[] = {
     "client_secret_basic, client_secret_post or none (token_endpoint_auth_method)", "METHOD" },
   { "application-type", 0, 0, G_OPTION_ARG_STRING, &option_application_type, "web or native",
     "TYPE" },
+  { "id-token-alg", 0, 0, G_OPTION_ARG_STRING, &option_id_token_alg,
+    "RS256, ES256, PS256 or EdDSA (id_token_signed_response_alg)", "ALG" },
   { "resource", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_resources,
     "A resource server its tokens may be for; may be repeated", "URI" },
   { "audience", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_audience,
@@ -94,6 +97,7 @@ const TesseraColumn tessera_registration_columns[] = {
   { "Scope", "scope" },
   { "Authentication", "token_endpoint_auth_method" },
   { "Application type", "application_type" },
+  { "ID tokens", "id_token_signed_response_alg" },
   { "Resources", "resources" },
   { "Audience", "audience" },
   { "May introspect", "introspect" },
@@ -111,10 +115,11 @@ tessera_registration_is_given (void)
 {
   return option_name != NULL || option_redirect_uris != NULL || option_grant_types != NULL
          || option_scope != NULL || option_auth_method != NULL || option_public
-         || option_application_type != NULL || option_resources != NULL || option_audience != NULL
-         || option_introspect != NULL || option_allowed_origins != NULL
-         || option_access_token_lifetime >= 0 || option_refresh_token_lifetime >= 0
-         || option_first_party >= 0 || option_require_pkce >= 0;
+         || option_application_type != NULL || option_id_token_alg != NULL
+         || option_resources != NULL || option_audience != NULL || option_introspect != NULL
+         || option_allowed_origins != NULL || option_access_token_lifetime >= 0
+         || option_refresh_token_lifetime >= 0 || option_first_party >= 0
+         || option_require_pkce >= 0;
 }
 
 static void
@@ -160,6 +165,7 @@ tessera_registration_new (GVariant *current)
   put_text (&dict, "scope", option_scope);
   put_text (&dict, "token_endpoint_auth_method", option_public ? "none" : option_auth_method);
   put_text (&dict, "application_type", option_application_type);
+  put_text (&dict, "id_token_signed_response_alg", option_id_token_alg);
   put_list (&dict, "resources", option_resources);
   put_list (&dict, "audience", option_audience);
   put_list (&dict, "introspect", option_introspect);

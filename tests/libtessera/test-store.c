@@ -1225,6 +1225,8 @@ test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
               "ALTER TABLE denials DROP COLUMN subject;"
               "ALTER TABLE grants DROP COLUMN claims;"
               "ALTER TABLE codes DROP COLUMN claims;"
+              "ALTER TABLE codes DROP COLUMN nonce;"
+              "ALTER TABLE codes DROP COLUMN claims_request;"
               "ALTER TABLE sessions DROP COLUMN claims;"
               "DROP TABLE refresh_tokens;"
               "CREATE TABLE refresh_tokens (digest, grant_id, issued_ms, superseded_ms,"

@@ -262,8 +262,8 @@ def _(s):
 def _(s):
     with socket.create_server(('127.0.0.1', 0)) as listener:
         listener.settimeout(0.2)
-        expect_redirect_error(s, s.az(request_uri='http://127.0.0.1:%d/request' % listener.getsockname()[1]), 'invalid_request')
-        expect_redirect_error(s, s.az(request='eyJhbGciOiJub25lIn0.e30.'), 'invalid_request')
+        expect_redirect_error(s, s.az(request_uri='http://127.0.0.1:%d/request' % listener.getsockname()[1]), 'request_uri_not_supported')
+        expect_redirect_error(s, s.az(request='eyJhbGciOiJub25lIn0.e30.'), 'request_not_supported')
         try:
             listener.accept()
         except socket.timeout:

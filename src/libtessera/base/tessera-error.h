@@ -30,6 +30,12 @@ G_BEGIN_DECLS
  * @TESSERA_ERROR_TOO_MANY_REQUESTS: too many failures from there, see `Retry-After` (RFC 6585 §4)
  * @TESSERA_ERROR_TEMPORARILY_UNAVAILABLE: try again, see `Retry-After` (RFC 6749 §4.1.2.1)
  * @TESSERA_ERROR_SERVER_ERROR: anything else that went wrong inside (RFC 6749 §4.1.2.1)
+ * @TESSERA_ERROR_REQUEST_NOT_SUPPORTED: request objects of this kind are not offered (OpenID
+ * Connect Core §3.1.2.6)
+ * @TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED: request objects are not fetched (OpenID Connect Core
+ * §3.1.2.6)
+ * @TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED: a request cannot register its client (OpenID Connect
+ * Core §3.1.2.6)
  *
  * The error codes of OAuth 2. The message of such a #GError is what the wire calls
  * `error_description`: printable ASCII, without secrets, and never an echo of the input.
@@ -52,7 +58,10 @@ typedef enum
   TESSERA_ERROR_INSUFFICIENT_SCOPE,
   TESSERA_ERROR_TOO_MANY_REQUESTS,
   TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
-  TESSERA_ERROR_SERVER_ERROR
+  TESSERA_ERROR_SERVER_ERROR,
+  TESSERA_ERROR_REQUEST_NOT_SUPPORTED,
+  TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED,
+  TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED
 } TesseraError;
 
 /**

@@ -14,6 +14,7 @@ static const char *const endpoints[TESSERA_N_ENDPOINTS] = {
   [TESSERA_ENDPOINT_CHECK] = "check",
   [TESSERA_ENDPOINT_JWKS] = "jwks",
   [TESSERA_ENDPOINT_DENY_LIST] = "deny-list",
+  [TESSERA_ENDPOINT_USERINFO] = "userinfo",
   [TESSERA_ENDPOINT_METADATA] = "metadata",
   [TESSERA_ENDPOINT_STATUS_LIST] = "status-list",
   [TESSERA_ENDPOINT_PAGE] = "page",

@@ -6,6 +6,7 @@
 #include "endpoints/tessera-authorization-endpoint-private.h"
 
 #include "base/tessera-uri-private.h"
+#include "endpoints/tessera-authentication-request-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-code-challenge-private.h"
 #include "model/tessera-scope-private.h"
@@ -154,10 +155,6 @@ check_response (Reading *self, GError **error)
     return refuse (error, TESSERA_ERROR_UNSUPPORTED_RESPONSE_TYPE, "response_type must be code");
   if (response_mode != NULL && !g_str_equal (response_mode, "query"))
     return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "response_mode must be query");
-  /* Never ignored: whoever sends one relies on it. */
-  if (tessera_params_get (self->params, "request") != NULL
-      || tessera_params_get (self->params, "request_uri") != NULL)
-    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "Request objects are not offered");
   if (!tessera_client_allows_grant_type (self->request->client, "authorization_code"))
     return refuse (error, TESSERA_ERROR_UNAUTHORIZED_CLIENT,
                    "The client is not registered for the authorization code grant");
@@ -262,7 +259,8 @@ read_request (Reading *self, GError **error)
   return read_params (self, error) && read_client (self, error) && read_redirect_uri (self, error)
          && read_state (self, error) && tessera_params_check_repeats (self->params, error)
          && check_response (self, error) && read_code_challenge (self, error)
-         && read_scope (self, error) && read_prompt (self, error) && read_hints (self, error);
+         && read_scope (self, error) && read_prompt (self, error) && read_hints (self, error)
+         && tessera_authentication_request_read (self->engine, self->params, self->request, error);
 }
 
 /* threats.md A42: a challenge is for one code. One that was redeemed already is a constant, which
@@ -444,6 +442,8 @@ build_record (TesseraEngine *engine,
   tessera_login_copy (login, &record->login);
   record->scope = g_strdup (request->scope);
   record->resources = g_strdup (request->resources);
+  record->nonce = g_strdup (request->nonce);
+  record->claims_request = g_strdup (request->claims_request);
   record->began_ms = request->began_ms;
   record->expires_ms = tessera_clock_get_ms (engine->clock)
                        + engine->settings->code_lifetime * G_GINT64_CONSTANT (1000);

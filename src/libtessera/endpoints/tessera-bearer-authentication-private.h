@@ -14,4 +14,9 @@ TesseraAccessToken *tessera_bearer_authentication_require (TesseraEngine *engine
                                                            const char *audience,
                                                            const char *scope);
 
+/* The same refusal for what is found out later. */
+void tessera_bearer_authentication_refuse (TesseraExchange *exchange,
+                                           TesseraError code,
+                                           const char *static_message);
+
 G_END_DECLS

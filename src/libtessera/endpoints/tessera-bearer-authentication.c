@@ -67,3 +67,13 @@ tessera_bearer_authentication_require (TesseraEngine *engine,
     tessera_exchange_set_client_id (exchange, tessera_access_token_get_client_id (access_token));
   return access_token;
 }
+
+void
+tessera_bearer_authentication_refuse (TesseraExchange *exchange,
+                                      TesseraError code,
+                                      const char *static_message)
+{
+  g_autoptr (GError) error = g_error_new_literal (TESSERA_ERROR, code, static_message);
+
+  refuse (exchange, TRUE, NULL, error);
+}

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Authorization server metadata (RFC 8414 §2, RFC 9207 §3): what is offered, and nothing else. */
+/* Authorization server metadata (RFC 8414 §2, RFC 9207 §3; OpenID Connect Discovery §3): what is
+ * offered, and nothing else. */
 
 #include "endpoints/tessera-metadata-endpoint-private.h"
 
 #include "grants/tessera-grant-type-private.h"
+#include "model/tessera-standard-claims-private.h"
 
 #include <string.h>
 
@@ -78,6 +80,37 @@ set_deny_list (json_t *json, TesseraSettings *settings)
   set_url (json, "tessera_deny_list_events_endpoint", settings, settings->deny_list_events_path);
 }
 
+/* What is in every ID token, and what may be told of a person. */
+static void
+set_claims (json_t *json)
+{
+  static const char *const always[] = { "sub", "iss", "auth_time", "acr", "amr", "sid", NULL };
+  json_t *claims = json_array ();
+
+  for (guint i = 0; always[i] != NULL; i++)
+    json_array_append_new (claims, json_string (always[i]));
+  for (const char *const *name = tessera_standard_claims_list (); *name != NULL; name++)
+    json_array_append_new (claims, json_string (*name));
+  json_object_set_new (json, "claims_supported", claims);
+  json_object_set_new (json, "claims_parameter_supported", json_true ());
+}
+
+static void
+set_openid (json_t *json, TesseraSettings *settings)
+{
+  set_url (json, "userinfo_endpoint", settings, settings->userinfo_path);
+  set_strings (json, "scopes_supported", tessera_standard_claims_list_scopes ());
+  set_strings (json, "subject_types_supported", (const char *const[]){ "public", NULL });
+  set_strings (json, "id_token_signing_alg_values_supported",
+               (const char *const[]){ "RS256", "ES256", "PS256", "EdDSA", NULL });
+  set_strings (json, "prompt_values_supported",
+               (const char *const[]){ "none", "login", "consent", "select_account", NULL });
+  set_strings (json, "claim_types_supported", (const char *const[]){ "normal", NULL });
+  set_claims (json);
+  json_object_set_new (json, "request_parameter_supported", json_false ());
+  json_object_set_new (json, "request_uri_parameter_supported", json_false ());
+}
+
 static GBytes *
 serialise (TesseraSettings *settings)
 {
@@ -89,6 +122,8 @@ serialise (TesseraSettings *settings)
   set_token (json, settings);
   set_status_list (json, settings);
   set_deny_list (json, settings);
+  if (settings->openid_enabled)
+    set_openid (json, settings);
   text = tessera_json_dump (json);
   return g_bytes_new_take (text, strlen (text));
 }

@@ -38,6 +38,7 @@ respond_token (TesseraExchange *exchange,
 {
   const char *refresh_token = authorization->refresh_token;
   gboolean refreshes = refresh_token != NULL;
+  gboolean identifies = token->id_token != NULL;
   gboolean scoped = token->scope != NULL && *token->scope != '\0';
   char expires_in[24];
 
@@ -46,6 +47,7 @@ respond_token (TesseraExchange *exchange,
       exchange, 200,
       g_strconcat ("{\"access_token\":\"", token->access_token,
                    refreshes ? "\",\"refresh_token\":\"" : "", refreshes ? refresh_token : "",
+                   identifies ? "\",\"id_token\":\"" : "", identifies ? token->id_token : "",
                    "\",\"token_type\":\"Bearer\",\"expires_in\":", expires_in,
                    scoped ? ",\"scope\":\"" : "", scoped ? token->scope : "", scoped ? "\"}" : "}",
                    NULL));

@@ -102,6 +102,7 @@ put_grant (TesseraRedemption *redemption,
   tessera_login_copy (&code->login, &grant->login);
   grant->scope = g_strdup (code->scope);
   grant->resources = g_strdup (code->resources);
+  grant->claims_request = g_strdup (code->claims_request);
   grant->began_ms = code->began_ms;
   grant->last_used_ms = now_ms;
   grant->expires_ms = now_ms + lifetime * 1000;
@@ -149,6 +150,8 @@ redeem (TesseraRedemption *redemption, TesseraStore *store, GError **error)
   tessera_login_copy (&code->login, &authorization->login);
   authorization->scope = tessera_target_narrow_scope (code->scope, authorization->resources,
                                                       redemption->engine->resources);
+  authorization->nonce = g_strdup (code->nonce);
+  authorization->claims_request = g_strdup (code->claims_request);
   authorization->began_ms = code->began_ms;
   return put_grant (redemption, store, code, now_ms, error);
 }

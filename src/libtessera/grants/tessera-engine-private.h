@@ -20,12 +20,15 @@ typedef struct _TesseraExchange TesseraExchange;
 typedef struct _TesseraIssuance TesseraIssuance;
 typedef struct _TesseraDenyFeed TesseraDenyFeed;
 typedef struct _TesseraDenyExports TesseraDenyExports;
+typedef struct _TesseraUserClaims TesseraUserClaims;
 
 /* What the layers to the right do for those to the left. All on the main loop; any may be NULL. */
 typedef struct
 {
   /* Before signing: add claims, narrow the scope, refuse. NULL while no handler is connected. */
   void (*issue_token) (gpointer data, TesseraIssuance *issuance);
+  /* Adds what is known of a person. */
+  void (*user_claims) (gpointer data, TesseraUserClaims *claims);
   void (*token_issued) (gpointer data, TesseraClaims *claims, gboolean refreshed);
   void (*revoked) (gpointer data, TesseraRevocation *revocation);
   void (*introspected) (gpointer data, const char *client_id, gboolean active);

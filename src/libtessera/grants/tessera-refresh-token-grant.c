@@ -179,6 +179,7 @@ answer (TesseraRedemption *redemption, const TesseraGrant *grant, const char *pr
   authorization->grant_type = tessera_refresh_token_grant.name;
   tessera_login_copy (&grant->login, &authorization->login);
   authorization->grant_id = g_strdup (grant->grant_id);
+  authorization->claims_request = g_strdup (grant->claims_request);
   authorization->began_ms = grant->began_ms;
   authorization->refresh_token = derive_successor (redemption->engine, grant->grant_id, presented);
 }

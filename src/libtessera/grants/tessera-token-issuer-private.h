@@ -10,6 +10,7 @@ typedef struct
 {
   char *access_token; /* a secret */
   char *jti;          /* its name */
+  char *id_token;     /* or NULL: nobody asked who logged in */
   gint64 expires_in;  /* seconds */
   char *scope;        /* what the token really has */
 } TesseraIssuedToken;

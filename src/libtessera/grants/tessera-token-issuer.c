@@ -3,6 +3,7 @@
 
 #include "grants/tessera-token-issuer-private.h"
 
+#include "grants/tessera-id-token-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-issuance-private.h"
 #include "model/tessera-scope-private.h"
@@ -39,6 +40,7 @@ void
 tessera_issued_token_clear (TesseraIssuedToken *self)
 {
   g_clear_pointer (&self->access_token, tessera_secret_free);
+  g_clear_pointer (&self->id_token, tessera_secret_free);
   g_clear_pointer (&self->jti, g_free);
   g_clear_pointer (&self->scope, g_free);
 }
@@ -135,6 +137,30 @@ set_login_claims (TesseraClaims *claims, const TesseraAuthorization *authorizati
 
       tessera_claims_set_array (claims, "amr", (const char *const *) amr);
     }
+}
+
+static gboolean
+asks_who_logged_in (TesseraEngine *engine,
+                    const TesseraAuthorization *authorization,
+                    const char *scope)
+{
+  return authorization->grant_id != NULL && scope != NULL && engine->settings->openid_enabled
+         && tessera_scope_has (scope, "openid");
+}
+
+/* The userinfo endpoint is the issuer's: whoever may go there has a token for it. */
+static void
+add_issuer (Minting *minting, const char *issuer)
+{
+  g_autoptr (GStrvBuilder) builder = NULL;
+
+  if (g_strv_contains ((const char *const *) minting->audience, issuer))
+    return;
+  builder = g_strv_builder_new ();
+  g_strv_builder_addv (builder, (const char **) minting->audience);
+  g_strv_builder_add (builder, issuer);
+  g_strfreev (minting->audience);
+  minting->audience = g_strv_builder_end (builder);
 }
 
 static TesseraClaims *
@@ -251,6 +277,22 @@ begin (TesseraEngine *engine, const TesseraAuthorization *authorization, Minting
       = tessera_target_lookup ((const char *const *) out_minting->audience, engine->resources);
 }
 
+/* TRUE without one when the client did not ask who logged in. */
+static gboolean
+add_id_token (TesseraEngine *engine,
+              const TesseraAuthorization *authorization,
+              const char *scope,
+              const Minting *minting,
+              TesseraIssuedToken *token,
+              GError **error)
+{
+  if (!asks_who_logged_in (engine, authorization, scope))
+    return TRUE;
+  token->id_token = tessera_id_token_issue (engine, authorization, scope, token->access_token,
+                                            minting->issued_ms, minting->lifetime, error);
+  return token->id_token != NULL;
+}
+
 gboolean
 tessera_token_issuer_issue (TesseraEngine *engine,
                             const TesseraAuthorization *authorization,
@@ -273,6 +315,8 @@ tessera_token_issuer_issue (TesseraEngine *engine,
       scope = tessera_issuance_get_scope (issuance);
     }
 
+  if (asks_who_logged_in (engine, authorization, scope))
+    add_issuer (&minting, engine->settings->issuer);
   minting.claims = build_claims (engine, authorization, scope, &minting);
   if (issuance != NULL)
     tessera_issuance_apply (issuance, minting.claims);
@@ -281,7 +325,8 @@ tessera_token_issuer_issue (TesseraEngine *engine,
   if (engine->settings->status_list_enabled && !set_status (engine, authorization, &minting, error))
     return FALSE;
   out_token->access_token = sign (engine, &minting, error);
-  if (out_token->access_token == NULL)
+  if (out_token->access_token == NULL
+      || !add_id_token (engine, authorization, scope, &minting, out_token, error))
     return FALSE;
   out_token->jti = g_steal_pointer (&minting.jti);
   out_token->expires_in = minting.lifetime;

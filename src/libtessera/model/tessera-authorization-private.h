@@ -15,8 +15,10 @@ typedef struct
   char *grant_id;         /* NULL: a client's own token */
   gint64 began_ms;        /* when it was authorised: a cut-off at or after it ends it */
   char *scope;
-  char *resources;     /* what this token is for; NULL: the client's usual audience */
-  char *refresh_token; /* to hand out beside the access token, or NULL; a secret */
+  char *resources;      /* what this token is for; NULL: the client's usual audience */
+  char *nonce;          /* for the ID token of a code; or NULL */
+  char *claims_request; /* the claims parameter of OpenID Connect; or NULL */
+  char *refresh_token;  /* to hand out beside the access token, or NULL; a secret */
 } TesseraAuthorization;
 
 void tessera_authorization_clear (TesseraAuthorization *self);

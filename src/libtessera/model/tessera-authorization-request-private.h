@@ -29,6 +29,12 @@ typedef struct
   gint64 max_age;       /* seconds, -1: any */
   char *login_hint;     /* or NULL */
   char *ui_locales;     /* or NULL */
+  /* OpenID Connect Core §3.1.2.1, each or NULL: */
+  char *nonce;
+  char *claims_request; /* the claims parameter, a JSON object */
+  char *acr_values;     /* separated by single spaces */
+  char *essential_acr;  /* one of these, separated by single spaces, or no answer */
+  char *wanted_subject; /* who must be signed in: of id_token_hint, or a claim that is asked for */
   gint64 began_ms;
 } TesseraAuthorizationRequest;
 

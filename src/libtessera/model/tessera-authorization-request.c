@@ -36,6 +36,11 @@ tessera_authorization_request_unref (TesseraAuthorizationRequest *self)
   g_free (self->code_challenge);
   g_free (self->login_hint);
   g_free (self->ui_locales);
+  g_free (self->nonce);
+  g_free (self->claims_request);
+  g_free (self->acr_values);
+  g_free (self->essential_acr);
+  g_free (self->wanted_subject);
   g_free (self);
 }
 

@@ -11,5 +11,7 @@ tessera_authorization_clear (TesseraAuthorization *self)
   g_clear_pointer (&self->grant_id, g_free);
   g_clear_pointer (&self->scope, g_free);
   g_clear_pointer (&self->resources, g_free);
+  g_clear_pointer (&self->nonce, g_free);
+  g_clear_pointer (&self->claims_request, g_free);
   g_clear_pointer (&self->refresh_token, tessera_secret_free);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/tessera-json-private.h"
+#include "jose/tessera-algorithm.h"
 #include "model/tessera-client.h"
 
 G_BEGIN_DECLS
@@ -43,6 +44,10 @@ const char *const *tessera_client_get_resources (TesseraClient *self);
 const char *const *tessera_client_get_audience (TesseraClient *self);
 const char *const *tessera_client_get_introspect (TesseraClient *self);
 const char *const *tessera_client_get_allowed_origins (TesseraClient *self);
+
+/* May it ask who logged in (OpenID Connect), and how is it told? */
+gboolean tessera_client_uses_openid (TesseraClient *self);
+TesseraAlgorithm tessera_client_get_id_token_algorithm (TesseraClient *self);
 
 /* As the store keeps it: names of RFC 7591 §2 and digests of the secrets. */
 json_t *tessera_client_to_json (TesseraClient *self);

@@ -46,6 +46,7 @@ struct _TesseraClient
   char *scope;
   char *token_endpoint_auth_method;
   char *application_type;
+  char *id_token_signed_response_alg;
   char **resources;
   char **audience;
   char **introspect;
@@ -76,6 +77,7 @@ enum
   PROP_SCOPE,
   PROP_TOKEN_ENDPOINT_AUTH_METHOD,
   PROP_APPLICATION_TYPE,
+  PROP_ID_TOKEN_SIGNED_RESPONSE_ALG,
   PROP_RESOURCES,
   PROP_AUDIENCE,
   PROP_INTROSPECT,
@@ -176,6 +178,9 @@ set_string (TesseraClient *self, guint property_id, const GValue *value)
     case PROP_APPLICATION_TYPE:
       self->application_type = dup_text (value);
       return TRUE;
+    case PROP_ID_TOKEN_SIGNED_RESPONSE_ALG:
+      self->id_token_signed_response_alg = dup_text (value);
+      return TRUE;
     case PROP_SECRET:
     case PROP_PREVIOUS_SECRET:
       add_secret (self, g_value_get_string (value));
@@ -275,6 +280,9 @@ get_string (TesseraClient *self, guint property_id, GValue *value)
     case PROP_APPLICATION_TYPE:
       g_value_set_string (value, self->application_type);
       return TRUE;
+    case PROP_ID_TOKEN_SIGNED_RESPONSE_ALG:
+      g_value_set_string (value, self->id_token_signed_response_alg);
+      return TRUE;
     default:
       return FALSE;
     }
@@ -365,6 +373,7 @@ tessera_client_finalize (GObject *object)
   g_free (self->scope);
   g_free (self->token_endpoint_auth_method);
   g_free (self->application_type);
+  g_free (self->id_token_signed_response_alg);
   g_strfreev (self->resources);
   g_strfreev (self->audience);
   g_strfreev (self->introspect);
@@ -538,6 +547,15 @@ install_trust (void)
 static void
 install_tokens (void)
 {
+  /**
+   * TesseraClient:id-token-signed-response-alg:
+   *
+   * How its ID tokens are signed (OpenID Connect Dynamic Client Registration §2): `RS256`, which is
+   * the default there and here, `ES256`, `PS256` or `EdDSA`.
+   */
+  properties[PROP_ID_TOKEN_SIGNED_RESPONSE_ALG]
+      = g_param_spec_string ("id-token-signed-response-alg", NULL, NULL, NULL, CONSTRUCT_ONLY);
+
   /**
    * TesseraClient:resources:
    *
@@ -1000,12 +1018,36 @@ check_scope (TesseraClient *self, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_id_tokens (TesseraClient *self, GError **error)
+{
+  if (self->id_token_signed_response_alg == NULL
+      || tessera_algorithm_parse (self->id_token_signed_response_alg, NULL))
+    return TRUE;
+  return refuse (error, "id_token_signed_response_alg is none of RS256, ES256, PS256 and EdDSA");
+}
+
 gboolean
 tessera_client_check (TesseraClient *self, GError **error)
 {
   return check_id (self, error) && check_name (self, error) && check_authentication (self, error)
          && check_grant_types (self, error) && check_redirect_uris (self, error)
-         && check_lists (self, error) && check_scope (self, error);
+         && check_lists (self, error) && check_scope (self, error) && check_id_tokens (self, error);
+}
+
+gboolean
+tessera_client_uses_openid (TesseraClient *self)
+{
+  return self->scope != NULL && tessera_scope_has (self->scope, "openid");
+}
+
+TesseraAlgorithm
+tessera_client_get_id_token_algorithm (TesseraClient *self)
+{
+  TesseraAlgorithm algorithm = TESSERA_ALGORITHM_RS256;
+
+  tessera_algorithm_parse (self->id_token_signed_response_alg, &algorithm);
+  return algorithm;
 }
 
 /* What follows is the form in which the store keeps a client. */
@@ -1046,6 +1088,7 @@ rights_to_json (TesseraClient *self)
   put_text (json, "scope", self->scope);
   put_text (json, "token_endpoint_auth_method", self->token_endpoint_auth_method);
   put_text (json, "application_type", self->application_type);
+  put_text (json, "id_token_signed_response_alg", self->id_token_signed_response_alg);
   put_list (json, "resources", self->resources);
   put_list (json, "audience", self->audience);
   put_list (json, "introspect", self->introspect);
@@ -1135,20 +1178,20 @@ new_from_object (const json_t *json)
   g_auto (GStrv) introspect = dup_list_member (json, "introspect");
   g_auto (GStrv) allowed_origins = dup_list_member (json, "allowed_origins");
 
-  return g_object_new (TESSERA_TYPE_CLIENT, "id", text_member (json, "client_id"), "name",
-                       text_member (json, "client_name"), "redirect-uris", redirect_uris,
-                       "grant-types", grant_types, "scope", text_member (json, "scope"),
-                       "token-endpoint-auth-method",
-                       text_member (json, "token_endpoint_auth_method"), "application-type",
-                       text_member (json, "application_type"), "resources", resources, "audience",
-                       audience, "introspect", introspect, "allowed-origins", allowed_origins,
-                       "access-token-lifetime", int_member (json, "access_token_lifetime"),
-                       "refresh-token-lifetime", int_member (json, "refresh_token_lifetime"),
-                       "first-party", json_is_true (json_object_get (json, "first_party")),
-                       "require-pkce", !json_is_false (json_object_get (json, "require_pkce")),
-                       "allow-short-secret",
-                       json_is_true (json_object_get (json, "allow_short_secret")), "disabled",
-                       json_is_true (json_object_get (json, "disabled")), NULL);
+  return g_object_new (
+      TESSERA_TYPE_CLIENT, "id", text_member (json, "client_id"), "name",
+      text_member (json, "client_name"), "redirect-uris", redirect_uris, "grant-types", grant_types,
+      "scope", text_member (json, "scope"), "token-endpoint-auth-method",
+      text_member (json, "token_endpoint_auth_method"), "application-type",
+      text_member (json, "application_type"), "id-token-signed-response-alg",
+      text_member (json, "id_token_signed_response_alg"), "resources", resources, "audience",
+      audience, "introspect", introspect, "allowed-origins", allowed_origins,
+      "access-token-lifetime", int_member (json, "access_token_lifetime"), "refresh-token-lifetime",
+      int_member (json, "refresh_token_lifetime"), "first-party",
+      json_is_true (json_object_get (json, "first_party")), "require-pkce",
+      !json_is_false (json_object_get (json, "require_pkce")), "allow-short-secret",
+      json_is_true (json_object_get (json, "allow_short_secret")), "disabled",
+      json_is_true (json_object_get (json, "disabled")), NULL);
 }
 
 TesseraClient *

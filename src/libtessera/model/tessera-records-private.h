@@ -34,6 +34,7 @@ struct _TesseraGrant
   TesseraLogin login;
   char *scope;
   char *resources;
+  char *claims_request; /* OpenID Connect: the claims parameter; or NULL */
   gint64
       began_ms; /* when the authorization began, that is, when the login of its code took place */
   gint64 last_used_ms;
@@ -52,6 +53,8 @@ typedef struct
   TesseraLogin login;
   char *scope;
   char *resources;
+  char *nonce;          /* OpenID Connect, for the ID token; or NULL */
+  char *claims_request; /* the claims parameter; or NULL */
   gint64 began_ms;
   gint64 expires_ms;
   char *grant_id; /* of the grant that redeeming it made, or NULL */

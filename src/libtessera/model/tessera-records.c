@@ -41,6 +41,7 @@ tessera_grant_free (TesseraGrant *self)
   tessera_login_clear (&self->login);
   g_free (self->scope);
   g_free (self->resources);
+  g_free (self->claims_request);
   g_free (self);
 }
 
@@ -62,6 +63,7 @@ tessera_grant_copy (const TesseraGrant *self)
   tessera_login_copy (&self->login, &copy->login);
   copy->scope = g_strdup (self->scope);
   copy->resources = g_strdup (self->resources);
+  copy->claims_request = g_strdup (self->claims_request);
   return copy;
 }
 
@@ -76,6 +78,8 @@ tessera_authorization_code_free (TesseraAuthorizationCode *self)
   tessera_login_clear (&self->login);
   g_free (self->scope);
   g_free (self->resources);
+  g_free (self->nonce);
+  g_free (self->claims_request);
   g_free (self->grant_id);
   g_free (self);
 }
@@ -91,6 +95,8 @@ tessera_authorization_code_copy (const TesseraAuthorizationCode *self)
   tessera_login_copy (&self->login, &copy->login);
   copy->scope = g_strdup (self->scope);
   copy->resources = g_strdup (self->resources);
+  copy->nonce = g_strdup (self->nonce);
+  copy->claims_request = g_strdup (self->claims_request);
   copy->grant_id = g_strdup (self->grant_id);
   return copy;
 }

@@ -14,6 +14,8 @@ G_BEGIN_DECLS
 char *tessera_scope_parse (const char *text, GError **error);
 gboolean tessera_scope_has (const char *scope, const char *name);
 gboolean tessera_scope_is_subset (const char *scope, const char *of);
+/* @scope without @name. Owned. */
+char *tessera_scope_remove (const char *scope, const char *name);
 char *tessera_scope_union (const char *a, const char *b);
 char **tessera_scope_split (const char *scope); /* never NULL */
 

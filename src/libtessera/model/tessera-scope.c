@@ -121,6 +121,18 @@ tessera_scope_union (const char *a, const char *b)
   return g_string_free (both, FALSE);
 }
 
+char *
+tessera_scope_remove (const char *scope, const char *name)
+{
+  GString *rest = g_string_new (NULL);
+  const char *cursor = scope;
+  ScopeName one;
+  while (next_name (&cursor, &one))
+    if (one.length != strlen (name) || memcmp (one.start, name, one.length) != 0)
+      append_name (rest, &one);
+  return g_string_free (rest, FALSE);
+}
+
 char **
 tessera_scope_split (const char *scope)
 {

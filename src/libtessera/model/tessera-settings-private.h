@@ -21,6 +21,7 @@ typedef struct
   char *jwks_path;
   char *deny_list_path;
   char *deny_list_events_path;
+  char *userinfo_path;
   char *login_path;
   char *consent_path;
   char *logout_path;
@@ -33,6 +34,7 @@ typedef struct
   gboolean check_enabled;
   gboolean account_enabled;
   gboolean status_list_enabled;
+  gboolean openid_enabled;
   gboolean revocation_requires_client_authentication;
   gboolean revocation_ends_grant; /* revoking an access token ends its grant too */
 

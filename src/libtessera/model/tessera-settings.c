@@ -24,6 +24,7 @@ set_default_paths (TesseraSettings *self)
   self->jwks_path = g_strdup ("/jwks");
   self->deny_list_path = g_strdup ("/deny-list");
   self->deny_list_events_path = g_strdup ("/deny-list/events");
+  self->userinfo_path = g_strdup ("/userinfo");
   self->login_path = g_strdup ("/login");
   self->consent_path = g_strdup ("/consent");
   self->logout_path = g_strdup ("/logout");
@@ -57,6 +58,7 @@ tessera_settings_new (const char *issuer)
   self->deny_list_enabled = TRUE;
   self->feed_subscribers = 2048;
   self->account_enabled = TRUE;
+  self->openid_enabled = TRUE;
   self->revocation_requires_client_authentication = TRUE;
   set_default_paths (self);
   set_default_lifetimes (self);
@@ -78,6 +80,7 @@ tessera_settings_free (TesseraSettings *self)
   g_free (self->jwks_path);
   g_free (self->deny_list_path);
   g_free (self->deny_list_events_path);
+  g_free (self->userinfo_path);
   g_free (self->login_path);
   g_free (self->consent_path);
   g_free (self->logout_path);

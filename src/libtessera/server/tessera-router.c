@@ -13,11 +13,13 @@
 #include "endpoints/tessera-revocation-endpoint-private.h"
 #include "endpoints/tessera-status-list-endpoint-private.h"
 #include "endpoints/tessera-token-endpoint-private.h"
+#include "endpoints/tessera-userinfo-endpoint-private.h"
 #include "server/tessera-page-private.h"
 
 #include <string.h>
 
 #define WELL_KNOWN_PATH "/.well-known/oauth-authorization-server"
+#define OPENID_PATH "/.well-known/openid-configuration"
 #define STYLESHEET_PATH "/tessera.css"
 #define WAITING_MAX 1024 /* requests that may wait for the setup */
 
@@ -25,6 +27,7 @@ typedef enum
 {
   METHOD_GET = 1 << 0, /* HEAD too */
   METHOD_POST = 1 << 1,
+  METHOD_EMPTY = 1 << 2, /* a POST without a body will do */
 } Methods;
 
 typedef enum
@@ -67,6 +70,9 @@ static const TesseraRoute route_table[] = {
     TESSERA_ENDPOINT_DENY_LIST, tessera_deny_list_endpoint_handle, NULL },
   { SETTING (deny_list_events_path), NULL, SETTING (deny_list_enabled), METHOD_GET, ORIGINS_NONE,
     TESSERA_ENDPOINT_DENY_LIST, tessera_deny_list_events_endpoint_handle, NULL },
+  { SETTING (userinfo_path), NULL, SETTING (openid_enabled),
+    METHOD_GET | METHOD_POST | METHOD_EMPTY, ORIGINS_CLIENTS, TESSERA_ENDPOINT_USERINFO,
+    tessera_userinfo_endpoint_handle, NULL },
   { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_LOGIN,
     NULL, tessera_interaction_handle_login },
   { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE,
@@ -103,6 +109,15 @@ static const TesseraRoute metadata_route = { 0,
                                              tessera_metadata_endpoint_handle,
                                              NULL };
 
+static const TesseraRoute openid_route = { 0,
+                                           OPENID_PATH,
+                                           SETTING (openid_enabled),
+                                           METHOD_GET,
+                                           ORIGINS_ANY,
+                                           TESSERA_ENDPOINT_METADATA,
+                                           tessera_metadata_endpoint_handle,
+                                           NULL };
+
 static const char *
 get_path (const TesseraRoute *route, const TesseraSettings *settings)
 {
@@ -126,7 +141,9 @@ make_routes (const TesseraSettings *settings)
     add_route (routes,
                g_strconcat (settings->issuer_path, get_path (&route_table[i], settings), NULL),
                &route_table[i]);
-  /* RFC 8414 §3.1: the well-known part goes before the issuer's path. */
+  /* RFC 8414 §3.1: the well-known part goes before the issuer's path; behind it in OpenID Connect
+   * Discovery §4. */
+  add_route (routes, g_strconcat (settings->issuer_path, OPENID_PATH, NULL), &openid_route);
   add_route (routes, g_strconcat (WELL_KNOWN_PATH, settings->issuer_path, NULL), &metadata_route);
   return routes;
 }
@@ -276,9 +293,11 @@ check_method (TesseraServer *self, const TesseraRoute *route, TesseraExchange *e
 }
 
 static gboolean
-check_media_type (TesseraExchange *exchange)
+check_media_type (const TesseraRoute *route, TesseraExchange *exchange)
 {
   if (strcmp (exchange->method, "POST") != 0)
+    return TRUE;
+  if ((route->methods & METHOD_EMPTY) && exchange->body_length == 0)
     return TRUE;
   if (is_form (tessera_exchange_get_header (exchange, "Content-Type"))
       && tessera_exchange_get_header (exchange, "Content-Encoding") == NULL)
@@ -341,7 +360,7 @@ check_state (TesseraServer *self, TesseraExchange *exchange)
 static void
 serve (TesseraServer *self, const TesseraRoute *route, TesseraExchange *exchange)
 {
-  if (!check_method (self, route, exchange) || !check_media_type (exchange))
+  if (!check_method (self, route, exchange) || !check_media_type (route, exchange))
     return;
   allow_origin (self, route, exchange);
   tessera_server_refresh_hooks (self);

@@ -4,6 +4,7 @@
 
 #include "server/tessera-server-object-private.h"
 
+#include "grants/tessera-id-token-private.h"
 #include "model/tessera-client-private.h"
 
 #include <string.h>
@@ -15,7 +16,9 @@
 typedef struct
 {
   TesseraDenyList *deny_list;
+  TesseraKeyRing *keys;
   TesseraDeclared scope;
+  GPtrArray *clients; /* TesseraClient* */
   GHashTable *now;    /* char *name -> char *fingerprint */
   GPtrArray *removed; /* TesseraRevocation* */
 } Comparison;
@@ -23,6 +26,7 @@ typedef struct
 static void
 comparison_free (Comparison *self)
 {
+  g_ptr_array_unref (self->clients);
   g_hash_table_unref (self->now);
   g_ptr_array_unref (self->removed);
   g_free (self);
@@ -31,15 +35,15 @@ comparison_free (Comparison *self)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Comparison, comparison_free)
 
 static void
-add_clients (TesseraServer *self, GHashTable *now)
+add_clients (TesseraServer *self, Comparison *comparison)
 {
-  g_autoptr (GPtrArray) clients = tessera_client_registry_list (self->engine.clients);
-  for (guint i = 0; i < clients->len; i++)
+  for (guint i = 0; i < comparison->clients->len; i++)
     {
-      const char *id = tessera_client_get_id (clients->pdata[i]);
+      TesseraClient *client = comparison->clients->pdata[i];
+      const char *id = tessera_client_get_id (client);
       if (tessera_client_registry_is_declared (self->engine.clients, id))
-        g_hash_table_insert (now, g_strconcat (CLIENT_PREFIX, id, NULL),
-                             tessera_client_dup_fingerprint (clients->pdata[i]));
+        g_hash_table_insert (comparison->now, g_strconcat (CLIENT_PREFIX, id, NULL),
+                             tessera_client_dup_fingerprint (client));
     }
 }
 
@@ -60,11 +64,13 @@ comparison_new (TesseraServer *self, TesseraDeclared scope)
 {
   Comparison *comparison = g_new0 (Comparison, 1);
   comparison->deny_list = self->engine.deny_list;
+  comparison->keys = self->engine.keys;
+  comparison->clients = tessera_client_registry_list (self->engine.clients);
   comparison->scope = scope;
   comparison->now = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   comparison->removed = g_ptr_array_new_with_free_func (g_object_unref);
   if (scope & TESSERA_DECLARED_CLIENTS)
-    add_clients (self, comparison->now);
+    add_clients (self, comparison);
   if (scope & TESSERA_DECLARED_USERS)
     add_users (self, comparison->now);
   return comparison;
@@ -147,12 +153,21 @@ put_new (Comparison *self, TesseraStore *store, GHashTable *before, GError **err
 }
 
 static gboolean
+make_keys (Comparison *self, GError **error)
+{
+  for (guint i = 0; i < self->clients->len; i++)
+    if (!tessera_id_token_make_key (self->keys, self->clients->pdata[i], error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
 comparison_run (gpointer data, TesseraStore *store, GError **error)
 {
   Comparison *self = data;
   g_ptr_array_set_size (self->removed, 0);
   g_autoptr (GHashTable) before = tessera_store_dup_declared (store, error);
-  return before != NULL && compare_before (self, store, before, error)
+  return before != NULL && make_keys (self, error) && compare_before (self, store, before, error)
          && put_new (self, store, before, error);
 }
 

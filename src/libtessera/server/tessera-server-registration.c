@@ -4,6 +4,7 @@
 #include "server/tessera-act-private.h"
 #include "server/tessera-administration.h"
 
+#include "grants/tessera-id-token-private.h"
 #include "model/tessera-client-private.h"
 
 #define CLIENT_SECRET_PREFIX "tcs_"
@@ -79,7 +80,9 @@ static gboolean
 registration_run (TesseraAct *act, TesseraStore *store, GError **error)
 {
   Registration *self = (Registration *) act;
-  if (self->after != NULL && !tessera_store_put_client (store, self->after, error))
+  if (self->after != NULL
+      && (!tessera_id_token_make_key (act->server->engine.keys, self->after, error)
+          || !tessera_store_put_client (store, self->after, error)))
     return FALSE;
   if (self->after == NULL)
     {

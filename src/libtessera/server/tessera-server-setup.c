@@ -6,6 +6,7 @@
 #include "base/tessera-uri-private.h"
 #include "endpoints/tessera-deny-export-private.h"
 #include "endpoints/tessera-deny-feed-private.h"
+#include "model/tessera-client-private.h"
 #include "store/tessera-memory-store-private.h"
 #include "store/tessera-sqlite-store-private.h"
 
@@ -207,7 +208,7 @@ dup_key_directory (TesseraServer *self, const char *state_directory)
                                      : g_build_filename (state_directory, "keys", NULL);
 }
 
-/* The server's own first, then those of its resources. */
+/* The server's own first, then those of its resources, and of the ID tokens of its clients. */
 static GArray *
 list_algorithms (TesseraEngine *engine)
 {
@@ -219,6 +220,13 @@ list_algorithms (TesseraEngine *engine)
       if (resource->has_signing_algorithm)
         g_array_append_val (algorithms, resource->signing_algorithm);
     }
+  g_autoptr (GPtrArray) clients = tessera_client_registry_list (engine->clients);
+  for (guint i = 0; i < clients->len; i++)
+    if (tessera_client_uses_openid (clients->pdata[i]))
+      {
+        TesseraAlgorithm algorithm = tessera_client_get_id_token_algorithm (clients->pdata[i]);
+        g_array_append_val (algorithms, algorithm);
+      }
   return algorithms;
 }
 

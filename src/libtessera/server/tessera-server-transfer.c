@@ -5,6 +5,7 @@
 #include "server/tessera-administration.h"
 
 #include "base/tessera-json-private.h"
+#include "grants/tessera-id-token-private.h"
 #include "model/tessera-client-private.h"
 
 #include <string.h>
@@ -266,7 +267,8 @@ import_run (TesseraAct *act, TesseraStore *store, GError **error)
   Import *self = (Import *) act;
 
   for (guint i = 0; i < self->clients->len; i++)
-    if (!tessera_store_put_client (store, self->clients->pdata[i], error))
+    if (!tessera_id_token_make_key (act->server->engine.keys, self->clients->pdata[i], error)
+        || !tessera_store_put_client (store, self->clients->pdata[i], error))
       return FALSE;
   for (guint i = 0; i < self->users->len; i++)
     if (!tessera_store_put_user (store, self->users->pdata[i], error))

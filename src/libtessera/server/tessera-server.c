@@ -8,6 +8,7 @@
 #include "endpoints/tessera-deny-export-private.h"
 #include "endpoints/tessera-deny-feed-private.h"
 #include "model/tessera-issuance-private.h"
+#include "model/tessera-user-claims-private.h"
 #include "server/tessera-page-private.h"
 #include "server/tessera-soup-adapter-private.h"
 #include "server/tessera-soup-deadlines-private.h"
@@ -133,6 +134,13 @@ static const Setting settings_table[] = {
    * set. What is revoked is told there at once, by Server-Sent Events.
    */
   PATH ("deny-list-events-path", deny_list_events_path),
+  /**
+   * TesseraServer:userinfo-path:
+   *
+   * Path of the userinfo endpoint, below the issuer (OpenID Connect Core §5.3): `/userinfo` unless
+   * set.
+   */
+  PATH ("userinfo-path", userinfo_path),
   /**
    * TesseraServer:login-path:
    *
@@ -267,6 +275,13 @@ static const Setting settings_table[] = {
    * revoked: %FALSE unless set. See `docs/guide/status-list.md`.
    */
   SWITCH ("status-list-enabled", status_list_enabled),
+  /**
+   * TesseraServer:openid-enabled:
+   *
+   * Whether clients that are registered for the scope `openid` learn who logged in (OpenID Connect
+   * Core): %TRUE unless set. If not, that scope is refused, and there is no userinfo endpoint.
+   */
+  SWITCH ("openid-enabled", openid_enabled),
   /**
    * TesseraServer:revocation-requires-client-authentication:
    *
@@ -624,6 +639,12 @@ on_issue_token (gpointer data, TesseraIssuance *issuance)
 }
 
 static void
+on_user_claims (gpointer data, TesseraUserClaims *claims)
+{
+  tessera_server_emit (data, TESSERA_SIGNAL_USER_CLAIMS, claims);
+}
+
+static void
 on_token_issued (gpointer data, TesseraClaims *claims, gboolean refreshed)
 {
   g_autofree char *json = tessera_claims_to_json (claims);
@@ -686,6 +707,8 @@ tessera_server_refresh_hooks (TesseraServer *self)
   TesseraEngineHooks *hooks = &self->engine.hooks;
   hooks->issue_token
       = tessera_server_has_handler (self, TESSERA_SIGNAL_ISSUE_TOKEN) ? on_issue_token : NULL;
+  hooks->user_claims
+      = tessera_server_has_handler (self, TESSERA_SIGNAL_USER_CLAIMS) ? on_user_claims : NULL;
   hooks->token_issued = tessera_server_has_handler (self, TESSERA_SIGNAL_TOKEN_ISSUED)
                                 || tessera_server_has_handler (self, TESSERA_SIGNAL_TOKEN_REFRESHED)
                             ? on_token_issued
@@ -1158,6 +1181,15 @@ install_token_signals (void)
    * refused.
    */
   signals[TESSERA_SIGNAL_ISSUE_TOKEN] = new_signal ("issue-token", 1, TESSERA_TYPE_ISSUANCE, 0);
+  /**
+   * TesseraServer::user-claims:
+   * @self: the server
+   * @claims: what is known of a person
+   *
+   * A client is about to be told what it may know of a person, in an ID token or at the userinfo
+   * endpoint (OpenID Connect Core §5.3): the application adds what it knows.
+   */
+  signals[TESSERA_SIGNAL_USER_CLAIMS] = new_signal ("user-claims", 1, TESSERA_TYPE_USER_CLAIMS, 0);
   /**
    * TesseraServer::token-issued:
    * @self: the server

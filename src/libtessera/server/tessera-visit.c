@@ -80,6 +80,20 @@ has_just_logged_in (TesseraVisit *self)
          && g_strcmp0 (self->transaction->session_id, self->session->login.session_id) == 0;
 }
 
+/* Is it somebody else, or signed in in another way, than the client insists on (OpenID Connect Core
+ * §3.1.2.2, §5.5.1.1)? */
+static gboolean
+is_not_wanted (TesseraVisit *self)
+{
+  const TesseraLogin *login = &self->session->login;
+  const TesseraAuthorizationRequest *request = self->request;
+
+  if (request->wanted_subject != NULL && strcmp (login->subject, request->wanted_subject) != 0)
+    return TRUE;
+  return request->essential_acr != NULL
+         && (login->acr == NULL || !tessera_scope_has (request->essential_acr, login->acr));
+}
+
 gboolean
 tessera_visit_needs_login (TesseraVisit *self)
 {
@@ -89,7 +103,7 @@ tessera_visit_needs_login (TesseraVisit *self)
     return TRUE;
   if (has_just_logged_in (self) || self->request == NULL)
     return FALSE;
-  if (self->request->prompt & TESSERA_PROMPT_LOGIN)
+  if ((self->request->prompt & TESSERA_PROMPT_LOGIN) || is_not_wanted (self))
     return TRUE;
   /* max_age=0 is prompt=login in other words, in the same second too. */
   if (self->request->max_age == 0)
@@ -391,6 +405,11 @@ copy_request (TesseraAuthorizationRequest *request, gint64 now_ms)
   copy->max_age = request->max_age;
   copy->login_hint = g_strdup (request->login_hint);
   copy->ui_locales = g_strdup (request->ui_locales);
+  copy->nonce = g_strdup (request->nonce);
+  copy->claims_request = g_strdup (request->claims_request);
+  copy->acr_values = g_strdup (request->acr_values);
+  copy->essential_acr = g_strdup (request->essential_acr);
+  copy->wanted_subject = g_strdup (request->wanted_subject);
   copy->began_ms = now_ms;
   return copy;
 }
@@ -687,6 +706,12 @@ finish_transaction (TesseraVisit *self)
 void
 tessera_visit_approve (TesseraVisit *self)
 {
+  if (is_not_wanted (self))
+    {
+      tessera_visit_refuse (self, TESSERA_ERROR_LOGIN_REQUIRED,
+                            "Somebody else signed in, or not as it was asked for");
+      return;
+    }
   if (is_too_late (self))
     {
       tessera_visit_respond_page (self, 200, "finished", NULL);

@@ -169,6 +169,10 @@ static const char *const migrations[] = {
   "  FROM grants CROSS JOIN old_refresh_tokens USING (grant_id);"
   "DROP TABLE old_refresh_tokens;"
   "CREATE UNIQUE INDEX refresh_tokens_by_key ON refresh_tokens (key);",
+  /* OpenID Connect */
+  "ALTER TABLE codes ADD COLUMN nonce TEXT;"
+  "ALTER TABLE codes ADD COLUMN claims_request TEXT;"
+  "ALTER TABLE grants ADD COLUMN claims_request TEXT;",
   NULL
 };
 
@@ -445,15 +449,16 @@ tessera_sqlite_store_put_code (TesseraStore *store,
       self->database,
       "INSERT INTO codes (digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
       " subject, session_id, auth_time, acr, amr, claims, scope, resources, began_ms, expires_ms,"
-      " grant_id, redeemed_ms, forget_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " grant_id, redeemed_ms, forget_ms, nonce, claims_request)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       error,
       "dttittt"
-      "itttttiitii",
+      "itttttiitiitt",
       &code->digest, code->client_id, code->redirect_uri, (gint64) code->redirect_uri_was_sent,
       code->code_challenge, code->login.subject, code->login.session_id, code->login.auth_time,
       code->login.acr, code->login.amr, code->login.claims, code->scope, code->resources,
-      code->began_ms, code->expires_ms, code->grant_id, code->redeemed_ms, code->expires_ms);
+      code->began_ms, code->expires_ms, code->grant_id, code->redeemed_ms, code->expires_ms,
+      code->nonce, code->claims_request);
 }
 
 #define LOGIN_COLUMNS "subject, session_id, auth_time, acr, amr, claims"
@@ -485,6 +490,8 @@ read_code (TesseraQuery *query)
   code->expires_ms = tessera_query_get_int (query, 14);
   code->grant_id = tessera_query_dup_text (query, 15);
   code->redeemed_ms = tessera_query_get_int (query, 16);
+  code->nonce = tessera_query_dup_text (query, 17);
+  code->claims_request = tessera_query_dup_text (query, 18);
   return code;
 }
 
@@ -496,7 +503,8 @@ tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *dige
   g_autoptr (TesseraQuery) query = tessera_database_query (
       self->database,
       "SELECT digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
-      " " LOGIN_COLUMNS ", scope, resources, began_ms, expires_ms, grant_id, redeemed_ms"
+      " " LOGIN_COLUMNS ", scope, resources, began_ms, expires_ms, grant_id, redeemed_ms,"
+      " nonce, claims_request"
       " FROM codes WHERE digest = ?",
       error, "d", digest);
   if (!step_to_row (self, query, &found, error) || !found
@@ -547,9 +555,10 @@ tessera_sqlite_store_is_challenge_redeemed (TesseraStore *store,
 
 /* Grants. */
 
-#define N_GRANT_COLUMNS 13
+#define N_GRANT_COLUMNS 14
 #define GRANT_COLUMNS                                                                              \
-  "grant_id, client_id, " LOGIN_COLUMNS ", scope, resources, began_ms, last_used_ms, expires_ms"
+  "grant_id, client_id, " LOGIN_COLUMNS                                                            \
+  ", scope, resources, began_ms, last_used_ms, expires_ms, claims_request"
 
 static gboolean
 tessera_sqlite_store_put_grant (TesseraStore *store, const TesseraGrant *grant, GError **error)
@@ -557,12 +566,12 @@ tessera_sqlite_store_put_grant (TesseraStore *store, const TesseraGrant *grant, 
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
   return tessera_database_put (self->database,
                                "INSERT INTO grants (" GRANT_COLUMNS
-                               ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                               error, "ttttitttttiii", grant->grant_id, grant->client_id,
+                               ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                               error, "ttttitttttiiit", grant->grant_id, grant->client_id,
                                grant->login.subject, grant->login.session_id,
                                grant->login.auth_time, grant->login.acr, grant->login.amr,
                                grant->login.claims, grant->scope, grant->resources, grant->began_ms,
-                               grant->last_used_ms, grant->expires_ms);
+                               grant->last_used_ms, grant->expires_ms, grant->claims_request);
 }
 
 static TesseraGrant *
@@ -577,6 +586,7 @@ read_grant (TesseraQuery *query)
   grant->began_ms = tessera_query_get_int (query, 10);
   grant->last_used_ms = tessera_query_get_int (query, 11);
   grant->expires_ms = tessera_query_get_int (query, 12);
+  grant->claims_request = tessera_query_dup_text (query, 13);
   return grant;
 }
 

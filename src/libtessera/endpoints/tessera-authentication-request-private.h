@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-params-private.h"
+#include "grants/tessera-engine-private.h"
+
+G_BEGIN_DECLS
+
+/* What OpenID Connect adds to an authorization request (Core §3.1.2.1); its scope is known already.
+ * FALSE: TESSERA_ERROR, for the client. */
+gboolean tessera_authentication_request_read (TesseraEngine *engine,
+                                              TesseraParams *params,
+                                              TesseraAuthorizationRequest *request,
+                                              GError **error);
+
+G_END_DECLS

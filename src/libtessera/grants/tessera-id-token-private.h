@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "grants/tessera-engine-private.h"
+#include "model/tessera-authorization-private.h"
+
+G_BEGIN_DECLS
+
+/* The key that signs what @client is told, made when the first client needs it: blocks then, in any
+ * thread. TRUE for one that asks for nothing. */
+gboolean tessera_id_token_make_key (TesseraKeyRing *keys, TesseraClient *client, GError **error);
+
+/* Says who logged in, to the client alone (OpenID Connect Core §2, §3.1.3.6). @issued_ms and
+ * @lifetime (seconds) are those of @access_token. Owned; TESSERA_ERROR. */
+char *tessera_id_token_issue (TesseraEngine *engine,
+                              const TesseraAuthorization *authorization,
+                              const char *scope,
+                              const char *access_token,
+                              gint64 issued_ms,
+                              gint64 lifetime,
+                              GError **error);
+/* What is known of the person, of the store, the login and the application. Owned. */
+TesseraUserClaims *tessera_id_token_ask_claims (TesseraEngine *engine,
+                                                const TesseraLogin *login,
+                                                TesseraClient *client,
+                                                const char *scope);
+/* Whom an ID token of ours speaks of (id_token_hint): it may have expired, but its signature is
+ * good, and @client_id (NULL: any) is its audience. Owned; TESSERA_ERROR_INVALID_REQUEST. */
+char *tessera_id_token_read_subject (TesseraEngine *engine,
+                                     const char *id_token,
+                                     const char *client_id,
+                                     char **out_session_id,
+                                     GError **error);
+
+G_END_DECLS

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an application knows of a person, and what a client is told of it. */
+
+#include "base/tessera-secret-private.h"
+#include "model/tessera-standard-claims-private.h"
+#include "model/tessera-user-claims-private.h"
+#include "server/tessera-server-object-private.h"
+
+#include "fake-front.h"
+#include "log-capture.h"
+
+#include <string.h>
+
+#define ISSUER "http://127.0.0.1:8417"
+#define SECRET "a-secret-of-at-least-128-bits-of-length"
+#define VERIFIER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+#define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+typedef struct
+{
+  TesseraServer *server;
+  char *asked_scope;
+  guint n_asked;
+} Fixture;
+
+static void
+on_user_claims (TesseraServer *server, TesseraUserClaims *claims, Fixture *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->n_asked++;
+  g_free (self->asked_scope);
+  self->asked_scope = g_strdup (tessera_user_claims_get_scope (claims));
+  g_assert_cmpstr (tessera_user_claims_get_subject (claims), ==, "alice");
+  g_assert_cmpstr (tessera_client_get_id (tessera_user_claims_get_client (claims)), ==, "rp");
+  tessera_user_claims_set_string (claims, "email", "alice@example.test");
+  tessera_user_claims_merge (claims,
+                             g_variant_new_parsed ("{'email_verified': <true>, 'name': <'Alice'>}"),
+                             &error);
+  g_assert_no_error (error);
+}
+
+static void
+set_up (Fixture *self, gconstpointer data)
+{
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "rp", "secret", SECRET, "scope",
+                      "openid profile email", "redirect-uris",
+                      (const char *const[]){ "https://rp.test/cb", NULL }, NULL);
+  g_autoptr (GError) error = NULL;
+
+  self->server = tessera_server_new_in_memory (ISSUER);
+  tessera_server_add_client_object (self->server, client, &error);
+  g_assert_no_error (error);
+  g_signal_connect (self->server, "user-claims", G_CALLBACK (on_user_claims), self);
+  while (!tessera_token_checker_is_ready (TESSERA_TOKEN_CHECKER (self->server)))
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+tear_down (Fixture *self, gconstpointer data)
+{
+  tessera_server_close (self->server);
+  g_object_unref (self->server);
+  g_free (self->asked_scope);
+}
+
+static gboolean
+run_put_code (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_store_put_code (store, data, error);
+}
+
+/* As if alice had logged in and allowed it; the login says a little of her itself. */
+static char *
+put_code (Fixture *self, const char *scope, const char *claims_request)
+{
+  char *code = tessera_secret_new ("tsc_");
+  gint64 now_ms = tessera_clock_get_ms (self->server->engine.clock);
+  TesseraAuthorizationCode record = {
+    .digest = tessera_digest (code, -1),
+    .client_id = (char *) "rp",
+    .redirect_uri = (char *) "https://rp.test/cb",
+    .code_challenge = (char *) CHALLENGE,
+    .login = { .subject = (char *) "alice",
+               .session_id = (char *) "s1",
+               .auth_time = now_ms / 1000,
+               .claims = (char *) "{\"nickname\":\"Al\",\"email\":\"old@example.test\"}" },
+    .scope = (char *) scope,
+    .claims_request = (char *) claims_request,
+    .began_ms = now_ms,
+    .expires_ms = now_ms + 60000,
+  };
+  g_autoptr (GError) error = NULL;
+
+  tessera_committer_submit_and_wait (self->server->engine.committer, run_put_code, &record, &error);
+  g_assert_no_error (error);
+  return code;
+}
+
+static json_t *
+ask (Fixture *self, FakeFront *front, const char *method, const char *path, const char *form)
+{
+  TesseraExchange *exchange = fake_front_request (front, method, path, form);
+
+  tessera_server_handle (self->server, exchange);
+  while (front->sent == 0)
+    g_main_context_iteration (NULL, TRUE);
+  tessera_exchange_unref (exchange);
+  g_assert_cmpuint (front->status, ==, 200);
+  json_t *json = json_loads (front->body, JSON_REJECT_DUPLICATES, NULL);
+  g_assert_nonnull (json);
+  return json;
+}
+
+static json_t *
+log_in (Fixture *self, const char *scope, const char *claims_request)
+{
+  g_autoptr (FakeFront) front = fake_front_new ();
+  g_autofree char *code = put_code (self, scope, claims_request);
+  g_autofree char *form = g_strconcat ("grant_type=authorization_code&code_verifier=" VERIFIER
+                                       "&client_id=rp&client_secret=" SECRET "&code=",
+                                       code, NULL);
+
+  fake_front_set_header (front, "Content-Type", "application/x-www-form-urlencoded");
+  return ask (self, front, "POST", "/token", form);
+}
+
+static json_t *
+get_userinfo (Fixture *self, json_t *tokens)
+{
+  g_autoptr (FakeFront) front = fake_front_new ();
+  g_autofree char *bearer
+      = g_strconcat ("Bearer ", json_string_value (json_object_get (tokens, "access_token")), NULL);
+
+  fake_front_set_header (front, "Authorization", bearer);
+  return ask (self, front, "GET", "/userinfo", NULL);
+}
+
+static void
+assert_json (json_t *json, const char *expected)
+{
+  g_autofree char *text = json_dumps (json, JSON_COMPACT | JSON_SORT_KEYS);
+  g_assert_cmpstr (text, ==, expected);
+}
+
+static void
+test_a_client_is_told_what_its_scopes_name (Fixture *self, gconstpointer data)
+{
+  static const struct
+  {
+    const char *scope;
+    const char *userinfo;
+  } cases[] = {
+    { "openid", "{\"sub\":\"alice\"}" },
+    { "openid email",
+      "{\"email\":\"alice@example.test\",\"email_verified\":true,\"sub\":\"alice\"}" },
+    { "openid profile", "{\"name\":\"Alice\",\"nickname\":\"Al\",\"sub\":\"alice\"}" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (json_t) tokens = log_in (self, cases[i].scope, NULL);
+      g_autoptr (json_t) userinfo = get_userinfo (self, tokens);
+      assert_json (userinfo, cases[i].userinfo);
+      g_assert_cmpstr (self->asked_scope, ==, cases[i].scope);
+    }
+}
+
+static void
+test_a_client_is_told_what_it_asks_for_by_name (Fixture *self, gconstpointer data)
+{
+  g_autoptr (json_t) tokens = log_in (self, "openid",
+                                      "{\"userinfo\":{\"email\":null,\"name\":{\"value\":\"Bob\"}},"
+                                      "\"id_token\":{\"name\":{\"essential\":true}}}");
+  g_autoptr (json_t) userinfo = get_userinfo (self, tokens);
+  assert_json (userinfo, "{\"email\":\"alice@example.test\",\"sub\":\"alice\"}");
+
+  const char *id_token = json_string_value (json_object_get (tokens, "id_token"));
+  g_auto (GStrv) parts = g_strsplit (id_token, ".", 3);
+  gsize length;
+  g_autofree guint8 *payload
+      = tessera_base64url_decode (parts[1], (gssize) strlen (parts[1]), &length);
+  g_autoptr (json_t) claims = json_loadb ((const char *) payload, length, 0, NULL);
+  g_assert_cmpstr (json_string_value (json_object_get (claims, "name")), ==, "Alice");
+  g_assert_null (json_object_get (claims, "email"));
+}
+
+/* Nobody looks a person up who is not asked about. */
+static void
+test_an_id_token_of_which_nothing_is_asked_asks_nobody (Fixture *self, gconstpointer data)
+{
+  g_autoptr (json_t) tokens = log_in (self, "openid email", NULL);
+  g_assert_nonnull (json_object_get (tokens, "id_token"));
+  g_assert_cmpuint (self->n_asked, ==, 0);
+}
+
+static void
+test_what_only_the_server_says_is_not_taken (void)
+{
+  g_autoptr (TesseraClient) client = g_object_new (TESSERA_TYPE_CLIENT, "id", "rp", NULL);
+  g_autoptr (TesseraUserClaims) claims = tessera_user_claims_new ("alice", client, "openid");
+  g_autoptr (GError) error = NULL;
+
+  log_capture_begin ();
+  tessera_user_claims_set_string (claims, "sub", "root");
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "user-claims: *");
+  g_assert_false (tessera_user_claims_merge (
+      claims, g_variant_new_parsed ("{'name': <'x'>, 'aud': <'y'>}"), &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST);
+  tessera_user_claims_merge_json (claims, "{\"iss\":\"x\"}");
+  tessera_user_claims_merge_json (claims, "[]");
+  tessera_user_claims_merge_json (claims, NULL);
+  assert_json (tessera_user_claims_get_json (claims), "{}");
+  g_autoptr (GVariant) known = tessera_user_claims_dup_claims (claims);
+  g_assert_cmpuint (g_variant_n_children (known), ==, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  log_capture_init ();
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, func) g_test_add ("/user-claims/" name, Fixture, NULL, set_up, func, tear_down)
+  ADD ("a-client-is-told-what-its-scopes-name", test_a_client_is_told_what_its_scopes_name);
+  ADD ("a-client-is-told-what-it-asks-for-by-name", test_a_client_is_told_what_it_asks_for_by_name);
+  ADD ("an-id-token-of-which-nothing-is-asked-asks-nobody",
+       test_an_id_token_of_which_nothing_is_asked_asks_nobody);
+  g_test_add_func ("/user-claims/what-only-the-server-says-is-not-taken",
+                   test_what_only_the_server_says_is_not_taken);
+  return g_test_run ();
+}

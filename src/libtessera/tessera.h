@@ -17,6 +17,7 @@
 #include "resource/tessera-shared-list.h"
 #include "model/tessera-user-claims.h"
 #include "resource/tessera-token-checker.h"
+#include "resource/tessera-verifier.h"
 #include "server/tessera-administration.h"
 #include "server/tessera-bearer-domain.h"
 #include "server/tessera-monitoring.h"

@@ -10,15 +10,17 @@
 #include <gio/gio.h>
 #include <string.h>
 
+const char *feed_maker_issuer = FEED_MAKER_ISSUER;
+
 GString *
 feed_maker_head (const char *list, gint64 time_ms)
 {
   GString *text = g_string_new (NULL);
 
   g_string_append_printf (text,
-                          "{\"tessera_deny_list\":1,\"issuer\":\"" FEED_MAKER_ISSUER
+                          "{\"tessera_deny_list\":1,\"issuer\":\"%s"
                           "\",\"list\":\"%s\",\"time\":%" G_GINT64_FORMAT "}\n",
-                          list, time_ms);
+                          feed_maker_issuer, list, time_ms);
   return text;
 }
 
@@ -54,7 +56,7 @@ feed_maker_sign (GString *text,
   g_autofree char *sha256 = tessera_base64url_encode (digest.bytes, sizeof digest.bytes);
   guint lines = count_lines (text);
   g_autoptr (json_t) claims
-      = json_pack ("{s:s, s:I, s:s, s:I, s:I, s:I, s:s}", "iss", FEED_MAKER_ISSUER, "iat",
+      = json_pack ("{s:s, s:I, s:s, s:I, s:I, s:I, s:s}", "iss", feed_maker_issuer, "iat",
                    (json_int_t) time_ms / 1000, "list", list, "generation", (json_int_t) generation,
                    "time", (json_int_t) time_ms, "entries",
                    (json_int_t) (lines > 0 ? lines - 1 : 0), "sha256", sha256);

@@ -9,6 +9,9 @@ G_BEGIN_DECLS
 
 #define FEED_MAKER_ISSUER "https://id.test"
 
+/* Whose it is, if not FEED_MAKER_ISSUER's. */
+extern const char *feed_maker_issuer;
+
 /* The first line. */
 GString *feed_maker_head (const char *list, gint64 time_ms);
 /* A line about a token, which expires in the far future. */

@@ -34,7 +34,7 @@ write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoint
 {
   g_mutex_lock (&lock);
   gboolean keep = lines != NULL;
-  if (keep)
+  if (keep && level != G_LOG_LEVEL_DEBUG) /* GIO says much of itself there */
     {
       Line line = { level & G_LOG_LEVEL_MASK, dup_message (fields, n_fields) };
       g_array_append_val (lines, line);

@@ -33,6 +33,7 @@ def clients():
         Client('interop-basic', client_name='Basic Notes', **both),
         Client('interop-post', client_name='Post Notes', method='client_secret_post', **both),
         Client('interop-public', client_name='Field Notes', method='none', **public),
+        Client('interop-feed', scope='denylist', grant_types='client_credentials;'),
         Client('interop-rs', introspect=AUDIENCE + ';', grant_types='client_credentials;'),
     ]
 

@@ -5,11 +5,12 @@ import os
 import sys
 import tempfile
 
-from interop import HERE, Report
+from interop import AUDIENCE as RS, HERE, Report
 sys.path.insert(0, os.path.join(HERE, 'denylist'))
 from cases import MINUTE, deny_cases, person  # noqa: E402
 from fake_issuer import AUDIENCE, FakeIssuer  # noqa: E402
 from readers import READERS, find_all  # noqa: E402
+from real_service import WAYS, forget_everything, issuer_of, machine_token, make_line, revoke_key  # noqa: E402
 
 def settle(reader, fake):
     """Until it has all, and says it is fresh."""
@@ -89,6 +90,15 @@ def hold_lies(report, fake, readers):
     report.line(all(settle(reader, fake) for reader in readers), 'all: are again by one that begins where they stopped')
 
 
+def hold_resuming(report, fake, readers):
+    before, begun, token = fake.snapshots, fake.begun, fake.token(**person(grant_id='while away'))
+    fake.hang_up()
+    fake.deny('grant', 'while away', expires=fake.now() + MINUTE)
+    good = all(settle(reader, fake) and reader.check(token, AUDIENCE) is None for reader in readers)
+    report.line(good and fake.begun >= begun + len(readers), 'all: get what came while they were away')
+    report.line(fake.snapshots == before, 'all: go on where they stopped, without a snapshot')
+
+
 def hold_unknown(report, fake, readers):
     token = fake.token(**person())
     fake.deny('moon', 'full', expires=fake.now() + MINUTE)
@@ -125,8 +135,88 @@ def with_fake(report, readers):
         reader.start(fake.issuer, 'rs', 'secret')
     hold_cases(report, fake, readers, 'snapshot', early)
     hold_cases(report, fake, readers, 'event', deny_cases(fake, 'event'))
-    for hold in (hold_tokens, hold_freshness, hold_forgetting, hold_lies, hold_unknown):
+    for hold in (hold_tokens, hold_freshness, hold_forgetting, hold_resuming, hold_lies, hold_unknown):
         report.step('%s ran to its end' % hold.__name__, lambda: hold(report, fake, readers) is None)
+    for reader in readers:
+        reader.stop()
+
+
+def everyone(readers, token):
+    """Who takes it."""
+    return [reader.name for reader in readers if reader.check(token, RS)]
+
+
+def refused_soon(readers, token):
+    return all(reader.until(lambda state: reader.check(token, RS) is None) for reader in readers)
+
+
+def taken_soon(readers, token):
+    return all(reader.until(lambda state: reader.check(token, RS)) for reader in readers)
+
+
+def move(service, readers, seconds):
+    """Time passes, for all of them."""
+    service.advance(seconds)
+    for reader in readers:
+        reader.ask('move', seconds * 1000)
+
+
+def hold_ways(report, service, readers):
+    for what, prepare in WAYS:
+        token, revoke = prepare(service)
+        report.line(taken_soon(readers, token), 'the service: a token is good before %s is revoked' % what)
+        revoke()
+        report.line(refused_soon(readers, token), 'the service: all readers refuse it when %s is revoked' % what)
+        if prepare is not revoke_key:
+            report.line(everyone(readers, machine_token(service)) == [reader.name for reader in readers], 'the service: and take another one')
+
+
+def hold_cut(report, service, readers, line):
+    good, early, late = (machine_token(service) for _ in range(3))
+    client = service.clients['interop-basic']
+    service.revoke(early, client)
+    report.line(refused_soon(readers, early) and taken_soon(readers, good), 'cut: before it, one is refused and the other taken')
+    line.cut()
+    service.revoke(late, client)
+    report.line(len(everyone(readers, good)) == len(readers), 'cut: without the line the list is good for a while')
+    move(service, readers, 61)
+    report.line(everyone(readers, good) == [] and everyone(readers, late) == [], 'cut: and when it is stale every token is refused')
+    line.mend()
+    report.line(taken_soon(readers, good), 'cut: with the line they take the good one again')
+    report.line(everyone(readers, late) == [] and everyone(readers, early) == [], 'cut: and what was revoked meanwhile is refused, with what was before')
+
+
+def hold_kill(report, service, readers, line):
+    good, bad = machine_token(service), machine_token(service)
+    service.revoke(bad, service.clients['interop-basic'])
+    service.kill()
+    service.start_again()
+    after = machine_token(service)
+    report.line(refused_soon(readers, bad), 'killed and started again: what was revoked before is refused')
+    service.revoke(after, service.clients['interop-basic'])
+    report.line(refused_soon(readers, after) and taken_soon(readers, good), 'killed and started again: they follow it on')
+
+
+def hold_reset(report, service, readers, line):
+    before = machine_token(service)
+    names = {reader.ask('state')['list'] for reader in readers}
+    report.line(len(names) == 1, 'replaced: all have the same list')
+    forget_everything(service)
+    report.line(all(reader.until(lambda state: state['list'] not in (None, *names)) for reader in readers), 'replaced: they load the new one')
+    report.line(refused_soon(readers, before), 'replaced: what was issued before is refused')
+    after, revoked = machine_token(service), machine_token(service)
+    service.revoke(revoked, service.clients['interop-basic'])
+    report.line(taken_soon(readers, after) and refused_soon(readers, revoked), 'replaced: what is issued and revoked afterwards counts')
+
+
+def with_service(report, service, readers, line):
+    line.target = service.port
+    client = service.clients['interop-feed']
+    for reader in readers:
+        reader.start(service.issuer, client.id, client.secret)
+    for hold in (hold_cut, hold_kill, hold_reset):
+        report.step('%s ran to its end' % hold.__name__, lambda: hold(report, service, readers, line) is None)
+    hold_ways(report, service, readers)
     for reader in readers:
         reader.stop()
 
@@ -145,6 +235,9 @@ hold_lengths(report)
 with tempfile.TemporaryFile('w+') as log:
     readers = find_all(report, log)
     with_fake(report, readers)
+    line = make_line()
+    report.run(with_service, readers, line, issuer=issuer_of(line))
+    line.close()
     if not report.good:
         log.seek(0)
         report.comment(log.read()[-3000:])

@@ -17,7 +17,8 @@ sys.path.insert(0, os.path.join(HERE, 'denylist'))
 from cases import deny_cases, person  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
 from fake_issuer import AUDIENCE, FakeIssuer  # noqa: E402
-from readers import READERS, Line  # noqa: E402
+from readers import READERS  # noqa: E402
+from real_service import WAYS, machine_token, revoke_key  # noqa: E402
 from tessera_fixture import free_port, header_of  # noqa: E402
 
 EXAMPLE = os.path.join(HERE, '..', '..', 'docs', 'haproxy.cfg.example')
@@ -197,7 +198,59 @@ def with_fake(report):
         proxy.stop()
 
 
+def make_proxy(service):
+    token = machine_token(service)
+    kid = header_of(token)['kid']
+    proxy = Proxy(service.issuer, RS, kid, service.get('/jwks/%s.pem' % kid).text, 'api:read')
+    proxy.start()
+    return proxy, token
+
+
+def finish(report, proxy):
+    if not report.good:
+        proxy.log.seek(0)
+        report.comment(proxy.log.read()[-3000:])
+    proxy.stop()
+
+
+def with_service(report, service):
+    proxy, good = make_proxy(service)
+    feed = service.clients['interop-feed']
+    try:
+        report.line(proxy.ask(good)[0] == 503, 'the service: HAProxy refuses everything while nobody keeps its map')
+        proxy.start_tool(feed.id, feed.secret)
+        for what, prepare in WAYS:
+            token, revoke = prepare(service)
+            report.line(proxy.until(lambda: proxy.ask(token)[0] == 200), 'the service: HAProxy takes a token before %s is revoked' % what)
+            revoke()
+            report.line(proxy.until(lambda: revoked(proxy.ask(token))), 'the service: HAProxy refuses it when %s is revoked' % what)
+            if prepare is not revoke_key:
+                report.line(proxy.ask(machine_token(service))[0] == 200, 'the service: and takes another one')
+    finally:
+        finish(report, proxy)
+
+
+def with_late_service(report, service):
+    """Its clock is behind HAProxy's: what it says is as old as after a cut."""
+    proxy, good = make_proxy(service)
+    feed = service.clients['interop-feed']
+    try:
+        proxy.start_tool(feed.id, feed.secret)
+        report.line(proxy.until(lambda: proxy.values().get('fresh-until') == '0') and proxy.ask(good)[0] == 503,
+                    'stale: HAProxy refuses everything when what the tool knows is older than max-staleness')
+        proxy.end(proxy.tool)
+        proxy.start_tool(feed.id, feed.secret, 3600)
+        report.line(proxy.until(lambda: proxy.ask(good)[0] == 200), 'stale: and not when it may be older')
+        service.kill()
+        report.line(proxy.ask(good)[0] == 200, 'stale: a service that died is forgiven for so long')
+        service.start_again()
+    finally:
+        finish(report, proxy)
+
+
 report = Report()
 if report.finds('haproxy'):
     report.step('all steps were reached', lambda: with_fake(report) is None)
+    report.run(with_service)
+    report.run(with_late_service, born=-90)
 report.end()

@@ -13,6 +13,7 @@ class Connection:
     def __init__(self, path, client, server):
         self.path = path
         self.sent = bytearray()  # what the service said, also what nobody heard
+        self.is_over = False  # the service said all it had to say
         self._sockets = [client, server]
 
     def close(self):
@@ -112,16 +113,16 @@ class Proxy:
             cut = self._cuts.pop(path, None)
         if replay is not None:
             connection = self._note(Connection(path, client, client))
-            connection.sent += replay
-            client.sendall(replay)
-        else:
-            with socket.create_connection(('127.0.0.1', self.upstream_port)) as server:
-                connection = self._note(Connection(path, client, server))
-                server.sendall(request)
-                self._pass_on(connection, server, client, cut)
-        with self._news:
-            self._live.discard(connection)
-            self._news.notify_all()
+            self._take(connection, replay)
+            self._end(connection)
+            self._pass_on(connection, client, None)
+            return
+        with socket.create_connection(('127.0.0.1', self.upstream_port)) as server:
+            connection = self._note(Connection(path, client, server))
+            server.sendall(request)
+            threading.Thread(target=self._read, args=(connection, server), daemon=True).start()
+            threading.Thread(target=notice_end, args=(client, server), daemon=True).start()
+            self._pass_on(connection, client, cut)
 
     def _note(self, connection):
         with self._news:
@@ -130,23 +131,40 @@ class Proxy:
             self._news.notify_all()
         return connection
 
-    def _pass_on(self, connection, server, client, cut):
-        threading.Thread(target=notice_end, args=(client, server), daemon=True).start()
+    def _take(self, connection, part):
+        with self._news:
+            connection.sent += part
+            self._news.notify_all()
+
+    def _end(self, connection):
+        with self._news:
+            connection.is_over = True
+            self._news.notify_all()
+
+    def _read(self, connection, server):
+        """All that the service says, also what nobody is to hear yet."""
+        try:
+            while part := server.recv(65536):
+                self._take(connection, part)
+        except OSError:
+            pass
+        self._end(connection)
+
+    def _pass_on(self, connection, client, cut):
         n_passed = 0
-        while True:
-            part = server.recv(65536)
-            if not part:
-                return
+        try:
+            while True:
+                with self._news:
+                    self._news.wait_for(lambda: not self._held and (connection.is_over or len(connection.sent) > n_passed))
+                    part = bytes(connection.sent[n_passed:cut])
+                if not part:
+                    return
+                client.sendall(part)
+                n_passed += len(part)
+        finally:
+            connection.close()
             with self._news:
-                connection.sent += part
-                self._news.notify_all()
-                while self._held:
-                    self._news.wait()
-            if cut is not None and n_passed + len(part) > cut:
-                client.sendall(part[:cut - n_passed])
-                return
-            client.sendall(part)
-            n_passed += len(part)
+                self._live.discard(connection)
 
 
 def notice_end(client, server):

@@ -523,6 +523,12 @@ test_a_refused_token_is_not_used_again (Fixture *f, gconstpointer data)
   expect_right (f);
   g_assert_cmpstr (f->server->authorization[FEED_EVENTS], ==, "Bearer token-2");
   g_assert_cmpuint (f->server->n_tokens, ==, 2);
+
+  /* Nor one that is not enough: another may be, when somebody has seen to it. */
+  f->server->answers[FEED_EVENTS] = g_strdup ("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+  feed_server_end_streams (f->server, TRUE);
+  expect_right (f);
+  g_assert_cmpuint (f->server->n_tokens, ==, 3);
   g_assert_cmpuint (f->server->n_requests[FEED_SNAPSHOT], ==, 1);
 }
 

@@ -198,12 +198,19 @@ try_later_because (TesseraFeedFollower *self, const char *why)
 
 /* Ending what is under way. */
 
+/* There is a token in it. */
+static void
+forget_answer (TesseraFeedFollower *self)
+{
+  if (self->answer != NULL)
+    tessera_secret_free (g_string_free (g_steal_pointer (&self->answer), FALSE));
+}
+
 static void
 drop_token_request (TesseraFeedFollower *self)
 {
   g_clear_pointer (&self->token_request, tessera_feed_request_drop);
-  if (self->answer != NULL)
-    g_string_free (g_steal_pointer (&self->answer), TRUE);
+  forget_answer (self);
 }
 
 static void
@@ -336,14 +343,14 @@ static void
 on_token_over (TesseraFeedRequest *request, const GError *error, gpointer data)
 {
   TesseraFeedFollower *self = data;
-  g_autoptr (GString) answer = g_steal_pointer (&self->answer);
   g_autoptr (GError) problem = error != NULL ? g_error_copy (error) : NULL;
   char *token = NULL;
   guint lifetime_s = 0;
 
+  if (problem == NULL)
+    tessera_feed_token_read (self->answer->str, self->answer->len, &token, &lifetime_s, &problem);
   drop_token_request (self);
-  if (problem == NULL
-      && tessera_feed_token_read (answer->str, answer->len, &token, &lifetime_s, &problem))
+  if (problem == NULL)
     take_token (self, token, lifetime_s);
   else
     try_later (self, problem);
@@ -374,17 +381,16 @@ static void
 refused (TesseraFeedFollower *self, SoupMessage *message)
 {
   gboolean was_good = self->token_was_good;
+  guint status = soup_message_get_status (message);
 
-  if (soup_message_get_status (message) != SOUP_STATUS_UNAUTHORIZED)
-    {
-      try_later_because (self, "The deny-list is not given.");
-      return;
-    }
-  forget_token (self);
-  if (was_good)
+  if (status == SOUP_STATUS_UNAUTHORIZED || status == SOUP_STATUS_FORBIDDEN)
+    forget_token (self);
+  if (status == SOUP_STATUS_UNAUTHORIZED && was_good)
     try_now (self);
-  else
+  else if (self->token == NULL)
     try_later_because (self, "The token for the deny-list is refused.");
+  else
+    try_later_because (self, "The deny-list is not given.");
 }
 
 /* Snapshots. */

@@ -237,8 +237,8 @@ def _(s):
     generation = s.load()[-1]['generation']
     for last in (generation + 1, 2 ** 63, 'nonsense', '-1', '1 2'):
         with s.follow(last) as stream:
-            reset = stream.wait_for('reset')
-            equal([reset.id, reset.data['generation']], [None, generation])
+            reset = stream.next()  # the first thing: a heartbeat would say that the stream begins there
+            equal([reset.name, reset.id, reset.data['generation']], ['reset', None, generation])
             check(stream.wait_until_closed(), 'cut off')
 
 

@@ -504,7 +504,6 @@ respond_reset (TesseraDenyFeed *self, Follower *follower)
   g_autoptr (GString) text = g_string_new (NULL);
 
   g_string_append_printf (text, "retry: %d\n\n", TESSERA_DENY_FEED_RETRY_MS);
-  append_mark (self, text, "heartbeat", 0, 0);
   append_mark (self, text, "reset", self->published, self->published_ms);
   write_to (follower, text);
   finish (follower);

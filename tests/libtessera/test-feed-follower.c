@@ -479,6 +479,28 @@ test_old_heartbeats_do_not_freshen (Fixture *f, gconstpointer data)
   g_assert_true (is_fresh (f));
 }
 
+/* Once it has begun elsewhere, nothing that it says makes it ours. */
+static void
+test_no_later_heartbeat_mends_the_first (Fixture *f, gconstpointer data)
+{
+  gint64 now = g_get_real_time () / 1000;
+
+  f->server->time_ms = now;
+  feed_server_deny (f->server, "token", JTI (1));
+  start (f);
+  elapsed = offset = 120 * 1000;
+  f->server->answers[FEED_EVENTS] = g_strdup_printf (
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+      "event: heartbeat\ndata: {\"list\":\"list-1\",\"time\":0,\"generation\":0}\n\n"
+      "event: heartbeat\ndata: {\"list\":\"list-1\",\"time\":%" G_GINT64_FORMAT
+      ",\"generation\":1}\n\n",
+      now + 115 * 1000);
+  feed_server_end_streams (f->server, TRUE);
+  RUN_UNTIL (f->server->answers[FEED_EVENTS] == NULL);
+  RUN_UNTIL (feed_server_count_streams (f->server) == 1);
+  g_assert_cmpint (tessera_deny_replica_get_age_ms (f->replica), >=, 75 * 1000);
+}
+
 static void
 test_a_backlog_does_not_freshen (Fixture *f, gconstpointer data)
 {
@@ -779,6 +801,7 @@ main (int argc, char *argv[])
   ADD ("asks-as-the-client-that-it-is", test_asks_as_the_client_that_it_is);
   add_tests_of_faults ();
   ADD ("old-heartbeats-do-not-freshen", test_old_heartbeats_do_not_freshen);
+  ADD ("no-later-heartbeat-mends-the-first", test_no_later_heartbeat_mends_the_first);
   ADD ("a-backlog-does-not-freshen", test_a_backlog_does_not_freshen);
   ADD ("a-time-ahead-does-not-freshen", test_a_time_ahead_does_not_freshen);
   ADD ("a-refused-token-is-not-used-again", test_a_refused_token_is_not_used_again);

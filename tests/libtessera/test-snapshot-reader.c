@@ -348,6 +348,47 @@ test_bounds_lines_and_entries (void)
   check_bytes (endless, TESSERA_SNAPSHOT_LINE_MAX + 1, "error", 0);
 }
 
+/* What is wrong is refused when it comes: not at the end, until when it would lie in memory. */
+static void
+test_refuses_at_once (void)
+{
+  g_autoptr (TesseraDenyReplica) replica = tessera_deny_replica_new (the_clock);
+  g_autofree char *endless = g_strnfill (TESSERA_SNAPSHOT_LINE_MAX + 1, 'x');
+  g_autoptr (GString) whole = make_snapshot ();
+  g_autoptr (GString) more = g_string_new (NULL);
+  g_autoptr (TesseraSnapshotReader) first
+      = tessera_snapshot_reader_new (replica, FEED_MAKER_ISSUER);
+  g_autoptr (TesseraSnapshotReader) second
+      = tessera_snapshot_reader_new (replica, FEED_MAKER_ISSUER);
+
+  g_assert_true (tessera_snapshot_reader_feed (first, whole->str, whole->len, NULL));
+  feed_maker_add_token (more, 100, JTI_1);
+  g_assert_false (tessera_snapshot_reader_feed (first, more->str, more->len, NULL));
+  g_assert_false (
+      tessera_snapshot_reader_feed (second, endless, TESSERA_SNAPSHOT_LINE_MAX + 1, NULL));
+}
+
+/* Of the longest entries there may be fewer. */
+static void
+test_bounds_all_together (void)
+{
+  const guint max_entries = 20000;
+  g_autoptr (TesseraDenyReplica) replica = tessera_deny_replica_new (the_clock);
+  g_autoptr (TesseraSnapshotReader) reader
+      = tessera_snapshot_reader_new (replica, FEED_MAKER_ISSUER);
+  g_autoptr (GString) text = feed_maker_head ("l", TIME_MS);
+  g_autofree char *value = g_strnfill (1000, 'v');
+  guint n = 0;
+
+  tessera_snapshot_reader_set_max_entries (reader, max_entries);
+  while (tessera_snapshot_reader_feed (reader, text->str, text->len, NULL))
+    {
+      g_assert_cmpuint (++n, <, max_entries);
+      feed_maker_add_token (g_string_truncate (text, 0), n, value);
+    }
+  g_assert_cmpuint (n, >, 1000);
+}
+
 /* A megabyte of a bomb is a gigabyte; it ends with the first line that is none. */
 static void
 test_survives_a_bomb (void)
@@ -426,6 +467,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/snapshot-reader/refuses-what-follows-the-signature",
                    test_refuses_what_follows_the_signature);
   g_test_add_func ("/snapshot-reader/bounds-lines-and-entries", test_bounds_lines_and_entries);
+  g_test_add_func ("/snapshot-reader/refuses-at-once", test_refuses_at_once);
+  g_test_add_func ("/snapshot-reader/bounds-all-together", test_bounds_all_together);
   g_test_add_func ("/snapshot-reader/survives-a-bomb", test_survives_a_bomb);
   g_test_add_func ("/snapshot-reader/reads-a-file-that-was-put-together",
                    test_reads_a_file_that_was_put_together);

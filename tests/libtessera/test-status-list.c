@@ -346,6 +346,7 @@ test_every_rule_sets_its_bits (Fixture *f, gconstpointer data)
     { .subject = "c1", .client_id = "c1", .kid = "k1" },
     { .subject = "c2", .client_id = "c2", .kid = "k2" },
     { .subject = "carol", .client_id = "c3", .grant_id = "g5", .kid = "k3" },
+    { .subject = "c1", .client_id = "c1", .grant_id = "g6", .kid = "k1" },
   };
   static const struct
   {
@@ -353,12 +354,14 @@ test_every_rule_sets_its_bits (Fixture *f, gconstpointer data)
     const char *value;
     const char *reached; /* one digit a token */
   } rules[] = {
-    { tessera_deny_list_deny_grant, "g1", "1000000" },
-    { tessera_deny_list_deny_session, "s1", "1100000" },
-    { tessera_deny_list_deny_subject, "alice", "1110000" },
-    { tessera_deny_list_deny_client, "c2", "0110010" },
-    { tessera_deny_list_deny_key, "k1", "1101100" },
-    { NULL, NULL, "1111111" },
+    { tessera_deny_list_deny_grant, "g1", "10000000" },
+    { tessera_deny_list_deny_session, "s1", "11000000" },
+    { tessera_deny_list_deny_subject, "alice", "11100000" },
+    { tessera_deny_list_deny_client, "c2", "01100100" },
+    { tessera_deny_list_deny_key, "k1", "11011001" },
+    { NULL, NULL, "11111111" },
+    /* Such entries are about people. */
+    { tessera_deny_list_deny_subject, "c1", "00000001" },
   };
   guint rule = GPOINTER_TO_UINT (data);
   Place places[G_N_ELEMENTS (tokens)];
@@ -694,6 +697,29 @@ test_a_full_disk_is_survived (Fixture *f, gconstpointer data)
   g_free (place.jti);
 }
 
+/* A piece that could not be written whole is written over by the next one, however long it was. */
+static void
+test_a_torn_piece_is_written_over (Fixture *f, gconstpointer data)
+{
+  Place place = reserve (f, &alice);
+  g_autofree char *path = g_build_filename (f->directory, place.name, NULL);
+  g_autofree char *content = NULL;
+  gsize length;
+
+  tessera_status_lists_save (f->lists);
+  g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+  content = g_realloc (content, length + 5000);
+  memset (content + length, 0xff, 5000);
+  write_file (path, content, length + 5000);
+  Place next = reserve (f, &machine);
+  tessera_status_lists_close (f->lists);
+  reopen (f, STATE);
+  g_assert_cmpuint (get_status (f, &next), ==, TESSERA_STATUS_VALID);
+  g_assert_cmpuint (count_invalid (f, place.name), ==, 0);
+  g_free (place.jti);
+  g_free (next.jti);
+}
+
 /* With the engine. */
 
 static void
@@ -1004,9 +1030,10 @@ main (int argc, char **argv)
   g_test_add_func ("/status-list/refuses-malformed-lists", test_refuses_malformed_lists);
   g_test_add_func ("/status-list/stops-a-bomb", test_stops_a_bomb);
   ADD ("/status-list/gives-each-token-a-place", test_gives_each_a_place, NULL);
-  for (guint i = 0; i < 6; i++)
+  for (guint i = 0; i < 7; i++)
     {
-      static const char *const names[] = { "grant", "session", "subject", "client", "key", "all" };
+      static const char *const names[]
+          = { "grant", "session", "subject", "client", "key", "all", "namesake" };
       g_autofree char *path = g_strconcat ("/status-list/sets-the-bits/", names[i], NULL);
       ADD (path, test_every_rule_sets_its_bits, GUINT_TO_POINTER (i));
     }
@@ -1026,6 +1053,7 @@ main (int argc, char **argv)
        NULL);
   ADD ("/status-list/damage-revokes", test_damage_revokes, NULL);
   ADD ("/status-list/a-full-disk-is-survived", test_a_full_disk_is_survived, NULL);
+  ADD ("/status-list/a-torn-piece-is-written-over", test_a_torn_piece_is_written_over, NULL);
   ADD ("/status-list/a-revoked-token-is-seen", test_a_revoked_token_is_seen_in_its_list, NULL);
   ADD ("/status-list/is-signed-when-it-changes", test_a_list_is_signed_when_it_changes, NULL);
   ADD ("/status-list/a-revoked-key-signs-none", test_a_revoked_key_signs_no_list, NULL);

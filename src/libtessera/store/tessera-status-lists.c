@@ -28,7 +28,7 @@ struct _TesseraStatusLists
 {
   TesseraClock *clock;
   guint max_tokens;
-  guint8 owner_key[16];
+  guint64 owner_key;
   char *directory; /* NULL: nothing is saved */
   char *state_id;
   gboolean save_failed; /* said once */
@@ -55,7 +55,7 @@ tessera_status_lists_new (TesseraClock *clock, guint max_tokens)
   self->clock = tessera_clock_ref (clock);
   self->max_tokens = max_tokens > 0 ? max_tokens : MAX_TOKENS_DEFAULT;
   self->entries = g_ptr_array_new_with_free_func ((GDestroyNotify) entry_free);
-  tessera_random_bytes (self->owner_key, sizeof self->owner_key);
+  tessera_random_bytes ((guint8 *) &self->owner_key, sizeof self->owner_key);
   g_mutex_init (&self->mutex);
   return self;
 }
@@ -80,9 +80,14 @@ get_owner (const TesseraTokenIdentity *token, gpointer data)
 {
   TesseraStatusLists *self = data;
   const char *name = token->grant_id != NULL ? token->subject : token->client_id;
-  TesseraDigest digest
-      = tessera_hmac (self->owner_key, sizeof self->owner_key, name, strlen (name));
-  return (guint16) tessera_digest_hash (&digest);
+  guint64 hash = self->owner_key;
+
+  for (; *name != '\0'; name++)
+    {
+      hash = (hash ^ (guint8) *name) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+      hash ^= hash >> 32;
+    }
+  return (guint16) hash;
 }
 
 static void

@@ -16,6 +16,7 @@
 #define BLOCK 4096 /* tokens; a block stays where it is */
 #define TOKENS_MAX (TESSERA_STATUS_SHARD_SIZE / 4 * 3)
 #define MAGIC G_GUINT64_CONSTANT (0x3154534c54415453) /* with byte order */
+#define RANDOM 64                                     /* numbers got at a time */
 #define N_TEXTS 5 /* grant_id, session_id, subject, client_id, kid; "": none */
 
 /* What the tokens of one client and key have in common. */
@@ -52,6 +53,8 @@ struct _TesseraStatusShard
   guint8 used[TESSERA_STATUS_SHARD_SIZE / 8];
   GHashTable *applications; /* char *"client_id\nkid" -> Application */
   GPtrArray *holders;       /* Holder*, one for each token of a grant */
+  guint32 random[RANDOM];   /* numbers not used yet */
+  guint n_random;
   gsize holders_size;
 
   /* Of whoever saves it: */
@@ -175,16 +178,24 @@ is_used (const TesseraStatusShard *self, guint32 index)
 }
 
 static guint32
+take_random (TesseraStatusShard *self)
+{
+  if (self->n_random == 0)
+    {
+      tessera_random_bytes ((guint8 *) self->random, sizeof self->random);
+      self->n_random = RANDOM;
+    }
+  return self->random[--self->n_random];
+}
+
+static guint32
 pick_index (TesseraStatusShard *self)
 {
   guint32 index;
 
   /* One in four is free at least. */
   do
-    {
-      tessera_random_bytes ((guint8 *) &index, sizeof index);
-      index %= TESSERA_STATUS_SHARD_SIZE;
-    }
+    index = take_random (self) % TESSERA_STATUS_SHARD_SIZE;
   while (is_used (self, index));
   return index;
 }

@@ -139,11 +139,14 @@ tessera_claims_merge_json (TesseraClaims *self,
                            const char *const *protected_names)
 {
   gsize length = strlen (json);
-  g_autoptr (json_t) members = tessera_json_parse (json, length, TESSERA_CLAIMS_MAX_LENGTH, NULL);
+  g_autoptr (json_t) members = NULL;
 
+  if (protected_names == NULL)
+    return add_json (self, json, length);
+  members = tessera_json_parse (json, length, TESSERA_CLAIMS_MAX_LENGTH, NULL);
   if (members == NULL)
     return FALSE;
-  for (guint i = 0; protected_names != NULL && protected_names[i] != NULL; i++)
+  for (guint i = 0; protected_names[i] != NULL; i++)
     {
       if (json_object_get (members, protected_names[i]) != NULL)
         return FALSE;

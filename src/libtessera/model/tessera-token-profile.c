@@ -100,6 +100,9 @@ tessera_token_outline_read (TesseraTokenOutline *self, const char *claims_json)
   if (length < 2 || claims_json[0] != '{' || claims_json[length - 1] != '}'
       || memchr (claims_json, '\\', length) != NULL)
     return FALSE;
+  /* Its place in a status list is its own too: nothing would be gained. */
+  if (memmem (claims_json, length, "\"status\":", 9) != NULL)
+    return FALSE;
   if (!find_number (claims_json, length, "\"exp\":", &gaps[0], &exp)
       || !find_number (claims_json, length, "\"iat\":", &gaps[1], &iat)
       || !find_jti (claims_json, length, &gaps[2], self->jti, &issued_ms))

@@ -28,5 +28,5 @@ static void __attribute__ ((constructor)) follow_test_clock (void)
     }
   close (fd);
   tessera_clock_follow_offset (offset);
-  tessera_clock_follow_elapsed_offset (offset);
+  tessera_clock_follow_elapsed_offset (offset); /* time that passes, passes there too */
 }

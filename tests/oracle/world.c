@@ -11,6 +11,7 @@
 #include "../libtessera/fake-front.h"
 
 #include <glib/gstdio.h>
+#include <gio/gio.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -22,6 +23,9 @@
 #define PEOPLE 12
 #define GRANTS_MAX 40
 #define HOUR_MS (60 * 60 * 1000)
+#define VERIFIER_ID "rs"
+#define PATIENCE_US (60 * G_USEC_PER_SEC) /* for the verifier; it needs milliseconds */
+#define FRESH_S 20
 
 static const char *const client_ids[] = { "c1", "c2", "c3", "c4" };
 
@@ -417,22 +421,6 @@ revoke_all (World *self)
   end_grants (self, NULL, NULL, NULL);
 }
 
-static void
-revoke_key (World *self)
-{
-  OracleToken *token = world_choose_token (self);
-  g_autoptr (GError) error = NULL;
-
-  if (token == NULL)
-    return;
-  g_autofree char *kid = g_strdup (token->kid);
-  /* One that left the set of keys with its last token is not known any more. */
-  if (tessera_server_revoke_key (self->server, kid, &error))
-    oracle_revoke_key (self->oracle, kid);
-  else
-    g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND);
-}
-
 /* Somebody stole it, or the client did: a refresh token whose successor was used, a code that was
  * redeemed. */
 static void
@@ -465,7 +453,103 @@ replay_code (World *self)
   grant->ended = TRUE;
 }
 
+/* The verifier. */
+
+/* A new one knows the keys of now: an old one asks for them once a minute at most. */
+static void
+begin_verifier (World *self)
+{
+  if (self->verifier != NULL)
+    tessera_verifier_stop (self->verifier);
+  g_clear_object (&self->verifier);
+  self->verifier = g_object_new (TESSERA_TYPE_VERIFIER, "issuer", self->issuer, "client-id",
+                                 VERIFIER_ID, "client-secret", SECRET, NULL);
+  tessera_verifier_start (self->verifier);
+  self->verifiers++;
+}
+
+static gboolean
+is_up_to_date (World *self)
+{
+  return tessera_verifier_get_ready (self->verifier)
+         && tessera_verifier_get_generation (self->verifier)
+                >= tessera_server_get_generation (self->server)
+         && tessera_verifier_get_age (self->verifier) <= FRESH_S;
+}
+
+/* Time that was moved makes what it knows stale: the next thing it hears says what time it is. */
+static void
+remind_verifier (World *self)
+{
+  g_autofree char *nothing = g_strdup_printf ("nothing-%" G_GUINT64_FORMAT, self->step);
+
+  if (tessera_verifier_get_ready (self->verifier)
+      && tessera_verifier_get_age (self->verifier) <= FRESH_S)
+    return;
+  order (self, TESSERA_REVOCATION_KIND_GRANT, nothing);
+}
+
+static gboolean
+on_tick (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+await_verifier (World *self)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+
+  if (is_up_to_date (self))
+    return;
+  remind_verifier (self);
+  guint tick = g_timeout_add (1, on_tick, NULL);
+  while (!is_up_to_date (self))
+    {
+      g_main_context_iteration (NULL, TRUE);
+      if (g_get_monotonic_time () > end)
+        g_error ("Step %" G_GUINT64_FORMAT ": the verifier stays at generation %" G_GUINT64_FORMAT
+                 " of %" G_GUINT64_FORMAT ", %u s old",
+                 self->step, tessera_verifier_get_generation (self->verifier),
+                 tessera_server_get_generation (self->server),
+                 tessera_verifier_get_age (self->verifier));
+    }
+  g_source_remove (tick);
+}
+
+gboolean
+world_verify (World *self, const OracleToken *token)
+{
+  g_autoptr (GError) error = NULL;
+
+  await_verifier (self);
+  g_autoptr (TesseraAccessToken) good
+      = tessera_verifier_check (self->verifier, token->text, self->issuer, NULL, &error);
+  if (good == NULL)
+    g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TOKEN);
+  return good != NULL;
+}
+
 /* Keys, time, restarts. */
+
+static void
+revoke_key (World *self)
+{
+  OracleToken *token = world_choose_token (self);
+  g_autoptr (GError) error = NULL;
+
+  if (token == NULL)
+    return;
+  g_autofree char *kid = g_strdup (token->kid);
+  /* One that left the set of keys with its last token is not known any more. */
+  if (tessera_server_revoke_key (self->server, kid, &error))
+    {
+      oracle_revoke_key (self->oracle, kid);
+      begin_verifier (self);
+    }
+  else
+    g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND);
+}
 
 static void
 rotate_key (World *self)
@@ -474,6 +558,7 @@ rotate_key (World *self)
 
   tessera_server_rotate_key (self->server, TRUE, &error);
   g_assert_no_error (error);
+  begin_verifier (self);
 }
 
 static void
@@ -543,6 +628,7 @@ open_server (World *self)
   g_signal_connect (self->server, "failed", G_CALLBACK (on_failed), NULL);
   for (guint i = 0; i < G_N_ELEMENTS (client_ids); i++)
     add_client (self, client_ids[i]);
+  add_client (self, VERIFIER_ID);
   tessera_server_attach (self->server, self->soup);
   while (!tessera_token_checker_is_ready (TESSERA_TOKEN_CHECKER (self->server)))
     g_main_context_iteration (NULL, TRUE);
@@ -660,6 +746,7 @@ world_new (guint32 seed)
   self->soup = soup_server_new (NULL, NULL);
   self->issuer = listen_to_clients (self->soup);
   open_server (self);
+  begin_verifier (self);
   return self;
 }
 
@@ -683,6 +770,8 @@ remove_directory (const char *path)
 void
 world_free (World *self)
 {
+  tessera_verifier_stop (self->verifier);
+  g_object_unref (self->verifier);
   close_server (self);
   soup_server_disconnect (self->soup);
   g_object_unref (self->soup);

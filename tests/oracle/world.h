@@ -5,6 +5,7 @@
 
 #include <libsoup/soup.h>
 
+#include "resource/tessera-verifier.h"
 #include "server/tessera-server.h"
 
 /* One server on real SQLite, its clients and people, and what they do at random; and the oracle
@@ -20,6 +21,8 @@ typedef struct
   char *issuer;
   SoupServer *soup;
   TesseraServer *server;
+  TesseraVerifier *verifier; /* of a resource server somewhere else */
+  guint64 verifiers;         /* that there were */
 
   Oracle *oracle;
   GPtrArray *grants;
@@ -45,4 +48,6 @@ gint64 world_get_seconds (World *self);
 OracleToken *world_choose_token (World *self);
 /* What the server says at its introspection endpoint. */
 gboolean world_introspect (World *self, const OracleToken *token);
+/* What the verifier says once it heard of all that was revoked. */
+gboolean world_verify (World *self, const OracleToken *token);
 const WorldAct *world_get_acts (guint *out_count);

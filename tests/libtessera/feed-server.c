@@ -239,7 +239,8 @@ answer (Connection *self, FeedPlace place)
   if (given != NULL)
     {
       put (self, given, strlen (given));
-      close_connection (self);
+      if (!server->is_endless)
+        close_connection (self);
     }
   else if (place == FEED_TOKEN)
     answer_token (self);

@@ -43,6 +43,7 @@ struct _FeedServer
   char *answers[FEED_N_PLACES];   /* whole answers, once, in place of the right one */
   gsize cut_after[FEED_N_PLACES]; /* so many bytes of the next answer, then the connection is cut */
   gboolean is_mute;               /* streams of events are opened and say nothing */
+  gboolean is_endless;            /* nothing follows what is in answers, and it does not end */
   gboolean is_compressed;         /* snapshots are gzip files */
   guint token_lifetime_s;
   guint n_tokens;

@@ -67,7 +67,7 @@ fixture_set_up (Fixture *f, gconstpointer data)
   offset = elapsed = 0;
   f->clock = tessera_clock_new ();
   f->replica = tessera_deny_replica_new (f->clock);
-  f->session = soup_session_new ();
+  f->session = soup_session_new_with_options ("timeout", 0, NULL);
   f->server = feed_server_new (key);
   f->knows_keys = TRUE;
   f->follower = tessera_feed_follower_new (f->session, f->replica, &funcs, f);
@@ -536,6 +536,9 @@ test_a_time_ahead_does_not_freshen (Fixture *f, gconstpointer data)
 
 /* --- tokens --- */
 
+/* What happens, happens for another reason than that nothing came for long. */
+static const TesseraFeedPace patient = { 1, 5, 600 * 1000 };
+
 static void
 test_a_refused_token_is_not_used_again (Fixture *f, gconstpointer data)
 {
@@ -557,6 +560,7 @@ test_a_refused_token_is_not_used_again (Fixture *f, gconstpointer data)
 static void
 test_a_token_is_renewed_before_it_ends (Fixture *f, gconstpointer data)
 {
+  tessera_feed_follower_set_pace (f->follower, &patient);
   f->server->token_lifetime_s = 1;
   start (f);
   RUN_UNTIL (f->server->n_tokens == 2);
@@ -596,6 +600,8 @@ test_bounds_the_answer_with_a_token (Fixture *f, gconstpointer data)
 {
   g_autofree char *endless = g_strnfill (100000, ' ');
 
+  tessera_feed_follower_set_pace (f->follower, &patient);
+  f->server->is_endless = TRUE;
   f->server->answers[FEED_TOKEN] = g_strconcat ("HTTP/1.1 200 OK\r\n\r\n", endless, NULL);
   tessera_feed_follower_start (f->follower, &f->places);
   RUN_UNTIL (f->n_failures == 1);

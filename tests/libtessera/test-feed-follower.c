@@ -345,6 +345,21 @@ test_refuses_all_while_a_rule_is_unknown (Fixture *f, gconstpointer data)
   g_assert_false (is_refused (f, JTI (1)));
 }
 
+/* Met in a snapshot, not on the stream. */
+static void
+test_refuses_all_while_a_snapshot_is_not_understood (Fixture *f, gconstpointer data)
+{
+  start (f);
+  g_assert_false (is_refused (f, JTI (1)));
+  feed_server_deny_silently (f->server, "device", "d");
+  feed_server_say (f->server,
+                   "event: reset\ndata: {\"list\":\"list-1\",\"time\":1,\"generation\":1}\n\n");
+  RUN_UNTIL (is_refused (f, JTI (1)));
+  feed_server_forget (f->server, 0);
+  expect_right (f);
+  g_assert_false (is_refused (f, JTI (1)));
+}
+
 static const char *const garbage[] = {
   "event: deny\nid: 1\ndata: {\n\n",
   "event: deny\nid: 1\ndata: {}\n\n",
@@ -479,10 +494,12 @@ test_old_heartbeats_do_not_freshen (Fixture *f, gconstpointer data)
   g_assert_true (is_fresh (f));
 }
 
-/* Once it has begun elsewhere, nothing that it says makes it ours. */
+/* Once it has begun elsewhere, or is no event stream, nothing that it says makes it ours. @data:
+ * its type, and where it begins. */
 static void
 test_no_later_heartbeat_mends_the_first (Fixture *f, gconstpointer data)
 {
+  const char *const *stream = data;
   gint64 now = g_get_real_time () / 1000;
 
   f->server->time_ms = now;
@@ -490,11 +507,11 @@ test_no_later_heartbeat_mends_the_first (Fixture *f, gconstpointer data)
   start (f);
   elapsed = offset = 120 * 1000;
   f->server->answers[FEED_EVENTS] = g_strdup_printf (
-      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-      "event: heartbeat\ndata: {\"list\":\"list-1\",\"time\":0,\"generation\":0}\n\n"
+      "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n"
+      "event: heartbeat\ndata: {\"list\":\"list-1\",\"time\":0,\"generation\":%s}\n\n"
       "event: heartbeat\ndata: {\"list\":\"list-1\",\"time\":%" G_GINT64_FORMAT
       ",\"generation\":1}\n\n",
-      now + 115 * 1000);
+      stream[0], stream[1], now + 115 * 1000);
   feed_server_end_streams (f->server, TRUE);
   RUN_UNTIL (f->server->answers[FEED_EVENTS] == NULL);
   RUN_UNTIL (feed_server_count_streams (f->server) == 1);
@@ -775,6 +792,8 @@ add_tests_of_faults (void)
   ADD_DATA ("takes-another-list-at-an-entry", test_takes_another_list, "entry");
   ADD ("does-not-go-back", test_does_not_go_back);
   ADD ("refuses-all-while-a-rule-is-unknown", test_refuses_all_while_a_rule_is_unknown);
+  ADD ("refuses-all-while-a-snapshot-is-not-understood",
+       test_refuses_all_while_a_snapshot_is_not_understood);
   for (guint i = 0; i < G_N_ELEMENTS (garbage); i++)
     {
       g_autofree char *path
@@ -797,6 +816,9 @@ add_tests_of_faults (void)
 int
 main (int argc, char *argv[])
 {
+  static const char *const elsewhere[] = { "text/event-stream", "0" };
+  static const char *const plain[] = { "text/plain", "1" };
+
   g_test_init (&argc, &argv, NULL);
   tessera_clock_follow_offset (&offset);
   tessera_clock_follow_elapsed_offset (&elapsed);
@@ -807,7 +829,10 @@ main (int argc, char *argv[])
   ADD ("asks-as-the-client-that-it-is", test_asks_as_the_client_that_it_is);
   add_tests_of_faults ();
   ADD ("old-heartbeats-do-not-freshen", test_old_heartbeats_do_not_freshen);
-  ADD ("no-later-heartbeat-mends-the-first", test_no_later_heartbeat_mends_the_first);
+  ADD_DATA ("no-later-heartbeat-mends-the-first", test_no_later_heartbeat_mends_the_first,
+            elsewhere);
+  ADD_DATA ("what-is-no-event-stream-is-not-read-as-one", test_no_later_heartbeat_mends_the_first,
+            plain);
   ADD ("a-backlog-does-not-freshen", test_a_backlog_does_not_freshen);
   ADD ("a-time-ahead-does-not-freshen", test_a_time_ahead_does_not_freshen);
   ADD ("a-refused-token-is-not-used-again", test_a_refused_token_is_not_used_again);

@@ -9,6 +9,7 @@
 #include "fake-issuer.h"
 #include "feed-maker.h"
 #include "log-capture.h"
+#include "resource/tessera-deny-replica-private.h"
 #include "resource/tessera-verifier-private.h"
 
 #include <glib/gstdio.h>
@@ -645,6 +646,39 @@ test_silence_ends_in_refusal (Fixture *f, gconstpointer data)
   RUN_UNTIL (f->n_stale == 2); /* another episode */
 }
 
+gboolean __real_tessera_deny_replica_check (TesseraDenyReplica *replica,
+                                            const TesseraTokenIdentity *token);
+gboolean __wrap_tessera_deny_replica_check (TesseraDenyReplica *replica,
+                                            const TesseraTokenIdentity *token);
+
+/* News that arrive just after the list was asked make it so much younger. */
+static gint64 younger_ms;
+
+gboolean
+__wrap_tessera_deny_replica_check (TesseraDenyReplica *replica, const TesseraTokenIdentity *token)
+{
+  gboolean refused = __real_tessera_deny_replica_check (replica, token);
+
+  __atomic_fetch_sub (&elapsed, younger_ms, __ATOMIC_ACQ_REL);
+  younger_ms = 0;
+  return refused;
+}
+
+/* What they say, the list was not asked about. */
+static void
+test_news_after_the_question_come_too_late (Fixture *f, gconstpointer data)
+{
+  g_autofree char *token = sign (f, "");
+
+  use_following (f, FALSE);
+  start (f);
+  expect_good (f, token);
+  pass (61 * 1000);
+  younger_ms = 61 * 1000;
+  expect_refused (f, token, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_assert_cmpint (younger_ms, ==, 0);
+}
+
 static void
 test_stale_by_choice (Fixture *f, gconstpointer data)
 {
@@ -866,6 +900,7 @@ add_tests (void)
   ADD ("what-is-revoked-is-refused", test_what_is_revoked_is_refused);
   ADD ("a-kept-token-is-asked-about-again", test_a_kept_token_is_asked_about_again);
   ADD ("silence-ends-in-refusal", test_silence_ends_in_refusal);
+  ADD ("news-after-the-question-come-too-late", test_news_after_the_question_come_too_late);
   ADD ("stale-by-choice", test_stale_by_choice);
   ADD ("stopping-and-starting", test_stopping_and_starting);
   ADD ("it-can-go-at-any-time", test_it_can_go_at_any_time);

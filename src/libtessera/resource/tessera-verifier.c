@@ -344,10 +344,12 @@ check_revocation (TesseraVerifier *self,
   if (replica == NULL)
     return TRUE;
   tessera_access_token_get_identity (token, &identity);
-  if (tessera_deny_replica_check (replica, &identity))
-    return refuse (error, TESSERA_ERROR_INVALID_TOKEN, "The token was revoked");
+  /* The age first: the list that is asked afterwards is that old at most. The other way round, what
+   * arrived in between would make fresh what was asked without it. */
   *out_stale
       = tessera_deny_replica_get_age_ms (replica) > self->max_staleness * G_GINT64_CONSTANT (1000);
+  if (tessera_deny_replica_check (replica, &identity))
+    return refuse (error, TESSERA_ERROR_INVALID_TOKEN, "The token was revoked");
   return !*out_stale || self->accept_stale
          || refuse (error, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
                     "Nothing is known of what was revoked lately");

@@ -401,6 +401,16 @@ test_resumes_nothing (Fixture *fixture, gconstpointer unused)
   g_assert_false (SSL_SESSION_is_resumable (SSL_get0_session (fixture->client)));
 }
 
+/* Before TLS 1.3 a ticket comes with the handshake. */
+static void
+test_resumes_nothing_of_before (Fixture *fixture, gconstpointer unused)
+{
+  SSL_set_max_proto_version (fixture->client, TLS1_2_VERSION);
+  g_assert_true (shake_hands (fixture));
+  g_assert_false (SSL_SESSION_has_ticket (SSL_get0_session (fixture->client)));
+  g_assert_false (SSL_SESSION_is_resumable (SSL_get0_session (fixture->client)));
+}
+
 /* The bytes of the client's first flight. */
 static GByteArray *
 catch_hello (Fixture *fixture)
@@ -574,6 +584,7 @@ main (int argc, char **argv)
   ADD ("does-not-negotiate-again", test_does_not_negotiate_again);
   ADD ("shows-the-whole-chain", test_shows_the_whole_chain);
   ADD ("resumes-nothing", test_resumes_nothing);
+  ADD ("resumes-nothing-of-before", test_resumes_nothing_of_before);
   ADD ("begins-with-a-whole-hello", test_begins_with_a_whole_hello);
   ADD ("ends-with-half-a-hello", test_ends_with_half_a_hello);
   ADD ("ends-with-a-reset", test_ends_with_a_reset);

@@ -63,15 +63,23 @@ def hold_freshness(report, fake, readers):
     report.line(all(settle(reader, fake) for reader in readers) and taken() == everyone, 'all: are fresh again with the next heartbeat')
 
 
+def await_askers(fake, readers):
+    """Until all asked for a snapshot again: who does has done with the one before."""
+    fake.askers.clear()
+    readers[0].until(lambda state: len(fake.askers) == len(readers))
+
+
 def hold_lies(report, fake, readers):
-    for lie, what in (('body', 'that lacks an entry'), ('key', 'by another key'), ('issuer', 'of another issuer'), ('typ', 'signed as something else'),
-                      ('cut', 'that was cut short'), ('version', 'of another version')):
-        fake.lie = lie
-        before = fake.snapshots
-        fake.replace('of ' + lie, fake.entries)
-        deadline = [reader.until(lambda state: fake.snapshots >= before + 2 * len(readers)) for reader in readers]
+    lies = [('body', 'that lacks an entry'), ('key', 'by another key'), ('issuer', 'of another issuer'), ('typ', 'signed as something else'),
+            ('cut', 'that was cut short'), ('version', 'of another version')]
+    fake.lie = lies[0][0]
+    fake.replace('of lies', fake.entries)
+    await_askers(fake, readers)
+    for (_, what), (following, _) in zip(lies, lies[1:] + lies[-1:]):
+        fake.lie = following
+        await_askers(fake, readers)
         for reader in readers:
-            report.line(deadline[0] and not reader.ask('state')['list'], '%s: believes no snapshot %s' % (reader.name, what))
+            report.line(len(fake.askers) == len(readers) and not reader.ask('state')['list'], '%s: believes no snapshot %s' % (reader.name, what))
     fake.lie = ''
     report.line(all(settle(reader, fake) for reader in readers), 'all: go on with one that is right')
     fake.lie = 'cursor'

@@ -70,6 +70,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.headers['Authorization'] != 'Bearer feed':
             self.send_error(401)
         elif self.path == '/deny-list':
+            fake.askers.add(self.headers['User-Agent'])
             self.send(fake.snapshot(), 'application/vnd.tessera.deny-list+jsonl')
         else:
             self.send(b'retry: 1000\n\n', 'text/event-stream', False)
@@ -90,7 +91,7 @@ class FakeIssuer:
         self.issuer = 'http://127.0.0.1:%d' % self.server.server_address[1]
         self.keys = [Key('k1'), Key('k2')]
         self.list, self.entries, self.generation, self.offset = 'L1', [], 0, 0
-        self.lie = ''
+        self.lie, self.askers = '', set()  # who asked for a snapshot since the set was emptied
         self.snapshots, self.begun = 0, 0  # how often each was asked for
         self.lock, self.streams = threading.Lock(), []
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

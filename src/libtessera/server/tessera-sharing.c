@@ -295,6 +295,26 @@ catch_up (TesseraSharing *self, const Pull *pull)
     return_fd (self, task);
 }
 
+/* FALSE: there is no room; what was shared has ended. */
+static gboolean
+put_all (TesseraSharing *self, GPtrArray *denials)
+{
+  for (guint i = 0; i < denials->len; i++)
+    {
+      const TesseraDenial *denial = denials->pdata[i];
+
+      if (!put (self, denial))
+        {
+          g_autoptr (GError) error = new_unavailable ("The deny-list is too long to be shared");
+          g_warning ("%s", error->message);
+          end_all (self, error);
+          return FALSE;
+        }
+      self->cursor = denial->generation;
+    }
+  return TRUE;
+}
+
 static gboolean
 begin_list (TesseraSharing *self, const Pull *pull, GError **error)
 {
@@ -302,25 +322,6 @@ begin_list (TesseraSharing *self, const Pull *pull, GError **error)
 
   g_strlcpy (self->list, pull->state.id, sizeof self->list);
   return place_begin (self, &self->current, n_slots, error);
-}
-
-static gboolean
-take_page (TesseraSharing *self, const Pull *pull, GError **error)
-{
-  if (self->current.table == NULL && !begin_list (self, pull, error))
-    return FALSE;
-  for (guint i = 0; i < pull->page->len; i++)
-    {
-      const TesseraDenial *denial = pull->page->pdata[i];
-
-      if (!put (self, denial))
-        {
-          g_propagate_error (error, new_unavailable ("The deny-list is too long to be shared"));
-          return FALSE;
-        }
-      self->cursor = denial->generation;
-    }
-  return TRUE;
 }
 
 /* Another list than that of before, or an earlier state of it. */
@@ -343,12 +344,14 @@ take_pull (TesseraSharing *self, const Pull *pull)
       begin_pull (self);
       return;
     }
-  if (!take_page (self, pull, &error))
+  if (self->current.table == NULL && !begin_list (self, pull, &error))
     {
       g_warning ("%s", error->message);
       end_all (self, error);
       return;
     }
+  if (!put_all (self, pull->page))
+    return;
   if (pull->page->len < PAGE)
     catch_up (self, pull);
   if (pull->page->len == PAGE || self->again)
@@ -372,11 +375,30 @@ on_pulled (gpointer data, const GError *error)
   pull_free (pull);
 }
 
+/* What is newest is in memory. FALSE: not all of it is. */
+static gboolean
+read_tail (TesseraSharing *self)
+{
+  TesseraDenyTail *tail = tessera_deny_list_get_tail (self->server->engine.deny_list);
+  gint64 boottime_ms = tessera_boottime_get_ms ();
+  gint64 time_ms = get_now (self);
+  guint64 last;
+  g_autoptr (GPtrArray) denials = tessera_deny_tail_list (tail, self->cursor, PAGE, &last);
+
+  if (denials == NULL || denials->len == PAGE)
+    return FALSE;
+  if (!put_all (self, denials))
+    return TRUE;
+  self->cursor = MAX (self->cursor, last);
+  mark (self, boottime_ms, time_ms);
+  return TRUE;
+}
+
 static void
 begin_pull (TesseraSharing *self)
 {
   self->again = self->pull != NULL;
-  if (self->again)
+  if (self->again || (self->loaded && read_tail (self)))
     return;
   self->pull = g_new0 (Pull, 1);
   self->pull->sharing = self;

@@ -35,6 +35,7 @@ typedef struct
   char *directory;
   char *mirror;
   char *snapshot; /* the file */
+  char *id;       /* of the list that was closed */
   guint least;    /* new tokens that are worth one */
   guint max_tokens;
   gboolean rolled_back;
@@ -57,6 +58,11 @@ open_list (Fixture *f)
 static void
 close_list (Fixture *f)
 {
+  if (f->list != NULL)
+    {
+      g_free (f->id);
+      f->id = g_strdup (tessera_deny_list_get_id (f->list));
+    }
   g_clear_pointer (&f->committer, tessera_committer_free);
   g_clear_pointer (&f->list, tessera_deny_list_free);
   g_clear_pointer (&f->clock, tessera_clock_unref);
@@ -90,6 +96,7 @@ fixture_tear_down (Fixture *f, gconstpointer data)
   g_unlink (f->mirror);
   g_unlink (f->snapshot);
   g_assert_cmpint (g_rmdir (f->directory), ==, 0); /* nothing was left behind */
+  g_free (f->id);
   g_free (f->mirror);
   g_free (f->snapshot);
   g_free (f->directory);
@@ -611,11 +618,14 @@ static void
 assert_rolled_back (Fixture *f, const Token *before)
 {
   g_assert_true (f->rolled_back);
+  /* Nobody who followed the one that was lost may take this one for it. */
+  g_assert_cmpstr (tessera_deny_list_get_id (f->list), !=, f->id);
   g_assert_true (is_denied (f, before));
   g_auto (Token) later = issue (f, "c1", "alice", "g9");
   g_assert_false (is_denied (f, &later));
   reopen_list (f);
   g_assert_false (f->rolled_back);
+  g_assert_cmpstr (tessera_deny_list_get_id (f->list), ==, f->id);
   g_assert_true (is_denied (f, before));
   g_assert_false (is_denied (f, &later));
 }

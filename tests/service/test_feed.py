@@ -7,16 +7,19 @@ import gzip
 import hashlib
 import json
 import os
-import signal
+import re
+import socket
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 
 from event_stream import Closed, Stream  # noqa: E402
-from tap import check, contains, equal, lacks, main, one_of, test  # noqa: E402
-from tessera_fixture import R1, Client, Service, claims_of, default_clients, expect_error, header_of, unb64url  # noqa: E402
+from tap import check, contains, equal, lacks, main, test  # noqa: E402
+from tessera_fixture import R1, Client, Service, claims_of, default_clients, expect_error, free_port, header_of, unb64url  # noqa: E402
 
+MASK = (1 << 64) - 1
 SNAPSHOT_TYPE = 'application/vnd.tessera.deny-list+jsonl'
 
 
@@ -27,6 +30,8 @@ class Feed(Service):
             Client('brief', scope='denylist', grant_types='client_credentials;', access_token_lifetime='60'),
             Client('elsewhere', scope='denylist', grant_types='client_credentials;', audience=R1 + ';', resources=R1 + ';'),
         ]
+        self.metrics_port = free_port()
+        options['sections'] = '[metrics]\naddress=127.0.0.1:%d\n\n%s' % (self.metrics_port, options.get('sections', ''))
         super().__init__(clients=clients, **options)
 
     def reader_token(self, client='reader'):
@@ -156,6 +161,63 @@ def _(s):
         equal(answer.header('Content-Encoding'), coding, accept)
         contains(answer.header('Vary'), 'Accept-Encoding')
         read_snapshot(s, gzip.decompress(answer.body) if coding else answer.body)
+
+
+def put_denials(s, count):
+    """As many revoked tokens, written into the database of the service while it is down."""
+    def add(total, number):
+        for _ in range(8):
+            total = (total ^ number & 0xff) * 0x100000001b3 & MASK
+            number >>= 8
+        return total
+
+    first = s.load()[-1]['generation'] + 1
+    expires = int(s.now() * 1000) + 300000
+    rows = []
+    for generation in range(first, first + count):
+        value = '%08x-0000-7000-8000-%012x' % (int(s.now()) >> 16, generation)
+        total = add(add(0xcbf29ce484222325, generation), 0)
+        for byte in value.encode():
+            total = (total ^ byte) * 0x100000001b3 & MASK
+        total = add(add(add(add(add(total, 0), 0), expires), MASK), MASK)
+        total = total >> 32 ^ total & 0xffffffff
+        rows.append("(%d,0,'%s',0,%d,%d)" % (generation, value, expires, total))
+    equal(s.terminate(), 0)
+    s.edit_database('BEGIN; INSERT INTO denials (generation, kind, value, instant_ms, expires_ms, checksum) VALUES %s; COMMIT;'
+                    % ','.join(rows))
+    s.start_again()
+    return first
+
+
+@test('snapshot of 100,000 entries waits for its reader, and is not kept in memory for it')
+def _(s):
+    other = Feed()
+    other.start()
+    try:
+        first = put_denials(other, 100000)
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.settimeout(60)
+            slow.connect(('127.0.0.1', other.port))
+            slow.sendall(('GET /deny-list HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n' % other.reader_token()).encode())
+            slow.recv(1, socket.MSG_PEEK)
+            time.sleep(1)  # as long as it would take to send all of it
+            check(figure(other, 'tessera_buffered_bytes') < 1024 * 1024, 'bytes held: %d' % figure(other, 'tessera_buffered_bytes'))
+            parts = []
+            while True:
+                part = slow.recv(1 << 20)
+                if not part:
+                    break
+                parts.append(part)
+        body = b''.join(parts).partition(b'\r\n\r\n')[2]
+        list_ = read_snapshot(other, body)
+        equal([entry['generation'] for entry in list_[1:-1]][-100000:], list(range(first, first + 100000)))
+        with other.follow(first + 80000) as stream:
+            for generation in range(first + 80001, first + 100000):
+                event = stream.wait_for('deny')
+                equal(event.data['generation'], generation)
+    finally:
+        other.stop()
 
 
 # The events
@@ -291,6 +353,96 @@ def _(s):
         equal(stream.wait_for('deny').data['value'], after['jti'])
         equal(event.data['value'], before['jti'])
     equal(s.load()[0]['list'], event.data['list'])
+
+
+def figure(s, name):
+    with urllib.request.urlopen('http://127.0.0.1:%d/metrics' % s.metrics_port) as answer:
+        return int(float(re.search(r'^%s (\S+)$' % re.escape(name), answer.read().decode(), re.M).group(1)))
+
+
+def wait_for_figure(s, name, value):
+    deadline = time.monotonic() + 5
+    while figure(s, name) != value:
+        check(time.monotonic() < deadline, '%s is %d' % (name, figure(s, name)))
+        time.sleep(0.02)
+
+
+@test('events are counted, and who follows them; who has left is noticed')
+def _(s):
+    wait_for_figure(s, 'tessera_feed_subscribers', 0)
+    before = figure(s, 'tessera_feed_events_total')
+    with s.follow_newest() as stream, s.follow_newest() as other:
+        equal(figure(s, 'tessera_feed_subscribers'), 2)
+        s.revoke_one()
+        stream.wait_for('deny')
+        other.wait_for('deny')
+        equal(figure(s, 'tessera_feed_events_total'), before + 2)
+    wait_for_figure(s, 'tessera_feed_subscribers', 0)
+
+
+@test('events come to a client of HTTP/1.0, up to the end of the connection')
+def _(s):
+    with s.follow_newest(version='1.0') as stream:
+        lacks(stream.headers, 'transfer-encoding')
+        s.revoke_one()
+        stream.wait_for('deny')
+
+
+@test('events need no more than a subscriber each, and there is a limit to them')
+def _(s):
+    s.sections += '[limits]\nfeed-subscribers=2\nwrite-timeout=1\n\n'
+    s.reload()
+    with s.follow(), s.follow() as second:
+        with s.follow() as third:
+            equal([third.status, third.headers.get('retry-after')], [503, '1'])
+        second.close()
+        wait_for_figure(s, 'tessera_feed_subscribers', 1)
+        with s.follow() as again:
+            equal(again.status, 200)
+
+
+@test('feed can be switched off: 404, no word in the metadata, and no stream goes on')
+def _(s):
+    token = s.reader_token()
+    with s.follow() as stream:
+        s.endpoints = 'deny-list-enabled=false'
+        s.reload()
+        check(stream.wait_until_closed(5), 'cut off')
+    for path in ('/deny-list', '/deny-list/events'):
+        equal(s.get(path, {'Authorization': 'Bearer ' + token}).status, 404)
+    metadata = s.get('/.well-known/oauth-authorization-server').json()
+    equal([name for name in metadata if 'deny_list' in name], [])
+    s.endpoints = 'deny-list=/blocked\ndeny-list-events=/blocked/live\n'
+    s.reload()
+    equal(s.get('/.well-known/oauth-authorization-server').json()['tessera_deny_list_endpoint'], s.issuer + '/blocked')
+    equal(s.get('/blocked', {'Authorization': 'Bearer ' + token}).status, 200)
+    s.endpoints = ''
+    s.reload()
+
+
+@test('list is another one, and a cursor of the old one worth nothing, after a backup came back')
+def _(s):
+    before = s.load()
+    equal(s.terminate(), 0)
+    with open(os.path.join(s.state, 'tessera.db'), 'rb') as file:
+        backup = file.read()
+    s.start_again()
+    for _ in range(3):
+        s.revoke_one()
+    ahead = s.load()
+    equal(ahead[0]['list'], before[0]['list'])
+    equal(s.terminate(), 0)
+    for name in os.listdir(s.state):
+        if name.startswith('tessera.db') or name == 'generation':
+            os.unlink(os.path.join(s.state, name))
+    with open(os.path.join(s.state, 'tessera.db'), 'wb') as file:
+        file.write(backup)
+    s.start_again()
+    after = s.load()
+    check(after[0]['list'] != before[0]['list'], 'the same list')
+    equal(after[-2]['rule'], 'all')
+    with s.follow(ahead[-1]['generation']) as stream:
+        equal(stream.next().data['list'], after[0]['list'])
 
 
 if __name__ == '__main__':

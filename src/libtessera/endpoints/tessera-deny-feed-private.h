@@ -13,7 +13,9 @@ typedef struct _TesseraDenyFeed TesseraDenyFeed;
 #define TESSERA_DENY_FEED_LAG_MAX 65536 /* generations that may be caught up with */
 #define TESSERA_DENY_FEED_HEARTBEAT_MS 15000
 #define TESSERA_DENY_FEED_RETRY_MS 1000 /* before a reader connects again */
-#define TESSERA_DENY_FEED_UNSENT_MAX (256 * 1024)
+/* Bytes: what a front door keeps for a connection, 256 KiB, and more than what is written at once.
+ */
+#define TESSERA_DENY_FEED_UNSENT_MAX (384 * 1024)
 
 /* Of an engine that is ready; borrowed until the end. */
 TesseraDenyFeed *tessera_deny_feed_new (TesseraEngine *engine);

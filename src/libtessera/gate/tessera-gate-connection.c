@@ -119,7 +119,8 @@ linger (TesseraGateConnection *self)
     discard (self);
   if (self->state == TESSERA_GATE_CLOSED)
     return;
-  if (self->hung_up)
+  /* A reader of events has nothing to say: a restart does not wait until it has read the last. */
+  if (self->hung_up || (self->gate->draining && tessera_gate_peer_has_streamed (&self->peer)))
     tessera_gate_connection_close (self);
   else
     tessera_gate_connection_wait_for (self, TESSERA_GATE_WAIT_LINGER, LINGER_MS);

@@ -20,6 +20,8 @@ TesseraGateConnection *tessera_gate_peer_get_connection (GSocketAddress *remote)
 GSocketAddress *tessera_gate_peer_dup_local (TesseraGateConnection *connection);
 /* Whoever answers in pieces is told that the door waits for the end. */
 void tessera_gate_peer_drain (TesseraGatePeer *self);
+/* Had it an answer in pieces? */
+gboolean tessera_gate_peer_has_streamed (const TesseraGatePeer *self);
 /* The connection has gone. */
 void tessera_gate_peer_clear (TesseraGatePeer *self);
 

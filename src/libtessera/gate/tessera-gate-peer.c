@@ -134,6 +134,14 @@ tessera_gate_peer_drain (TesseraGatePeer *self)
   tell (&peer->base);
 }
 
+gboolean
+tessera_gate_peer_has_streamed (const TesseraGatePeer *self)
+{
+  const Peer *peer = self->peer;
+
+  return peer != NULL && peer->base.streamed;
+}
+
 void
 tessera_gate_peer_clear (TesseraGatePeer *self)
 {

@@ -25,6 +25,7 @@ struct _TesseraPeer
   /* … and who is told, from within the door, when one of the next two becomes TRUE; or NULL. */
   void (*changed) (gpointer changed_data);
   gpointer changed_data;
+  gboolean streamed; /* there was such an answer */
   gboolean gone;     /* the connection */
   gboolean draining; /* the door takes nobody any more, and waits for those who are inside */
 };

@@ -429,6 +429,7 @@ tessera_soup_outlet_new (SoupServerMessage *message, const TesseraExchange *exch
       self->remote = g_object_ref (remote);
       self->peer->changed = on_peer_changed;
       self->peer->changed_data = self;
+      self->peer->streamed = TRUE;
     }
   append_head (self, message, exchange);
   tessera_soup_take_over (message, exchange->status, on_taken, self);

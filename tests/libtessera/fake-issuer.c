@@ -8,6 +8,7 @@
 #include "feed-maker.h"
 #include "jose/tessera-jwt-private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PIECE 4096
@@ -156,9 +157,11 @@ fake_issuer_sign (FakeIssuer *self, TesseraKey *key, const char *typ, const char
       else
         json_object_set (claims, name, value);
     }
-  g_autofree char *json = tessera_json_dump (claims);
+  /* In the order of our own issuer. */
+  char *json = json_dumps (claims, JSON_COMPACT | JSON_SORT_KEYS);
   g_autoptr (GError) error = NULL;
   char *token = tessera_jwt_sign_text (key, typ != NULL ? typ : "at+jwt", json, &error);
   g_assert_no_error (error);
+  free (json);
   return token;
 }

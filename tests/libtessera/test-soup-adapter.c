@@ -5,6 +5,7 @@
 #include "log-capture.h"
 
 #include "model/tessera-issuance.h"
+#include "server/tessera-monitoring.h"
 #include "server/tessera-page.h"
 #include "server/tessera-server-private.h"
 #include "server/tessera-soup-deadlines-private.h"
@@ -776,6 +777,109 @@ count_descriptors (void)
   return n;
 }
 
+/* Answers in pieces, in an application's own SoupServer. */
+
+static void
+read_until (int fd, GString *text, const char *wanted)
+{
+  while (strstr (text->str, wanted) == NULL)
+    {
+      char buffer[4096];
+      gssize n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT);
+
+      g_assert_true (n > 0 || (n < 0 && errno == EAGAIN));
+      if (n > 0)
+        g_string_append_len (text, buffer, n);
+      else
+        g_main_context_iteration (NULL, FALSE);
+    }
+}
+
+static char *
+dup_reader_token (Fixture *self)
+{
+  g_autoptr (TesseraClient) reader
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "reader", "secret", "secret-of-reader-is-long",
+                      "scope", "denylist", "grant-types",
+                      (const char *const[]){ "client_credentials", NULL }, NULL);
+  g_autoptr (GError) error = NULL;
+
+  tessera_server_add_client_object (self->server, reader, &error);
+  g_assert_no_error (error);
+  g_autofree char *answer
+      = ask (self, "POST /token HTTP/1.1\r\nHost: h\r\nContent-Length: 29\r\n" FORM
+                   "Authorization: Basic "
+                   "cmVhZGVyOnNlY3JldC1vZi1yZWFkZXItaXMtbG9uZw==\r\n\r\n" GRANT);
+  assert_status (answer, 200);
+  const char *token = strstr (answer, "\"access_token\":\"") + strlen ("\"access_token\":\"");
+  return g_strndup (token, strcspn (token, "\""));
+}
+
+static int
+follow (Fixture *self, GString *text)
+{
+  g_autofree char *token = dup_reader_token (self);
+  g_autofree char *request = g_strdup_printf (
+      "GET /deny-list/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n", token);
+  int fd = connect_to (self);
+
+  write_text (fd, request);
+  read_until (fd, text, "event: heartbeat");
+  assert_status (text->str, 200);
+  g_assert_nonnull (strstr (text->str, "\r\nTransfer-Encoding: chunked\r\n"));
+  return fd;
+}
+
+static void
+assert_subscribers (Fixture *self, guint n)
+{
+  g_autofree char *wanted = g_strdup_printf ("\ntessera_feed_subscribers %u\n", n);
+  gint64 deadline = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
+
+  for (;;)
+    {
+      g_autofree char *metrics = tessera_server_dup_metrics (self->server);
+
+      if (strstr (metrics, wanted) != NULL)
+        return;
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_main_context_iteration (NULL, FALSE);
+    }
+}
+
+static void
+test_events_come_and_end (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  int fd = follow (self, text);
+  g_autofree char *request = make_token_request ("");
+  g_autofree char *answer = ask (self, request);
+  const char *token = strstr (answer, "\"access_token\":\"") + strlen ("\"access_token\":\"");
+  g_autofree char *form = g_strdup_printf ("token=%.*s", (int) strcspn (token, "\""), token);
+  g_autofree char *head = make_head ("POST /revoke", BASIC FORM, (guint) strlen (form));
+  g_autofree char *revoke = g_strconcat (head, form, NULL);
+  g_autofree char *revoked = ask (self, revoke);
+
+  assert_status (revoked, 200);
+  read_until (fd, text, "event: deny");
+  assert_subscribers (self, 1);
+  tessera_server_close (self->server);
+  read_until (fd, text, "\r\n0\r\n\r\n");
+  g_assert_true (is_closed (fd));
+  close (fd);
+}
+
+static void
+test_who_leaves_is_noticed (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  int fd = follow (self, text);
+
+  assert_subscribers (self, 1);
+  close (fd);
+  assert_subscribers (self, 0);
+}
+
 static void
 test_closed_connections_are_let_go (Fixture *self, gconstpointer data)
 {
@@ -843,6 +947,8 @@ add_limit_tests (void)
   ADD ("repeated-fields-are-refused", test_repeated_fields_are_refused);
   ADD ("unclear-lengths-are-refused", test_unclear_lengths_are_refused);
   ADD ("smuggled-request-is-not-served", test_smuggled_request_is_not_served);
+  ADD ("events-come-and-end", test_events_come_and_end);
+  ADD ("who-leaves-a-stream-is-noticed", test_who_leaves_is_noticed);
 }
 
 int

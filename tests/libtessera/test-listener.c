@@ -849,6 +849,17 @@ test_stalled_reader_is_cut (Fixture *self, gconstpointer data)
   g_assert_cmpuint (self->written, <, BIG);
 }
 
+/* RFC 9112 §9.3: nobody of that time is spoken to for longer than it must be. */
+static void
+test_old_clients_are_not_kept (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /old HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+  hear (client, "\r\n\r\n/old");
+  hear_end (client);
+}
+
 static void
 send_event (Fixture *self, const char *text)
 {
@@ -2357,6 +2368,7 @@ main (int argc, char **argv)
   ADD ("requests-of-a-connection-are-counted", test_requests_of_a_connection_are_counted);
   ADD ("large-answer-waits-for-its-reader", test_large_answer_waits_for_its_reader);
   ADD ("stalled-reader-is-cut", test_stalled_reader_is_cut);
+  ADD ("old-clients-are-not-kept", test_old_clients_are_not_kept);
   ADD ("events-are-sent-as-they-come", test_events_are_sent_as_they_come);
   ADD ("deserted-event-stream-ends", test_deserted_event_stream_ends);
   ADD ("client-may-leave-before-the-answer", test_client_may_leave_before_the_answer);

@@ -14,9 +14,14 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from browser import Browser
 
 
-def walk(url, prefix):
+def new_browser(url):
     split = urllib.parse.urlsplit(url)
-    browser = Browser('%s://%s' % (split.scheme, split.netloc))
+    return Browser('%s://%s' % (split.scheme, split.netloc))
+
+
+def walk(url, prefix, browser=None):
+    """@browser: one that was here before."""
+    browser = browser or new_browser(url)
     decision = 'deny' if os.environ.get('OP_DENY') == '1' else 'allow'
     answer = browser.authorize(url, os.environ['OP_USER'], os.environ['OP_PASSWORD'], decision)
     if answer.location and answer.location.startswith(prefix):

@@ -39,10 +39,10 @@ def clients():
 
 
 class InteropService(Service):
-    """@born: seconds by which its clock is off from the start."""
+    """@born: seconds by which its clock is off from the start; @more: clients beside those above."""
 
-    def __init__(self, sections='', born=0, **options):
-        super().__init__(clients=clients(), sections=RESOURCES + sections, **options)
+    def __init__(self, sections='', born=0, more=(), **options):
+        super().__init__(clients=clients() + list(more), sections=RESOURCES + sections, **options)
         self.advance(born)
 
     def log_in_clients(self):

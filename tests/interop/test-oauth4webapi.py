@@ -6,7 +6,6 @@ import node_modules
 from interop import ProtectedResource, Report
 
 LATER = {
-    'OpenID Connect discovery and ID token': 'OpenID Connect is not offered in this release',
     'pushed authorization requests': 'PAR is not offered in this release',
     'DPoP': 'sender-constrained tokens are not offered in this release',
     'device authorization grant': 'it is not offered in this release',

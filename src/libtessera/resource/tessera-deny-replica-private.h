@@ -29,6 +29,7 @@ gboolean tessera_deny_replica_check (TesseraDenyReplica *self, const TesseraToke
 /* How long ago the issuer made what was learned last: by its own time on arrival, and by what has
  * elapsed here since then, whatever becomes of the clock. G_MAXINT64: never loaded. */
 gint64 tessera_deny_replica_get_age_ms (TesseraDenyReplica *self);
+gboolean tessera_deny_replica_is_loaded (TesseraDenyReplica *self); /* has it an age? */
 /* Up to which generation nothing is missing. */
 guint64 tessera_deny_replica_get_generation (TesseraDenyReplica *self);
 guint tessera_deny_replica_get_count (TesseraDenyReplica *self);

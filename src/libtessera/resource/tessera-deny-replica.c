@@ -171,6 +171,12 @@ tessera_deny_replica_foreach (TesseraDenyReplica *self,
 
 /* Age. */
 
+gboolean
+tessera_deny_replica_is_loaded (TesseraDenyReplica *self)
+{
+  return __atomic_load_n (&self->fresh_ms, __ATOMIC_ACQUIRE) != NEVER;
+}
+
 gint64
 tessera_deny_replica_get_age_ms (TesseraDenyReplica *self)
 {

@@ -162,8 +162,7 @@ static gboolean
 is_known (TesseraIssuerWatch *self)
 {
   return self->trust != NULL
-         && (self->replica == NULL
-             || tessera_deny_replica_get_age_ms (self->replica) != G_MAXINT64);
+         && (self->replica == NULL || tessera_deny_replica_is_loaded (self->replica));
 }
 
 TesseraIssuerTrust *

@@ -99,6 +99,23 @@ test_brackets_in_strings_are_not_depth (void)
   g_assert_true (tessera_json_is_shallow (text, strlen (text)));
 }
 
+static void
+test_strings_are_escaped (void)
+{
+  static const char *const texts[]
+      = { "", "plain", "\"quoted\"", "back\\slash", "\001\n\t\037", "é…" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      g_autoptr (GString) text = g_string_new ("{\"a\":");
+      tessera_json_append_string (text, texts[i]);
+      g_string_append_c (text, '}');
+      g_autoptr (json_t) json = tessera_json_parse (text->str, text->len, 1000, NULL);
+      g_assert_nonnull (json);
+      g_assert_cmpstr (json_string_value (json_object_get (json, "a")), ==, texts[i]);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -112,5 +129,6 @@ main (int argc, char **argv)
   g_test_add_func ("/json/D13-depth-is-limited", test_depth_is_limited);
   g_test_add_func ("/json/brackets-in-strings-are-not-depth",
                    test_brackets_in_strings_are_not_depth);
+  g_test_add_func ("/json/strings-are-escaped", test_strings_are_escaped);
   return g_test_run ();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/tessera-error.h"
 #include "base/tessera-secret-private.h"
+#include "model/tessera-access-token-private.h"
 #include "resource/tessera-shared-list-private.h"
 #include "resource/tessera-shared-table-private.h"
 
@@ -130,6 +131,46 @@ test_each_rule_refuses_what_it_should (void)
       g_assert_cmpint (tessera_shared_list_lookup (f.list, &machine), ==, rules[i].refuses_machine);
       tear_down (&f, NULL);
     }
+}
+
+static void
+test_a_token_is_asked_about_as_it_is (Fixture *f, gconstpointer data)
+{
+  static const char json[] = "{\"iss\":\"https://as.test\",\"sub\":\"alice\",\"aud\":\"r\","
+                             "\"client_id\":\"app\",\"iat\":1700000000,\"exp\":1700000600,"
+                             "\"jti\":\"jti-1\",\"grant_id\":\"grant-1\"}";
+  g_autoptr (TesseraClaims) claims = tessera_claims_new_from_json (json, strlen (json), NULL);
+  TesseraJwt jwt = { .typ = (char *) "at+jwt", .kid = (char *) "key-1", .claims = claims };
+  g_autoptr (TesseraAccessToken) token
+      = tessera_access_token_new (&jwt, TESSERA_TOKEN_FOREIGN, "https://as.test",
+                                  G_GINT64_CONSTANT (1700000000000), NULL);
+  g_autoptr (GEnumClass) answers = g_type_class_ref (TESSERA_TYPE_SHARED_LIST_ANSWER);
+  guint max_staleness = 0;
+
+  g_assert_nonnull (token);
+  g_assert_cmpint (tessera_shared_list_check (f->list, token), ==, TESSERA_SHARED_LIST_ANSWER_GOOD);
+  put (f->table, TESSERA_DENIAL_SUBJECT, "alice", G_GINT64_CONSTANT (1700000000000));
+  g_assert_cmpint (tessera_shared_list_check (f->list, token), ==,
+                   TESSERA_SHARED_LIST_ANSWER_REFUSED);
+  g_assert_cmpstr (g_enum_get_value (answers, TESSERA_SHARED_LIST_ANSWER_REFUSED)->value_nick, ==,
+                   "refused");
+  g_object_set (f->list, "max-staleness", 9, NULL);
+  g_object_get (f->list, "max-staleness", &max_staleness, NULL);
+  g_assert_cmpuint (max_staleness, ==, 9);
+}
+
+/* Not even when seconds no longer fit where they are kept. */
+static void
+test_what_never_expires_stays (Fixture *f, gconstpointer data)
+{
+  TesseraDenial never = { .kind = TESSERA_DENIAL_KEY, .value = "key-1", .expires_ms = G_MAXINT64 };
+  gsize cursor = 0;
+
+  g_assert_true (tessera_shared_table_put (f->table, &never));
+  while (!tessera_shared_table_sweep (f->table, &cursor, 1000,
+                                      (G_MAXUINT32 + G_GINT64_CONSTANT (10)) * 1000))
+    ;
+  assert_answer (f, &person, REFUSED);
 }
 
 /* Nothing is un-revoked by an entry that says less. */
@@ -699,6 +740,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/shared-list/each-rule-refuses-what-it-should",
                    test_each_rule_refuses_what_it_should);
+  add ("a-token-is-asked-about-as-it-is", test_a_token_is_asked_about_as_it_is);
+  add ("what-never-expires-stays", test_what_never_expires_stays);
   add ("the-later-instant-wins", test_the_later_instant_wins);
   add ("names-are-not-in-the-memory", test_names_are_not_in_the_memory);
   add ("agrees-with-the-plainest-list", test_agrees_with_the_plainest_list);

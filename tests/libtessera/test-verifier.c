@@ -172,6 +172,42 @@ sign (Fixture *f, const char *more)
   return fake_issuer_sign (f->issuer, key, NULL, more);
 }
 
+static void
+test_its_properties_are_as_they_were_given (Fixture *f, gconstpointer data)
+{
+  g_autofree char *issuer = NULL, *client_id = NULL, *secret_file = NULL, *token_type = NULL;
+  g_autofree char *snapshot_uri = NULL, *problem = NULL;
+  g_autoptr (GTlsDatabase) trusted
+      = g_tls_backend_get_default_database (g_tls_backend_get_default ());
+  g_autoptr (GTlsDatabase) tls_database = NULL;
+  guint max_staleness = 0, age = 0;
+  guint64 generation = 1;
+  gboolean accept_stale = FALSE, follow = TRUE, ready = TRUE;
+
+  watch (f, g_object_new (TESSERA_TYPE_VERIFIER, "issuer", "https://a.test", "client-id", "b",
+                          "client-secret-file", "/c", "max-staleness", 7, "accept-stale", TRUE,
+                          "token-type", "d", "follow-deny-list", FALSE, "snapshot-uri",
+                          "https://e.test/", "tls-database", trusted, NULL));
+  g_object_get (f->verifier, "issuer", &issuer, "client-id", &client_id, "client-secret-file",
+                &secret_file, "max-staleness", &max_staleness, "accept-stale", &accept_stale,
+                "token-type", &token_type, "follow-deny-list", &follow, "snapshot-uri",
+                &snapshot_uri, "tls-database", &tls_database, "ready", &ready, "generation",
+                &generation, "age", &age, "problem", &problem, NULL);
+  g_assert_cmpstr (issuer, ==, "https://a.test");
+  g_assert_cmpstr (client_id, ==, "b");
+  g_assert_cmpstr (secret_file, ==, "/c");
+  g_assert_cmpuint (max_staleness, ==, 7);
+  g_assert_true (accept_stale);
+  g_assert_cmpstr (token_type, ==, "d");
+  g_assert_false (follow);
+  g_assert_cmpstr (snapshot_uri, ==, "https://e.test/");
+  g_assert_true (tls_database == trusted);
+  g_assert_false (ready);
+  g_assert_cmpuint (generation, ==, 0);
+  g_assert_cmpuint (age, ==, G_MAXUINT);
+  g_assert_null (problem);
+}
+
 /* RFC 9068. */
 
 static void
@@ -869,6 +905,7 @@ test_no_main_loop_is_needed (Fixture *f, gconstpointer data)
 static void
 add_tests (void)
 {
+  ADD ("its-properties-are-as-they-were-given", test_its_properties_are_as_they_were_given);
   ADD ("accepts-what-the-issuer-signed", test_accepts_what_the_issuer_signed);
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     {

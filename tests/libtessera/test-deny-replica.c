@@ -499,6 +499,17 @@ test_a_time_far_ahead_is_not_believed (Fixture *f, gconstpointer data)
   g_assert_cmpint (get_age_s (f), ==, 10);
 }
 
+/* Its clock is ahead of ours, and its list lacks what it holds to be over. */
+static void
+test_what_is_over_for_the_issuer_is_over (Fixture *f, gconstpointer data)
+{
+  gint64 ahead = tessera_clock_get_ms (f->clock) + 30 * 1000;
+  load_empty (f);
+  tessera_deny_replica_mark (f->replica, "a", 1, ahead);
+  g_assert_cmpint (tessera_clock_get_ms (f->clock), >=, ahead);
+  g_assert_cmpint (tessera_deny_replica_get_age_ms (f->replica), <, 15 * 1000);
+}
+
 static void
 test_another_list_has_an_age_of_its_own (Fixture *f, gconstpointer data)
 {
@@ -755,6 +766,7 @@ main (int argc, char **argv)
        test_age_goes_on_when_the_clock_stands_or_goes_back);
   ADD ("a-clock-that-jumps-ahead-does-not-age", test_a_clock_that_jumps_ahead_does_not_age);
   ADD ("a-time-far-ahead-is-not-believed", test_a_time_far_ahead_is_not_believed);
+  ADD ("what-is-over-for-the-issuer-is-over", test_what_is_over_for_the_issuer_is_over);
   ADD ("another-list-has-an-age-of-its-own", test_another_list_has_an_age_of_its_own);
   ADD ("what-has-expired-is-forgotten", test_what_has_expired_is_forgotten);
   ADD ("entries-come-back-as-they-were", test_entries_come_back_as_they_were);

@@ -199,6 +199,9 @@ freshen (TesseraDenyReplica *self, gint64 time_ms)
   self->newest_ms = time_ms;
   __atomic_store_n (&self->fresh_ms, tessera_clock_get_elapsed_ms () - MAX (now - time_ms, 0),
                     __ATOMIC_RELEASE);
+  /* The issuer has forgotten the entries of what is over by its clock: a clock behind it must not
+   * take that for good. */
+  tessera_clock_advance (self->clock, time_ms);
   return TRUE;
 }
 

@@ -216,6 +216,9 @@ def _(s):
                                ('request_uri', 'http://127.0.0.1:1/x', 'request_uri_not_supported'),
                                ('registration', '{}', 'registration_not_supported')):
         expect_redirect_error(s, s.az(s.rp, scope='openid', **{name: value}), error, s.rp.redirect_uri)
+        # RFC 9101 section 5: all but client_id may be in the object alone.
+        expect_redirect_error(s, s.az(s.rp, scope=None, response_type=None, code_challenge=None, code_challenge_method=None, **{name: value}),
+                              error, s.rp.redirect_uri)
 
 
 @test('core 3.1.2.1: parameters that are unknown or wished for in vain do no harm')

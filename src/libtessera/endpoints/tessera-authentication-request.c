@@ -27,15 +27,15 @@ refuse (GError **error, TesseraError code, const char *why)
 }
 
 /* Never ignored: whoever sends one relies on it. */
-static gboolean
-refuse_what_is_not_offered (const Reading *self, GError **error)
+gboolean
+tessera_authentication_request_check_offered (TesseraParams *params, GError **error)
 {
-  if (tessera_params_get (self->params, "request") != NULL)
+  if (tessera_params_get (params, "request") != NULL)
     return refuse (error, TESSERA_ERROR_REQUEST_NOT_SUPPORTED, "Request objects are not offered");
-  if (tessera_params_get (self->params, "request_uri") != NULL)
+  if (tessera_params_get (params, "request_uri") != NULL)
     return refuse (error, TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED,
                    "Request objects are not fetched");
-  if (tessera_params_get (self->params, "registration") != NULL)
+  if (tessera_params_get (params, "registration") != NULL)
     return refuse (error, TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED,
                    "Clients are not registered by a request");
   return TRUE;
@@ -113,8 +113,6 @@ tessera_authentication_request_read (TesseraEngine *engine,
 {
   const Reading self = { engine, params, request };
 
-  if (!refuse_what_is_not_offered (&self, error))
-    return FALSE;
   if (!tessera_scope_has (request->scope, "openid"))
     return TRUE;
   if (!engine->settings->openid_enabled)

@@ -258,6 +258,7 @@ read_request (Reading *self, GError **error)
 {
   return read_params (self, error) && read_client (self, error) && read_redirect_uri (self, error)
          && read_state (self, error) && tessera_params_check_repeats (self->params, error)
+         && tessera_authentication_request_check_offered (self->params, error)
          && check_response (self, error) && read_code_challenge (self, error)
          && read_scope (self, error) && read_prompt (self, error) && read_hints (self, error)
          && tessera_authentication_request_read (self->engine, self->params, self->request, error);

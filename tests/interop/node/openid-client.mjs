@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// openid-client as a relying party. It checks the signature of each ID token too, which it otherwise leaves to TLS.
+import { settings, name, tap, step, refuses, done, answer } from './lib.mjs';
+import * as client from 'openid-client';
+
+name(`openid-client as ${settings.client}`);
+const isPublic = settings.method === 'none';
+const algorithm = process.env.ID_TOKEN_ALG;
+const is = (code) => (error) => error.error === code;
+const isUnauthorized = (error) => (error.status ?? error.cause?.status) === 401;
+
+function authentication(secret) {
+  if (isPublic) return client.None();
+  return settings.method === 'client_secret_post' ? client.ClientSecretPost(secret) : client.ClientSecretBasic(secret);
+}
+
+function discover(metadata = {}, secret = settings.secret) {
+  return client.discovery(settings.issuer, settings.client, { id_token_signed_response_alg: algorithm, ...metadata }, authentication(secret), {
+    execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks], // http, on loopback
+  });
+}
+
+let config;
+
+/** The redirect that answers a request, and what it has to fit. */
+async function ask(parameters = {}, decision = 'allow') {
+  const pkceCodeVerifier = client.randomPKCECodeVerifier();
+  const checks = { pkceCodeVerifier, expectedNonce: client.randomNonce(), expectedState: client.randomState(), idTokenExpected: true };
+  const address = client.buildAuthorizationUrl(config, {
+    redirect_uri: settings.redirect,
+    scope: settings.scope,
+    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+    nonce: checks.expectedNonce,
+    state: checks.expectedState,
+    ...parameters,
+  });
+  return { back: answer(address, decision), checks };
+}
+
+async function logIn(parameters, more) {
+  const { back, checks } = await ask(parameters);
+  return client.authorizationCodeGrant(config, back, { ...checks, ...more });
+}
+
+async function codeFlow() {
+  let tokens;
+  const ok = await step('log in: state, iss, nonce, at_hash, signature', async () => {
+    tokens = await logIn();
+    return tokens.claims().sub === 'alice' && tokens.expiresIn() > 0;
+  });
+  if (!ok) return undefined;
+  await step('userinfo by the access token is about the same person', async () => {
+    const told = await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+    return told.sub === 'alice';
+  });
+  await refuses('userinfo is refused without a token', () => client.fetchUserInfo(config, 'none', 'alice'), isUnauthorized);
+  await step('max_age: auth_time is there and not too old', async () => {
+    const again = await logIn({ max_age: '60' }, { maxAge: 60 });
+    return Number.isInteger(again.claims().auth_time);
+  });
+  await step('a request for claims by name: what is not known does no harm', async () => {
+    const claims = { id_token: { email: { essential: true }, auth_time: null }, userinfo: { name: null } };
+    return (await logIn({ claims: JSON.stringify(claims) })).claims().sub === 'alice';
+  });
+  return tokens;
+}
+
+async function refusals() {
+  await refuses('a code is good once', async () => {
+    const { back, checks } = await ask();
+    await client.authorizationCodeGrant(config, back, checks);
+    await client.authorizationCodeGrant(config, back, checks);
+  }, is('invalid_grant'));
+  await refuses('it refuses the nonce of another login', () => logIn({}, { expectedNonce: 'other' }), (error) => error.code === 'OAUTH_JWT_CLAIM_COMPARISON_FAILED');
+  await refuses('prompt=none in a browser that nobody logged in with', () => logIn({ prompt: 'none' }), is('login_required'));
+  await refuses('who says no', async () => {
+    const { back, checks } = await ask({ prompt: 'consent' }, 'deny');
+    return client.authorizationCodeGrant(config, back, checks);
+  }, is('access_denied'));
+  await refuses('a request object', () => logIn({ request: 'eyJhbGciOiJub25lIn0.e30.' }), is('request_not_supported'));
+  await refuses('a request_uri', () => logIn({ request_uri: 'http://127.0.0.1:1/x' }), is('request_uri_not_supported'));
+  if (isPublic) return;
+  await refuses('a wrong secret', async () => {
+    const { back, checks } = await ask();
+    return client.authorizationCodeGrant(await discover({}, 'wrong'), back, checks);
+  }, isUnauthorized);
+}
+
+async function refreshAndRevoke(first) {
+  let tokens;
+  await step('refresh: another ID token of the same login, and userinfo takes the access token', async () => {
+    tokens = await client.refreshTokenGrant(config, first.refresh_token);
+    const told = await client.fetchUserInfo(config, tokens.access_token, 'alice');
+    return told.sub === 'alice' && ['sid', 'auth_time', 'aud'].every((claim) => tokens.claims()[claim] === first.claims()[claim]);
+  });
+  if (!tokens) return;
+  await step('an access token is revoked', () => client.tokenRevocation(config, tokens.access_token));
+  await refuses('userinfo refuses it', () => client.fetchUserInfo(config, tokens.access_token, 'alice'), isUnauthorized);
+  tokens = await client.refreshTokenGrant(config, tokens.refresh_token);
+  await step('a refresh token is revoked', () => client.tokenRevocation(config, tokens.refresh_token));
+  await refuses('it refreshes no more', () => client.refreshTokenGrant(config, tokens.refresh_token), is('invalid_grant'));
+  await refuses('and userinfo refuses the access tokens that came with it', () => client.fetchUserInfo(config, tokens.access_token, 'alice'), isUnauthorized);
+}
+
+const found = await step('discovery', async () => {
+  config = await discover();
+  return config.serverMetadata().supportsPKCE() && config.serverMetadata().issuer === settings.issuer.origin;
+});
+if (found) {
+  const tokens = await codeFlow();
+  for (const part of [refusals, ...(tokens ? [refreshAndRevoke] : [])]) {
+    try {
+      await part(tokens);
+    } catch (error) {
+      tap(false, `${part.name} came to its end`, error.stack);
+    }
+  }
+  await refuses('it refuses ID tokens of another algorithm than it is registered for', async () => {
+    config = await discover({ id_token_signed_response_alg: algorithm === 'RS256' ? 'ES256' : 'RS256' });
+    await logIn();
+  }, (error) => /alg|signature|header/i.test(`${error.code} ${error.message} ${error.cause?.message}`));
+}
+done();

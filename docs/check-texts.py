@@ -40,7 +40,9 @@ FRAME = """\
 #include <tessera.h>
 
 TesseraServer *oauth, *server;
+TesseraVerifier *verifier;
 GSocketAddress *address;
+const char *secret, *text;
 
 static void
 on_authenticate (TesseraServer *oauth, TesseraAuthentication *authentication, gpointer data)
@@ -120,7 +122,7 @@ class Program:
         self.process = None
 
     def build(self):
-        source, = blocks(README.read_text(encoding='utf-8'), 'c')
+        source = blocks(README.read_text(encoding='utf-8'), 'c')[0]
         (self.folder / 'app.c').write_text(source.replace(PORT, self.port), encoding='utf-8')
         (self.folder / 'build').symlink_to(BUILD)
         line, = lines_of(README, 'cc ')

@@ -634,6 +634,8 @@ test_more_than_can_be_kept_refuses_all (Fixture *f, gconstpointer data)
       g_assert_cmpint (tessera_deny_replica_apply (f->replica, &denial), ==, generation <= 3);
     }
   g_assert_true (tessera_deny_replica_check (f->replica, &token->identity));
+  g_assert_cmpuint (tessera_deny_replica_get_memory (f->replica), >, 3 * 16);
+  tessera_deny_stage_free (NULL);
   g_free (token->jti);
 }
 

@@ -292,6 +292,58 @@ test_hears_that_it_is_elsewhere (Fixture *f, gconstpointer data)
   expect_right (f);
 }
 
+/* Places that are none, and snapshots that are none or too large: it says so, and goes on trying.
+ */
+static void
+test_survives_wrong_places (Fixture *f, gconstpointer data)
+{
+  char **places[] = { (char **) &f->places.token_endpoint, (char **) &f->places.snapshot_uri };
+
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      char *right = *places[i];
+      guint before = f->n_failures;
+
+      *places[i] = (char *) "no place";
+      tessera_feed_follower_start (f->follower, &f->places);
+      RUN_UNTIL (f->n_failures > before + 1);
+      g_assert_true (is_refused (f, JTI (1)));
+      *places[i] = right;
+    }
+  start (f);
+  f->places.events_uri = "no place";
+  guint before = f->n_failures;
+  tessera_feed_follower_start (f->follower, &f->places);
+  RUN_UNTIL (f->n_failures > before + 1);
+  f->places.events_uri = f->uris[FEED_EVENTS];
+  start (f);
+  expect_right (f);
+}
+
+static void
+test_takes_no_snapshot_that_is_none (Fixture *f, gconstpointer data)
+{
+  f->server->answers[FEED_SNAPSHOT] = g_strdup ("HTTP/1.1 200 OK\r\n\r\nnonsense\n");
+  start (f);
+  g_assert_cmpuint (f->n_failures, ==, 1);
+  expect_right (f);
+}
+
+static void
+test_takes_no_snapshot_that_is_too_large (Fixture *f, gconstpointer data)
+{
+  feed_server_deny (f->server, "token", JTI (1));
+  feed_server_deny (f->server, "token", JTI (2));
+  feed_server_deny (f->server, "token", JTI (3));
+  tessera_feed_follower_set_max_entries (f->follower, 2);
+  tessera_feed_follower_start (f->follower, &f->places);
+  RUN_UNTIL (f->n_failures >= 2);
+  g_assert_true (is_refused (f, JTI (7)));
+  feed_server_forget (f->server, 0);
+  start (f);
+  tessera_feed_follower_free (NULL);
+}
+
 static void
 test_takes_another_list (Fixture *f, gconstpointer data)
 {
@@ -788,6 +840,9 @@ add_tests_of_faults (void)
   ADD_DATA ("takes-no-part-of-a-compressed-snapshot", test_takes_no_part_of_a_snapshot, "gzip");
   ADD ("starts-over-when-told-to", test_starts_over_when_told_to);
   ADD ("hears-that-it-is-elsewhere", test_hears_that_it_is_elsewhere);
+  ADD ("survives-wrong-places", test_survives_wrong_places);
+  ADD ("takes-no-snapshot-that-is-none", test_takes_no_snapshot_that_is_none);
+  ADD ("takes-no-snapshot-that-is-too-large", test_takes_no_snapshot_that_is_too_large);
   ADD ("takes-another-list-at-a-heartbeat", test_takes_another_list);
   ADD_DATA ("takes-another-list-at-an-entry", test_takes_another_list, "entry");
   ADD ("does-not-go-back", test_does_not_go_back);

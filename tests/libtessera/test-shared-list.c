@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -157,6 +158,32 @@ test_a_token_is_asked_about_as_it_is (Fixture *f, gconstpointer data)
   g_object_set (f->list, "max-staleness", 9, NULL);
   g_object_get (f->list, "max-staleness", &max_staleness, NULL);
   g_assert_cmpuint (max_staleness, ==, 9);
+  g_assert_cmpint (tessera_shared_table_get_time_ms (f->table), ==, NOW);
+}
+
+/* Nowhere to have it: that is said. */
+static void
+test_a_table_needs_a_descriptor (void)
+{
+  g_autoptr (GError) error = NULL;
+  struct rlimit usual, none;
+  int fd = -1;
+
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &usual), ==, 0);
+  none = usual;
+  none.rlim_cur = 0;
+  setrlimit (RLIMIT_NOFILE, &none);
+  g_assert_null (
+      tessera_shared_table_create ("list-1", NULL, TESSERA_SHARED_TABLE_MIN_SLOTS, &fd, &error));
+  setrlimit (RLIMIT_NOFILE, &usual);
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_MFILE);
+  g_assert_cmpint (fd, ==, -1);
+  g_clear_error (&error);
+  /* More than there is address space for. */
+  g_assert_null (tessera_shared_table_create ("list-1", NULL, (gsize) 1 << 52, &fd, &error));
+  g_assert_nonnull (error);
+  g_assert_cmpuint (tessera_shared_table_get_slots_for (TESSERA_SHARED_TABLE_MIN_SLOTS), >,
+                    TESSERA_SHARED_TABLE_MIN_SLOTS);
 }
 
 /* Not even when seconds no longer fit where they are kept. */
@@ -741,6 +768,7 @@ main (int argc, char **argv)
   g_test_add_func ("/shared-list/each-rule-refuses-what-it-should",
                    test_each_rule_refuses_what_it_should);
   add ("a-token-is-asked-about-as-it-is", test_a_token_is_asked_about_as_it_is);
+  g_test_add_func ("/shared-list/a-table-needs-a-descriptor", test_a_table_needs_a_descriptor);
   add ("what-never-expires-stays", test_what_never_expires_stays);
   add ("the-later-instant-wins", test_the_later_instant_wins);
   add ("names-are-not-in-the-memory", test_names_are_not_in_the_memory);

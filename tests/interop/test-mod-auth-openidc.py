@@ -1,0 +1,262 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Apache's mod_auth_openidc: a site behind a login, found by our discovery document. The person's browser is
+requests with the cookies of both."""
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+import relying_party
+from browser import Page, Response
+from interop import Report
+from tessera_fixture import free_port
+
+try:
+    import requests
+    MISSING = None
+except ImportError as error:
+    MISSING = str(error)
+
+FOLDER = '/usr/lib/apache2/modules'
+MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'dir', 'headers', 'auth_openidc']
+CONFIGURATION = '''ServerRoot %(directory)s
+ServerName 127.0.0.1
+Listen 127.0.0.1:%(port)d
+PidFile %(directory)s/httpd.pid
+DefaultRuntimeDir %(directory)s
+Mutex file:%(directory)s default
+ErrorLog %(directory)s/error.log
+LogLevel warn
+User www-data
+Group www-data
+%(modules)s
+DocumentRoot %(directory)s/site
+OIDCProviderMetadataURL %(issuer)s/.well-known/openid-configuration
+OIDCClientID %(client)s
+%(secret)s
+OIDCProviderTokenEndpointAuth %(method)s
+OIDCIDTokenSignedResponseAlg %(algorithm)s
+OIDCPKCEMethod S256
+OIDCScope "%(scope)s"
+OIDCRedirectURI http://127.0.0.1:%(port)d/private/back
+OIDCCryptoPassphrase interop-passphrase-of-no-worth
+OIDCRemoteUserClaim sub
+OIDCInfoHook access_token access_token_expires id_token userinfo refresh_token session
+OIDCUserInfoRefreshInterval 3600
+<Directory %(directory)s/site>
+    Require all granted
+</Directory>
+<Location /private>
+    AuthType openid-connect
+    Require valid-user
+    Header always set Seen-User "expr=%%{REMOTE_USER}"
+    Header always set Seen-Issuer "%%{OIDC_CLAIM_iss}e"
+</Location>
+<Location /private/fresh>
+    AuthType openid-connect
+    Require valid-user
+    OIDCRefreshAccessTokenBeforeExpiry 100000 logout_on_error
+</Location>
+<Location /private/bob>
+    AuthType openid-connect
+    Require user bob
+</Location>
+'''
+
+
+class Site:
+    def __init__(self, service, client, directory, port):
+        self.service, self.client, self.directory = service, client, directory
+        self.origin = 'http://127.0.0.1:%d' % port
+        os.chmod(directory, 0o755)
+        for folder in ('site', 'site/private', 'site/private/bob', 'site/private/fresh'):
+            os.mkdir(os.path.join(directory, folder))
+            with open(os.path.join(directory, folder, 'index.html'), 'w', encoding='ascii') as file:
+                file.write('seen: ' + folder)
+        modules = '\n'.join('LoadModule %s_module %s/mod_%s.so' % (name, FOLDER, name) for name in MODULES)
+        self.config = os.path.join(directory, 'apache.conf')
+        with open(self.config, 'w', encoding='ascii') as file:
+            file.write(CONFIGURATION % dict(
+                directory=directory, port=port, modules=modules, issuer=service.issuer, client=client.id, method=client.method,
+                secret='OIDCClientSecret ' + client.secret if client.secret else '', scope=relying_party.SCOPE,
+                algorithm=client.keys.get('id_token_signed_response_alg', 'RS256')))
+
+    def start(self):
+        self.output = open(os.path.join(self.directory, 'output'), 'w+', encoding='utf-8')
+        self.process = subprocess.Popen(['apache2', '-D', 'FOREGROUND', '-f', self.config], stdout=self.output, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                return requests.get(self.origin + '/', timeout=20)
+            except requests.ConnectionError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.02)
+        raise RuntimeError('apache2 does not answer: ' + self.said())
+
+    def said(self):
+        told = ''
+        for name in ('output', 'error.log'):
+            path = os.path.join(self.directory, name)
+            if os.path.exists(path):
+                with open(path, encoding='utf-8', errors='replace') as file:
+                    told += file.read()[-3000:]
+        return told
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.output.close()
+
+
+class Person:
+    """A browser that keeps the cookies of the site and of the issuer."""
+
+    def __init__(self, service, username='alice', decision='allow'):
+        self.service, self.username, self.decision = service, username, decision
+        self.session = requests.Session()
+        self.seen = []
+
+    def get(self, url):
+        return self.session.get(url, timeout=30)
+
+    def visit(self, url):
+        """Through whatever is in the way."""
+        answer = self.get(url)
+        for field, values in (('password', dict(username=self.username, password=self.service.users[self.username])), ('decision', dict(decision=self.decision))):
+            form = page_of(answer).form_with(field)
+            if form is None:
+                continue
+            self.seen.append(field)
+            target = urllib.parse.urljoin(answer.url, form.action)
+            answer = self.session.post(target, form.values(**values), headers={'Origin': self.service.issuer}, timeout=30)
+        return answer
+
+
+def page_of(answer):
+    return Page(Response(answer.url, answer.status_code, list(answer.headers.items()), answer.content))
+
+
+class Walk:
+    def __init__(self, report, service, site):
+        self.report, self.service, self.site = report, service, site
+        self.back = site.origin + '/private/back'
+        self.person = Person(service)
+
+    def step(self, name, function):
+        return self.report.step('mod_auth_openidc as %s: %s' % (self.site.client.id, name), function)
+
+    def info(self, person=None):
+        answer = (person or self.person).get(self.back + '?info=json')
+        return answer.json() if answer.status_code == 200 else None
+
+    def run(self):
+        if not self.step('who comes is sent to us, logs in, and is back where the way began', self.log_in):
+            return
+        self.step('the site knows who it is', self.know)
+        self.step('userinfo was asked and is about the same person', lambda: self.info()['userinfo']['sub'] == 'alice')
+        self.step('nobody is asked again', self.come_again)
+        self.step('a place for bob alone is closed to alice', lambda: self.person.get(self.site.origin + '/private/bob/').status_code in (401, 403))
+        self.step('bob comes in there', self.let_bob_in)
+        self.step('who is signed in here, and no more at the site, needs no password', self.enter_silently)
+        self.step('a made-up answer is refused', self.refuse_forgery)
+        self.step('refresh: another access token', self.refresh)
+        self.step('who says no does not come in', self.say_no)
+        self.step('a place that wants fresh tokens gets them', self.refresh_at_each_visit)
+        self.step('a grant that was revoked refreshes no more', self.refuse_refresh)
+        self.step('and the place that wants fresh tokens ends the session', self.end_session)
+        self.step('logout at the site ends its session and revokes what it had', self.log_out)
+
+    def log_in(self):
+        answer = self.person.visit(self.site.origin + '/private/')
+        return answer.url == self.site.origin + '/private/' and answer.text == 'seen: site/private' and 'password' in self.person.seen
+
+    def know(self):
+        headers = self.person.get(self.site.origin + '/private/').headers
+        return headers['Seen-User'].partition('@')[0] == 'alice' and headers['Seen-Issuer'] == self.service.issuer
+
+    def come_again(self):
+        return not self.person.get(self.site.origin + '/private/').history
+
+    def let_bob_in(self):
+        return Person(self.service, 'bob').visit(self.site.origin + '/private/bob/').text == 'seen: site/private/bob'
+
+    def enter_silently(self):
+        for cookie in list(self.person.session.cookies):
+            if cookie.name.startswith('mod_auth_openidc'):
+                self.person.session.cookies.clear(cookie.domain, cookie.path, cookie.name)
+        self.person.seen.clear()
+        answer = self.person.visit(self.site.origin + '/private/')
+        return answer.text == 'seen: site/private' and 'password' not in self.person.seen
+
+    def refuse_forgery(self):
+        fresh = Person(self.service)
+        fresh.session.get(self.site.origin + '/private/', allow_redirects=False, timeout=30)
+        answer = fresh.get(self.back + '?code=made-up&state=made-up&iss=' + urllib.parse.quote(self.service.issuer))
+        return answer.status_code >= 400 and fresh.get(self.back + '?info=json').status_code == 401
+
+    def refresh(self):
+        before = self.info()
+        goal = self.site.origin + '/private/'
+        answer = self.person.get(self.back + '?' + urllib.parse.urlencode(dict(refresh=goal, access_token=before['access_token'])))
+        after = self.info()
+        return answer.url == goal and after['access_token'] != before['access_token'] and after['refresh_token'] != before['refresh_token']
+
+    def say_no(self):
+        """2.4.12 takes the answer for the begin of a login elsewhere, since it has iss (RFC 9207); no more is said then."""
+        eve = Person(self.service, 'eve', decision='deny')
+        answer = eve.visit(self.site.origin + '/private/')
+        return 'decision' in eve.seen and 'seen:' not in answer.text and self.info(eve) is None
+
+    def refresh_at_each_visit(self):
+        before = self.info()['access_token']
+        text = self.person.get(self.site.origin + '/private/fresh/').text
+        return text == 'seen: site/private/fresh' and self.info()['access_token'] != before
+
+    def refuse_refresh(self):
+        self.service.revoke(self.info()['refresh_token'], self.site.client)
+        goal = self.site.origin + '/private/'
+        answer = self.person.get(self.back + '?' + urllib.parse.urlencode(dict(refresh=goal, access_token=self.info()['access_token'])))
+        return answer.url == goal + '?error_code=refresh_failed'
+
+    def end_session(self):
+        answer = self.person.session.get(self.site.origin + '/private/fresh/', allow_redirects=False, timeout=30)
+        return answer.text != 'seen: site/private/fresh' and self.info() is None
+
+    def log_out(self):
+        person = Person(self.service)
+        person.visit(self.site.origin + '/private/')
+        had = self.info(person)
+        person.get(self.back + '?' + urllib.parse.urlencode(dict(logout=self.site.origin + '/')))
+        gone = person.session.get(self.site.origin + '/private/', allow_redirects=False, timeout=30).status_code in (302, 303)
+        refused = self.service.refresh(had['refresh_token'], self.site.client)
+        return gone and refused.status == 400 and refused.json()['error'] == 'invalid_grant'
+
+
+def walk(report, service, port):
+    for client in relying_party.clients():
+        with tempfile.TemporaryDirectory(prefix='tessera-site-') as directory:
+            site = Site(service, service.clients[client.id], directory, port)
+            try:
+                site.start()
+                Walk(report, service, site).run()
+            finally:
+                site.stop()
+                if not report.good:
+                    report.comment(site.said())
+
+
+report = Report()
+os.environ['PATH'] += ':/usr/sbin'
+if MISSING:
+    report.skip('mod_auth_openidc', MISSING)
+elif shutil.which('apache2') and os.path.exists(FOLDER + '/mod_auth_openidc.so'):
+    port = free_port()
+    report.run(walk, port, more=relying_party.clients('http://127.0.0.1:%d/private/back' % port), sections='[tokens]\nreplay-window=0\n')
+else:
+    report.skip('mod_auth_openidc', 'libapache2-mod-auth-openidc is not installed')
+relying_party.skip_later(report, 'mod_auth_openidc')
+report.end()

@@ -78,7 +78,7 @@ reopen_list (Fixture *f)
 static void
 fixture_set_up (Fixture *f, gconstpointer max_tokens)
 {
-  offset = 0;
+  __atomic_store_n (&offset, 0, __ATOMIC_RELAXED);
   g_atomic_int_set (&warnings, 0);
   f->directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
   f->mirror = g_build_filename (f->directory, "mirror", NULL);
@@ -243,7 +243,7 @@ test_token_again_does_not_grow (Fixture *f, gconstpointer data)
   deny_token (f, &token);
   g_assert_cmpuint (deny_token (f, &token), ==, 0);
   g_assert_cmpuint (count_rows (f), ==, 1);
-  offset += LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS + 2000;
+  __atomic_fetch_add (&offset, LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS + 2000, __ATOMIC_RELAXED);
   let_prune (f);
   g_assert_cmpuint (deny_token (f, &token), ==, 0);
   g_assert_cmpuint (count_rows (f), ==, 0);
@@ -257,7 +257,7 @@ test_grant (Fixture *f, gconstpointer data)
 
   g_assert_cmpuint (deny (f, tessera_deny_list_deny_grant, "g1"), ==, 1);
   g_assert_cmpuint (deny (f, tessera_deny_list_deny_grant, "g1"), ==, 0);
-  offset += 5;
+  __atomic_fetch_add (&offset, 5, __ATOMIC_RELAXED);
   g_auto (Token) later = issue (f, "c1", "alice", "g1");
   for (guint i = 0; i < 2; i++)
     {
@@ -353,7 +353,7 @@ test_key_for_ever (Fixture *f, gconstpointer data)
       g_assert_false (tessera_deny_list_check_authorization (f->list, &token.identity));
       token.identity.kid = "other";
       g_assert_false (is_denied (f, &token));
-      offset += 1000 * (gint64) LIFETIME_MS;
+      __atomic_fetch_add (&offset, 1000 * (gint64) LIFETIME_MS, __ATOMIC_RELAXED);
       let_prune (f);
       reopen_list (f);
     }
@@ -364,10 +364,10 @@ test_cut_off_is_the_latest_of_all (Fixture *f, gconstpointer data)
 {
   g_auto (Token) first = issue (f, "c1", "alice", "g1");
   deny (f, tessera_deny_list_deny_subject, "alice");
-  offset += 10;
+  __atomic_fetch_add (&offset, 10, __ATOMIC_RELAXED);
   g_auto (Token) second = issue (f, "c1", "alice", "g1");
   deny (f, tessera_deny_list_deny_client, "c1");
-  offset += 10;
+  __atomic_fetch_add (&offset, 10, __ATOMIC_RELAXED);
   g_auto (Token) third = issue (f, "c1", "alice", "g1");
   for (guint i = 0; i < 2; i++)
     {
@@ -383,10 +383,11 @@ test_pruning_spares_what_expires_a_little_later (Fixture *f, gconstpointer data)
 {
   g_auto (Token) first = issue (f, "c1", "alice", "g1");
   deny_token (f, &first);
-  offset += 15 * 1000;
+  __atomic_fetch_add (&offset, 15 * 1000, __ATOMIC_RELAXED);
   g_auto (Token) second = issue (f, "c1", "alice", "g1");
   deny_token (f, &second);
-  offset += LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 10 * 1000;
+  __atomic_fetch_add (&offset, LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 10 * 1000,
+                      __ATOMIC_RELAXED);
   let_prune (f);
   g_assert_false (is_denied (f, &first));
   g_assert_true (is_denied (f, &second));
@@ -396,10 +397,11 @@ static void
 test_a_second_cut_off_lives_longer_than_the_first (Fixture *f, gconstpointer data)
 {
   deny (f, tessera_deny_list_deny_subject, "alice");
-  offset += LIFETIME_MS / 2;
+  __atomic_fetch_add (&offset, LIFETIME_MS / 2, __ATOMIC_RELAXED);
   g_auto (Token) token = issue (f, "c1", "alice", "g1");
   deny (f, tessera_deny_list_deny_subject, "alice");
-  offset += LIFETIME_MS / 2 + TESSERA_DENY_LIST_SKEW_MS + 1000;
+  __atomic_fetch_add (&offset, LIFETIME_MS / 2 + TESSERA_DENY_LIST_SKEW_MS + 1000,
+                      __ATOMIC_RELAXED);
   let_prune (f);
   g_assert_true (is_denied (f, &token));
   reopen_list (f);
@@ -555,14 +557,14 @@ test_nothing_is_forgotten_early (Fixture *f, gconstpointer data)
   deny (f, tessera_deny_list_deny_grant, "g1");
   deny (f, tessera_deny_list_deny_subject, "alice");
 
-  offset += LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 1000;
+  __atomic_fetch_add (&offset, LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 1000, __ATOMIC_RELAXED);
   let_prune (f);
   g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 3);
   g_assert_cmpuint (count_rows (f), ==, 3);
   reopen_list (f);
   g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 3);
 
-  offset += 5000 + 2000;
+  __atomic_fetch_add (&offset, 5000 + 2000, __ATOMIC_RELAXED);
   let_prune (f);
   g_assert_cmpuint (tessera_deny_list_get_count (f->list), ==, 0);
   g_assert_cmpuint (count_rows (f), ==, 0);
@@ -578,7 +580,7 @@ test_a_longer_lifetime_of_before_counts (Fixture *f, gconstpointer data)
   reopen_list (f); /* with a shorter one */
   deny (f, tessera_deny_list_deny_subject, "alice");
 
-  offset += 5 * LIFETIME_MS;
+  __atomic_fetch_add (&offset, 5 * LIFETIME_MS, __ATOMIC_RELAXED);
   let_prune (f);
   g_assert_true (is_denied (f, &token));
 }
@@ -603,10 +605,10 @@ test_a_longer_lifetime_is_kept_at_once (Fixture *f, gconstpointer data)
 static void
 test_clock_going_back_changes_nothing (Fixture *f, gconstpointer data)
 {
-  offset = 24 * 3600 * 1000;
+  __atomic_store_n (&offset, 24 * 3600 * 1000, __ATOMIC_RELAXED);
   g_auto (Token) token = issue (f, "c1", "alice", "g1");
   deny (f, tessera_deny_list_deny_subject, "alice");
-  offset = 0;
+  __atomic_store_n (&offset, 0, __ATOMIC_RELAXED);
   reopen_list (f);
   g_assert_true (is_denied (f, &token));
   g_assert_cmpint (tessera_clock_get_ms (f->clock), >, token.identity.issued_ms);
@@ -792,11 +794,11 @@ test_the_clock_does_not_go_back_over_a_restart (Fixture *f, gconstpointer data)
   close_list (f);
   g_unlink (f->mirror);
   g_clear_pointer (&f->mirror, g_free);
-  offset = 60 * 60 * 1000;
+  __atomic_store_n (&offset, 60 * 60 * 1000, __ATOMIC_RELAXED);
   open_list (f);
   gint64 late = tessera_clock_get_ms (f->clock);
   close_list (f);
-  offset = 0;
+  __atomic_store_n (&offset, 0, __ATOMIC_RELAXED);
   open_list (f);
   g_assert_cmpint (tessera_clock_get_ms (f->clock), >=, late);
   f->mirror = g_build_filename (f->directory, "mirror", NULL);
@@ -1084,15 +1086,15 @@ oracle_compare (Fixture *f, Oracle *o, gboolean may_refuse_more)
 static void
 oracle_step (Fixture *f, Oracle *o)
 {
-  offset += g_test_rand_int_range (2, 5);
+  __atomic_fetch_add (&offset, g_test_rand_int_range (2, 5), __ATOMIC_RELAXED);
   oracle_issue (f, o);
   if (g_test_rand_int_range (0, 3) != 0)
     return;
   /* Times of tokens and of cut-offs stay apart, so that the rules' guess of the instant, which may
    * be late by as long as a commit takes, does not matter. */
-  offset += 1;
+  __atomic_fetch_add (&offset, 1, __ATOMIC_RELAXED);
   oracle_deny (f, o);
-  offset += 60;
+  __atomic_fetch_add (&offset, 60, __ATOMIC_RELAXED);
 }
 
 static void
@@ -1313,10 +1315,10 @@ disturb (Fixture *f, char **kept, gsize *kept_size)
       g_file_get_contents (f->snapshot, kept, kept_size, NULL);
       break;
     case 3: /* the clock of the machine goes back, and later on again */
-      offset -= 3600 * 1000;
+      __atomic_fetch_sub (&offset, 3600 * 1000, __ATOMIC_RELAXED);
       open_list (f);
       close_list (f);
-      offset += 3600 * 1000;
+      __atomic_fetch_add (&offset, 3600 * 1000, __ATOMIC_RELAXED);
       break;
     default:
       break;
@@ -1434,7 +1436,7 @@ test_snapshot_that_cannot_be_written_is_missed_only (Fixture *f, gconstpointer d
   let_prune (f);
   g_assert_cmpuint (tessera_deny_list_get_snapshot_generation (f->list), ==, 0);
   g_assert_cmpint (g_atomic_int_get (&warnings), ==, 1);
-  offset += 61 * 1000;
+  __atomic_fetch_add (&offset, 61 * 1000, __ATOMIC_RELAXED);
   await_snapshot (f, 30);
   for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
     {
@@ -1447,10 +1449,10 @@ static void
 test_snapshot_forgets_what_has_expired (Fixture *f, gconstpointer data)
 {
   g_autoptr (GArray) tokens = deny_into_snapshot (f, 100);
-  offset += LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 1000;
+  __atomic_fetch_add (&offset, LIFETIME_MS + TESSERA_DENY_LIST_SKEW_MS - 1000, __ATOMIC_RELAXED);
   let_prune (f);
   assert_all_denied (f, tokens);
-  offset += 5000 + 2000;
+  __atomic_fetch_add (&offset, 5000 + 2000, __ATOMIC_RELAXED);
   for (guint i = 0; tessera_deny_list_get_count (f->list) > 0; i++)
     {
       g_assert_cmpuint (i, <, 20000);
@@ -1464,9 +1466,9 @@ test_snapshot_forgets_what_has_expired (Fixture *f, gconstpointer data)
 static void
 test_snapshot_outlives_a_clock_that_goes_back (Fixture *f, gconstpointer data)
 {
-  offset = 24 * 3600 * 1000;
+  __atomic_store_n (&offset, 24 * 3600 * 1000, __ATOMIC_RELAXED);
   g_autoptr (GArray) tokens = deny_into_snapshot (f, 100);
-  offset = 0;
+  __atomic_store_n (&offset, 0, __ATOMIC_RELAXED);
   reopen_list (f);
   assert_all_denied (f, tokens);
   g_assert_false (f->rolled_back);
@@ -1494,7 +1496,7 @@ test_many_tokens_of_a_grant_become_one_across_the_snapshot (Fixture *f, gconstpo
       deny_token (f, &tokens[i]);
     }
   g_assert_true (is_denied (f, &alive));
-  offset += 10;
+  __atomic_fetch_add (&offset, 10, __ATOMIC_RELAXED);
   /* What the entry covers does not count again. */
   for (guint round = 0; round < 3; round++)
     {
@@ -1544,7 +1546,7 @@ test_a_persons_share_costs_that_person_only (Fixture *f, gconstpointer least)
   deny_of_subject (f, "alice", 24, tokens);
   g_assert_false (is_denied (f, &alice));
   deny_of_subject (f, "alice", 1, tokens);
-  offset += 10;
+  __atomic_fetch_add (&offset, 10, __ATOMIC_RELAXED);
   g_auto (Token) alive_soon = issue (f, "c1", "alice", "alice-1");
   deny_of_subject (f, "alice", 30, tokens);
   g_assert_false (is_denied (f, &alive_soon)); /* what the entry covers does not count again */
@@ -1562,7 +1564,7 @@ test_a_persons_share_costs_that_person_only (Fixture *f, gconstpointer least)
     }
 
   /* And it begins anew. */
-  offset += 10;
+  __atomic_fetch_add (&offset, 10, __ATOMIC_RELAXED);
   g_auto (Token) alive = issue (f, "c1", "alice", "alice-1");
   deny_of_subject (f, "alice", 30, tokens);
   g_assert_false (is_denied (f, &alive));
@@ -1583,10 +1585,11 @@ test_what_has_expired_is_in_no_share (Fixture *f, gconstpointer least)
   f->max_tokens = 1000;
   reopen_list (f);
   deny_of_subject (f, "alice", 6, tokens); /* too few to be pruned for their own sake */
-  offset += LIFETIME_MS / 2;
+  __atomic_fetch_add (&offset, LIFETIME_MS / 2, __ATOMIC_RELAXED);
   deny_of_subject (f, "alice", 57, tokens);
   reopen_list (f);
-  offset += LIFETIME_MS / 2 + TESSERA_DENY_LIST_SKEW_MS + 2000;
+  __atomic_fetch_add (&offset, LIFETIME_MS / 2 + TESSERA_DENY_LIST_SKEW_MS + 2000,
+                      __ATOMIC_RELAXED);
   g_auto (Token) alive = issue (f, "c1", "alice", "alice-1");
   deny_of_subject (f, "alice", 5, tokens);
   g_assert_false (is_denied (f, &alive));

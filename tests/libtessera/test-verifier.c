@@ -695,8 +695,8 @@ __wrap_tessera_deny_replica_check (TesseraDenyReplica *replica, const TesseraTok
 {
   gboolean refused = __real_tessera_deny_replica_check (replica, token);
 
-  __atomic_fetch_sub (&elapsed, younger_ms, __ATOMIC_ACQ_REL);
-  younger_ms = 0;
+  __atomic_fetch_sub (&elapsed, __atomic_exchange_n (&younger_ms, 0, __ATOMIC_ACQ_REL),
+                      __ATOMIC_ACQ_REL);
   return refused;
 }
 

@@ -161,6 +161,22 @@ test_a_token_is_asked_about_as_it_is (Fixture *f, gconstpointer data)
   g_assert_cmpint (tessera_shared_table_get_time_ms (f->table), ==, NOW);
 }
 
+/* What says that it is larger than it is would be read beyond its end. */
+static void
+test_a_file_that_is_too_short_is_refused (Fixture *f, gconstpointer data)
+{
+  guint8 header[4096];
+  int fd = memfd_create ("short", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (pread (f->fd, header, sizeof header, 0), ==, sizeof header);
+  g_assert_cmpint (pwrite (fd, header, sizeof header, 0), ==, sizeof header);
+  g_assert_cmpint (fcntl (fd, F_ADD_SEALS, SEALS), ==, 0);
+  g_assert_null (tessera_shared_list_new (fd, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_UNSUPPORTED);
+  close (fd);
+}
+
 /* Nowhere to have it: that is said. */
 static void
 test_a_table_needs_a_descriptor (void)
@@ -769,6 +785,7 @@ main (int argc, char **argv)
                    test_each_rule_refuses_what_it_should);
   add ("a-token-is-asked-about-as-it-is", test_a_token_is_asked_about_as_it_is);
   g_test_add_func ("/shared-list/a-table-needs-a-descriptor", test_a_table_needs_a_descriptor);
+  add ("a-file-that-is-too-short-is-refused", test_a_file_that_is_too_short_is_refused);
   add ("what-never-expires-stays", test_what_never_expires_stays);
   add ("the-later-instant-wins", test_the_later_instant_wins);
   add ("names-are-not-in-the-memory", test_names_are_not_in_the_memory);

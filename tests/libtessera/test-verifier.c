@@ -453,6 +453,38 @@ test_a_key_that_is_gone_is_refused (Fixture *f, gconstpointer data)
   expect_refused (f, token, TESSERA_ERROR_INVALID_TOKEN);
 }
 
+/* Of a connection that is open: what was good when it began is looked at again. */
+static void
+test_an_open_connection_is_looked_at_again (Fixture *f, gconstpointer data)
+{
+  g_autofree char *first = sign (f, "");
+  gboolean expired = TRUE;
+
+  f->issuer->cache_control = g_strdup ("public, max-age=300");
+  use_plain (f);
+  start (f);
+  TesseraTokenChecker *checker = TESSERA_TOKEN_CHECKER (f->verifier);
+  g_autoptr (TesseraAccessToken) token
+      = tessera_verifier_check (f->verifier, first, AUDIENCE, NULL, NULL);
+  g_assert_true (tessera_token_checker_recheck (checker, token, &expired));
+  g_assert_false (expired);
+  pass (601 * 1000);
+  RUN_UNTIL (f->issuer->n_jwks == 2);
+  g_assert_false (tessera_token_checker_recheck (checker, token, &expired));
+  g_assert_true (expired);
+
+  g_autofree char *second = sign (f, "\"exp\":4000000000");
+  g_autoptr (TesseraAccessToken) other
+      = tessera_verifier_check (f->verifier, second, AUDIENCE, NULL, NULL);
+  g_assert_true (tessera_token_checker_recheck (checker, other, &expired));
+  g_ptr_array_set_size (f->issuer->keys, 0);
+  g_ptr_array_add (f->issuer->keys, tessera_key_ref (other_key));
+  pass (301 * 1000);
+  RUN_UNTIL (!is_good (f, second));
+  g_assert_false (tessera_token_checker_recheck (checker, other, &expired));
+  g_assert_false (expired);
+}
+
 /* The very same name for another key: what was seen before does not count. */
 static void
 test_a_key_that_was_exchanged_is_refused (Fixture *f, gconstpointer data)
@@ -922,6 +954,7 @@ add_tests (void)
   ADD ("many-unknown-keys-cost-one-request", test_many_unknown_keys_cost_one_request);
   ADD ("unknown-keys-are-asked-for-once-a-minute", test_unknown_keys_are_asked_for_once_a_minute);
   ADD ("a-key-that-is-gone-is-refused", test_a_key_that_is_gone_is_refused);
+  ADD ("an-open-connection-is-looked-at-again", test_an_open_connection_is_looked_at_again);
   ADD ("a-key-that-was-exchanged-is-refused", test_a_key_that_was_exchanged_is_refused);
   ADD ("a-broken-key-set-keeps-the-old-one", test_a_broken_key_set_keeps_the_old_one);
   ADD ("metadata-of-another-issuer", test_metadata_of_another_issuer);

@@ -4,6 +4,7 @@
 
 #include "log-capture.h"
 
+#include "gate/tessera-gate-buffers-private.h"
 #include "gate/tessera-listener.h"
 #include "server/tessera-monitoring.h"
 #include "server/tessera-peer-private.h"
@@ -1230,6 +1231,28 @@ test_stalled_reader_makes_way (Fixture *self, gconstpointer data)
   tessera_server_close (server);
 }
 
+/* A buffer that is kept for the next request has nothing of the one before. */
+static void
+test_what_was_answered_is_overwritten (void)
+{
+  static const char nothing[16] = "";
+  TesseraGateBuffers buffers = { NULL };
+
+  tessera_gate_buffers_init (&buffers);
+  GString *string = tessera_gate_buffers_borrow_string (&buffers, 100);
+  g_string_append (string, "Basic c2VjcmV0Og");
+  const char *at = string->str;
+  tessera_gate_buffers_return_string (&buffers, string);
+  g_assert_cmpmem (at, sizeof nothing, nothing, sizeof nothing);
+
+  GByteArray *array = tessera_gate_buffers_borrow_array (&buffers);
+  g_byte_array_append (array, (const guint8 *) "Location: ?code=", 16);
+  const guint8 *bytes = array->data;
+  tessera_gate_buffers_return_array (&buffers, array);
+  g_assert_cmpmem (bytes, sizeof nothing, nothing, sizeof nothing);
+  tessera_gate_buffers_clear (&buffers);
+}
+
 #define MASK 0x5a
 #define CANARY_SIZE 32
 #define MAPPING_MAX (256 * 1024 * 1024) /* a sanitizer's own are larger, and not for us */
@@ -2387,6 +2410,8 @@ main (int argc, char **argv)
   ADD ("one-request-has-its-share-only", test_one_request_has_its_share_only);
   ADD ("request-is-refused-where-there-is-no-room", test_request_is_refused_where_there_is_no_room);
   ADD ("stalled-reader-makes-way", test_stalled_reader_makes_way);
+  g_test_add_func ("/listener/what-was-answered-is-overwritten",
+                   test_what_was_answered_is_overwritten);
   ADD ("half-a-request-leaves-nothing-behind", test_half_a_request_leaves_nothing_behind);
   ADD ("address-has-its-share", test_address_has_its_share);
   ADD ("survives-without-descriptors", test_survives_without_descriptors);

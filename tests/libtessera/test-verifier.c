@@ -453,7 +453,7 @@ test_a_key_that_is_gone_is_refused (Fixture *f, gconstpointer data)
   expect_refused (f, token, TESSERA_ERROR_INVALID_TOKEN);
 }
 
-/* Of a connection that is open: what was good when it began is looked at again. */
+/* Of a connection that is open: whether the key is still there is looked at again. */
 static void
 test_an_open_connection_is_looked_at_again (Fixture *f, gconstpointer data)
 {
@@ -468,18 +468,14 @@ test_an_open_connection_is_looked_at_again (Fixture *f, gconstpointer data)
       = tessera_verifier_check (f->verifier, first, AUDIENCE, NULL, NULL);
   g_assert_true (tessera_token_checker_recheck (checker, token, &expired));
   g_assert_false (expired);
-  pass (601 * 1000);
-  RUN_UNTIL (f->issuer->n_jwks == 2);
-  g_assert_false (tessera_token_checker_recheck (checker, token, &expired));
-  g_assert_true (expired);
-
   g_autofree char *second = sign (f, "\"exp\":4000000000");
   g_autoptr (TesseraAccessToken) other
       = tessera_verifier_check (f->verifier, second, AUDIENCE, NULL, NULL);
-  g_assert_true (tessera_token_checker_recheck (checker, other, &expired));
+  pass (250 * 1000);
+  g_assert_true (tessera_token_checker_recheck (checker, token, &expired));
   g_ptr_array_set_size (f->issuer->keys, 0);
   g_ptr_array_add (f->issuer->keys, tessera_key_ref (other_key));
-  pass (301 * 1000);
+  pass (51 * 1000);
   RUN_UNTIL (!is_good (f, second));
   g_assert_false (tessera_token_checker_recheck (checker, other, &expired));
   g_assert_false (expired);

@@ -457,7 +457,7 @@ change_keys (Run *run, State *state)
       tessera_key_ring_revoke (state->keys, kid, NULL);
       break;
     default:
-      g_assert_true (tessera_key_ring_rotate (state->keys, TESSERA_ALGORITHM_ES256, 0, TRUE, NULL));
+      g_assert_true (tessera_key_ring_rotate (state->keys, 0, TRUE, NULL));
       break;
     }
   g_ptr_array_add (run->key_rows, describe_keys (state->keys));

@@ -67,6 +67,8 @@ class Walk:
         self.step('userinfo is about the same person', self.userinfo)
         self.step('refresh: another ID token, of the same login', self.refresh)
         self.step('userinfo takes the new access token', self.userinfo)
+        self.step('the keys are rotated twice', self.rotate)
+        self.step('refresh: it looks for the key that it does not know', self.refresh)
         if self.client.secret:
             self.step('prompt=none: another ID token of the same login, nobody is asked', self.ask_silently)
         else:
@@ -128,6 +130,10 @@ class Walk:
         different = new['refresh_token'] != self.tokens['refresh_token'] and new['id_token'] != self.tokens['id_token']
         self.tokens = new
         return same and different
+
+    def rotate(self):
+        """What it knew as the next key is the old one then."""
+        return all([relying_party.rotate_keys(self.service), relying_party.rotate_keys(self.service)])
 
     def ask_silently(self):
         tokens, nonce = self.authorize(self.browser, prompt='none')

@@ -48,6 +48,7 @@ def walk(report, service, program):
     for client in clients():
         more = dict(ID_TOKEN_ALG=client.keys.get('id_token_signed_response_alg', 'RS256'), CLIENT_NAME=client.id,
                     PKCE='0' if client.keys.get('require_pkce') == 'false' else '1')
+        more['TESSERA_SOCKET'] = os.path.join(service.runtime, 'bus')
         environment = service.environment_for(service.clients[client.id], **more)
         report.relay([program], dict(environment, SCOPE=relying_party.SCOPE))
 

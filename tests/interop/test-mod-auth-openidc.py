@@ -30,6 +30,8 @@ DefaultRuntimeDir %(directory)s
 Mutex file:%(directory)s default
 ErrorLog %(directory)s/error.log
 LogLevel warn
+KeepAlive Off
+MaxSpareThreads 400
 User www-data
 Group www-data
 %(modules)s
@@ -160,7 +162,8 @@ class Walk:
         self.step('userinfo was asked and is about the same person', lambda: self.info()['userinfo']['sub'] == 'alice')
         self.step('nobody is asked again', self.come_again)
         self.step('a place for bob alone is closed to alice', lambda: self.person.get(self.site.origin + '/private/bob/').status_code in (401, 403))
-        self.step('bob comes in there', self.let_bob_in)
+        self.step('the keys are rotated twice', self.rotate)
+        self.step('bob comes in there, by a key that was not known before', self.let_bob_in)
         self.step('who is signed in here, and no more at the site, needs no password', self.enter_silently)
         self.step('a made-up answer is refused', self.refuse_forgery)
         self.step('refresh: another access token', self.refresh)
@@ -180,6 +183,9 @@ class Walk:
 
     def come_again(self):
         return not self.person.get(self.site.origin + '/private/').history
+
+    def rotate(self):
+        return all([relying_party.rotate_keys(self.service), relying_party.rotate_keys(self.service)])
 
     def let_bob_in(self):
         return Person(self.service, 'bob').visit(self.site.origin + '/private/bob/').text == 'seen: site/private/bob'

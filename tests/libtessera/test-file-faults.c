@@ -151,7 +151,7 @@ typedef gboolean (*RingDeed) (TesseraKeyRing *ring, const char *active, GError *
 static gboolean
 rotate (TesseraKeyRing *ring, const char *active, GError **error)
 {
-  return tessera_key_ring_rotate (ring, ES256, 900, TRUE, error);
+  return tessera_key_ring_rotate (ring, 900, TRUE, error);
 }
 
 static gboolean

@@ -254,7 +254,7 @@ static void
 rotate (Place *self, GError **error)
 {
   g_autofree char *before = dup_kid (self, TESSERA_KEY_ACTIVE);
-  gboolean done = tessera_key_ring_rotate (self->ring, ES256, 900, TRUE, error);
+  gboolean done = tessera_key_ring_rotate (self->ring, 900, TRUE, error);
   g_autofree char *after = dup_kid (self, TESSERA_KEY_ACTIVE);
 
   g_assert_cmpint (strcmp (before, after) != 0, ==, done);

@@ -137,7 +137,7 @@ static void
 rotate_now (Fixture *f)
 {
   g_autoptr (GError) error = NULL;
-  tessera_key_ring_rotate (f->ring, ES256, MAX_AGE, TRUE, &error);
+  tessera_key_ring_rotate (f->ring, MAX_AGE, TRUE, &error);
   g_assert_no_error (error);
 }
 
@@ -445,10 +445,10 @@ test_rotates_when_next_was_published_long_enough (Fixture *f, gconstpointer data
   g_bytes_unref (tessera_key_ring_dup_jwks (f->ring, &etag));
 
   offset = (MAX_AGE - 10) * 1000;
-  g_assert_false (tessera_key_ring_rotate (f->ring, ES256, MAX_AGE, FALSE, &error));
+  g_assert_false (tessera_key_ring_rotate (f->ring, MAX_AGE, FALSE, &error));
   g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_TOO_EARLY);
   offset = MAX_AGE * 1000;
-  g_assert_true (tessera_key_ring_rotate (f->ring, ES256, MAX_AGE, FALSE, NULL));
+  g_assert_true (tessera_key_ring_rotate (f->ring, MAX_AGE, FALSE, NULL));
 
   g_autofree char *active_after = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
   g_autofree char *retired = kid_of (f->ring, ES256, TESSERA_KEY_RETIRED);
@@ -466,13 +466,34 @@ static void
 test_rotates_at_once_when_told (Fixture *f, gconstpointer data)
 {
   g_autofree char *next = kid_of (f->ring, ES256, TESSERA_KEY_NEXT);
-  g_autoptr (GError) error = NULL;
 
   rotate_now (f);
   g_autofree char *active = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
   g_assert_cmpstr (active, ==, next);
-  g_assert_false (tessera_key_ring_rotate (f->ring, TESSERA_ALGORITHM_RS256, 0, TRUE, &error));
-  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND);
+}
+
+/* ID tokens have keys of their own (OpenID Connect Core §10.1.1). */
+static void
+test_rotates_every_algorithm_or_none (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  const TesseraAlgorithm rs256 = TESSERA_ALGORITHM_RS256;
+
+  offset = MAX_AGE * 1000;
+  g_assert_true (tessera_key_ring_ensure (f->ring, rs256, NULL));
+  g_autofree char *next = kid_of (f->ring, ES256, TESSERA_KEY_NEXT);
+  g_autofree char *next_rsa = kid_of (f->ring, rs256, TESSERA_KEY_NEXT);
+  g_assert_false (tessera_key_ring_rotate (f->ring, MAX_AGE, FALSE, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_TOO_EARLY);
+  g_autofree char *still = kid_of (f->ring, ES256, TESSERA_KEY_NEXT);
+  g_assert_cmpstr (still, ==, next);
+
+  offset = 2 * MAX_AGE * 1000;
+  g_assert_true (tessera_key_ring_rotate (f->ring, MAX_AGE, FALSE, NULL));
+  g_autofree char *active = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
+  g_autofree char *active_rsa = kid_of (f->ring, rs256, TESSERA_KEY_ACTIVE);
+  g_assert_cmpstr (active, ==, next);
+  g_assert_cmpstr (active_rsa, ==, next_rsa);
 }
 
 static void
@@ -584,7 +605,7 @@ test_a_second_algorithm_gets_keys_of_its_own (Fixture *f, gconstpointer data)
   g_assert_cmpuint (count (f), ==, 4);
   rotate_now (f);
   reopen (f);
-  g_assert_cmpuint (count (f), ==, 5);
+  g_assert_cmpuint (count (f), ==, 6);
   g_autoptr (TesseraKey) key = tessera_key_ring_dup_active (f->ring, TESSERA_ALGORITHM_EDDSA);
   g_assert_cmpint (tessera_key_get_algorithm (key), ==, TESSERA_ALGORITHM_EDDSA);
 }
@@ -597,7 +618,7 @@ test_a_failed_write_changes_nothing (Fixture *f, gconstpointer data)
   g_autoptr (GError) error = NULL;
 
   g_assert_cmpint (g_rename (f->directory, aside), ==, 0);
-  g_assert_false (tessera_key_ring_rotate (f->ring, ES256, MAX_AGE, TRUE, &error));
+  g_assert_false (tessera_key_ring_rotate (f->ring, MAX_AGE, TRUE, &error));
   g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_KEY);
   g_autofree char *still = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
   g_assert_cmpstr (still, ==, active);
@@ -635,7 +656,7 @@ test_in_memory_only (void)
       = tessera_key_ring_open (NULL, TESSERA_ALGORITHM_EDDSA, TRUE, clock, &error);
 
   g_assert_no_error (error);
-  g_assert_true (tessera_key_ring_rotate (ring, TESSERA_ALGORITHM_EDDSA, MAX_AGE, TRUE, &error));
+  g_assert_true (tessera_key_ring_rotate (ring, MAX_AGE, TRUE, &error));
   g_autoptr (GPtrArray) entries = tessera_key_ring_list (ring);
   g_assert_cmpuint (entries->len, ==, 3);
 }
@@ -692,6 +713,7 @@ main (int argc, char **argv)
   ADD ("G09-rotates-when-next-was-published-long-enough",
        test_rotates_when_next_was_published_long_enough);
   ADD ("rotates-at-once-when-told", test_rotates_at_once_when_told);
+  ADD ("rotates-every-algorithm-or-none", test_rotates_every_algorithm_or_none);
   ADD ("G09-old-tokens-stay-good-through-a-rotation", test_old_tokens_stay_good_through_a_rotation);
   ADD ("a-retired-key-leaves-no-private-part", test_a_retired_key_leaves_no_private_part);
   ADD ("retired-keys-are-pruned-in-time", test_retired_keys_are_pruned_in_time);

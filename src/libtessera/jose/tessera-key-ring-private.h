@@ -55,16 +55,14 @@ GPtrArray *tessera_key_ring_list (TesseraKeyRing *self); /* TesseraKeyEntry*, ow
 /* RFC 7517 §5, serialised when a key changes, not when it is asked for. */
 GBytes *tessera_key_ring_dup_jwks (TesseraKeyRing *self, char **out_etag);
 
-/* Blocking (generates a key, writes files). rotate: next becomes active, active becomes retired,
- * another next is made; TESSERA_SETUP_ERROR_TOO_EARLY with the seconds left while next was
- * published for less than @jwks_max_age seconds, unless @now. retire: only a next or retired key is
- * dropped from the JWKS; the active one is refused. revoke: out of the JWKS at once (an active key
- * is replaced by its next). prune: drops retired keys @lifetime_ms after they were retired. */
-gboolean tessera_key_ring_rotate (TesseraKeyRing *self,
-                                  TesseraAlgorithm algorithm,
-                                  gint64 jwks_max_age,
-                                  gboolean now,
-                                  GError **error);
+/* Blocking (generates keys, writes files). rotate: of each algorithm that signs, next becomes
+ * active, active becomes retired, another next is made; nothing of it, and
+ * TESSERA_SETUP_ERROR_TOO_EARLY with the seconds left, while one of them was published for less
+ * than @jwks_max_age seconds, unless @now. retire: only a next or retired key is dropped from the
+ * JWKS; the active one is refused. revoke: out of the JWKS at once (an active key is replaced by
+ * its next). prune: drops retired keys @lifetime_ms after they were retired. */
+gboolean
+tessera_key_ring_rotate (TesseraKeyRing *self, gint64 jwks_max_age, gboolean now, GError **error);
 gboolean tessera_key_ring_retire (TesseraKeyRing *self, const char *kid, GError **error);
 gboolean tessera_key_ring_revoke (TesseraKeyRing *self, const char *kid, GError **error);
 gboolean tessera_key_ring_prune (TesseraKeyRing *self, gint64 lifetime_ms, GError **error);

@@ -788,38 +788,37 @@ promote_next (GPtrArray *entries, TesseraAlgorithm algorithm, gint64 now_ms)
     set_state (next, TESSERA_KEY_ACTIVE, now_ms);
 }
 
+/* @jwks_max_age: or -1, whoever may know the next key. */
 static gboolean
-rotate_locked (TesseraKeyRing *self,
-               TesseraAlgorithm algorithm,
-               gint64 jwks_max_age,
-               gboolean now,
-               GError **error)
+rotate_algorithm (TesseraKeyRing *self,
+                  GPtrArray *entries,
+                  TesseraAlgorithm algorithm,
+                  gint64 jwks_max_age,
+                  GError **error)
 {
-  g_autoptr (GPtrArray) entries = entries_copy (self->entries);
   TesseraKeyEntry *next = find_by_state (entries, algorithm, TESSERA_KEY_NEXT);
   TesseraKeyEntry *active = find_by_state (entries, algorithm, TESSERA_KEY_ACTIVE);
   gint64 now_ms = tessera_clock_get_ms (self->clock);
 
   if (next == NULL || active == NULL)
-    return refuse (error, TESSERA_SETUP_ERROR_NOT_FOUND, "There are no keys of algorithm %s.",
-                   tessera_algorithm_get_name (algorithm));
-  if (!now && !check_published (self, next, jwks_max_age, error))
+    return TRUE; /* nothing is signed with it */
+  if (jwks_max_age >= 0 && !check_published (self, next, jwks_max_age, error))
     return FALSE;
   set_state (active, TESSERA_KEY_RETIRED, now_ms);
   promote_next (entries, algorithm, now_ms);
-  return complete (self, entries, algorithm, error) && commit (self, entries, error);
+  return complete (self, entries, algorithm, error);
 }
 
 gboolean
-tessera_key_ring_rotate (TesseraKeyRing *self,
-                         TesseraAlgorithm algorithm,
-                         gint64 jwks_max_age,
-                         gboolean now,
-                         GError **error)
+tessera_key_ring_rotate (TesseraKeyRing *self, gint64 jwks_max_age, gboolean now, GError **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->admin);
+  g_autoptr (GPtrArray) entries = entries_copy (self->entries);
 
-  return rotate_locked (self, algorithm, jwks_max_age, now, error);
+  for (guint i = TESSERA_ALGORITHM_ES256; i <= TESSERA_ALGORITHM_PS256; i++)
+    if (!rotate_algorithm (self, entries, i, now ? -1 : jwks_max_age, error))
+      return FALSE;
+  return commit (self, entries, error);
 }
 
 gboolean

@@ -25,8 +25,8 @@ static gboolean
 rotate_work (TesseraAct *act, GError **error)
 {
   TesseraEngine *engine = &act->server->engine;
-  return tessera_key_ring_rotate (engine->keys, engine->settings->signing_algorithm,
-                                  engine->settings->jwks_max_age, ((KeyAct *) act)->now, error);
+  return tessera_key_ring_rotate (engine->keys, engine->settings->jwks_max_age,
+                                  ((KeyAct *) act)->now, error);
 }
 
 static gboolean
@@ -119,11 +119,11 @@ perform (KeyAct *key_act, GError **error)
  * @now: whether not to wait until others can know the next key
  * @error: return location for an error
  *
- * Lets the next key sign, and makes another next one. What the old key signed stays good. Blocks
- * while a key is made.
+ * Lets the next key sign, and makes another next one; the same with the keys of ID tokens, when
+ * they have another algorithm. What the old keys signed stays good. Blocks while keys are made.
  *
- * Errors: %TESSERA_SETUP_ERROR_TOO_EARLY with the seconds left, while the next key was published
- * for less than [property@Server:jwks-max-age], unless @now.
+ * Errors: %TESSERA_SETUP_ERROR_TOO_EARLY with the seconds left, while one of the next keys was
+ * published for less than [property@Server:jwks-max-age], unless @now.
  *
  * Returns: %TRUE when rotated
  */

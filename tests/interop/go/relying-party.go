@@ -223,13 +223,24 @@ func (rp *relyingParty) holdRefusals(l *login) {
 	tap(refused(err, "login_required"), "prompt=none in a browser that nobody logged in with")
 }
 
+// rotate has the next key sign. Before version 3 go-oidc reads no key set again while the one that it has is fresh by
+// Cache-Control, so it must have seen that key there before.
+func rotate() error {
+	said, err := exec.Command(os.Getenv("TESSERA"), "key", "rotate", "--now", "--yes").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w", said, err)
+	}
+	return nil
+}
+
 func (rp *relyingParty) holdRefresh(l *login) {
+	tap(rotate(), "the keys are rotated")
 	token, err := rp.refresh(l.token)
 	if !tap(err, "refresh") {
 		return
 	}
 	next, err := rp.check(token, "")
-	tap(err, "the refresh brings another ID token, of the same person")
+	tap(err, "the refresh brings another ID token, of the same person, by the key that was the next one")
 	tap(unless(err == nil && next.raw != l.raw && token.RefreshToken != l.token.RefreshToken, "the same"), "and another refresh token")
 	tap(rp.userinfo(token), "userinfo takes the new access token")
 	tap(rp.revoke(token.RefreshToken), "the refresh token is revoked")

@@ -242,6 +242,31 @@ def _(s):
     expect_redirect_error(s, s.az(s.rp, scope='openid', prompt='none'), 'login_required', s.rp.redirect_uri)
 
 
+def ids(response):
+    """Of what is on a page, each once."""
+    found = [attributes['id'] for _, attributes in response.page.elements if 'id' in attributes]
+    equal(len(set(found)), len(found), 'ids are there once: %r' % found)
+    return set(found)
+
+
+@test('the pages have stable ids, by which a scripted browser can walk them')
+def _(s):
+    browser = s.new_browser()
+    page = browser.open(s.authorization_url(s.asks, scope='openid'))
+    equal(ids(page), {'username', 'password', 'login'})
+    failed = browser.login(page, 'alice', 'wrong')
+    equal(ids(failed), {'username', 'password', 'login', 'error'})
+    consent = browser.login(failed, 'alice', s.users['alice'])
+    equal(ids(consent), {'switch', 'allow', 'deny', 'account'})
+    switch = next(attributes['href'] for _, attributes in consent.page.elements if attributes.get('id') == 'switch')
+    equal(ids(browser.open(switch)), {'username', 'password', 'login', 'stay'})
+    contains(parameters_of(browser.decide(consent, 'allow').location), 'code')
+    equal(ids(browser.open('/login')), {'switch', 'account', 'logout'})
+    equal(ids(browser.open('/logout')), {'logout'})
+    for wrong in (dict(redirect_uri='https://rp.test/other'), dict(client_id='unknown')):
+        equal(ids(s.az(s.rp, **wrong)), {'error'})
+
+
 @test('core 3.1.2.2: a redirect_uri that is not registered gets the error page')
 def _(s):
     expect_page_400(s.az(s.rp, scope='openid', redirect_uri='https://rp.test/other'))

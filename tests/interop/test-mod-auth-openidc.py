@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Apache's mod_auth_openidc: a site behind a login, found by our discovery document. The person's browser is
+"""Apache's mod_auth_openidc with the configuration of the documentation: a site behind a login, found by our discovery document. The person's browser is
 requests with the cookies of both."""
 import os
 import shutil
@@ -11,7 +11,7 @@ import urllib.parse
 
 import relying_party
 from browser import Page, Response
-from interop import Report
+from interop import HERE, Report
 from tessera_fixture import free_port
 
 try:
@@ -22,7 +22,8 @@ except ImportError as error:
 
 FOLDER = '/usr/lib/apache2/modules'
 MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'dir', 'headers', 'auth_openidc']
-CONFIGURATION = '''ServerRoot %(directory)s
+EXAMPLE = os.path.join(HERE, '..', '..', 'docs', 'apache-openidc.conf.example')
+AROUND = '''ServerRoot %(directory)s
 ServerName 127.0.0.1
 Listen 127.0.0.1:%(port)d
 PidFile %(directory)s/httpd.pid
@@ -36,34 +37,21 @@ User www-data
 Group www-data
 %(modules)s
 DocumentRoot %(directory)s/site
-OIDCProviderMetadataURL %(issuer)s/.well-known/openid-configuration
-OIDCClientID %(client)s
-%(secret)s
-OIDCProviderTokenEndpointAuth %(method)s
-OIDCIDTokenSignedResponseAlg %(algorithm)s
-OIDCPKCEMethod S256
-OIDCScope "%(scope)s"
-OIDCRedirectURI http://127.0.0.1:%(port)d/private/back
-OIDCCryptoPassphrase interop-passphrase-of-no-worth
-OIDCRemoteUserClaim sub
-OIDCInfoHook access_token access_token_expires id_token userinfo refresh_token session
-OIDCUserInfoRefreshInterval 3600
 <Directory %(directory)s/site>
     Require all granted
 </Directory>
+%(example)s
+OIDCProviderTokenEndpointAuth %(method)s
+OIDCIDTokenSignedResponseAlg %(algorithm)s
+OIDCInfoHook access_token access_token_expires id_token userinfo refresh_token session
 <Location /private>
-    AuthType openid-connect
-    Require valid-user
     Header always set Seen-User "expr=%%{REMOTE_USER}"
     Header always set Seen-Issuer "%%{OIDC_CLAIM_iss}e"
 </Location>
 <Location /private/fresh>
-    AuthType openid-connect
-    Require valid-user
     OIDCRefreshAccessTokenBeforeExpiry 100000 logout_on_error
 </Location>
 <Location /private/bob>
-    AuthType openid-connect
     Require user bob
 </Location>
 '''
@@ -81,10 +69,21 @@ class Site:
         modules = '\n'.join('LoadModule %s_module %s/mod_%s.so' % (name, FOLDER, name) for name in MODULES)
         self.config = os.path.join(directory, 'apache.conf')
         with open(self.config, 'w', encoding='ascii') as file:
-            file.write(CONFIGURATION % dict(
-                directory=directory, port=port, modules=modules, issuer=service.issuer, client=client.id, method=client.method,
-                secret='OIDCClientSecret ' + client.secret if client.secret else '', scope=relying_party.SCOPE,
-                algorithm=client.keys.get('id_token_signed_response_alg', 'RS256')))
+            file.write(AROUND % dict(directory=directory, port=port, modules=modules, example=self.example(), method=client.method,
+                                     algorithm=client.keys.get('id_token_signed_response_alg', 'RS256')))
+
+    def example(self):
+        """That of the documentation, with the names of here."""
+        with open(EXAMPLE, encoding='utf-8') as file:
+            text = ''.join(line for line in file if not line.startswith('#'))
+        secret = 'OIDCClientSecret %s\n' % self.client.secret if self.client.secret else ''
+        for shown, real in (('https://id.example.org', self.service.issuer), ('OIDCClientID wiki', 'OIDCClientID ' + self.client.id),
+                            ('OIDCClientSecret SECRET\n', secret), ('https://wiki.example.org', self.origin), ('PASSPHRASE', 'interop-' * 4),
+                            ('openid profile email', relying_party.SCOPE)):
+            if shown not in text:
+                raise RuntimeError('the example no longer says: ' + shown)
+            text = text.replace(shown, real)
+        return text
 
     def start(self):
         self.output = open(os.path.join(self.directory, 'output'), 'w+', encoding='utf-8')

@@ -3,51 +3,41 @@
  * end of an answer in pieces that tests can stop and break. */
 
 #include "engine-fixture.h"
+#include "fake-outlet.h"
+#include "log-capture.h"
 
 #include "endpoints/tessera-deny-feed-private.h"
 
 #include <string.h>
 
-/* An answer in pieces, and what was written of it. */
-typedef struct
-{
-  TesseraOutlet base;
-  GString *text;
-  gboolean stopped; /* nothing is taken for now */
-  gboolean full;    /* more is too much */
-  gboolean finished, cut;
-} FakeOutlet;
+static gboolean store_fails;
 
-static gboolean
-fake_write (TesseraOutlet *base, const char *bytes, gsize length)
-{
-  FakeOutlet *self = (FakeOutlet *) base;
+gboolean __wrap_tessera_store_foreach_denial (TesseraStore *store,
+                                              guint64 since,
+                                              guint limit,
+                                              TesseraDenialFunc func,
+                                              gpointer data,
+                                              GError **error);
+gboolean __real_tessera_store_foreach_denial (TesseraStore *store,
+                                              guint64 since,
+                                              guint limit,
+                                              TesseraDenialFunc func,
+                                              gpointer data,
+                                              GError **error);
 
-  g_assert_false (self->finished || self->cut);
-  g_assert_cmpuint (length, <=, TESSERA_DENY_FEED_UNSENT_MAX / 2); /* no reader is that slow */
-  g_string_append_len (self->text, bytes, (gssize) length);
-  return !self->full;
+gboolean
+__wrap_tessera_store_foreach_denial (TesseraStore *store,
+                                     guint64 since,
+                                     guint limit,
+                                     TesseraDenialFunc func,
+                                     gpointer data,
+                                     GError **error)
+{
+  if (!store_fails)
+    return __real_tessera_store_foreach_denial (store, since, limit, func, data, error);
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED, "injected");
+  return FALSE;
 }
-
-static gboolean
-fake_is_ready (TesseraOutlet *base)
-{
-  return !((FakeOutlet *) base)->stopped;
-}
-
-static void
-fake_finish (TesseraOutlet *base)
-{
-  ((FakeOutlet *) base)->finished = TRUE;
-}
-
-static void
-fake_cut (TesseraOutlet *base)
-{
-  ((FakeOutlet *) base)->cut = TRUE;
-}
-
-static const TesseraOutletFront fake_outlet = { fake_write, fake_is_ready, fake_finish, fake_cut };
 
 typedef struct
 {
@@ -82,19 +72,11 @@ open_fake (TesseraExchange *exchange)
 static FakeOutlet *
 add_outlet (Fixture *self)
 {
-  FakeOutlet *outlet = g_new0 (FakeOutlet, 1);
+  FakeOutlet *outlet
+      = fake_outlet_new (TESSERA_DENY_FEED_UNSENT_MAX / 2); /* no reader is that slow */
 
-  outlet->base.front = &fake_outlet;
-  outlet->text = g_string_new (NULL);
   g_ptr_array_add (self->outlets, outlet);
   return outlet;
-}
-
-static void
-fake_outlet_free (gpointer data)
-{
-  g_string_free (((FakeOutlet *) data)->text, TRUE);
-  g_free (data);
 }
 
 static void
@@ -103,8 +85,9 @@ fixture_set_up (Fixture *self, gconstpointer data)
   g_autoptr (Answer) answer = NULL;
   g_autoptr (GError) error = NULL;
 
+  store_fails = FALSE;
   self->engine = engine_fixture_new (GPOINTER_TO_INT (data));
-  self->outlets = g_ptr_array_new_with_free_func (fake_outlet_free);
+  self->outlets = g_ptr_array_new_with_free_func ((GDestroyNotify) fake_outlet_free);
   self->feed = tessera_deny_feed_new (&self->engine->engine);
   answer = engine_fixture_ask (self->engine, "/token", "c1", "grant_type=client_credentials");
   const char *token = answer_get (answer, "access_token");
@@ -126,6 +109,7 @@ typedef struct
 {
   Fixture *fixture;
   guint count;
+  const char *more; /* behind the names; or NULL */
 } Denials;
 
 /* Each ends a grant of its own: n0, n1, … */
@@ -136,7 +120,8 @@ run_denials (gpointer data, TesseraStore *store, GError **error)
 
   for (guint i = 0; i < self->count; i++)
     {
-      g_autofree char *name = g_strdup_printf ("n%u", self->fixture->n_denied + i);
+      g_autofree char *name = g_strdup_printf ("n%u%s", self->fixture->n_denied + i,
+                                               self->more != NULL ? self->more : "");
 
       if (!tessera_deny_list_deny_grant (self->fixture->engine->engine.deny_list, store, name, NULL,
                                          error))
@@ -146,14 +131,20 @@ run_denials (gpointer data, TesseraStore *store, GError **error)
 }
 
 static void
-deny (Fixture *self, guint count)
+deny_named (Fixture *self, guint count, const char *more)
 {
-  Denials denials = { self, count };
+  Denials denials = { self, count, more };
   g_autoptr (GError) error = NULL;
 
   tessera_committer_submit_and_wait (self->engine->engine.committer, run_denials, &denials, &error);
   g_assert_no_error (error);
   self->n_denied += count;
+}
+
+static void
+deny (Fixture *self, guint count)
+{
+  deny_named (self, count, NULL);
 }
 
 static void
@@ -167,61 +158,6 @@ follow (Fixture *self, FakeOutlet *outlet, guint64 cursor)
   tessera_deny_feed_subscribe (self->feed, exchange, self->token, cursor, FALSE);
 }
 
-/* Behind the next @wanted at or behind @text, by hand: the sanitizer's strstr () looks at all that
- * is left each time. NULL: there is none. */
-static const char *
-find (const char *text, const char *wanted)
-{
-  gsize length = strlen (wanted);
-
-  for (; *text != '\0'; text++)
-    if (*text == *wanted && strncmp (text, wanted, length) == 0)
-      return text + length;
-  return NULL;
-}
-
-static gboolean
-on_timeout (gpointer data)
-{
-  *(gboolean *) data = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
-/* Turns the loop until the outlet says @wanted, five seconds at most. */
-static void
-wait_for (FakeOutlet *outlet, const char *wanted)
-{
-  gboolean late = FALSE;
-  guint id = g_timeout_add_seconds (5, on_timeout, &late);
-
-  while (find (outlet->text->str, wanted) == NULL && !late)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_nonnull (find (outlet->text->str, wanted));
-  g_source_remove (id);
-}
-
-static void
-wait_for_flag (const gboolean *flag)
-{
-  gboolean late = FALSE;
-  guint id = g_timeout_add_seconds (5, on_timeout, &late);
-
-  while (!*flag && !late)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_true (*flag);
-  g_source_remove (id);
-}
-
-static guint
-count (const FakeOutlet *outlet, const char *what)
-{
-  guint n = 0;
-
-  for (const char *at = outlet->text->str; (at = find (at, what)) != NULL;)
-    n++;
-  return n;
-}
-
 /* Every entry once, in order. */
 static void
 assert_denials (const FakeOutlet *outlet, guint first, guint n)
@@ -230,11 +166,11 @@ assert_denials (const FakeOutlet *outlet, guint first, guint n)
 
   for (guint i = first; i < first + n; i++)
     {
-      at = find (at, "\"value\":\"n");
+      at = fake_outlet_find (at, "\"value\":\"n");
       g_assert_nonnull (at);
       g_assert_cmpint (g_ascii_strtoll (at, NULL, 10), ==, i);
     }
-  g_assert_null (find (at, "event: deny\n"));
+  g_assert_null (fake_outlet_find (at, "event: deny\n"));
 }
 
 static void
@@ -245,9 +181,10 @@ test_news_go_to_all (Fixture *self, gconstpointer data)
   follow (self, one, 0);
   follow (self, two, 0);
   deny (self, 3);
-  wait_for (one, "\"n2\"");
+  fake_outlet_wait_for (one, "\"n2\"");
   assert_denials (one, 0, 3);
-  g_assert_cmpstr (find (one->text->str, "id: 1\n"), ==, find (two->text->str, "id: 1\n"));
+  g_assert_cmpstr (fake_outlet_find (one->text->str, "id: 1\n"), ==,
+                   fake_outlet_find (two->text->str, "id: 1\n"));
 }
 
 /* All but the last are told at a time at which the last was there already. */
@@ -261,7 +198,7 @@ test_only_the_last_of_several_carries_the_time (Fixture *self, gconstpointer dat
   self->engine->offset_ms += 5000;
   before = tessera_clock_get_ms (self->engine->engine.clock);
   deny (self, 2);
-  wait_for (outlet, "\"n1\"");
+  fake_outlet_wait_for (outlet, "\"n1\"");
   const char *first = strstr (outlet->text->str, "event: deny");
   const char *second = strstr (first + 1, "event: deny");
   g_assert_cmpint (g_ascii_strtoll (strstr (first, "\"time\":") + 7, NULL, 10), <, before);
@@ -280,7 +217,7 @@ static void
 test_what_was_undone_is_never_told (Fixture *self, gconstpointer data)
 {
   FakeOutlet *outlet = add_outlet (self);
-  Denials denials = { self, 1 };
+  Denials denials = { self, 1, NULL };
   g_autoptr (GError) error = NULL;
 
   follow (self, outlet, 0);
@@ -289,8 +226,8 @@ test_what_was_undone_is_never_told (Fixture *self, gconstpointer data)
       tessera_committer_submit_and_wait (self->engine->engine.committer, refuse, &denials, &error));
   self->n_denied = 80;
   deny (self, 1);
-  wait_for (outlet, "\"n80\"");
-  g_assert_cmpuint (count (outlet, "\"n70\""), ==, 0);
+  fake_outlet_wait_for (outlet, "\"n80\"");
+  g_assert_cmpuint (fake_outlet_count (outlet, "\"n70\""), ==, 0);
 }
 
 static void
@@ -300,10 +237,10 @@ test_a_follower_catches_up_from_memory (Fixture *self, gconstpointer data)
 
   deny (self, 1200);
   follow (self, outlet, 200);
-  wait_for (outlet, "heartbeat\ndata: {\"list\":\"");
+  fake_outlet_wait_for (outlet, "heartbeat\ndata: {\"list\":\"");
   deny (self, 1);
   outlet->base.funcs->ready (&outlet->base, outlet->base.data);
-  wait_for (outlet, "\"n1200\"");
+  fake_outlet_wait_for (outlet, "\"n1200\"");
   assert_denials (outlet, 200, 1001);
 }
 
@@ -321,9 +258,84 @@ test_a_follower_catches_up_from_the_store (Fixture *self, gconstpointer data)
   outlet->base.funcs->ready (&outlet->base, outlet->base.data);
   deny (self, 5);
   g_autofree char *newest = g_strdup_printf ("\"n%u\"", self->n_denied - 1);
-  wait_for (outlet, newest);
+  fake_outlet_wait_for (outlet, newest);
   assert_denials (outlet, 0, self->n_denied);
-  g_assert_cmpuint (count (outlet, "\"time\":0,"), >=, 3 * TESSERA_DENY_TAIL_LENGTH);
+  g_assert_cmpuint (fake_outlet_count (outlet, "\"time\":0,"), >=, 3 * TESSERA_DENY_TAIL_LENGTH);
+}
+
+static gboolean
+run_prune (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_store_prune (store, *(const gint64 *) data, error);
+}
+
+/* What a follower has missed may be there no more: what it was about has expired. What is new is
+ * told all the same. */
+static void
+test_what_the_store_forgot_is_not_missed (Fixture *self, gconstpointer data)
+{
+  FakeOutlet *outlet = add_outlet (self);
+  gint64 end_ms = tessera_clock_get_ms (self->engine->engine.clock) + 24 * 3600 * 1000;
+
+  deny (self, 3 * TESSERA_DENY_TAIL_LENGTH);
+  g_assert_true (
+      tessera_committer_submit_and_wait (self->engine->engine.committer, run_prune, &end_ms, NULL));
+  follow (self, outlet, 0);
+  outlet->base.funcs->ready (&outlet->base, outlet->base.data);
+  deny (self, 1); /* behind what is just read */
+  g_autofree char *newest = g_strdup_printf ("\"n%u\"", self->n_denied - 1);
+  fake_outlet_wait_for (outlet, newest);
+  assert_denials (outlet, self->n_denied - 1, 1);
+}
+
+static void
+test_a_store_that_fails_ends_the_stream (Fixture *self, gconstpointer data)
+{
+  FakeOutlet *outlet = add_outlet (self), *live = add_outlet (self);
+
+  deny (self, 3 * TESSERA_DENY_TAIL_LENGTH);
+  follow (self, live, self->n_denied);
+  store_fails = TRUE;
+  log_capture_begin ();
+  follow (self, outlet, 0);
+  outlet->base.funcs->ready (&outlet->base, outlet->base.data);
+  fake_outlet_wait_for_flag (&outlet->finished);
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "*injected*");
+  g_assert_false (live->finished);
+}
+
+/* More than is written at once: who is live reads it as if it were catching up. */
+static void
+test_long_news_come_in_parts (Fixture *self, gconstpointer data)
+{
+  FakeOutlet *outlet = add_outlet (self);
+  g_autofree char *tail = g_strnfill (400, 'x');
+
+  follow (self, outlet, 0);
+  deny_named (self, 450, tail);
+  for (guint i = 0; i < 10 && fake_outlet_find (outlet->text->str, "\"n449x") == NULL; i++)
+    {
+      fake_outlet_wait_for (outlet, "\"n0x");
+      outlet->base.funcs->ready (&outlet->base, outlet->base.data);
+    }
+  assert_denials (outlet, 0, 450);
+  deny (self, 1);
+  fake_outlet_wait_for (outlet, "\"n450\"");
+}
+
+/* It is alive, and what it says proves nothing about the age of what the reader knows. */
+static void
+test_who_is_behind_hears_a_heartbeat_without_a_time (Fixture *self, gconstpointer data)
+{
+  FakeOutlet *behind = add_outlet (self);
+
+  deny (self, 3);
+  behind->stopped = TRUE;
+  follow (self, behind, 0);
+  self->engine->offset_ms += TESSERA_DENY_FEED_HEARTBEAT_MS + 1000;
+  fake_outlet_wait_for (behind, "event: heartbeat\n");
+  g_assert_cmpuint (fake_outlet_count (behind, "\"time\":0,\"generation\":0}"), ==, 1);
+  g_assert_cmpuint (fake_outlet_count (behind, "\"time\":"), ==, 1);
 }
 
 static void
@@ -335,12 +347,12 @@ test_who_reads_slowly_catches_up_at_its_pace (Fixture *self, gconstpointer data)
   follow (self, quick, 0);
   deny (self, 3000);
   follow (self, slow, 0);
-  wait_for (quick, "\"n2999\"");
+  fake_outlet_wait_for (quick, "\"n2999\"");
   assert_denials (quick, 0, 3000);
-  g_assert_cmpuint (count (slow, "event: deny"), ==, 0);
+  g_assert_cmpuint (fake_outlet_count (slow, "event: deny"), ==, 0);
   slow->stopped = FALSE;
   slow->base.funcs->ready (&slow->base, slow->base.data);
-  wait_for (slow, "\"n2999\"");
+  fake_outlet_wait_for (slow, "\"n2999\"");
   assert_denials (slow, 0, 3000);
 }
 
@@ -354,11 +366,11 @@ test_who_does_not_read_is_cut (Fixture *self, gconstpointer data)
   follow (self, other, 0);
   full->full = TRUE;
   deny (self, 1);
-  wait_for (other, "\"n0\"");
+  fake_outlet_wait_for (other, "\"n0\"");
   g_assert_true (full->cut);
   g_assert_false (full->finished);
   deny (self, 1);
-  wait_for (other, "\"n1\"");
+  fake_outlet_wait_for (other, "\"n1\"");
   tessera_deny_feed_append_metrics (self->feed, metrics);
   g_assert_nonnull (strstr (metrics->str, "\ntessera_feed_subscribers 1\n"));
   g_assert_nonnull (strstr (metrics->str, "\ntessera_feed_dropped_total 1\n"));
@@ -372,7 +384,7 @@ test_who_is_too_far_behind_begins_anew (Fixture *self, gconstpointer data)
   deny (self, TESSERA_DENY_FEED_LAG_MAX + 1);
   follow (self, behind, 0);
   g_assert_true (behind->finished);
-  g_assert_cmpuint (count (behind, "event: reset\n"), ==, 1);
+  g_assert_cmpuint (fake_outlet_count (behind, "event: reset\n"), ==, 1);
   follow (self, near, 1);
   g_assert_false (near->finished);
 }
@@ -417,7 +429,7 @@ test_a_stream_ends_with_its_token (Fixture *self, gconstpointer data)
 
   follow (self, outlet, 0);
   self->engine->offset_ms += 601 * 1000;
-  wait_for_flag (&outlet->finished);
+  fake_outlet_wait_for_flag (&outlet->finished);
 }
 
 static void
@@ -448,6 +460,7 @@ test_the_newest_are_there_after_a_restart (Fixture *self, gconstpointer data)
 int
 main (int argc, char *argv[])
 {
+  log_capture_init ();
   g_test_init (&argc, &argv, NULL);
 
 #define ADD(name, sqlite, function)                                                                \
@@ -459,6 +472,11 @@ main (int argc, char *argv[])
   ADD ("what-was-undone-is-never-told", FALSE, test_what_was_undone_is_never_told);
   ADD ("a-follower-catches-up-from-memory", FALSE, test_a_follower_catches_up_from_memory);
   ADD ("a-follower-catches-up-from-the-store", FALSE, test_a_follower_catches_up_from_the_store);
+  ADD ("what-the-store-forgot-is-not-missed", FALSE, test_what_the_store_forgot_is_not_missed);
+  ADD ("a-store-that-fails-ends-the-stream", FALSE, test_a_store_that_fails_ends_the_stream);
+  ADD ("long-news-come-in-parts", FALSE, test_long_news_come_in_parts);
+  ADD ("who-is-behind-hears-a-heartbeat-without-a-time", FALSE,
+       test_who_is_behind_hears_a_heartbeat_without_a_time);
   ADD ("who-reads-slowly-catches-up-at-its-pace", FALSE,
        test_who_reads_slowly_catches_up_at_its_pace);
   ADD ("who-does-not-read-is-cut", FALSE, test_who_does_not_read_is_cut);

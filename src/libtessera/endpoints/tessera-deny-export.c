@@ -399,8 +399,6 @@ tessera_deny_exports_new (TesseraEngine *engine)
 void
 tessera_deny_exports_free (TesseraDenyExports *self)
 {
-  if (self == NULL)
-    return;
   while (self->exports.head != NULL)
     cut (self->exports.head->data);
   self->engine = NULL;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define PAGE 500        /* entries that are looked at together */
-#define TEXT_MAX 65536  /* bytes that are written at once */
+#define TEXT_MAX 98304  /* bytes that are written at once: a page, unless its names are long */
 #define TICK_MS 500     /* how late a heartbeat or the end of a token may be noticed */
 #define PACE_US 5000    /* between two looks at what is new, at least … */
 #define PACE_EACH_US 50 /* … and for each follower so much more, so that others are served too */
@@ -38,6 +38,7 @@ struct _Page
   Follower *follower; /* NULL: gone */
   guint64 since;
   GPtrArray *entries; /* TesseraDenial* */
+  guint64 generation; /* up to which the store had all when they were read */
 };
 
 struct _TesseraDenyFeed
@@ -223,22 +224,28 @@ static gboolean
 run_page (gpointer data, TesseraStore *store, GError **error)
 {
   Page *self = data;
+  TesseraStoreState state;
 
   g_clear_pointer (&self->entries, g_ptr_array_unref);
   self->entries = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_denial_free);
-  return tessera_store_foreach_denial (store, self->since, PAGE, add_entry, self->entries, error);
+  if (!tessera_store_foreach_denial (store, self->since, PAGE, add_entry, self->entries, error)
+      || !tessera_store_get_state (store, &state, error))
+    return FALSE;
+  self->generation = state.generation;
+  return TRUE;
 }
 
 static void publish (TesseraDenyFeed *self);
 
-/* What the store has not, is not there any more: what it refused has expired. */
+/* What the store had not, was not there any more: what it refused has expired. What came since is
+ * another matter. */
 static guint64
 get_page_end (const Page *self)
 {
   const GPtrArray *entries = self->entries;
 
   if (entries->len < PAGE)
-    return self->feed->published;
+    return self->generation;
   return ((const TesseraDenial *) entries->pdata[entries->len - 1])->generation;
 }
 
@@ -570,8 +577,6 @@ tessera_deny_feed_end_all (TesseraDenyFeed *self)
 void
 tessera_deny_feed_free (TesseraDenyFeed *self)
 {
-  if (self == NULL)
-    return;
   tessera_deny_feed_end_all (self);
   clear_source (&self->news);
   self->engine = NULL;

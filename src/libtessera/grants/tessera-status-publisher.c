@@ -427,8 +427,6 @@ tessera_status_publisher_wake (TesseraStatusPublisher *self)
 void
 tessera_status_publisher_free (TesseraStatusPublisher *self)
 {
-  if (self == NULL)
-    return;
   g_mutex_lock (&self->mutex);
   self->closing = TRUE;
   g_cond_signal (&self->called);

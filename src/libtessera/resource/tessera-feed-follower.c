@@ -101,8 +101,6 @@ forget_places (TesseraFeedFollower *self)
 void
 tessera_feed_follower_free (TesseraFeedFollower *self)
 {
-  if (self == NULL)
-    return;
   tessera_feed_follower_stop (self);
   forget_places (self);
   g_object_unref (self->session);

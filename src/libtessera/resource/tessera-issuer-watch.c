@@ -138,8 +138,6 @@ tessera_issuer_watch_new (const TesseraIssuerWatchTerms *terms,
 void
 tessera_issuer_watch_free (TesseraIssuerWatch *self)
 {
-  if (self == NULL)
-    return;
   tessera_issuer_watch_stop (self);
   self->destroy (self->data);
   tessera_deny_replica_free (self->replica);

@@ -36,8 +36,6 @@ clear_batch (TesseraDenyTail *self)
 void
 tessera_deny_tail_free (TesseraDenyTail *self)
 {
-  if (self == NULL)
-    return;
   clear_batch (self);
   g_ptr_array_unref (self->batch);
   g_ptr_array_unref (self->entries);

@@ -63,8 +63,6 @@ tessera_status_lists_new (TesseraClock *clock, guint max_tokens)
 void
 tessera_status_lists_free (TesseraStatusLists *self)
 {
-  if (self == NULL)
-    return;
   g_ptr_array_unref (self->entries);
   tessera_clock_unref (self->clock);
   g_mutex_clear (&self->mutex);

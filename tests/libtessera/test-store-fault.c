@@ -413,6 +413,14 @@ look_for_challenge (TesseraStore *store, GError **error)
 }
 
 static gboolean
+use_assertion (TesseraStore *store, GError **error)
+{
+  TesseraDigest digest = tessera_digest ("assertion", -1);
+  gboolean is_new = FALSE;
+  return tessera_store_use_assertion (store, &digest, 1000, FALSE, &is_new, error);
+}
+
+static gboolean
 prune_late (TesseraStore *store, GError **error)
 {
   return tessera_store_prune (store, 2000000, error);
@@ -426,7 +434,8 @@ static const struct
                   { "grants", list_grants },           { "sessions", list_sessions },
                   { "declared", list_declared },       { "consents", list_consents },
                   { "denials", list_denials },         { "denied-tokens", list_denied_tokens },
-                  { "challenge", look_for_challenge }, { "prune", prune_late } };
+                  { "challenge", look_for_challenge }, { "prune", prune_late },
+                  { "assertion", use_assertion } };
 
 static TesseraStore *
 open_store (const char *directory)

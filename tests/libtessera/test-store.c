@@ -273,6 +273,51 @@ test_code (Fixture *f, gconstpointer data)
 }
 
 static gboolean
+use_assertion (Fixture *f, const char *text, gint64 expires_ms, gboolean for_revocation)
+{
+  TesseraDigest digest = tessera_digest (text, -1);
+  gboolean is_new = FALSE;
+
+  g_assert_true (
+      tessera_store_use_assertion (f->store, &digest, expires_ms, for_revocation, &is_new, NULL));
+  return is_new;
+}
+
+static void
+test_assertion_is_new_once (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  g_assert_true (use_assertion (f, "a", 5000, FALSE));
+  g_assert_false (use_assertion (f, "a", 5000, FALSE));
+  g_assert_false (use_assertion (f, "a", 6000, TRUE));
+  g_assert_true (use_assertion (f, "b", 7000, TRUE));
+  commit (f);
+  reopen (f);
+
+  begin (f);
+  g_assert_false (use_assertion (f, "a", 5000, FALSE));
+  g_assert_false (use_assertion (f, "b", 7000, FALSE));
+  /* Until it is over, and no longer. */
+  g_assert_true (tessera_store_prune (f->store, 5000, NULL));
+  g_assert_false (use_assertion (f, "a", 5000, FALSE));
+  g_assert_true (tessera_store_prune (f->store, 5001, NULL));
+  g_assert_true (use_assertion (f, "a", 9000, FALSE));
+  g_assert_false (use_assertion (f, "b", 7000, FALSE));
+  commit (f);
+}
+
+static void
+test_assertion_of_what_was_undone_is_new (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  g_assert_true (use_assertion (f, "a", 5000, FALSE));
+  tessera_store_rollback (f->store);
+  begin (f);
+  g_assert_true (use_assertion (f, "a", 5000, FALSE));
+  commit (f);
+}
+
+static gboolean
 is_redeemed (Fixture *f, const char *client_id, const char *challenge)
 {
   gboolean redeemed = TRUE;
@@ -1222,6 +1267,7 @@ test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
   run_sql (f, "INSERT INTO denials (generation, kind, value, instant_ms, expires_ms, checksum)"
               "  SELECT generation, kind, value, instant_ms, expires_ms, checksum FROM cut_offs;"
               "DROP TABLE cut_offs;"
+              "DROP TABLE assertions;"
               "ALTER TABLE denials DROP COLUMN subject;"
               "ALTER TABLE grants DROP COLUMN claims;"
               "ALTER TABLE codes DROP COLUMN claims;"
@@ -1402,6 +1448,8 @@ main (int argc, char *argv[])
 
   ADD ("code", test_code);
   ADD ("redeemed-code-is-remembered", test_redeemed_code_is_remembered);
+  ADD ("assertion-is-new-once", test_assertion_is_new_once);
+  ADD ("assertion-of-what-was-undone-is-new", test_assertion_of_what_was_undone_is_new);
   ADD ("grant", test_grant);
   ADD ("ended-grant-takes-its-tokens-along", test_ended_grant_takes_its_tokens_along);
   ADD ("refresh-token-is-compared-whole", test_refresh_token_is_compared_whole);

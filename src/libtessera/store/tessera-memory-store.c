@@ -45,6 +45,7 @@ struct _TesseraMemoryStore
   Table tokens;     /* TokenRow, by digest */
   Table sessions;   /* TesseraSession, by digest */
   Table consents;   /* TesseraConsent, by subject, client_id and redirect_uri */
+  Table assertions; /* gint64 expires_ms, by digest */
   Table clients;    /* TesseraClient */
   Table users;      /* TesseraUser */
   Table declared;   /* char *fingerprint */
@@ -734,6 +735,26 @@ tessera_memory_store_list_consents (TesseraStore *store, const char *subject, GE
   return list;
 }
 
+/* Assertions. */
+
+static gboolean
+tessera_memory_store_use_assertion (TesseraStore *store,
+                                    const TesseraDigest *digest,
+                                    gint64 expires_ms,
+                                    gboolean for_revocation,
+                                    gboolean *out_is_new,
+                                    GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  DigestKey key;
+
+  digest_to_key (digest, key);
+  *out_is_new = !g_hash_table_contains (self->assertions.rows, key);
+  if (*out_is_new)
+    write_row (self, &self->assertions, key, g_memdup2 (&expires_ms, sizeof expires_ms));
+  return TRUE;
+}
+
 /* Clients and what was declared. */
 
 static gboolean
@@ -1010,6 +1031,12 @@ denial_is_useless (gconstpointer row, gconstpointer now_ms)
 }
 
 static gboolean
+assertion_is_useless (gconstpointer row, gconstpointer now_ms)
+{
+  return *(const gint64 *) row < *(const gint64 *) now_ms;
+}
+
+static gboolean
 challenge_is_useless (gconstpointer row, gconstpointer codes)
 {
   return !g_hash_table_contains (((const Table *) codes)->by_grant, row);
@@ -1052,6 +1079,7 @@ tessera_memory_store_prune (TesseraStore *store, gint64 now_ms, GError **error)
   remove_rows (self, &self->codes, code_is_useless, &now_ms);
   remove_rows (self, &self->challenges, challenge_is_useless, &self->codes);
   remove_rows (self, &self->sessions, session_is_useless, &now_ms);
+  remove_rows (self, &self->assertions, assertion_is_useless, &now_ms);
   remove_rows (self, &self->denials, denial_is_useless, &now_ms);
   skip_pruned_denials (self);
   return TRUE;
@@ -1063,9 +1091,9 @@ static void
 tessera_memory_store_finalize (GObject *object)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (object);
-  Table *tables[]
-      = { &self->codes,    &self->challenges, &self->grants, &self->tokens,   &self->sessions,
-          &self->consents, &self->clients,    &self->users,  &self->declared, &self->denials };
+  Table *tables[] = { &self->codes,    &self->challenges, &self->grants,    &self->tokens,
+                      &self->sessions, &self->consents,   &self->clients,   &self->users,
+                      &self->declared, &self->denials,    &self->assertions };
 
   forget_undo (self);
   g_array_unref (self->undo);
@@ -1089,6 +1117,7 @@ tessera_memory_store_init (TesseraMemoryStore *self)
   table_init (&self->tokens, (GDestroyNotify) token_row_free, token_get_grant);
   table_init (&self->sessions, (GDestroyNotify) tessera_session_free, NULL);
   table_init (&self->consents, (GDestroyNotify) tessera_consent_free, NULL);
+  table_init (&self->assertions, g_free, NULL);
   table_init (&self->clients, g_object_unref, NULL);
   table_init (&self->users, g_object_unref, NULL);
   table_init (&self->declared, g_free, NULL);
@@ -1132,6 +1161,7 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->put_consent = tessera_memory_store_put_consent;
   iface->lookup_consent = tessera_memory_store_lookup_consent;
   iface->list_consents = tessera_memory_store_list_consents;
+  iface->use_assertion = tessera_memory_store_use_assertion;
   iface->put_client = tessera_memory_store_put_client;
   iface->remove_client = tessera_memory_store_remove_client;
   iface->foreach_client = tessera_memory_store_foreach_client;

@@ -173,6 +173,10 @@ static const char *const migrations[] = {
   "ALTER TABLE codes ADD COLUMN nonce TEXT;"
   "ALTER TABLE codes ADD COLUMN claims_request TEXT;"
   "ALTER TABLE grants ADD COLUMN claims_request TEXT;",
+  "CREATE TABLE assertions ("
+  "  digest BLOB PRIMARY KEY,"
+  "  expires_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+  "CREATE INDEX assertions_by_end ON assertions (expires_ms);",
   NULL
 };
 
@@ -906,6 +910,42 @@ tessera_sqlite_store_list_consents (TesseraStore *store, const char *subject, GE
   return g_steal_pointer (&list);
 }
 
+/* Assertions. */
+
+static gboolean
+is_assertion_used (TesseraSqliteStore *self,
+                   const TesseraDigest *digest,
+                   gboolean *out_used,
+                   GError **error)
+{
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, "SELECT 1 FROM assertions WHERE digest = ?", error,
+                                "d", digest);
+  return step_to_row (self, query, out_used, error);
+}
+
+static gboolean
+tessera_sqlite_store_use_assertion (TesseraStore *store,
+                                    const TesseraDigest *digest,
+                                    gint64 expires_ms,
+                                    gboolean for_revocation,
+                                    gboolean *out_is_new,
+                                    GError **error)
+{
+  static const char insertion[] = "INSERT INTO assertions (digest, expires_ms) VALUES (?, ?)";
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean used;
+
+  if (!is_assertion_used (self, digest, &used, error))
+    return FALSE;
+  *out_is_new = !used;
+  if (used)
+    return TRUE;
+  if (for_revocation)
+    return tessera_database_execute (self->database, insertion, error, "di", digest, expires_ms);
+  return tessera_database_put (self->database, insertion, error, "di", digest, expires_ms);
+}
+
 /* Clients and what was declared. */
 
 static gboolean
@@ -1370,6 +1410,9 @@ prune_expired (TesseraSqliteStore *self, gint64 now_ms, GError **error)
     " (SELECT rowid FROM codes WHERE forget_ms < ?2 LIMIT ?1)",
     "DELETE FROM sessions WHERE rowid IN"
     " (SELECT rowid FROM sessions WHERE expires_ms < ?2 LIMIT ?1)",
+    /* By far the most, where there are any. */
+    "DELETE FROM assertions WHERE digest IN"
+    " (SELECT digest FROM assertions WHERE expires_ms < ?2 LIMIT ?1 * 10)",
   };
   for (guint i = 0; i < G_N_ELEMENTS (deletions); i++)
     if (!tessera_database_execute (self->database, deletions[i], error, "ii", (gint64) PRUNE_ROWS,
@@ -1451,6 +1494,7 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->put_consent = tessera_sqlite_store_put_consent;
   iface->lookup_consent = tessera_sqlite_store_lookup_consent;
   iface->list_consents = tessera_sqlite_store_list_consents;
+  iface->use_assertion = tessera_sqlite_store_use_assertion;
   iface->put_client = tessera_sqlite_store_put_client;
   iface->remove_client = tessera_sqlite_store_remove_client;
   iface->foreach_client = tessera_sqlite_store_foreach_client;

@@ -158,6 +158,16 @@ struct _TesseraStoreInterface
                                      const char *redirect_uri,
                                      GError **error);
 
+  /* Remembers until @expires_ms that a client used the assertion @digest (RFC 7523 §3, `jti`).
+   * @out_is_new FALSE: it had been used. @for_revocation: it may take of the space that is left for
+   * revocations. */
+  gboolean (*use_assertion) (TesseraStore *self,
+                             const TesseraDigest *digest,
+                             gint64 expires_ms,
+                             gboolean for_revocation,
+                             gboolean *out_is_new,
+                             GError **error);
+
   /* Clients registered at run time (declared ones are the application's or the file's). */
   gboolean (*put_client) (TesseraStore *self, TesseraClient *client, GError **error);
   gboolean (*remove_client) (TesseraStore *self, const char *client_id, GError **error);
@@ -285,6 +295,12 @@ TesseraConsent *tessera_store_lookup_consent (TesseraStore *self,
                                               const char *client_id,
                                               const char *redirect_uri,
                                               GError **error);
+gboolean tessera_store_use_assertion (TesseraStore *self,
+                                      const TesseraDigest *digest,
+                                      gint64 expires_ms,
+                                      gboolean for_revocation,
+                                      gboolean *out_is_new,
+                                      GError **error);
 gboolean tessera_store_put_client (TesseraStore *self, TesseraClient *client, GError **error);
 gboolean tessera_store_remove_client (TesseraStore *self, const char *client_id, GError **error);
 gboolean tessera_store_foreach_client (TesseraStore *self,

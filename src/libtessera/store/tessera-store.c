@@ -258,6 +258,18 @@ tessera_store_lookup_consent (TesseraStore *self,
 }
 
 gboolean
+tessera_store_use_assertion (TesseraStore *self,
+                             const TesseraDigest *digest,
+                             gint64 expires_ms,
+                             gboolean for_revocation,
+                             gboolean *out_is_new,
+                             GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->use_assertion (self, digest, expires_ms, for_revocation,
+                                                        out_is_new, error);
+}
+
+gboolean
 tessera_store_put_client (TesseraStore *self, TesseraClient *client, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->put_client (self, client, error);

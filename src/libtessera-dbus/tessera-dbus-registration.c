@@ -20,6 +20,8 @@ static const Member members[] = {
   { "grant_types", "grant-types", "as" },
   { "scope", "scope", "s" },
   { "token_endpoint_auth_method", "token-endpoint-auth-method", "s" },
+  { "token_endpoint_auth_signing_alg", "token-endpoint-auth-signing-alg", "s" },
+  { "jwks", "jwks", "s" },
   { "application_type", "application-type", "s" },
   { "id_token_signed_response_alg", "id-token-signed-response-alg", "s" },
   { "resources", "resources", "as" },

@@ -8,6 +8,8 @@ static char **option_redirect_uris;
 static char **option_grant_types;
 static char *option_scope;
 static char *option_auth_method;
+static char *option_auth_signing_alg;
+static char *option_jwks;
 static gboolean option_public;
 static char *option_application_type;
 static char *option_id_token_alg;
@@ -53,6 +55,18 @@ parse_lifetime (const char *name, const char *value, gpointer data, GError **err
   return TRUE;
 }
 
+static gboolean
+read_jwks (const char *name, const char *value, gpointer data, GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+
+  g_clear_pointer (&option_jwks, g_free);
+  if (g_file_get_contents (value, &option_jwks, NULL, &reason))
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: %s", name, reason->message);
+  return FALSE;
+}
+
 const GOptionEntry tessera_registration_entries[] = {
   { "name", 'n', 0, G_OPTION_ARG_STRING, &option_name, "What people are shown (client_name)",
     "TEXT" },
@@ -64,7 +78,12 @@ const GOptionEntry tessera_registration_entries[] = {
   { "public", 0, 0, G_OPTION_ARG_NONE, &option_public,
     "It has no secret, as a program on a person's device (--auth-method none)", NULL },
   { "auth-method", 0, 0, G_OPTION_ARG_STRING, &option_auth_method,
-    "client_secret_basic, client_secret_post or none (token_endpoint_auth_method)", "METHOD" },
+    "client_secret_basic, client_secret_post, private_key_jwt or none (token_endpoint_auth_method)",
+    "METHOD" },
+  { "jwks-file", 0, G_OPTION_FLAG_FILENAME, G_OPTION_ARG_CALLBACK, read_jwks,
+    "Its public keys, a JWK Set (--auth-method private_key_jwt)", "FILE" },
+  { "auth-signing-alg", 0, 0, G_OPTION_ARG_STRING, &option_auth_signing_alg,
+    "How it signs with them (token_endpoint_auth_signing_alg)", "ALG" },
   { "application-type", 0, 0, G_OPTION_ARG_STRING, &option_application_type, "web or native",
     "TYPE" },
   { "id-token-alg", 0, 0, G_OPTION_ARG_STRING, &option_id_token_alg,
@@ -96,6 +115,8 @@ const TesseraColumn tessera_registration_columns[] = {
   { "Grant types", "grant_types" },
   { "Scope", "scope" },
   { "Authentication", "token_endpoint_auth_method" },
+  { "Assertions", "token_endpoint_auth_signing_alg" },
+  { "Keys", "jwks" },
   { "Application type", "application_type" },
   { "ID tokens", "id_token_signed_response_alg" },
   { "Resources", "resources" },
@@ -115,6 +136,7 @@ tessera_registration_is_given (void)
 {
   return option_name != NULL || option_redirect_uris != NULL || option_grant_types != NULL
          || option_scope != NULL || option_auth_method != NULL || option_public
+         || option_auth_signing_alg != NULL || option_jwks != NULL
          || option_application_type != NULL || option_id_token_alg != NULL
          || option_resources != NULL || option_audience != NULL || option_introspect != NULL
          || option_allowed_origins != NULL || option_access_token_lifetime >= 0
@@ -154,6 +176,15 @@ put_flag (GVariantDict *dict, const char *name, int flag)
     g_variant_dict_insert (dict, name, "b", flag);
 }
 
+/* Keys say how it authenticates, unless it is said. */
+static const char *
+get_auth_method (void)
+{
+  if (option_public)
+    return "none";
+  return option_auth_method == NULL && option_jwks != NULL ? "private_key_jwt" : option_auth_method;
+}
+
 GVariant *
 tessera_registration_new (GVariant *current)
 {
@@ -163,7 +194,9 @@ tessera_registration_new (GVariant *current)
   put_list (&dict, "redirect_uris", option_redirect_uris);
   put_list (&dict, "grant_types", option_grant_types);
   put_text (&dict, "scope", option_scope);
-  put_text (&dict, "token_endpoint_auth_method", option_public ? "none" : option_auth_method);
+  put_text (&dict, "token_endpoint_auth_method", get_auth_method ());
+  put_text (&dict, "token_endpoint_auth_signing_alg", option_auth_signing_alg);
+  put_text (&dict, "jwks", option_jwks);
   put_text (&dict, "application_type", option_application_type);
   put_text (&dict, "id_token_signed_response_alg", option_id_token_alg);
   put_list (&dict, "resources", option_resources);

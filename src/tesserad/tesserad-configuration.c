@@ -433,6 +433,25 @@ read_secrets (TesseradKeyFile *key_file, const char *group, Properties *properti
   return TRUE;
 }
 
+/* Public keys: nothing that has to be kept secret. */
+static gboolean
+read_jwks (TesseradKeyFile *key_file, const char *group, Properties *properties, GError **error)
+{
+  g_autofree char *path = NULL;
+  g_autofree char *jwks = NULL;
+  g_autoptr (GError) inner = NULL;
+
+  if (!read_path (key_file, group, "jwks_file", &path, error))
+    return FALSE;
+  if (path == NULL)
+    return TRUE;
+  if (!g_file_get_contents (path, &jwks, NULL, &inner))
+    return tesserad_key_file_propagate (key_file, group, "jwks_file", g_steal_pointer (&inner),
+                                        error);
+  g_value_set_string (properties_add (properties, "jwks", G_TYPE_STRING), jwks);
+  return TRUE;
+}
+
 /* Overwrites the copies that the property values held. */
 static void
 scrub (Properties *properties)
@@ -466,6 +485,8 @@ build_client (TesseradKeyFile *key_file, const char *group, const char *left_out
       return NULL;
   if (g_strcmp0 (left_out, "client_secret_file") != 0
       && !read_secrets (key_file, group, &properties, error))
+    return NULL;
+  if (g_strcmp0 (left_out, "jwks_file") != 0 && !read_jwks (key_file, group, &properties, error))
     return NULL;
 
   client = TESSERA_CLIENT (g_object_new_with_properties (TESSERA_TYPE_CLIENT, properties.names->len,

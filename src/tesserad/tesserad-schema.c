@@ -41,6 +41,8 @@ const TesseradSetting tesserad_settings[] = {
   { "endpoints", "account-enabled", TESSERAD_KIND_BOOLEAN, "account-enabled", "true" },
   { "endpoints", "revocation-requires-client-authentication", TESSERAD_KIND_BOOLEAN,
     "revocation-requires-client-authentication", "true" },
+  { "endpoints", "assertions-for-token-endpoint", TESSERAD_KIND_BOOLEAN,
+    "assertions-for-token-endpoint", "false" },
 
   { "tokens", "access-token-lifetime", TESSERAD_KIND_INTEGER, "access-token-lifetime", "600", 1,
     YEAR },
@@ -93,6 +95,9 @@ const TesseradSetting tesserad_settings[] = {
   { "client", "grant_types", TESSERAD_KIND_STRINGS, "grant-types", "authorization_code" },
   { "client", "scope", TESSERAD_KIND_STRING, "scope" },
   { "client", "token_endpoint_auth_method", TESSERAD_KIND_STRING, "token-endpoint-auth-method" },
+  { "client", "token_endpoint_auth_signing_alg", TESSERAD_KIND_STRING,
+    "token-endpoint-auth-signing-alg" },
+  { "client", "jwks_file", TESSERAD_KIND_STRING },
   { "client", "application_type", TESSERAD_KIND_STRING, "application-type" },
   { "client", "id_token_signed_response_alg", TESSERAD_KIND_STRING,
     "id-token-signed-response-alg" },

@@ -127,6 +127,89 @@ test_authentication_methods (void)
   g_assert_false (tessera_client_allows_auth_method (post, "client_secret_basic"));
 }
 
+#define KEY_X "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
+#define KEY_Y "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+#define KEY_BEGIN "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" KEY_X "\",\"y\":\"" KEY_Y "\""
+#define OTHER_KEY                                                                                  \
+  "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+#define KEYS(...) "{\"keys\":[" __VA_ARGS__ "]}"
+#define SIGNS(...)                                                                                 \
+  CLIENT ("id", "c", "token-endpoint-auth-method", "private_key_jwt", "jwks", __VA_ARGS__)
+
+static void
+test_a_client_with_keys_has_no_secret (void)
+{
+  assert_good (SIGNS (KEYS (KEY_BEGIN "}")));
+  assert_good (SIGNS (KEYS (KEY_BEGIN "}," OTHER_KEY), "token-endpoint-auth-signing-alg", "EdDSA"));
+  assert_good (SIGNS (KEYS (KEY_BEGIN "}"), "grant-types", STRV ("client_credentials"),
+                      "first-party", TRUE));
+  assert_refused (SIGNS (NULL));
+  assert_refused (SIGNS ("{}"));
+  assert_refused (SIGNS ("[]"));
+  assert_refused (SIGNS (KEYS ("")));
+  assert_refused (SIGNS (KEYS ("1,null,[]")));
+  assert_refused (SIGNS (KEYS (KEY_BEGIN ",\"use\":\"enc\"}")));
+  assert_refused (SIGNS (KEYS (KEY_BEGIN ",\"d\":\"AAAA\"}")));
+  assert_refused (SIGNS (KEYS (KEY_BEGIN "},{\"kty\":\"oct\",\"k\":\"AAAA\"}")));
+  assert_refused (SIGNS (KEYS (KEY_BEGIN "}"), "secret", SECRET));
+  assert_refused (SIGNS (KEYS (KEY_BEGIN "}"), "token-endpoint-auth-signing-alg", "RS256"));
+  assert_refused (SIGNS (KEYS (KEY_BEGIN "}"), "token-endpoint-auth-signing-alg", "HS256"));
+
+  g_autoptr (TesseraClient) client = SIGNS (KEYS (KEY_BEGIN "}"));
+  g_assert_true (tessera_client_is_confidential (client));
+  g_assert_true (tessera_client_has_credentials (client));
+  g_assert_false (tessera_client_has_secret (client));
+  g_assert_true (tessera_client_allows_auth_method (client, "private_key_jwt"));
+  g_assert_false (tessera_client_allows_auth_method (client, "none"));
+}
+
+static void
+test_client_secret_jwt_is_refused_with_a_reason (void)
+{
+  g_autoptr (TesseraClient) client
+      = CLIENT ("id", "c", "secret", SECRET, "token-endpoint-auth-method", "client_secret_jwt");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_client_check (client, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT);
+  g_assert_nonnull (strstr (error->message, "private_key_jwt"));
+}
+
+static void
+test_keys_survive_the_store (void)
+{
+  g_autoptr (TesseraClient) client
+      = SIGNS (KEYS (KEY_BEGIN "}"), "token-endpoint-auth-signing-alg", "ES256");
+  g_autoptr (json_t) json = tessera_client_to_json (client);
+  g_autofree char *text = tessera_json_dump (json);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraClient) again = tessera_client_new_from_json (text, strlen (text), &error);
+  g_autofree char *before = tessera_client_dup_fingerprint (client);
+  g_autofree char *jwks = NULL, *alg = NULL;
+
+  g_assert_no_error (error);
+  g_autofree char *after = tessera_client_dup_fingerprint (again);
+  g_object_get (again, "jwks", &jwks, "token-endpoint-auth-signing-alg", &alg, NULL);
+  g_assert_cmpstr (jwks, ==, KEYS (KEY_BEGIN "}"));
+  g_assert_cmpstr (alg, ==, "ES256");
+  g_assert_true (tessera_client_has_keys (again));
+  g_assert_cmpstr (before, ==, after);
+}
+
+static gboolean is_same (TesseraClient *before, TesseraClient *now);
+
+static void
+test_a_key_that_stays_makes_it_the_same_client (void)
+{
+  g_assert_true (is_same (SIGNS (KEYS (KEY_BEGIN "}")),
+                          SIGNS (KEYS (OTHER_KEY "," KEY_BEGIN ",\"kid\":\"k\"}"))));
+  g_assert_false (is_same (SIGNS (KEYS (KEY_BEGIN "}")), SIGNS (KEYS (OTHER_KEY))));
+  /* Keys that it does not authenticate by hold nothing together. */
+  g_assert_false (
+      is_same (CLIENT ("id", "c", "secret", SECRET, "jwks", KEYS (OTHER_KEY)),
+               CLIENT ("id", "c", "secret", "the-next-one-of-it", "jwks", KEYS (OTHER_KEY))));
+}
+
 static void
 test_public_clients_have_less_freedom (void)
 {
@@ -424,6 +507,13 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/ids", test_ids);
   g_test_add_func ("/client/secrets-of-people-need-length", test_secrets_of_people_need_length);
   g_test_add_func ("/client/authentication-methods", test_authentication_methods);
+  g_test_add_func ("/client/a-client-with-keys-has-no-secret",
+                   test_a_client_with_keys_has_no_secret);
+  g_test_add_func ("/client/client_secret_jwt-is-refused-with-a-reason",
+                   test_client_secret_jwt_is_refused_with_a_reason);
+  g_test_add_func ("/client/keys-survive-the-store", test_keys_survive_the_store);
+  g_test_add_func ("/client/a-key-that-stays-makes-it-the-same-client",
+                   test_a_key_that_stays_makes_it_the_same_client);
   g_test_add_func ("/client/public-clients-have-less-freedom",
                    test_public_clients_have_less_freedom);
   g_test_add_func ("/client/grant-types", test_grant_types);

@@ -2,7 +2,7 @@
 /* The published keys of an issuer: which are taken, and what is no key set. */
 
 #include "base/tessera-json-private.h"
-#include "resource/tessera-key-set-private.h"
+#include "jose/tessera-key-set-private.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -188,6 +188,94 @@ test_a_set_knows_what_it_keeps (void)
   g_assert_false (tessera_key_set_is_within (one, wrong));
 }
 
+/* A set of a client, of these keys. */
+static TesseraKeySet *
+parse_client (TesseraAlgorithm rsa, const char *first, const char *second)
+{
+  g_autofree char *text = g_strdup_printf ("{\"keys\":[%s,%s]}", first, second);
+
+  return tessera_key_set_parse_client (text, strlen (text), rsa, NULL);
+}
+
+static gboolean
+verifies (TesseraKeySet *set, TesseraKey *key, const char *kid)
+{
+  g_autoptr (TesseraClaims) claims = tessera_claims_new ();
+  g_autofree char *text = tessera_jwt_sign (key, "JWT", claims, NULL);
+  g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (text, strlen (text), NULL);
+
+  /* As if it had been signed so; the header is not what is tried here. */
+  g_free (jwt->kid);
+  jwt->kid = g_strdup (kid);
+  return tessera_key_set_verify (set, jwt);
+}
+
+static void
+test_keys_of_a_client_need_no_name (void)
+{
+  g_autofree char *named = make_jwk (keys[0], "\"kid\":\"one\",\"alg\":null");
+  g_autofree char *unnamed = make_jwk (keys[1], "\"kid\":null,\"alg\":null,\"use\":null");
+  g_autoptr (TesseraKeySet) set = parse_client (TESSERA_ALGORITHM_RS256, named, unnamed);
+  g_autoptr (TesseraKey) stranger = tessera_key_generate (TESSERA_ALGORITHM_ES256, NULL);
+
+  g_assert_cmpuint (tessera_key_set_get_count (set), ==, 2);
+  g_assert_true (verifies (set, keys[0], NULL));
+  g_assert_true (verifies (set, keys[1], NULL));
+  g_assert_false (verifies (set, stranger, NULL));
+  /* Who says a name is held to it. */
+  g_assert_true (verifies (set, keys[0], "one"));
+  g_assert_false (verifies (set, keys[1], "one"));
+  g_assert_false (verifies (set, keys[0], "two"));
+}
+
+static void
+test_an_rsa_key_of_a_client_is_for_what_it_is_registered_for (void)
+{
+  g_autoptr (TesseraKey) rsa = tessera_key_generate (TESSERA_ALGORITHM_PS256, NULL);
+  g_autofree char *open = make_jwk (rsa, "\"alg\":null");
+  g_autofree char *fixed = make_jwk (rsa, "\"alg\":\"RS256\",\"kid\":\"fixed\"");
+  g_autoptr (TesseraKeySet) pss = parse_client (TESSERA_ALGORITHM_PS256, open, "{}");
+  g_autoptr (TesseraKeySet) pkcs = parse_client (TESSERA_ALGORITHM_RS256, open, "{}");
+  g_autoptr (TesseraKeySet) said = parse_client (TESSERA_ALGORITHM_PS256, fixed, "{}");
+
+  g_assert_true (tessera_key_set_has_algorithm (pss, TESSERA_ALGORITHM_PS256));
+  g_assert_false (tessera_key_set_has_algorithm (pss, TESSERA_ALGORITHM_RS256));
+  g_assert_true (tessera_key_set_has_algorithm (pkcs, TESSERA_ALGORITHM_RS256));
+  g_assert_true (tessera_key_set_has_algorithm (said, TESSERA_ALGORITHM_RS256));
+  g_assert_false (tessera_key_set_has_algorithm (said, TESSERA_ALGORITHM_PS256));
+  g_assert_true (verifies (pss, rsa, NULL));
+  g_assert_false (verifies (pkcs, rsa, NULL));
+}
+
+static void
+test_a_client_registers_no_private_keys (void)
+{
+  g_autofree char *good = make_jwk (keys[0], "");
+  g_autofree char *private = make_jwk (keys[1], "\"d\":\"AAAA\"");
+
+  g_assert_null (parse_client (TESSERA_ALGORITHM_RS256, good, private));
+  g_assert_null (parse_client (TESSERA_ALGORITHM_RS256, good, "{\"kty\":\"oct\",\"k\":\"AA\"}"));
+  g_autoptr (TesseraKeySet) others
+      = parse_client (TESSERA_ALGORITHM_RS256, good, "{\"kty\":\"EC\",\"crv\":\"P-384\"}");
+  g_assert_cmpuint (tessera_key_set_get_count (others), ==, 1);
+}
+
+static void
+test_words_are_of_the_keys_not_of_their_names (void)
+{
+  g_autofree char *one = make_jwk (keys[0], "\"kid\":\"a\"");
+  g_autofree char *two = make_jwk (keys[1], "\"kid\":\"b\"");
+  g_autofree char *again = make_jwk (keys[0], "\"kid\":\"z\"");
+  g_autoptr (TesseraKeySet) set = parse_client (TESSERA_ALGORITHM_RS256, one, two);
+  g_autoptr (TesseraKeySet) same = parse_client (TESSERA_ALGORITHM_RS256, two, again);
+  g_auto (GStrv) words = tessera_key_set_list_words (set);
+  g_auto (GStrv) same_words = tessera_key_set_list_words (same);
+
+  g_assert_cmpuint (g_strv_length (words), ==, 2);
+  g_assert_cmpstrv (words, same_words);
+  g_assert_cmpstr (words[0], !=, words[1]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -203,6 +291,13 @@ main (int argc, char **argv)
   g_test_add_func ("/key-set/a-name-of-two-keys-is-of-neither",
                    test_a_name_of_two_keys_is_of_neither);
   g_test_add_func ("/key-set/what-is-no-key-set", test_what_is_no_key_set);
+  g_test_add_func ("/key-set/keys-of-a-client-need-no-name", test_keys_of_a_client_need_no_name);
+  g_test_add_func ("/key-set/an-rsa-key-of-a-client-is-for-what-it-is-registered-for",
+                   test_an_rsa_key_of_a_client_is_for_what_it_is_registered_for);
+  g_test_add_func ("/key-set/a-client-registers-no-private-keys",
+                   test_a_client_registers_no_private_keys);
+  g_test_add_func ("/key-set/words-are-of-the-keys-not-of-their-names",
+                   test_words_are_of_the_keys_not_of_their_names);
   g_test_add_func ("/key-set/too-many-are-refused", test_too_many_are_refused);
   g_test_add_func ("/key-set/a-set-knows-what-it-keeps", test_a_set_knows_what_it_keeps);
   int status = g_test_run ();

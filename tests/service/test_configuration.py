@@ -13,6 +13,8 @@ from tessera_fixture import hash_password
 import tap
 from tap import test
 
+KEYS = '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
+
 
 def in_workshop(name):
     def register(function):
@@ -324,6 +326,19 @@ first_party=true
 require_pkce=false
 allowed_origins=https://shop.test;
 '''))
+
+
+@in_workshop('client: the file with its keys lies beside the configuration, and a missing one is named')
+def _(workshop):
+    text = workshop.server() + '[client c]\ngrant_types=client_credentials;\ntoken_endpoint_auth_method=private_key_jwt\njwks_file=keys.json\n'
+    workshop.refuses(text, workshop.config, '[client c] jwks_file', workshop.path('keys.json'))
+    workshop.write('keys.json', KEYS)
+    workshop.accepts(text)
+    workshop.accepts(text + 'token_endpoint_auth_signing_alg=EdDSA\n')
+    workshop.refuses(text + 'token_endpoint_auth_signing_alg=ES256\n', '[client c]', 'no key for ES256')
+    for bad in ('', '{', '[]', '{"keys":[]}', '{"keys":[1]}'):
+        workshop.write('keys.json', bad)
+        workshop.refuses(text, '[client c]')
 
 
 @in_workshop('listener: that all behind a unix socket share an address is said, unless the proxy may name them')

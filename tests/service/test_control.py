@@ -54,6 +54,31 @@ def _(desk):
     contains(desk.say('client', 'list'), client_id)
 
 
+@test('client add --jwks-file: it has its own keys, and nothing secret is made or told')
+def _(desk):
+    keys = '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
+    path = desk.write('keys.json', keys)
+    added = desk.json('client', 'add', '--name', 'Signer', '--grant-type', 'client_credentials', '--jwks-file', path, '--auth-signing-alg', 'EdDSA')
+    equal(sorted(added), ['client_id'])
+    shown = desk.json('client', 'show', added['client_id'])
+    equal((shown['token_endpoint_auth_method'], shown['token_endpoint_auth_signing_alg']), ('private_key_jwt', 'EdDSA'))
+    equal(json.loads(shown['jwks']), json.loads(keys))
+    contains(desk.say('client', 'show', added['client_id']), 'private_key_jwt')
+    status, _out, err = desk.run('client', 'rotate-secret', added['client_id'])
+    equal(status, 1, err)
+    status, _out, err = desk.run('client', 'add', '--jwks-file', desk.path('nothing.json'))
+    equal(status, 2, err)
+    contains(err, 'nothing.json')
+    for option in (('--auth-method', 'private_key_jwt'), ('--auth-method', 'client_secret_jwt'), ('--jwks-file', path, '--auth-signing-alg', 'RS256')):
+        status, _out, err = desk.run('client', 'add', '--grant-type', 'client_credentials', *option)
+        equal(status, 1, err)
+    # One with a secret may go over to keys: then the secret is none any more.
+    client_id, secret = desk.run('client', 'add', '--name', 'Late', '--grant-type', 'client_credentials')[1].splitlines()
+    desk.machine_token(client_id, secret)
+    equal(desk.run('client', 'update', client_id, '--jwks-file', path)[0], 0)
+    equal(desk.json('client', 'show', client_id)['token_endpoint_auth_method'], 'private_key_jwt')
+
+
 @test('client add --json: one document with id and secret; a public client has no secret')
 def _(desk):
     added = desk.json('client', 'add', '--name', 'Job', '--grant-type', 'client_credentials')

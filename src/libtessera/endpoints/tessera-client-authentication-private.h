@@ -7,15 +7,25 @@
 
 G_BEGIN_DECLS
 
+/* @client is borrowed; NULL with an error: TESSERA_ERROR_INVALID_CLIENT;
+ * TESSERA_ERROR_INVALID_REQUEST for several methods at once; TESSERA_ERROR_TOO_MANY_REQUESTS, with
+ * Retry-After on the exchange; TESSERA_ERROR_TEMPORARILY_UNAVAILABLE. */
+typedef void (*TesseraClientAuthenticated) (gpointer data,
+                                            TesseraClient *client,
+                                            const GError *error);
+
 /* The one place that authenticates a client (RFC 6749 §2.3): client_secret_basic,
- * client_secret_post, or none for a public client. Exactly one method, the registered one. Owned.
- * TESSERA_ERROR_INVALID_CLIENT; TESSERA_ERROR_INVALID_REQUEST for several methods at once;
- * TESSERA_ERROR_TOO_MANY_REQUESTS, with Retry-After on the exchange. */
-TesseraClient *tessera_client_authentication_authenticate (TesseraEngine *engine,
-                                                           TesseraExchange *exchange,
-                                                           TesseraParams *params,
-                                                           TesseraExplanation *explanation,
-                                                           GError **error);
+ * client_secret_post, private_key_jwt, or none for a public client. Exactly one method, the
+ * registered one.
+ *
+ * @done is called once: at once, unless there is an assertion, which waits until it is durable that
+ * it was used. @explanation lives until then, with @data; @params may go before. */
+void tessera_client_authentication_authenticate (TesseraEngine *engine,
+                                                 TesseraExchange *exchange,
+                                                 TesseraParams *params,
+                                                 TesseraExplanation *explanation,
+                                                 TesseraClientAuthenticated done,
+                                                 gpointer data);
 /* Does the request say at all who the client is? */
 gboolean tessera_client_authentication_is_present (TesseraExchange *exchange,
                                                    TesseraParams *params);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one place that authenticates a client (RFC 6749 §2.3, RFC 7617). */
+/* The one place that authenticates a client (RFC 6749 §2.3, RFC 7617, RFC 7521 §4.2). */
 
 #include "endpoints/tessera-client-authentication-private.h"
 
 #include "base/tessera-secret-private.h"
+#include "endpoints/tessera-client-assertion-private.h"
 #include "model/tessera-client-private.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ typedef struct
   const char *method; /* static, NULL: nothing was said */
   char *client_id;
   char *secret;
+  TesseraJwt *assertion; /* borrows from the parameters */
 } Credentials;
 
 static void
@@ -21,6 +23,7 @@ credentials_clear (Credentials *self)
 {
   g_clear_pointer (&self->client_id, g_free);
   g_clear_pointer (&self->secret, tessera_secret_free);
+  g_clear_pointer (&self->assertion, tessera_jwt_free);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Credentials, credentials_clear)
@@ -122,6 +125,31 @@ read_header (const char *header, Credentials *out, GError **error)
   return read_basic (header, out, error);
 }
 
+/* RFC 7521 §4.2: @client_id may be absent; what it says then is in the assertion. */
+static gboolean
+read_assertion (const char *assertion,
+                const char *type,
+                const char *client_id,
+                Credentials *out,
+                GError **error)
+{
+  const char *claimed = NULL;
+
+  out->method = "private_key_jwt";
+  if (assertion == NULL || type == NULL)
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST,
+                   "client_assertion and client_assertion_type belong together");
+  if (!g_str_equal (type, TESSERA_CLIENT_ASSERTION_TYPE))
+    return refuse_client (error);
+  out->assertion = tessera_jwt_parse (assertion, strlen (assertion), NULL);
+  if (out->assertion != NULL)
+    claimed = tessera_client_assertion_get_client_id (out->assertion);
+  if (claimed == NULL || (client_id != NULL && !g_str_equal (client_id, claimed)))
+    return refuse_client (error);
+  out->client_id = g_strdup (claimed);
+  return TRUE;
+}
+
 static gboolean
 read_credentials (TesseraExchange *exchange,
                   TesseraParams *params,
@@ -131,10 +159,12 @@ read_credentials (TesseraExchange *exchange,
   const char *header = tessera_exchange_get_header (exchange, "Authorization");
   const char *client_id = tessera_params_get (params, "client_id");
   const char *client_secret = tessera_params_get (params, "client_secret");
+  const char *assertion = tessera_params_get (params, "client_assertion");
+  const char *assertion_type = tessera_params_get (params, "client_assertion_type");
+  gboolean asserts = assertion != NULL || assertion_type != NULL;
 
   /* RFC 6749 §2.3: not more than one method a request. */
-  if (header != NULL
-      && (client_secret != NULL || tessera_params_get (params, "client_assertion") != NULL))
+  if ((header != NULL) + (client_secret != NULL) + asserts > 1)
     return refuse (error, TESSERA_ERROR_INVALID_REQUEST,
                    "Use one client authentication method only");
   if (header != NULL && !read_header (header, out, error))
@@ -144,6 +174,8 @@ read_credentials (TesseraExchange *exchange,
                    "client_id differs from the Authorization header");
   if (header != NULL)
     return TRUE;
+  if (asserts)
+    return read_assertion (assertion, assertion_type, client_id, out, error);
 
   out->client_id = g_strdup (client_id);
   out->secret = g_strdup (client_secret);
@@ -170,7 +202,22 @@ check_throttle (TesseraEngine *engine,
 }
 
 static gboolean
-check_credentials (TesseraClient *client, const Credentials *credentials)
+check_assertion (TesseraEngine *engine,
+                 TesseraClient *client,
+                 const TesseraJwt *assertion,
+                 const char **out_fault)
+{
+  *out_fault = tessera_client_assertion_find_fault (assertion, client, engine->settings,
+                                                    tessera_clock_get_seconds (engine->clock));
+  return *out_fault == NULL;
+}
+
+/* *out_fault: what is wrong with an assertion of a client that may have one. */
+static gboolean
+check_credentials (TesseraEngine *engine,
+                   TesseraClient *client,
+                   const Credentials *credentials,
+                   const char **out_fault)
 {
   if (client == NULL || !tessera_client_allows_auth_method (client, credentials->method))
     {
@@ -178,9 +225,18 @@ check_credentials (TesseraClient *client, const Credentials *credentials)
       tessera_digest (credentials->secret != NULL ? credentials->secret : "", -1);
       return FALSE;
     }
+  if (credentials->assertion != NULL)
+    return check_assertion (engine, client, credentials->assertion, out_fault);
   if (credentials->secret == NULL)
-    return !tessera_client_has_secret (client);
+    return !tessera_client_has_credentials (client);
   return tessera_client_check_secret (client, credentials->secret);
+}
+
+static void
+count_failure (TesseraEngine *engine, TesseraExchange *exchange, const char *client_id)
+{
+  tessera_throttle_fail (engine->client_throttle, client_id, exchange->remote_address,
+                         tessera_clock_get_ms (engine->clock));
 }
 
 gboolean
@@ -189,35 +245,142 @@ tessera_client_authentication_is_present (TesseraExchange *exchange, TesseraPara
   return tessera_exchange_get_header (exchange, "Authorization") != NULL
          || tessera_params_get (params, "client_id") != NULL
          || tessera_params_get (params, "client_secret") != NULL
-         || tessera_params_get (params, "client_assertion") != NULL;
+         || tessera_params_get (params, "client_assertion") != NULL
+         || tessera_params_get (params, "client_assertion_type") != NULL;
 }
 
-TesseraClient *
+/* The client that the request speaks for, owned; @credentials are good, but for an assertion, which
+ * may have been used before. */
+static TesseraClient *
+check_request (TesseraEngine *engine,
+               TesseraExchange *exchange,
+               TesseraParams *params,
+               Credentials *credentials,
+               TesseraExplanation *explanation,
+               GError **error)
+{
+  g_autoptr (TesseraClient) client = NULL;
+  const char *fault = NULL;
+
+  if (!read_credentials (exchange, params, credentials, error))
+    return NULL;
+  tessera_exchange_set_client_id (exchange, credentials->client_id);
+  if (!check_throttle (engine, exchange, credentials->client_id, error))
+    return NULL;
+
+  client = tessera_client_registry_lookup (engine->clients, credentials->client_id);
+  if (check_credentials (engine, client, credentials, &fault))
+    return g_steal_pointer (&client);
+
+  count_failure (engine, exchange, credentials->client_id);
+  if (fault != NULL)
+    tessera_explanation_set (explanation, "client_assertion", "a fresh one for the issuer", fault);
+  else
+    tessera_explanation_set (explanation, "token_endpoint_auth_method",
+                             client == NULL
+                                 ? "unknown client"
+                                 : tessera_client_get_token_endpoint_auth_method (client),
+                             credentials->method);
+  refuse_client (error);
+  return NULL;
+}
+
+/* An assertion, good but for one question, which waits for the committing thread: was it used
+ * before (RFC 7523 §3, 7)? */
+typedef struct
+{
+  TesseraEngine *engine;
+  TesseraExchange *exchange;
+  TesseraExplanation *explanation;
+  TesseraClient *client;
+  TesseraDigest digest;
+  gint64 expires_ms;
+  gboolean for_revocation;
+  TesseraClientAuthenticated done;
+  gpointer data;
+} Use;
+
+static void
+use_free (Use *self)
+{
+  tessera_exchange_unref (self->exchange);
+  g_object_unref (self->client);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Use, use_free)
+
+static gboolean
+run_use (gpointer data, TesseraStore *store, GError **error)
+{
+  Use *self = data;
+  gboolean is_new = FALSE;
+
+  return tessera_store_use_assertion (store, &self->digest, self->expires_ms, self->for_revocation,
+                                      &is_new, error)
+         && (is_new || refuse_client (error));
+}
+
+/* It may have been changed or removed meanwhile. */
+static gboolean
+is_registered_still (Use *self)
+{
+  g_autoptr (TesseraClient) client
+      = tessera_client_registry_lookup (self->engine->clients,
+                                        tessera_client_get_id (self->client));
+
+  return client == self->client;
+}
+
+static void
+on_used (gpointer data, const GError *error)
+{
+  g_autoptr (Use) self = data;
+  g_autoptr (GError) gone = NULL;
+
+  if (g_error_matches (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_CLIENT))
+    {
+      count_failure (self->engine, self->exchange, tessera_client_get_id (self->client));
+      tessera_explanation_set (self->explanation, "client_assertion", "a fresh one for the issuer",
+                               "jti of one that was used");
+    }
+  if (error == NULL && !is_registered_still (self))
+    refuse_client (&gone);
+  if (gone != NULL)
+    error = gone;
+  self->done (self->data, error == NULL ? self->client : NULL, error);
+}
+
+void
 tessera_client_authentication_authenticate (TesseraEngine *engine,
                                             TesseraExchange *exchange,
                                             TesseraParams *params,
                                             TesseraExplanation *explanation,
-                                            GError **error)
+                                            TesseraClientAuthenticated done,
+                                            gpointer data)
 {
   g_auto (Credentials) credentials = { 0 };
-  g_autoptr (TesseraClient) client = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraClient) client
+      = check_request (engine, exchange, params, &credentials, explanation, &error);
 
-  if (!read_credentials (exchange, params, &credentials, error))
-    return NULL;
-  tessera_exchange_set_client_id (exchange, credentials.client_id);
-  if (!check_throttle (engine, exchange, credentials.client_id, error))
-    return NULL;
-
-  client = tessera_client_registry_lookup (engine->clients, credentials.client_id);
-  if (check_credentials (client, &credentials))
-    return g_steal_pointer (&client);
-
-  tessera_throttle_fail (engine->client_throttle, credentials.client_id, exchange->remote_address,
-                         tessera_clock_get_ms (engine->clock));
-  tessera_explanation_set (explanation, "token_endpoint_auth_method",
-                           client == NULL ? "unknown client"
-                                          : tessera_client_get_token_endpoint_auth_method (client),
-                           credentials.method);
-  refuse_client (error);
-  return NULL;
+  if (client == NULL || credentials.assertion == NULL)
+    {
+      done (data, client, error);
+      return;
+    }
+  Use *use = g_new (Use, 1);
+  *use = (Use){
+    .engine = engine,
+    .exchange = tessera_exchange_ref (exchange),
+    .explanation = explanation,
+    .client = g_object_ref (client),
+    .digest = tessera_client_assertion_get_digest (credentials.assertion),
+    .expires_ms = tessera_client_assertion_get_expiry_ms (credentials.assertion),
+    /* A full disk does not keep anybody from revoking. */
+    .for_revocation = exchange->endpoint == TESSERA_ENDPOINT_REVOCATION,
+    .done = done,
+    .data = data,
+  };
+  tessera_committer_submit (engine->committer, run_use, on_used, use);
 }

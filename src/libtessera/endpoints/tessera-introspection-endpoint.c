@@ -8,30 +8,23 @@
 #include "grants/tessera-introspector-private.h"
 #include "model/tessera-client-private.h"
 
-/* Who asked, until the answer is there. */
+/* What was asked, and by whom, until the answer is there. */
 typedef struct
 {
   TesseraEngine *engine;
   TesseraExchange *exchange;
-  TesseraClient *client;
+  TesseraParams *params;
+  TesseraClient *client; /* NULL: not known yet */
+  TesseraExplanation explanation;
 } Question;
-
-static Question *
-question_new (TesseraEngine *engine, TesseraExchange *exchange, TesseraClient *client)
-{
-  Question *self = g_new (Question, 1);
-
-  self->engine = engine;
-  self->exchange = tessera_exchange_ref (exchange);
-  self->client = g_object_ref (client);
-  return self;
-}
 
 static void
 question_free (Question *self)
 {
   tessera_exchange_unref (self->exchange);
-  g_object_unref (self->client);
+  g_clear_pointer (&self->params, tessera_params_free);
+  g_clear_object (&self->client);
+  tessera_explanation_clear (&self->explanation);
   g_free (self);
 }
 
@@ -54,56 +47,67 @@ on_introspected (gpointer data, gboolean active, char *json, const GError *error
 }
 
 /* RFC 7662 §2.1: the endpoint is for clients that prove who they are. */
-static TesseraClient *
-authenticate (TesseraEngine *engine,
-              TesseraExchange *exchange,
-              TesseraParams *params,
-              TesseraExplanation *explanation,
-              GError **error)
+static gboolean
+check_client (Question *self, GError **error)
 {
-  g_autoptr (TesseraClient) client
-      = tessera_client_authentication_authenticate (engine, exchange, params, explanation, error);
-
-  if (client == NULL || tessera_client_has_secret (client))
-    return g_steal_pointer (&client);
-  tessera_explanation_set (explanation, "introspection", "confidential client", "public client");
+  if (tessera_client_has_credentials (self->client))
+    return TRUE;
+  tessera_explanation_set (&self->explanation, "introspection", "confidential client",
+                           "public client");
   g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_CLIENT,
                        "Introspection needs a client with credentials");
-  return NULL;
+  return FALSE;
 }
 
-static gboolean
-introspect (TesseraEngine *engine,
-            TesseraExchange *exchange,
-            TesseraExplanation *explanation,
-            GError **error)
+static const char *
+get_token (Question *self, GError **error)
 {
-  g_autoptr (TesseraParams) params = tessera_client_authentication_read_form (exchange, error);
-  g_autoptr (TesseraClient) client = NULL;
+  const char *token = tessera_params_get (self->params, "token");
+
+  if (token == NULL)
+    g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST, "token is missing");
+  return token;
+}
+
+static void
+on_authenticated (gpointer data, TesseraClient *client, const GError *refusal)
+{
+  g_autoptr (Question) self = data;
+  g_autoptr (GError) error = NULL;
   const char *token = NULL;
 
-  if (params == NULL)
-    return FALSE;
-  client = authenticate (engine, exchange, params, explanation, error);
-  if (client == NULL)
-    return FALSE;
-  token = tessera_params_get (params, "token");
+  if (refusal != NULL)
+    {
+      tessera_exchange_respond_error (self->exchange, refusal, &self->explanation);
+      return;
+    }
+  self->client = g_object_ref (client);
+  if (check_client (self, &error))
+    token = get_token (self, &error);
   if (token == NULL)
     {
-      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST, "token is missing");
-      return FALSE;
+      tessera_exchange_respond_error (self->exchange, error, &self->explanation);
+      return;
     }
-  tessera_introspector_introspect (engine, token, client, on_introspected,
-                                   question_new (engine, exchange, client));
-  return TRUE;
+  tessera_introspector_introspect (self->engine, token, client, on_introspected, self);
+  g_steal_pointer (&self);
 }
 
 void
 tessera_introspection_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
 {
-  g_auto (TesseraExplanation) explanation = { 0 };
+  g_autoptr (Question) self = g_new0 (Question, 1);
   g_autoptr (GError) error = NULL;
 
-  if (!introspect (engine, exchange, &explanation, &error))
-    tessera_exchange_respond_error (exchange, error, &explanation);
+  self->engine = engine;
+  self->exchange = tessera_exchange_ref (exchange);
+  self->params = tessera_client_authentication_read_form (exchange, &error);
+  if (self->params == NULL)
+    {
+      tessera_exchange_respond_error (exchange, error, &self->explanation);
+      return;
+    }
+  tessera_client_authentication_authenticate (engine, exchange, self->params, &self->explanation,
+                                              on_authenticated, self);
+  g_steal_pointer (&self);
 }

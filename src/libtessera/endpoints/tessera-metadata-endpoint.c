@@ -42,23 +42,28 @@ static void
 set_token (json_t *json, TesseraSettings *settings)
 {
   static const char *const methods[]
-      = { "client_secret_basic", "client_secret_post", "none", NULL };
+      = { "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL };
+  static const char *const algorithms[] = { "RS256", "ES256", "PS256", "EdDSA", NULL };
 
   set_url (json, "token_endpoint", settings, settings->token_path);
   set_strings (json, "token_endpoint_auth_methods_supported", methods);
+  set_strings (json, "token_endpoint_auth_signing_alg_values_supported", algorithms);
   set_strings (json, "grant_types_supported", tessera_grant_type_list ());
   set_url (json, "jwks_uri", settings, settings->jwks_path);
   if (settings->revocation_enabled)
     {
       set_url (json, "revocation_endpoint", settings, settings->revocation_path);
       set_strings (json, "revocation_endpoint_auth_methods_supported", methods);
+      set_strings (json, "revocation_endpoint_auth_signing_alg_values_supported", algorithms);
     }
   if (settings->introspection_enabled)
     {
       set_url (json, "introspection_endpoint", settings, settings->introspection_path);
       /* A public client cannot introspect. */
       set_strings (json, "introspection_endpoint_auth_methods_supported",
-                   (const char *const[]){ "client_secret_basic", "client_secret_post", NULL });
+                   (const char *const[]){ "client_secret_basic", "client_secret_post",
+                                          "private_key_jwt", NULL });
+      set_strings (json, "introspection_endpoint_auth_signing_alg_values_supported", algorithms);
     }
 }
 

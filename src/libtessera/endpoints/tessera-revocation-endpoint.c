@@ -22,57 +22,79 @@ on_revoked (gpointer data, gboolean revoked, const GError *error)
   tessera_exchange_respond (exchange, 200, NULL, NULL);
 }
 
-/* *out_client stays NULL where possession of the token is enough. */
-static gboolean
-authenticate (TesseraEngine *engine,
-              TesseraExchange *exchange,
-              TesseraParams *params,
-              TesseraExplanation *explanation,
-              TesseraClient **out_client,
-              GError **error)
+/* What was asked, until it is known who asks. */
+typedef struct
 {
-  if (!engine->settings->revocation_requires_client_authentication
-      && !tessera_client_authentication_is_present (exchange, params))
-    return TRUE;
-  *out_client
-      = tessera_client_authentication_authenticate (engine, exchange, params, explanation, error);
-  return *out_client != NULL;
+  TesseraEngine *engine;
+  TesseraExchange *exchange;
+  TesseraParams *params;
+  TesseraExplanation explanation;
+} Question;
+
+static void
+question_free (Question *self)
+{
+  tessera_exchange_unref (self->exchange);
+  g_clear_pointer (&self->params, tessera_params_free);
+  tessera_explanation_clear (&self->explanation);
+  g_free (self);
 }
 
-static gboolean
-revoke_token (TesseraEngine *engine,
-              TesseraExchange *exchange,
-              TesseraExplanation *explanation,
-              GError **error)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Question, question_free)
+
+/* @client NULL: possession of the token is enough. */
+static void
+revoke_token (Question *self, TesseraClient *client)
 {
-  g_autoptr (TesseraParams) params = tessera_client_authentication_read_form (exchange, error);
-  g_autoptr (TesseraClient) client = NULL;
   TesseraRevocationOrder order = {
     .cause = TESSERA_REVOCATION_CAUSE_REQUEST,
-    .request = exchange->request_id,
-    .address = exchange->remote_address,
+    .request = self->exchange->request_id,
+    .address = self->exchange->remote_address,
+    .token = tessera_params_get (self->params, "token"),
+    .token_type_hint = tessera_params_get (self->params, "token_type_hint"),
+    .client = client,
   };
+  g_autoptr (GError) error = NULL;
 
-  if (params == NULL || !authenticate (engine, exchange, params, explanation, &client, error))
-    return FALSE;
-  order.token = tessera_params_get (params, "token");
-  order.token_type_hint = tessera_params_get (params, "token_type_hint");
-  order.client = client;
-  if (order.token == NULL)
+  if (order.token != NULL)
     {
-      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST, "token is missing");
-      return FALSE;
+      tessera_revoker_revoke (self->engine, &order, on_revoked,
+                              tessera_exchange_ref (self->exchange));
+      return;
     }
-  tessera_revoker_revoke (engine, &order, on_revoked, tessera_exchange_ref (exchange));
-  return TRUE;
+  g_set_error_literal (&error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST, "token is missing");
+  tessera_exchange_respond_error (self->exchange, error, &self->explanation);
+}
+
+static void
+on_authenticated (gpointer data, TesseraClient *client, const GError *error)
+{
+  g_autoptr (Question) self = data;
+
+  if (error != NULL)
+    tessera_exchange_respond_error (self->exchange, error, &self->explanation);
+  else
+    revoke_token (self, client);
 }
 
 void
 tessera_revocation_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
 {
-  g_auto (TesseraExplanation) explanation = { 0 };
+  g_autoptr (Question) self = g_new0 (Question, 1);
   g_autoptr (GError) error = NULL;
 
-  if (!revoke_token (engine, exchange, &explanation, &error))
-    tessera_exchange_respond_error (exchange, error, &explanation);
+  self->engine = engine;
+  self->exchange = tessera_exchange_ref (exchange);
+  self->params = tessera_client_authentication_read_form (exchange, &error);
+  if (self->params == NULL)
+    tessera_exchange_respond_error (exchange, error, &self->explanation);
+  else if (!engine->settings->revocation_requires_client_authentication
+           && !tessera_client_authentication_is_present (exchange, self->params))
+    revoke_token (self, NULL);
+  else
+    {
+      tessera_client_authentication_authenticate (engine, exchange, self->params,
+                                                  &self->explanation, on_authenticated, self);
+      g_steal_pointer (&self);
+    }
 }

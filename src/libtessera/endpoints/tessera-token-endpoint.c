@@ -9,10 +9,11 @@
 #include "grants/tessera-token-issuer-private.h"
 #include "model/tessera-client-private.h"
 
-/* A redemption that waits for the committing thread. */
+/* A redemption, which may wait for the committing thread. */
 typedef struct
 {
   TesseraRedemption redemption;
+  TesseraParams *params; /* until they are the request's */
   const TesseraGrantType *grant_type;
   TesseraExchange *exchange;
 } Pending;
@@ -21,6 +22,7 @@ static void
 pending_free (Pending *self)
 {
   tessera_redemption_clear (&self->redemption);
+  g_clear_pointer (&self->params, tessera_params_free);
   tessera_exchange_unref (self->exchange);
   g_free (self);
 }
@@ -147,12 +149,10 @@ on_redeemed (gpointer data, const GError *error)
     issue (self);
 }
 
-/* Takes @params. */
 static gboolean
-begin (Pending *self, TesseraParams *params, TesseraClient *client, GError **error)
+begin (Pending *self, TesseraClient *client, GError **error)
 {
-  g_autoptr (TesseraParams) owned = params;
-  const char *grant_type = tessera_params_get (params, "grant_type");
+  const char *grant_type = tessera_params_get (self->params, "grant_type");
 
   if (grant_type == NULL)
     {
@@ -167,23 +167,26 @@ begin (Pending *self, TesseraParams *params, TesseraClient *client, GError **err
                            "This grant type is not offered");
       return FALSE;
     }
-  self->redemption.request = tessera_token_request_new (client, g_steal_pointer (&owned), error);
+  self->redemption.request
+      = tessera_token_request_new (client, g_steal_pointer (&self->params), error);
   return self->redemption.request != NULL && self->grant_type->prepare (&self->redemption, error);
 }
 
-static gboolean
-read_request (Pending *self, GError **error)
+static void
+on_authenticated (gpointer data, TesseraClient *client, const GError *refusal)
 {
-  TesseraEngine *engine = self->redemption.engine;
-  g_autoptr (TesseraClient) client = NULL;
-  g_autoptr (TesseraParams) params
-      = tessera_client_authentication_read_form (self->exchange, error);
+  g_autoptr (Pending) self = data;
+  TesseraCommitter *committer = self->redemption.engine->committer;
+  g_autoptr (GError) error = NULL;
 
-  if (params == NULL)
-    return FALSE;
-  client = tessera_client_authentication_authenticate (engine, self->exchange, params,
-                                                       &self->redemption.explanation, error);
-  return client != NULL && begin (self, g_steal_pointer (&params), client, error);
+  if (refusal != NULL)
+    tessera_exchange_respond_error (self->exchange, refusal, &self->redemption.explanation);
+  else if (!begin (self, client, &error))
+    tessera_exchange_respond_error (self->exchange, error, &self->redemption.explanation);
+  else if (self->grant_type->redeem == NULL)
+    issue (self);
+  else
+    tessera_committer_submit (committer, run_redemption, on_redeemed, g_steal_pointer (&self));
 }
 
 void
@@ -194,11 +197,15 @@ tessera_token_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
 
   self->redemption.engine = engine;
   self->exchange = tessera_exchange_ref (exchange);
-  if (!tessera_audit_check (engine->audit, &error) || !read_request (self, &error))
-    tessera_exchange_respond_error (exchange, error, &self->redemption.explanation);
-  else if (self->grant_type->redeem == NULL)
-    issue (self);
-  else
-    tessera_committer_submit (engine->committer, run_redemption, on_redeemed,
-                              g_steal_pointer (&self));
+  if (tessera_audit_check (engine->audit, &error))
+    self->params = tessera_client_authentication_read_form (exchange, &error);
+  if (self->params == NULL)
+    {
+      tessera_exchange_respond_error (exchange, error, &self->redemption.explanation);
+      return;
+    }
+  tessera_client_authentication_authenticate (engine, exchange, self->params,
+                                              &self->redemption.explanation, on_authenticated,
+                                              self);
+  g_steal_pointer (&self);
 }

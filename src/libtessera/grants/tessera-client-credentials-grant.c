@@ -33,7 +33,7 @@ prepare (TesseraRedemption *redemption, GError **error)
   TesseraAuthorization *authorization = &redemption->authorization;
   TesseraTokenRequest *request = redemption->request;
 
-  if (!tessera_client_has_secret (request->client))
+  if (!tessera_client_has_credentials (request->client))
     {
       g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_UNAUTHORIZED_CLIENT,
                            "A public client has no credentials of its own");

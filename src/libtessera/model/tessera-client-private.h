@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/tessera-json-private.h"
-#include "jose/tessera-algorithm.h"
+#include "jose/tessera-key-set-private.h"
 #include "model/tessera-client.h"
 
 G_BEGIN_DECLS
@@ -23,9 +23,17 @@ gboolean tessera_client_has_short_secret (TesseraClient *self);
 /* Constant time. Any of the secrets (two while rotating); FALSE when there is none. */
 gboolean tessera_client_check_secret (TesseraClient *self, const char *presented_secret);
 
+/* Has it registered keys that it signs assertions with (private_key_jwt)? */
+gboolean tessera_client_has_keys (TesseraClient *self);
+/* A secret, or keys: can it prove who it is? */
+gboolean tessera_client_has_credentials (TesseraClient *self);
+/* Did one of its keys sign it, by the algorithm it is registered for, if any? */
+gboolean tessera_client_check_signature (TesseraClient *self, const TesseraJwt *jwt);
+
 /* NULL: none registered; then basic or post when it has a secret, else none. */
 const char *tessera_client_get_token_endpoint_auth_method (TesseraClient *self);
-/* May it authenticate by @method ("client_secret_basic", "client_secret_post", "none")? */
+/* May it authenticate by @method ("client_secret_basic", "client_secret_post", "private_key_jwt",
+ * "none")? */
 gboolean tessera_client_allows_auth_method (TesseraClient *self, const char *method);
 gboolean tessera_client_allows_grant_type (TesseraClient *self, const char *grant_type);
 /* RFC 6749 §3.1.2.3. Nothing registered: loopback only, any port and path. */
@@ -62,10 +70,10 @@ TesseraClient *tessera_client_copy_with_disabled (TesseraClient *self, gboolean 
 TesseraClient *tessera_client_copy_for (TesseraClient *self, TesseraClient *registered);
 
 /* Digest of all that tokens depend on, that is, of everything but the name. "REST SECRET…", where
- * each secret has a word of its own. */
+ * each secret, or key that it authenticates by, has a word of its own. */
 char *tessera_client_dup_fingerprint (TesseraClient *self);
 /* Is a client that had fingerprint @before and has @now still the same one? Equal, or one secret
- * was rotated: at least one of them stayed. */
+ * or key was rotated: at least one of them stayed. */
 gboolean tessera_client_fingerprint_matches (const char *before, const char *now);
 
 G_END_DECLS

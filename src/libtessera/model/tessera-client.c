@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One registered client (RFC 6749 §2, RFC 7591 §2, RFC 8252): immutable once built. */
+/* One registered client (RFC 6749 §2, RFC 7523 §3, RFC 7591 §2, RFC 8252): immutable once built. */
 
 #include "model/tessera-client-private.h"
 
@@ -45,6 +45,8 @@ struct _TesseraClient
   char **grant_types;
   char *scope;
   char *token_endpoint_auth_method;
+  char *token_endpoint_auth_signing_alg;
+  char *jwks;
   char *application_type;
   char *id_token_signed_response_alg;
   char **resources;
@@ -62,6 +64,7 @@ struct _TesseraClient
   TesseraDigest secrets[2]; /* of `secret` and `previous-secret` */
   guint n_secrets;
   gboolean has_short_secret;
+  TesseraKeySet *keys; /* of `jwks`; NULL: none, or it is malformed */
 };
 
 G_DEFINE_FINAL_TYPE (TesseraClient, tessera_client, G_TYPE_OBJECT)
@@ -76,6 +79,8 @@ enum
   PROP_GRANT_TYPES,
   PROP_SCOPE,
   PROP_TOKEN_ENDPOINT_AUTH_METHOD,
+  PROP_TOKEN_ENDPOINT_AUTH_SIGNING_ALG,
+  PROP_JWKS,
   PROP_APPLICATION_TYPE,
   PROP_ID_TOKEN_SIGNED_RESPONSE_ALG,
   PROP_RESOURCES,
@@ -174,6 +179,12 @@ set_string (TesseraClient *self, guint property_id, const GValue *value)
       return TRUE;
     case PROP_TOKEN_ENDPOINT_AUTH_METHOD:
       self->token_endpoint_auth_method = dup_text (value);
+      return TRUE;
+    case PROP_TOKEN_ENDPOINT_AUTH_SIGNING_ALG:
+      self->token_endpoint_auth_signing_alg = dup_text (value);
+      return TRUE;
+    case PROP_JWKS:
+      self->jwks = dup_text (value);
       return TRUE;
     case PROP_APPLICATION_TYPE:
       self->application_type = dup_text (value);
@@ -277,6 +288,12 @@ get_string (TesseraClient *self, guint property_id, GValue *value)
     case PROP_TOKEN_ENDPOINT_AUTH_METHOD:
       g_value_set_string (value, self->token_endpoint_auth_method);
       return TRUE;
+    case PROP_TOKEN_ENDPOINT_AUTH_SIGNING_ALG:
+      g_value_set_string (value, self->token_endpoint_auth_signing_alg);
+      return TRUE;
+    case PROP_JWKS:
+      g_value_set_string (value, self->jwks);
+      return TRUE;
     case PROP_APPLICATION_TYPE:
       g_value_set_string (value, self->application_type);
       return TRUE;
@@ -342,6 +359,17 @@ append_to_list (char ***list, const char *member)
   (*list)[length + 1] = NULL;
 }
 
+static TesseraKeySet *
+parse_keys (TesseraClient *self, GError **error)
+{
+  TesseraAlgorithm rsa = TESSERA_ALGORITHM_RS256;
+
+  /* An RSA key that does not say what it is for is for what the client is registered for. */
+  if (g_strcmp0 (self->token_endpoint_auth_signing_alg, "PS256") == 0)
+    rsa = TESSERA_ALGORITHM_PS256;
+  return tessera_key_set_parse_client (self->jwks, strlen (self->jwks), rsa, error);
+}
+
 /* grant-types and refresh-tokens say the same thing in two ways; from here on they agree. */
 static void
 tessera_client_constructed (GObject *object)
@@ -358,6 +386,8 @@ tessera_client_constructed (GObject *object)
       && !list_has (self->grant_types, "refresh_token"))
     append_to_list (&self->grant_types, "refresh_token");
   self->refresh_tokens = list_has (self->grant_types, "refresh_token");
+  if (self->jwks != NULL)
+    self->keys = parse_keys (self, NULL);
 }
 
 static void
@@ -372,6 +402,9 @@ tessera_client_finalize (GObject *object)
   g_strfreev (self->grant_types);
   g_free (self->scope);
   g_free (self->token_endpoint_auth_method);
+  g_free (self->token_endpoint_auth_signing_alg);
+  g_free (self->jwks);
+  tessera_key_set_unref (self->keys);
   g_free (self->application_type);
   g_free (self->id_token_signed_response_alg);
   g_strfreev (self->resources);
@@ -444,7 +477,7 @@ install_authentication (void)
   /**
    * TesseraClient:confidential: (getter is_confidential)
    *
-   * Whether the client has a secret to authenticate with (RFC 6749 §2.1).
+   * Whether the client has a secret or keys to authenticate with (RFC 6749 §2.1).
    */
   properties[PROP_CONFIDENTIAL] = g_param_spec_boolean ("confidential", NULL, NULL, FALSE,
                                                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
@@ -457,15 +490,6 @@ install_authentication (void)
   properties[PROP_DISABLED] = g_param_spec_boolean ("disabled", NULL, NULL, FALSE, CONSTRUCT_ONLY);
 
   /**
-   * TesseraClient:token-endpoint-auth-method:
-   *
-   * `client_secret_basic`, `client_secret_post` or `none` (RFC 7591 §2). %NULL: either of the first
-   * two when there is a secret, else none.
-   */
-  properties[PROP_TOKEN_ENDPOINT_AUTH_METHOD]
-      = g_param_spec_string ("token-endpoint-auth-method", NULL, NULL, NULL, CONSTRUCT_ONLY);
-
-  /**
    * TesseraClient:application-type:
    *
    * `web` or `native`. Only a native client's loopback redirect URIs match on every port (RFC 8252
@@ -473,6 +497,39 @@ install_authentication (void)
    */
   properties[PROP_APPLICATION_TYPE]
       = g_param_spec_string ("application-type", NULL, NULL, NULL, CONSTRUCT_ONLY);
+}
+
+static void
+install_methods (void)
+{
+  /**
+   * TesseraClient:token-endpoint-auth-method:
+   *
+   * `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `none` (RFC 7591 §2). %NULL:
+   * either of the first two when there is a secret, else none.
+   *
+   * `client_secret_jwt` is refused: it needs the secret itself, of which only a digest is kept.
+   */
+  properties[PROP_TOKEN_ENDPOINT_AUTH_METHOD]
+      = g_param_spec_string ("token-endpoint-auth-method", NULL, NULL, NULL, CONSTRUCT_ONLY);
+
+  /**
+   * TesseraClient:token-endpoint-auth-signing-alg:
+   *
+   * How the assertions of a client with `private_key_jwt` are signed (OpenID Connect Dynamic Client
+   * Registration §2): `RS256`, `ES256`, `PS256` or `EdDSA`. %NULL: as any of its keys can.
+   */
+  properties[PROP_TOKEN_ENDPOINT_AUTH_SIGNING_ALG]
+      = g_param_spec_string ("token-endpoint-auth-signing-alg", NULL, NULL, NULL, CONSTRUCT_ONLY);
+
+  /**
+   * TesseraClient:jwks:
+   *
+   * The public keys of a client with `private_key_jwt`: a JWK Set (RFC 7517 §5), as JSON. Up to 16
+   * keys; with a private one among them it is refused. While keys change, the old ones and the new
+   * ones are all good.
+   */
+  properties[PROP_JWKS] = g_param_spec_string ("jwks", NULL, NULL, NULL, CONSTRUCT_ONLY);
 }
 
 static void
@@ -610,6 +667,7 @@ tessera_client_class_init (TesseraClientClass *klass)
 
   install_identity ();
   install_authentication ();
+  install_methods ();
   install_rights ();
   install_trust ();
   install_tokens ();
@@ -718,7 +776,7 @@ tessera_client_get_scope (TesseraClient *self)
  * tessera_client_is_confidential: (get-property confidential)
  * @self: a client
  *
- * Tells whether the client has a secret to authenticate with (RFC 6749 §2.1).
+ * Tells whether the client has a secret or keys to authenticate with (RFC 6749 §2.1).
  *
  * Returns: %TRUE for a confidential client, %FALSE for a public one
  */
@@ -726,7 +784,8 @@ gboolean
 tessera_client_is_confidential (TesseraClient *self)
 {
   g_return_val_if_fail (TESSERA_IS_CLIENT (self), FALSE);
-  return self->n_secrets > 0 && g_strcmp0 (self->token_endpoint_auth_method, "none") != 0;
+  return tessera_client_has_keys (self)
+         || (self->n_secrets > 0 && g_strcmp0 (self->token_endpoint_auth_method, "none") != 0);
 }
 
 /**
@@ -748,6 +807,29 @@ gboolean
 tessera_client_has_secret (TesseraClient *self)
 {
   return self->n_secrets > 0;
+}
+
+gboolean
+tessera_client_has_keys (TesseraClient *self)
+{
+  return g_strcmp0 (self->token_endpoint_auth_method, "private_key_jwt") == 0 && self->keys != NULL;
+}
+
+gboolean
+tessera_client_has_credentials (TesseraClient *self)
+{
+  return tessera_client_has_secret (self) || tessera_client_has_keys (self);
+}
+
+gboolean
+tessera_client_check_signature (TesseraClient *self, const TesseraJwt *jwt)
+{
+  const char *registered = self->token_endpoint_auth_signing_alg;
+
+  /* RFC 8725 §3.1: the token does not choose. */
+  if (registered != NULL && strcmp (registered, tessera_algorithm_get_name (jwt->algorithm)) != 0)
+    return FALSE;
+  return tessera_client_has_keys (self) && tessera_key_set_verify (self->keys, jwt);
 }
 
 gboolean
@@ -910,23 +992,68 @@ check_name (TesseraClient *self, GError **error)
   return TRUE;
 }
 
+/* A key set says something, whatever it is for. */
 static gboolean
-check_authentication (TesseraClient *self, GError **error)
+check_keys (TesseraClient *self, GError **error)
 {
-  static const char *const methods[]
-      = { "client_secret_basic", "client_secret_post", "none", NULL };
-  const char *method = self->token_endpoint_auth_method;
+  const char *name = self->token_endpoint_auth_signing_alg;
+  TesseraAlgorithm algorithm;
+  g_autoptr (GError) reason = NULL;
+  g_autoptr (TesseraKeySet) keys = NULL;
 
-  if (method != NULL && !g_strv_contains (methods, method))
-    return refuse (error, "Client %s: unknown token_endpoint_auth_method", self->id);
-  if (g_strcmp0 (method, "none") == 0 && self->n_secrets > 0)
-    return refuse (error, "Client %s has a secret, but token_endpoint_auth_method none", self->id);
-  if (method != NULL && strcmp (method, "none") != 0 && self->n_secrets == 0)
+  if (name != NULL && !tessera_algorithm_parse (name, &algorithm))
+    return refuse (error,
+                   "Client %s: token_endpoint_auth_signing_alg is none of RS256, ES256, PS256 and "
+                   "EdDSA",
+                   self->id);
+  if (self->jwks == NULL)
+    return TRUE;
+  keys = parse_keys (self, &reason);
+  if (keys == NULL)
+    return refuse (error, "Client %s: %s", self->id, reason->message);
+  if (tessera_key_set_get_count (keys) == 0)
+    return refuse (error, "Client %s: its key set has no usable key", self->id);
+  if (name != NULL && !tessera_key_set_has_algorithm (keys, algorithm))
+    return refuse (error, "Client %s: its key set has no key for %s", self->id, name);
+  return TRUE;
+}
+
+static gboolean
+check_secrets (TesseraClient *self, GError **error)
+{
+  const char *method = self->token_endpoint_auth_method;
+  gboolean needs_none
+      = g_strcmp0 (method, "none") == 0 || g_strcmp0 (method, "private_key_jwt") == 0;
+
+  if (needs_none && self->n_secrets > 0)
+    return refuse (error, "Client %s has a secret, but token_endpoint_auth_method %s", self->id,
+                   method);
+  if (method != NULL && !needs_none && self->n_secrets == 0)
     return refuse (error, "Client %s: %s needs a secret", self->id, method);
   if (self->has_short_secret && !self->allow_short_secret)
     return refuse (error, "Client %s: a secret has at least %d bytes", self->id,
                    TESSERA_CLIENT_SECRET_MIN_LENGTH);
   return TRUE;
+}
+
+static gboolean
+check_authentication (TesseraClient *self, GError **error)
+{
+  static const char *const methods[]
+      = { "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL };
+  const char *method = self->token_endpoint_auth_method;
+
+  /* RFC 7518 §3.2: HMAC needs the key itself. */
+  if (g_strcmp0 (method, "client_secret_jwt") == 0)
+    return refuse (error,
+                   "Client %s: client_secret_jwt needs the secret itself, and only its digest is "
+                   "kept; use private_key_jwt",
+                   self->id);
+  if (method != NULL && !g_strv_contains (methods, method))
+    return refuse (error, "Client %s: unknown token_endpoint_auth_method", self->id);
+  if (g_strcmp0 (method, "private_key_jwt") == 0 && self->jwks == NULL)
+    return refuse (error, "Client %s: private_key_jwt needs public keys (jwks)", self->id);
+  return check_secrets (self, error) && check_keys (self, error);
 }
 
 static gboolean
@@ -942,7 +1069,7 @@ check_grant_types (TesseraClient *self, GError **error)
     return TRUE;
   /* RFC 6749 §4.4: only confidential clients. */
   if (list_has (self->grant_types, "client_credentials"))
-    return refuse (error, "Client %s: client_credentials needs a secret", self->id);
+    return refuse (error, "Client %s: client_credentials needs a secret or keys", self->id);
   /* RFC 9700 §2.1.1. */
   if (!self->require_pkce)
     return refuse (error, "Client %s: a public client cannot do without PKCE", self->id);
@@ -1077,7 +1204,7 @@ put_int (json_t *json, const char *name, int value)
     json_object_set_new (json, name, json_integer (value));
 }
 
-/* Everything but the name and the secrets. */
+/* Everything but the name, the secrets and the keys. */
 static json_t *
 rights_to_json (TesseraClient *self)
 {
@@ -1087,6 +1214,7 @@ rights_to_json (TesseraClient *self)
   put_list (json, "grant_types", self->grant_types);
   put_text (json, "scope", self->scope);
   put_text (json, "token_endpoint_auth_method", self->token_endpoint_auth_method);
+  put_text (json, "token_endpoint_auth_signing_alg", self->token_endpoint_auth_signing_alg);
   put_text (json, "application_type", self->application_type);
   put_text (json, "id_token_signed_response_alg", self->id_token_signed_response_alg);
   put_list (json, "resources", self->resources);
@@ -1105,6 +1233,7 @@ tessera_client_to_json (TesseraClient *self)
 {
   json_t *json = rights_to_json (self);
   put_text (json, "client_name", self->name);
+  put_text (json, "jwks", self->jwks); /* as it came: a text, however deep */
   if (self->allow_short_secret)
     json_object_set_new (json, "allow_short_secret", json_true ());
   if (self->disabled)
@@ -1182,8 +1311,9 @@ new_from_object (const json_t *json)
       TESSERA_TYPE_CLIENT, "id", text_member (json, "client_id"), "name",
       text_member (json, "client_name"), "redirect-uris", redirect_uris, "grant-types", grant_types,
       "scope", text_member (json, "scope"), "token-endpoint-auth-method",
-      text_member (json, "token_endpoint_auth_method"), "application-type",
-      text_member (json, "application_type"), "id-token-signed-response-alg",
+      text_member (json, "token_endpoint_auth_method"), "token-endpoint-auth-signing-alg",
+      text_member (json, "token_endpoint_auth_signing_alg"), "jwks", text_member (json, "jwks"),
+      "application-type", text_member (json, "application_type"), "id-token-signed-response-alg",
       text_member (json, "id_token_signed_response_alg"), "resources", resources, "audience",
       audience, "introspect", introspect, "allowed-origins", allowed_origins,
       "access-token-lifetime", int_member (json, "access_token_lifetime"), "refresh-token-lifetime",
@@ -1262,8 +1392,21 @@ tessera_client_copy_for (TesseraClient *self, TesseraClient *registered)
   json_object_set_new (json, "disabled", json_boolean (registered->disabled));
   TesseraClient *copy = new_from_object (json);
 
-  take_secrets (copy, registered);
+  /* What it authenticates by now may replace them. */
+  if (!tessera_client_has_keys (copy))
+    take_secrets (copy, registered);
   return copy;
+}
+
+/* Only where they are what it authenticates by, for one that stays makes it the same client. */
+static void
+append_keys (TesseraClient *self, GString *fingerprint)
+{
+  if (!tessera_client_has_keys (self))
+    return;
+  g_auto (GStrv) words = tessera_key_set_list_words (self->keys);
+  for (char **word = words; *word != NULL; word++)
+    g_string_append_printf (fingerprint, " %s", *word);
 }
 
 char *
@@ -1281,6 +1424,7 @@ tessera_client_dup_fingerprint (TesseraClient *self)
       g_string_append_c (fingerprint, ' ');
       tessera_base64url_append (fingerprint, secret.bytes, TESSERA_DIGEST_SIZE);
     }
+  append_keys (self, fingerprint);
   return g_string_free (fingerprint, FALSE);
 }
 

@@ -36,7 +36,8 @@ typedef struct
   gboolean status_list_enabled;
   gboolean openid_enabled;
   gboolean revocation_requires_client_authentication;
-  gboolean revocation_ends_grant; /* revoking an access token ends its grant too */
+  gboolean assertions_for_token_endpoint; /* may name it as their audience, beside the issuer */
+  gboolean revocation_ends_grant;         /* revoking an access token ends its grant too */
 
   guint access_token_lifetime;
   guint refresh_token_lifetime;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "resource/tessera-deny-replica-private.h"
-#include "resource/tessera-key-set-private.h"
+#include "jose/tessera-key-set-private.h"
 #include "store/tessera-seen-tokens-private.h"
 
 #include <gio/gio.h>

@@ -109,6 +109,8 @@ report (Registration *self)
 static char *
 make_secret (TesseraClient *client)
 {
+  if (tessera_client_has_keys (client))
+    return NULL;
   if (tessera_client_is_confidential (client)
       || tessera_client_allows_auth_method (client, "client_secret_basic")
       || tessera_client_allows_auth_method (client, "client_secret_post"))
@@ -168,12 +170,13 @@ take_outcome (Registration *self, char **out_client_secret)
  * @self: a server
  * @client: what to register; its identifier and secret are ignored
  * @out_client_secret: (out) (optional) (nullable) (transfer full): the generated secret, to be told
- *   once: only its digest is kept; %NULL for a public client
+ *   once: only its digest is kept; %NULL for a public client or one with keys
  * @error: return location for an error
  *
  * Registers a client that the store keeps, with an identifier and a secret of the server's making.
  * It is public if its `token-endpoint-auth-method` is `none`, or if it has neither method nor
- * secret. Blocks until it is durable.
+ * secret; with `private_key_jwt` it has its own keys instead of a secret. Blocks until it is
+ * durable.
  *
  * Errors: %TESSERA_SETUP_ERROR_CLIENT, %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE.
  *
@@ -407,7 +410,7 @@ rotate_begin (TesseraAct *act, GError **error)
   if (self->secret == NULL)
     {
       g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT,
-                           "A public client has no secret.");
+                           "This client has no secret.");
       return FALSE;
     }
   self->after = tessera_client_copy_with_secret (self->before, self->secret, self->keep_previous);

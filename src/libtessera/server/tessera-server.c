@@ -290,6 +290,15 @@ static const Setting settings_table[] = {
    */
   SWITCH ("revocation-requires-client-authentication", revocation_requires_client_authentication),
   /**
+   * TesseraServer:assertions-for-token-endpoint:
+   *
+   * Whether the assertions of clients with `private_key_jwt` (RFC 7523 §3) may name the URL of the
+   * token endpoint as their audience, beside the issuer, or both of them in an array, as older
+   * clients do: %FALSE unless set. Then the audience is the issuer alone, as a string, so that an
+   * assertion can't have been meant for another server.
+   */
+  SWITCH ("assertions-for-token-endpoint", assertions_for_token_endpoint),
+  /**
    * TesseraServer:revocation-ends-grant:
    *
    * Whether revoking an access token ends its grant too, so that its refresh token stops as well:

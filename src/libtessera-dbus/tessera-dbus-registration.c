@@ -17,6 +17,7 @@ static const Member members[] = {
   { "client_id", "id", "s", TRUE },
   { "client_name", "name", "s" },
   { "redirect_uris", "redirect-uris", "as" },
+  { "post_logout_redirect_uris", "post-logout-redirect-uris", "as" },
   { "grant_types", "grant-types", "as" },
   { "scope", "scope", "s" },
   { "token_endpoint_auth_method", "token-endpoint-auth-method", "s" },

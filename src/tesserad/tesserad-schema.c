@@ -92,6 +92,7 @@ const TesseradSetting tesserad_settings[] = {
 
   { "client", "client_name", TESSERAD_KIND_STRING, "name" },
   { "client", "redirect_uris", TESSERAD_KIND_STRINGS, "redirect-uris" },
+  { "client", "post_logout_redirect_uris", TESSERAD_KIND_STRINGS, "post-logout-redirect-uris" },
   { "client", "grant_types", TESSERAD_KIND_STRINGS, "grant-types", "authorization_code" },
   { "client", "scope", TESSERAD_KIND_STRING, "scope" },
   { "client", "token_endpoint_auth_method", TESSERAD_KIND_STRING, "token-endpoint-auth-method" },

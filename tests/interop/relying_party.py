@@ -8,15 +8,14 @@ from interop import REDIRECT, Client
 
 SCOPE = 'openid profile email offline_access'
 LATER = {
-    'RP-initiated logout': 'there is no end_session_endpoint yet',
     'back-channel logout': 'logout tokens are not sent yet',
     'private_key_jwt, client_secret_jwt': 'client assertions are not taken yet',
     'form_post, request objects': 'answers come by query, requests by plain parameters',
 }
 
 
-def clients(redirect=REDIRECT, scope=SCOPE):
-    keys = dict(redirect_uri=redirect, scope=scope, grant_types='authorization_code;refresh_token;', application_type='native')
+def clients(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out'):
+    keys = dict(redirect_uri=redirect, post_logout_redirect_uris=after_logout + ';', scope=scope, grant_types='authorization_code;refresh_token;', application_type='native')
     return [
         Client('rp-basic', client_name='Basic Diary', **keys),
         Client('rp-post', client_name='Post Diary', method='client_secret_post', id_token_signed_response_alg='ES256', **keys),

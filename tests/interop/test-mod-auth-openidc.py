@@ -170,7 +170,7 @@ class Walk:
         self.step('a place that wants fresh tokens gets them', self.refresh_at_each_visit)
         self.step('a grant that was revoked refreshes no more', self.refuse_refresh)
         self.step('and the place that wants fresh tokens ends the session', self.end_session)
-        self.step('logout at the site ends its session and revokes what it had', self.log_out)
+        self.step('logout at the site ends its session and ours, revokes what it had, and leads back', self.log_out)
 
     def log_in(self):
         answer = self.person.visit(self.site.origin + '/private/')
@@ -235,10 +235,11 @@ class Walk:
         person = Person(self.service)
         person.visit(self.site.origin + '/private/')
         had = self.info(person)
-        person.get(self.back + '?' + urllib.parse.urlencode(dict(logout=self.site.origin + '/')))
-        gone = person.session.get(self.site.origin + '/private/', allow_redirects=False, timeout=30).status_code in (302, 303)
+        answer = person.get(self.back + '?' + urllib.parse.urlencode(dict(logout=self.site.origin + '/')))
+        is_back = answer.url == self.site.origin + '/'
+        asked = page_of(person.get(self.site.origin + '/private/')).form_with('password') is not None
         refused = self.service.refresh(had['refresh_token'], self.site.client)
-        return gone and refused.status == 400 and refused.json()['error'] == 'invalid_grant'
+        return is_back and asked and refused.status == 400 and refused.json()['error'] == 'invalid_grant'
 
 
 def walk(report, service, port):
@@ -260,7 +261,7 @@ if MISSING:
     report.skip('mod_auth_openidc', MISSING)
 elif shutil.which('apache2') and os.path.exists(FOLDER + '/mod_auth_openidc.so'):
     port = free_port()
-    report.run(walk, port, more=relying_party.clients('http://127.0.0.1:%d/private/back' % port), sections='[tokens]\nreplay-window=0\n')
+    report.run(walk, port, more=relying_party.clients('http://127.0.0.1:%d/private/back' % port, after_logout='http://127.0.0.1:%d/' % port), sections='[tokens]\nreplay-window=0\n')
 else:
     report.skip('mod_auth_openidc', 'libapache2-mod-auth-openidc is not installed')
 relying_party.skip_later(report, 'mod_auth_openidc')

@@ -266,6 +266,49 @@ assert_allows (const char *const *uris, const char *type, const char *uri, gbool
   g_assert_cmpint (tessera_client_allows_redirect_uri (client, uri), ==, expected);
 }
 
+/* The same rules; but nothing registered is nothing allowed, and no port is free. */
+static void
+test_post_logout_redirect_uris_match_exactly (void)
+{
+  g_autoptr (TesseraClient) none = CLIENT ("id", "c");
+  g_autoptr (TesseraClient) client
+      = CLIENT ("id", "c", "application-type", "native", "redirect-uris",
+                STRV ("https://c1.test/cb"), "post-logout-redirect-uris",
+                STRV ("https://c1.test/out", "http://127.0.0.1/out", ""));
+
+  g_assert_true (tessera_client_check (client, NULL));
+  g_assert_true (tessera_client_allows_post_logout_redirect_uri (client, "https://c1.test/out"));
+  g_assert_true (tessera_client_allows_post_logout_redirect_uri (client, "http://127.0.0.1/out"));
+  static const char *const others[]
+      = { "https://c1.test/cb",   "https://c1.test/out/",   "https://C1.test/out",
+          "https://c1.test/out?", "http://127.0.0.1:1/out", "" };
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    g_assert_false (tessera_client_allows_post_logout_redirect_uri (client, others[i]));
+  g_assert_false (tessera_client_allows_post_logout_redirect_uri (none, "http://127.0.0.1/"));
+  g_assert_false (tessera_client_allows_redirect_uri (client, "https://c1.test/out"));
+  assert_refused (CLIENT ("id", "c", "post-logout-redirect-uris", STRV ("http://c1.test/")));
+  assert_refused (CLIENT ("id", "c", "application-type", "web", "post-logout-redirect-uris",
+                          STRV ("com.example.app:/out")));
+}
+
+/* Tokens do not depend on where a browser goes once they are over. */
+static void
+test_the_fingerprint_is_not_about_logout (void)
+{
+  g_autoptr (TesseraClient) one = CLIENT ("id", "c", "redirect-uris", STRV ("https://c1.test/cb"));
+  g_autoptr (TesseraClient) other
+      = CLIENT ("id", "c", "redirect-uris", STRV ("https://c1.test/cb"),
+                "post-logout-redirect-uris", STRV ("https://c1.test/out"));
+  g_autoptr (TesseraClient) elsewhere
+      = CLIENT ("id", "c", "redirect-uris", STRV ("https://c1.test/out"));
+  g_autofree char *before = tessera_client_dup_fingerprint (one);
+  g_autofree char *after = tessera_client_dup_fingerprint (other);
+  g_autofree char *changed = tessera_client_dup_fingerprint (elsewhere);
+
+  g_assert_cmpstr (before, ==, after);
+  g_assert_cmpstr (before, !=, changed);
+}
+
 static void
 test_redirect_uris_match_exactly (void)
 {
@@ -321,7 +364,8 @@ static TesseraClient *
 new_full (const char *secret, const char *previous)
 {
   return CLIENT ("id", "full", "name", "Full", "secret", secret, "previous-secret", previous,
-                 "redirect-uris", STRV ("https://c1.test/cb", "https://c1.test/cb2"), "grant-types",
+                 "redirect-uris", STRV ("https://c1.test/cb", "https://c1.test/cb2"),
+                 "post-logout-redirect-uris", STRV ("https://c1.test/out"), "grant-types",
                  STRV ("authorization_code", "refresh_token", "client_credentials"), "scope", "a b",
                  "token-endpoint-auth-method", "client_secret_post", "application-type", "web",
                  "resources", STRV ("https://r.test/"), "audience", STRV ("https://r.test/"),
@@ -347,6 +391,8 @@ test_survives_the_store (void)
   g_assert_cmpstr (tessera_client_get_name (copy), ==, "Full");
   g_assert_cmpstrv (tessera_client_get_redirect_uris (copy),
                     STRV ("https://c1.test/cb", "https://c1.test/cb2"));
+  g_assert_cmpstrv (tessera_client_get_post_logout_redirect_uris (copy),
+                    STRV ("https://c1.test/out"));
   g_assert_cmpint (tessera_client_get_refresh_token_lifetime (copy), ==, 7200);
   g_assert_true (tessera_client_is_first_party (copy));
   g_assert_false (tessera_client_requires_pkce (copy));
@@ -420,19 +466,21 @@ test_properties_read_back_what_was_set (void)
 {
   const char *const *list = STRV ("https://a.test/");
   g_autoptr (TesseraClient) client
-      = CLIENT ("id", "c", "name", "Name", "scope", "a b", "redirect-uris", list, "resources", list,
-                "audience", list, "introspect", list, "allowed-origins", list, "grant-types",
-                STRV ("refresh_token"), "token-endpoint-auth-method", "client_secret_post",
-                "application-type", "web", "access-token-lifetime", 60, "refresh-token-lifetime",
-                120, "first-party", TRUE, "require-pkce", FALSE, "allow-short-secret", TRUE,
-                "disabled", TRUE, "secret", SECRET);
+      = CLIENT ("id", "c", "name", "Name", "scope", "a b", "redirect-uris", list,
+                "post-logout-redirect-uris", list, "resources", list, "audience", list,
+                "introspect", list, "allowed-origins", list, "grant-types", STRV ("refresh_token"),
+                "token-endpoint-auth-method", "client_secret_post", "application-type", "web",
+                "access-token-lifetime", 60, "refresh-token-lifetime", 120, "first-party", TRUE,
+                "require-pkce", FALSE, "allow-short-secret", TRUE, "disabled", TRUE, "secret",
+                SECRET);
   static const char *const texts[][2] = { { "id", "c" },
                                           { "name", "Name" },
                                           { "scope", "a b" },
                                           { "token-endpoint-auth-method", "client_secret_post" },
                                           { "application-type", "web" } };
   static const char *const lists[]
-      = { "redirect-uris", "resources", "audience", "introspect", "allowed-origins" };
+      = { "redirect-uris",  "post-logout-redirect-uris", "resources", "audience", "introspect",
+          "allowed-origins" };
   gboolean first_party = FALSE, require_pkce = TRUE, allow_short = FALSE, confidential = FALSE;
   gboolean disabled = FALSE;
   int lifetime = 0, refresh_lifetime = 0;
@@ -520,6 +568,10 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/A30-dangerous-redirect-uris-are-refused",
                    test_dangerous_redirect_uris_are_refused);
   g_test_add_func ("/client/redirect-uris-match-exactly", test_redirect_uris_match_exactly);
+  g_test_add_func ("/client/A41-post-logout-redirect-uris-match-exactly",
+                   test_post_logout_redirect_uris_match_exactly);
+  g_test_add_func ("/client/the-fingerprint-is-not-about-logout",
+                   test_the_fingerprint_is_not_about_logout);
   g_test_add_func ("/client/nothing-registered-means-loopback",
                    test_nothing_registered_means_loopback);
   g_test_add_func ("/client/lists-and-scope", test_lists_and_scope);

@@ -35,7 +35,8 @@ def _(desk):
 
 @test('client add: id and secret on a line each, told once; the client is what was said')
 def _(desk):
-    status, out, err = desk.run('client', 'add', '--name', 'Shop', '--redirect-uri', 'https://shop.test/cb', '--grant-type',
+    status, out, err = desk.run('client', 'add', '--name', 'Shop', '--redirect-uri', 'https://shop.test/cb',
+                                '--post-logout-redirect-uri', 'https://shop.test/out', '--grant-type',
                                 'client_credentials', '--grant-type', 'authorization_code', '--scope', 'a b', '--resource', R1,
                                 '--audience', R1, '--access-token-lifetime', '120', '--first-party', '--require-pkce=no')
     equal(status, 0, err)
@@ -44,8 +45,8 @@ def _(desk):
     lacks(err, secret)
     shown = desk.json('client', 'show', client_id)
     lacks(json.dumps(shown), secret)
-    for name, value in {'client_id': client_id, 'client_name': 'Shop', 'redirect_uris': ['https://shop.test/cb'], 'scope': 'a b',
-                        'grant_types': ['client_credentials', 'authorization_code'], 'resources': [R1], 'audience': [R1],
+    for name, value in {'client_id': client_id, 'client_name': 'Shop', 'redirect_uris': ['https://shop.test/cb'],
+                        'post_logout_redirect_uris': ['https://shop.test/out'], 'scope': 'a b', 'grant_types': ['client_credentials', 'authorization_code'], 'resources': [R1], 'audience': [R1],
                         'access_token_lifetime': 120, 'first_party': True, 'require_pkce': False, 'disabled': False}.items():
         equal(shown.get(name), value, name)
     equal(claims_of(desk.machine_token(client_id, secret, scope='a'))['aud'], R1)

@@ -99,9 +99,8 @@ read_id_token_hint (const Reading *self, GError **error)
 
   if (hint == NULL)
     return TRUE;
-  g_autofree char *subject
-      = tessera_id_token_read_subject (self->engine, hint,
-                                       tessera_client_get_id (self->request->client), NULL, error);
+  g_autofree char *subject = tessera_id_token_read_subject (
+      self->engine, hint, tessera_client_get_id (self->request->client), NULL, NULL, error);
   return subject != NULL && want_subject (self, subject, error);
 }
 

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define CODE_PREFIX "tsc_"
-#define STATE_MAX_LENGTH 2048
 
 /* A request on its way to be valid. `redirect_uri` of the request is set once it can be trusted:
  * from then on an error goes to the client, before that to the person. */
@@ -137,7 +136,7 @@ read_state (Reading *self, GError **error)
 
   if (state == NULL || tessera_params_is_repeated (self->params, "state"))
     return TRUE;
-  if (strlen (state) > STATE_MAX_LENGTH)
+  if (strlen (state) > TESSERA_STATE_MAX_LENGTH)
     return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "state is too long");
   self->request->state = g_strdup (state);
   return TRUE;

@@ -25,10 +25,12 @@ TesseraUserClaims *tessera_id_token_ask_claims (TesseraEngine *engine,
                                                 TesseraClient *client,
                                                 const char *scope);
 /* Whom an ID token of ours speaks of (id_token_hint): it may have expired, but its signature is
- * good, and @client_id (NULL: any) is its audience. Owned; TESSERA_ERROR_INVALID_REQUEST. */
+ * good, and @client_id (NULL: any) is its audience. Owned, as @out_client_id, which is its
+ * audience, and @out_session_id (NULL: either is not wanted); TESSERA_ERROR_INVALID_REQUEST. */
 char *tessera_id_token_read_subject (TesseraEngine *engine,
                                      const char *id_token,
                                      const char *client_id,
+                                     char **out_client_id,
                                      char **out_session_id,
                                      GError **error);
 

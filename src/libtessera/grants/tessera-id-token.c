@@ -144,6 +144,7 @@ char *
 tessera_id_token_read_subject (TesseraEngine *engine,
                                const char *id_token,
                                const char *client_id,
+                               char **out_client_id,
                                char **out_session_id,
                                GError **error)
 {
@@ -156,6 +157,8 @@ tessera_id_token_read_subject (TesseraEngine *engine,
                            "id_token_hint is no ID token of this server for this client");
       return NULL;
     }
+  if (out_client_id != NULL)
+    *out_client_id = g_strdup (tessera_claims_get_string (jwt->claims, "aud"));
   if (out_session_id != NULL)
     *out_session_id = g_strdup (tessera_claims_get_string (jwt->claims, "sid"));
   return g_strdup (tessera_claims_get_string (jwt->claims, "sub"));

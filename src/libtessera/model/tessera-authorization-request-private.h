@@ -5,6 +5,9 @@
 
 G_BEGIN_DECLS
 
+/* Bytes; what a client sends along comes back to it in an address. */
+#define TESSERA_STATE_MAX_LENGTH 2048
+
 typedef enum
 {
   TESSERA_PROMPT_NONE = 1 << 0,

@@ -38,6 +38,9 @@ gboolean tessera_client_allows_auth_method (TesseraClient *self, const char *met
 gboolean tessera_client_allows_grant_type (TesseraClient *self, const char *grant_type);
 /* RFC 6749 §3.1.2.3. Nothing registered: loopback only, any port and path. */
 gboolean tessera_client_allows_redirect_uri (TesseraClient *self, const char *uri);
+/* RP-Initiated Logout §3. Nothing registered: none. */
+gboolean tessera_client_allows_post_logout_redirect_uri (TesseraClient *self, const char *uri);
+const char *const *tessera_client_get_post_logout_redirect_uris (TesseraClient *self);
 
 /* application-type "native"; or none registered and every redirect URI is loopback or private-use.
  */
@@ -69,8 +72,9 @@ TesseraClient *tessera_client_copy_with_disabled (TesseraClient *self, gboolean 
 /* What @self says, with the identifier, the secrets and the state of @registered. */
 TesseraClient *tessera_client_copy_for (TesseraClient *self, TesseraClient *registered);
 
-/* Digest of all that tokens depend on, that is, of everything but the name. "REST SECRET…", where
- * each secret, or key that it authenticates by, has a word of its own. */
+/* Digest of all that tokens depend on, that is, of everything but the name and where to go after a
+ * logout. "REST SECRET…", where each secret, or key that it authenticates by, has a word of its
+ * own. */
 char *tessera_client_dup_fingerprint (TesseraClient *self);
 /* Is a client that had fingerprint @before and has @now still the same one? Equal, or one secret
  * or key was rotated: at least one of them stayed. */

@@ -42,6 +42,7 @@ struct _TesseraClient
   char *name;
   char *origin;
   char **redirect_uris;
+  char **post_logout_redirect_uris;
   char **grant_types;
   char *scope;
   char *token_endpoint_auth_method;
@@ -76,6 +77,7 @@ enum
   PROP_NAME,
   PROP_ORIGIN,
   PROP_REDIRECT_URIS,
+  PROP_POST_LOGOUT_REDIRECT_URIS,
   PROP_GRANT_TYPES,
   PROP_SCOPE,
   PROP_TOKEN_ENDPOINT_AUTH_METHOD,
@@ -139,6 +141,9 @@ set_list (TesseraClient *self, guint property_id, const GValue *value)
     {
     case PROP_REDIRECT_URIS:
       self->redirect_uris = dup_list (value);
+      return TRUE;
+    case PROP_POST_LOGOUT_REDIRECT_URIS:
+      self->post_logout_redirect_uris = dup_list (value);
       return TRUE;
     case PROP_GRANT_TYPES:
       self->grant_types = dup_list (value);
@@ -247,6 +252,9 @@ get_list (TesseraClient *self, guint property_id, GValue *value)
     {
     case PROP_REDIRECT_URIS:
       g_value_set_boxed (value, self->redirect_uris);
+      return TRUE;
+    case PROP_POST_LOGOUT_REDIRECT_URIS:
+      g_value_set_boxed (value, self->post_logout_redirect_uris);
       return TRUE;
     case PROP_GRANT_TYPES:
       g_value_set_boxed (value, self->grant_types);
@@ -399,6 +407,7 @@ tessera_client_finalize (GObject *object)
   g_free (self->name);
   g_free (self->origin);
   g_strfreev (self->redirect_uris);
+  g_strfreev (self->post_logout_redirect_uris);
   g_strfreev (self->grant_types);
   g_free (self->scope);
   g_free (self->token_endpoint_auth_method);
@@ -543,6 +552,16 @@ install_rights (void)
    */
   properties[PROP_REDIRECT_URIS]
       = g_param_spec_boxed ("redirect-uris", NULL, NULL, G_TYPE_STRV, CONSTRUCT_ONLY);
+
+  /**
+   * TesseraClient:post-logout-redirect-uris:
+   *
+   * Where the browser may go once the client has asked to sign a person out (OpenID Connect
+   * RP-Initiated Logout §3); compared byte by byte, the port of a loopback address too. Empty: the
+   * person stays here.
+   */
+  properties[PROP_POST_LOGOUT_REDIRECT_URIS]
+      = g_param_spec_boxed ("post-logout-redirect-uris", NULL, NULL, G_TYPE_STRV, CONSTRUCT_ONLY);
 
   /**
    * TesseraClient:grant-types: (getter get_grant_types)
@@ -889,6 +908,12 @@ tessera_client_allows_redirect_uri (TesseraClient *self, const char *uri)
 }
 
 gboolean
+tessera_client_allows_post_logout_redirect_uri (TesseraClient *self, const char *uri)
+{
+  return list_has (self->post_logout_redirect_uris, uri);
+}
+
+gboolean
 tessera_client_is_native (TesseraClient *self)
 {
   if (self->application_type != NULL)
@@ -946,6 +971,12 @@ const char *const *
 tessera_client_get_introspect (TesseraClient *self)
 {
   return (const char *const *) self->introspect;
+}
+
+const char *const *
+tessera_client_get_post_logout_redirect_uris (TesseraClient *self)
+{
+  return (const char *const *) self->post_logout_redirect_uris;
 }
 
 const char *const *
@@ -1080,16 +1111,13 @@ check_grant_types (TesseraClient *self, GError **error)
 }
 
 static gboolean
-check_redirect_uris (TesseraClient *self, GError **error)
+check_uris_to_return_to (TesseraClient *self, char **uris, GError **error)
 {
-  if (g_strv_length (self->redirect_uris) > CLIENT_LIST_MAX)
-    return refuse (error, "Client %s: too many redirect URIs", self->id);
-
   gboolean web = g_strcmp0 (self->application_type, "web") == 0;
-  if (self->application_type != NULL && !web && strcmp (self->application_type, "native") != 0)
-    return refuse (error, "Client %s: application_type is web or native", self->id);
 
-  for (char **uri = self->redirect_uris; *uri != NULL; uri++)
+  if (g_strv_length (uris) > CLIENT_LIST_MAX)
+    return refuse (error, "Client %s: too many redirect URIs", self->id);
+  for (char **uri = uris; *uri != NULL; uri++)
     {
       g_autoptr (GError) reason = NULL;
       if (!tessera_uri_check_redirect (*uri, &reason))
@@ -1098,6 +1126,17 @@ check_redirect_uris (TesseraClient *self, GError **error)
         return refuse (error, "Client %s: a private-use scheme is for native clients", self->id);
     }
   return TRUE;
+}
+
+static gboolean
+check_redirect_uris (TesseraClient *self, GError **error)
+{
+  const char *type = self->application_type;
+
+  if (type != NULL && strcmp (type, "web") != 0 && strcmp (type, "native") != 0)
+    return refuse (error, "Client %s: application_type is web or native", self->id);
+  return check_uris_to_return_to (self, self->redirect_uris, error)
+         && check_uris_to_return_to (self, self->post_logout_redirect_uris, error);
 }
 
 /* RFC 6454 §6.2: scheme, host and port, and nothing behind. */
@@ -1204,7 +1243,7 @@ put_int (json_t *json, const char *name, int value)
     json_object_set_new (json, name, json_integer (value));
 }
 
-/* Everything but the name, the secrets and the keys. */
+/* Everything but the name, the secrets, the keys and what comes after a logout. */
 static json_t *
 rights_to_json (TesseraClient *self)
 {
@@ -1234,6 +1273,7 @@ tessera_client_to_json (TesseraClient *self)
   json_t *json = rights_to_json (self);
   put_text (json, "client_name", self->name);
   put_text (json, "jwks", self->jwks); /* as it came: a text, however deep */
+  put_list (json, "post_logout_redirect_uris", self->post_logout_redirect_uris);
   if (self->allow_short_secret)
     json_object_set_new (json, "allow_short_secret", json_true ());
   if (self->disabled)
@@ -1301,6 +1341,7 @@ static TesseraClient *
 new_from_object (const json_t *json)
 {
   g_auto (GStrv) redirect_uris = dup_list_member (json, "redirect_uris");
+  g_auto (GStrv) post_logout_redirect_uris = dup_list_member (json, "post_logout_redirect_uris");
   g_auto (GStrv) grant_types = dup_list_member (json, "grant_types");
   g_auto (GStrv) resources = dup_list_member (json, "resources");
   g_auto (GStrv) audience = dup_list_member (json, "audience");
@@ -1309,8 +1350,9 @@ new_from_object (const json_t *json)
 
   return g_object_new (
       TESSERA_TYPE_CLIENT, "id", text_member (json, "client_id"), "name",
-      text_member (json, "client_name"), "redirect-uris", redirect_uris, "grant-types", grant_types,
-      "scope", text_member (json, "scope"), "token-endpoint-auth-method",
+      text_member (json, "client_name"), "redirect-uris", redirect_uris,
+      "post-logout-redirect-uris", post_logout_redirect_uris, "grant-types", grant_types, "scope",
+      text_member (json, "scope"), "token-endpoint-auth-method",
       text_member (json, "token_endpoint_auth_method"), "token-endpoint-auth-signing-alg",
       text_member (json, "token_endpoint_auth_signing_alg"), "jwks", text_member (json, "jwks"),
       "application-type", text_member (json, "application_type"), "id-token-signed-response-alg",

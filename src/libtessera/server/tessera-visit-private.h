@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/tessera-throttle-private.h"
+#include "endpoints/tessera-logout-request-private.h"
 #include "model/tessera-authentication-private.h"
 #include "server/tessera-cookie-private.h"
 #include "server/tessera-interaction-private.h"
@@ -36,6 +37,7 @@ struct _TesseraVisit
   TesseraParams *form;                  /* of a POST, or NULL */
   TesseraAuthorizationRequest *request; /* or NULL: no application waits */
   TesseraTransaction *transaction;      /* or NULL */
+  TesseraLogoutRequest *logout;         /* or NULL: nobody wants to be signed out */
   TesseraSecret *browser;               /* its cookie, or NULL */
   gboolean wants_switch;                /* to sign in as somebody else */
   gint64 attempted_ms;                  /* when the password came that is looked at */

@@ -34,6 +34,7 @@ tessera_visit_free (TesseraVisit *self)
   g_clear_pointer (&self->form, tessera_params_free);
   g_clear_pointer (&self->request, tessera_authorization_request_unref);
   g_clear_pointer (&self->transaction, tessera_transaction_unref);
+  g_clear_pointer (&self->logout, tessera_logout_request_free);
   g_clear_pointer (&self->session, tessera_session_free);
   g_clear_pointer (&self->consent, tessera_consent_free);
   tessera_secret_free (self->browser);
@@ -183,6 +184,14 @@ append_part (GString *text, const char *part)
 }
 
 static void
+append_logout (GString *text, const TesseraLogoutRequest *logout)
+{
+  append_part (text, logout->client != NULL ? tessera_client_get_id (logout->client) : NULL);
+  append_part (text, logout->redirect_uri);
+  append_part (text, logout->state);
+}
+
+static void
 append_challenge (GString *text, const TesseraChallenge *challenge)
 {
   append_part (text, challenge->id);
@@ -207,6 +216,8 @@ tessera_visit_dup_csrf (TesseraVisit *self, const char *purpose)
   append_part (text, fingerprint);
   if (is_answer)
     append_challenge (text, self->transaction->challenge);
+  if (self->logout != NULL)
+    append_logout (text, self->logout);
   /* Who decides; at the login nobody does yet, and a second click must still fit. */
   append_part (text, self->session != NULL && !is_login ? self->session->login.subject : NULL);
   append_part (text, self->session != NULL && !is_login ? self->session->login.session_id : NULL);
@@ -238,22 +249,34 @@ tessera_visit_dup_path (TesseraVisit *self, const char *path, const char *more)
                       NULL);
 }
 
+/* Which application wants something. */
+static TesseraClient *
+get_client (TesseraVisit *self)
+{
+  if (self->request != NULL)
+    return self->request->client;
+  return self->logout != NULL ? self->logout->client : NULL;
+}
+
+static const char *
+get_ui_locales (TesseraVisit *self)
+{
+  if (self->request != NULL)
+    return self->request->ui_locales;
+  return self->logout != NULL ? self->logout->ui_locales : NULL;
+}
+
 TesseraValues *
 tessera_visit_make_values (TesseraVisit *self)
 {
+  TesseraClient *client = get_client (self);
   TesseraValues *values = tessera_values_new ();
   g_autofree char *host = tessera_uri_dup_display (self->engine->settings->issuer);
 
   tessera_values_set (values, "host", host);
   tessera_values_set (values, "request_id", self->exchange->request_id);
-  if (self->request != NULL)
-    {
-      const char *name = tessera_client_get_name (self->request->client);
-
-      if (name == NULL || *name == '\0')
-        name = tessera_client_get_id (self->request->client);
-      tessera_values_set (values, "client", name);
-    }
+  if (client != NULL)
+    tessera_values_set (values, "client", tessera_client_get_name (client));
   if (self->session != NULL)
     tessera_values_set (values, "subject", self->session->login.subject);
   if (self->transaction != NULL)
@@ -280,10 +303,10 @@ tessera_visit_respond_page (TesseraVisit *self,
   g_autoptr (TesseraVisit) visit = self;
   g_autoptr (TesseraValues) all = values != NULL ? values : tessera_visit_make_values (self);
   TesseraPages *pages = self->interaction->pages;
-  const char *ui_locales = self->request != NULL ? self->request->ui_locales : NULL;
+  const TesseraTranslation *translation
+      = tessera_pages_choose_translation (pages, self->exchange, get_ui_locales (self));
   char *html
-      = tessera_pages_render (pages, page, all, self->engine->settings->issuer_path,
-                              tessera_pages_choose_translation (pages, self->exchange, ui_locales));
+      = tessera_pages_render (pages, page, all, self->engine->settings->issuer_path, translation);
 
   tessera_server_render_page (self->server, page, self->exchange, &html);
   tessera_pages_respond (self->exchange, status, html);

@@ -23,9 +23,10 @@ fake_is_ready (TesseraOutlet *base)
 }
 
 static void
-fake_finish (TesseraOutlet *base)
+fake_finish (TesseraOutlet *base, TesseraOutletEnd why)
 {
   ((FakeOutlet *) base)->finished = TRUE;
+  ((FakeOutlet *) base)->why = why;
 }
 
 static void

@@ -14,6 +14,7 @@ typedef struct
   gboolean stopped; /* nothing is taken for now */
   gboolean full;    /* more is too much */
   gboolean finished, cut;
+  TesseraOutletEnd why;
 } FakeOutlet;
 
 FakeOutlet *fake_outlet_new (gsize most);

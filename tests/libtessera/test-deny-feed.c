@@ -384,6 +384,7 @@ test_who_is_too_far_behind_begins_anew (Fixture *self, gconstpointer data)
   deny (self, TESSERA_DENY_FEED_LAG_MAX + 1);
   follow (self, behind, 0);
   g_assert_true (behind->finished);
+  g_assert_cmpint (behind->why, ==, TESSERA_OUTLET_RESET);
   g_assert_cmpuint (fake_outlet_count (behind, "event: reset\n"), ==, 1);
   follow (self, near, 1);
   g_assert_false (near->finished);
@@ -416,6 +417,7 @@ test_the_end_of_the_feed_ends_all (Fixture *self, gconstpointer data)
   follow (self, drained, self->n_denied);
   drained->base.funcs->draining (&drained->base, drained->base.data);
   g_assert_true (drained->finished);
+  g_assert_cmpint (drained->why, ==, TESSERA_OUTLET_LEAVING);
   g_assert_false (live->finished);
   g_clear_pointer (&self->feed, tessera_deny_feed_free);
   g_assert_true (live->finished && waiting->finished);
@@ -430,6 +432,7 @@ test_a_stream_ends_with_its_token (Fixture *self, gconstpointer data)
   follow (self, outlet, 0);
   self->engine->offset_ms += 601 * 1000;
   fake_outlet_wait_for_flag (&outlet->finished);
+  g_assert_cmpint (outlet->why, ==, TESSERA_OUTLET_UNAUTHORIZED);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "server/tessera-page.h"
 #include "server/tessera-server-private.h"
 #include "server/tessera-soup-deadlines-private.h"
+#include "server/tessera-soup-websocket-private.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -880,6 +881,176 @@ test_who_leaves_is_noticed (Fixture *self, gconstpointer data)
   assert_subscribers (self, 0);
 }
 
+/* A WebSocket, with libsoup's client. */
+
+typedef struct
+{
+  SoupWebsocketConnection *connection;
+  GString *text;
+  gboolean closed;
+} Listener;
+
+static void
+on_message (SoupWebsocketConnection *connection, int type, GBytes *message, gpointer data)
+{
+  Listener *self = data;
+
+  g_assert_cmpint (type, ==, SOUP_WEBSOCKET_DATA_TEXT);
+  g_string_append_len (self->text, g_bytes_get_data (message, NULL),
+                       (gssize) g_bytes_get_size (message));
+  g_string_append_c (self->text, '\n');
+}
+
+static void
+on_closed (SoupWebsocketConnection *connection, gpointer data)
+{
+  ((Listener *) data)->closed = TRUE;
+}
+
+static void
+on_connected (GObject *session, GAsyncResult *result, gpointer data)
+{
+  Listener *self = data;
+  g_autoptr (GError) error = NULL;
+
+  self->connection = soup_session_websocket_connect_finish (SOUP_SESSION (session), result, &error);
+  g_assert_no_error (error);
+  g_signal_connect (self->connection, "message", G_CALLBACK (on_message), self);
+  g_signal_connect (self->connection, "closed", G_CALLBACK (on_closed), self);
+}
+
+static void
+listen_to (Fixture *self, SoupSession *session, const char *scheme, Listener *listener)
+{
+  g_autofree char *token = dup_reader_token (self);
+  g_autofree char *bearer = g_strconcat ("Bearer ", token, NULL);
+  g_autofree char *uri = g_strdup_printf ("%s://127.0.0.1:%u/deny-list/events", scheme, self->port);
+  g_autoptr (SoupMessage) message = soup_message_new ("GET", uri);
+
+  listener->text = g_string_new (NULL);
+  soup_message_headers_append (soup_message_get_request_headers (message), "Authorization", bearer);
+  soup_session_websocket_connect_async (session, message, NULL, NULL, G_PRIORITY_DEFAULT, NULL,
+                                        on_connected, listener);
+}
+
+static void
+turn_until (const Listener *self, const char *wanted)
+{
+  gint64 deadline = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+
+  while (wanted != NULL ? strstr (self->text->str, wanted) == NULL : !self->closed)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+    }
+}
+
+static void
+test_websocket_comes_and_ends (Fixture *self, gconstpointer data)
+{
+  g_autoptr (SoupSession) session = soup_session_new ();
+  Listener listener = { 0 };
+
+  listen_to (self, session, "ws", &listener);
+  turn_until (&listener, "{\"event\":\"heartbeat\",\"list\":\"");
+  assert_subscribers (self, 1);
+  tessera_server_close (self->server);
+  turn_until (&listener, NULL);
+  g_assert_cmpuint (soup_websocket_connection_get_close_code (listener.connection), ==, 1001);
+  g_object_unref (listener.connection);
+  g_string_free (listener.text, TRUE);
+}
+
+static void
+test_websocket_is_closed_by_the_client (Fixture *self, gconstpointer data)
+{
+  g_autoptr (SoupSession) session = soup_session_new ();
+  Listener listener = { 0 };
+
+  listen_to (self, session, "ws", &listener);
+  turn_until (&listener, "heartbeat");
+  soup_websocket_connection_close (listener.connection, 1000, "enough");
+  turn_until (&listener, NULL);
+  g_assert_cmpuint (soup_websocket_connection_get_close_code (listener.connection), ==, 1000);
+  assert_subscribers (self, 0);
+  g_object_unref (listener.connection);
+  g_string_free (listener.text, TRUE);
+}
+
+/* An outlet of its own, to write more than anybody takes. */
+
+static void
+on_outlet_ended (TesseraOutlet *outlet, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+on_websocket_request (SoupServer *soup,
+                      SoupServerMessage *message,
+                      const char *path,
+                      GHashTable *query,
+                      gpointer data)
+{
+  static const TesseraExchangeFront front = { NULL };
+  static const TesseraOutletFuncs funcs = { NULL, NULL, on_outlet_ended };
+  g_autoptr (TesseraExchange) exchange = tessera_exchange_new (&front, NULL, NULL);
+  TesseraOutlet **outlet = data;
+
+  exchange->answered = TRUE;
+  exchange->status = 101;
+  *outlet = tessera_soup_websocket_new (message, exchange);
+  (*outlet)->funcs = &funcs;
+  (*outlet)->limit = 128 * 1024;
+}
+
+/* The last frame of all that comes until the end. */
+static guint
+read_close_code (int fd)
+{
+  g_autoptr (GByteArray) all = g_byte_array_new ();
+  const guint8 *last = NULL;
+
+  for (;;)
+    {
+      guint8 buffer[65536];
+      gssize n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT);
+
+      if (n == 0)
+        break;
+      g_assert_true (n > 0 || errno == EAGAIN);
+      if (n > 0)
+        g_byte_array_append (all, buffer, (guint) n);
+      else
+        g_main_context_iteration (NULL, FALSE);
+    }
+  g_assert_cmpuint (all->len, >, 4);
+  last = all->data + all->len - 4;
+  g_assert_cmpmem (last, 2, "\x88\x02", 2);
+  return (guint) last[2] << 8 | last[3];
+}
+
+static void
+test_slow_websocket_is_told (Fixture *self, gconstpointer data)
+{
+  g_autofree char *line = g_strnfill (4095, 'x');
+  TesseraOutlet *outlet = NULL;
+  gsize written = 0;
+  int fd = connect_to (self);
+
+  line[4094] = '\n';
+  soup_server_add_handler (self->soup, "/websocket", on_websocket_request, &outlet, NULL);
+  write_text (fd, "GET /websocket HTTP/1.1\r\nHost: h\r\n\r\n");
+  while (outlet == NULL || !tessera_outlet_is_ready (outlet))
+    g_main_context_iteration (NULL, TRUE);
+  while (written < 64 * 1024 * 1024 && tessera_outlet_write (outlet, line, 4095))
+    written += 4095;
+  g_assert_cmpuint (written, <, 64 * 1024 * 1024);
+  tessera_outlet_cut (outlet);
+  g_assert_cmpuint (read_close_code (fd), ==, 1013);
+  close (fd);
+}
+
 static void
 test_closed_connections_are_let_go (Fixture *self, gconstpointer data)
 {
@@ -949,6 +1120,9 @@ add_limit_tests (void)
   ADD ("smuggled-request-is-not-served", test_smuggled_request_is_not_served);
   ADD ("events-come-and-end", test_events_come_and_end);
   ADD ("who-leaves-a-stream-is-noticed", test_who_leaves_is_noticed);
+  ADD ("websocket-comes-and-ends", test_websocket_comes_and_ends);
+  ADD ("websocket-is-closed-by-the-client", test_websocket_is_closed_by_the_client);
+  ADD ("slow-websocket-is-told", test_slow_websocket_is_told);
 }
 
 int

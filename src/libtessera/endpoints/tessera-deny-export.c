@@ -183,7 +183,7 @@ send_end (Export *self)
       return;
     }
   leave (self);
-  tessera_outlet_finish (outlet);
+  tessera_outlet_finish (outlet, TESSERA_OUTLET_WHOLE);
 }
 
 /* Pages */

@@ -6,8 +6,9 @@
 
 G_BEGIN_DECLS
 
-/* Everybody who follows the deny-list by Server-Sent Events (docs/denylist-feed.md). What is new is
- * written once and given to all; who lags behind reads pages, at its own pace. Main loop only. */
+/* Everybody who follows the deny-list, by Server-Sent Events or by WebSocket
+ * (docs/denylist-feed.md). What is new is written once and given to all; who lags behind reads
+ * pages, at its own pace. Main loop only. */
 typedef struct _TesseraDenyFeed TesseraDenyFeed;
 
 #define TESSERA_DENY_FEED_LAG_MAX 65536 /* generations that may be caught up with */
@@ -24,8 +25,8 @@ void tessera_deny_feed_free (TesseraDenyFeed *self);
 /* … but stays: there is no feed any more, for now. */
 void tessera_deny_feed_end_all (TesseraDenyFeed *self);
 
-/* Answers @exchange with the events behind @cursor, as long as @token is good. @foreign: the cursor
- * is none of ours. */
+/* Answers @exchange, which may be a handshake that was checked, with the events behind @cursor, as
+ * long as @token is good. @foreign: the cursor is none of ours. */
 void tessera_deny_feed_subscribe (TesseraDenyFeed *self,
                                   TesseraExchange *exchange,
                                   TesseraAccessToken *token,

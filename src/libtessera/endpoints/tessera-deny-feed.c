@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The deny-list as events (design.md §5; docs/denylist-feed.md; the WHATWG's HTML standard §9.2 for
- * the form).
+ * the form, and RFC 6455 for the other).
  *
  * The time of an event is one at which everything that was durable had a generation of at most its
  * own: a reader that takes it for the age of what it knows is never wrong. So of several at once
@@ -9,6 +9,7 @@
 #include "endpoints/tessera-deny-feed-private.h"
 
 #include "endpoints/tessera-error-responder-private.h"
+#include "endpoints/tessera-websocket-handshake-private.h"
 
 #include <string.h>
 
@@ -20,12 +21,21 @@
 
 typedef struct _Page Page;
 
+/* How the same events are written. */
+typedef enum
+{
+  FORM_EVENTS, /* Server-Sent Events */
+  FORM_LINES,  /* an object each, for a WebSocket */
+  N_FORMS,
+} Form;
+
 typedef struct
 {
   GList link; /* of the feed's; its data is the follower */
   TesseraDenyFeed *feed;
   TesseraOutlet *outlet; /* NULL: it is over, and the follower is freed in the end */
   TesseraAccessToken *token;
+  Form form;
   guint64 cursor; /* up to here everything was written */
   gboolean live;  /* it has all that was published */
   Page *page;     /* that it waits for; or NULL */
@@ -49,6 +59,7 @@ struct _TesseraDenyFeed
   GSource *news; /* ready when the committing thread says so */
   GSource *tick; /* while there are followers */
   GQueue followers;
+  guint n_in_form[N_FORMS]; /* of them */
 
   guint64 published; /* given to all who are live */
   gint64 published_ms;
@@ -61,36 +72,60 @@ struct _TesseraDenyFeed
 /* The text */
 
 static void
-append_head (TesseraDenyFeed *self, GString *text, const char *event, gint64 time_ms)
+append_head (TesseraDenyFeed *self, GString *text, Form form, const char *event, gint64 time_ms)
 {
-  g_string_append_printf (text, "event: %s\ndata: {\"list\":\"%s\",\"time\":%" G_GINT64_FORMAT ",",
+  g_string_append_printf (text,
+                          form == FORM_LINES
+                              ? "{\"event\":\"%s\",\"list\":\"%s\",\"time\":%" G_GINT64_FORMAT ","
+                              : "event: %s\ndata: {\"list\":\"%s\",\"time\":%" G_GINT64_FORMAT ",",
                           event, tessera_deny_list_get_id (self->engine->deny_list), time_ms);
 }
 
 static void
-append_mark (
-    TesseraDenyFeed *self, GString *text, const char *event, guint64 generation, gint64 time_ms)
+append_end (GString *text, Form form)
 {
-  append_head (self, text, event, time_ms);
-  g_string_append_printf (text, "\"generation\":%" G_GUINT64_FORMAT "}\n\n", generation);
+  g_string_append (text, form == FORM_LINES ? "}\n" : "}\n\n");
 }
 
 static void
-append_denial (TesseraDenyFeed *self, GString *text, const TesseraDenial *denial, gint64 time_ms)
+append_mark (TesseraDenyFeed *self,
+             GString *text,
+             Form form,
+             const char *event,
+             guint64 generation,
+             gint64 time_ms)
 {
-  g_string_append_printf (text, "id: %" G_GUINT64_FORMAT "\n", denial->generation);
-  append_head (self, text, "deny", time_ms);
+  append_head (self, text, form, event, time_ms);
+  g_string_append_printf (text, "\"generation\":%" G_GUINT64_FORMAT, generation);
+  append_end (text, form);
+}
+
+static void
+append_denial (
+    TesseraDenyFeed *self, GString *text, Form form, const TesseraDenial *denial, gint64 time_ms)
+{
+  if (form == FORM_EVENTS)
+    g_string_append_printf (text, "id: %" G_GUINT64_FORMAT "\n", denial->generation);
+  append_head (self, text, form, "deny", time_ms);
   tessera_denial_append_json (denial, text);
-  g_string_append (text, "}\n\n");
+  append_end (text, form);
+}
+
+/* What an answer begins with. */
+static void
+append_start (GString *text, Form form)
+{
+  if (form == FORM_EVENTS)
+    g_string_append_printf (text, "retry: %d\n\n", TESSERA_DENY_FEED_RETRY_MS);
 }
 
 /* Followers */
 
 static void
-finish (Follower *self)
+finish (Follower *self, TesseraOutletEnd why)
 {
   if (self->outlet != NULL)
-    tessera_outlet_finish (g_steal_pointer (&self->outlet));
+    tessera_outlet_finish (g_steal_pointer (&self->outlet), why);
 }
 
 /* Who does not read fast enough is dropped. */
@@ -108,7 +143,7 @@ write_mark (Follower *self, gint64 time_ms)
 {
   g_autoptr (GString) text = g_string_new (NULL);
 
-  append_mark (self->feed, text, "heartbeat", self->cursor, time_ms);
+  append_mark (self->feed, text, self->form, "heartbeat", self->cursor, time_ms);
   write_to (self, text);
 }
 
@@ -118,6 +153,7 @@ follower_free (Follower *self)
   if (self->page != NULL)
     self->page->follower = NULL;
   g_queue_unlink (&self->feed->followers, &self->link);
+  self->feed->n_in_form[self->form]--;
   g_object_unref (self->token);
   g_free (self);
 }
@@ -163,7 +199,7 @@ write_entries (Follower *self, GPtrArray *entries, guint64 end)
 
       if (denial->generation > feed->published)
         break;
-      append_denial (feed, text, denial, 0);
+      append_denial (feed, text, self->form, denial, 0);
       self->cursor = denial->generation;
       feed->n_events++;
     }
@@ -269,7 +305,7 @@ on_page (gpointer data, const GError *error)
   else if (follower != NULL)
     {
       follower->page = NULL;
-      finish (follower);
+      finish (follower, TESSERA_OUTLET_FAILED);
     }
   if (follower != NULL)
     sweep (self->feed);
@@ -301,8 +337,24 @@ let_all_catch_up (TesseraDenyFeed *self)
     }
 }
 
+/* Said in each form that somebody reads; the others are NULL. */
+typedef struct
+{
+  GString *texts[N_FORMS];
+} News;
+
 static void
-write_to_live (TesseraDenyFeed *self, GString *text, guint n_events)
+news_clear (News *self)
+{
+  for (guint form = 0; form < N_FORMS; form++)
+    if (self->texts[form] != NULL)
+      g_string_free (g_steal_pointer (&self->texts[form]), TRUE);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (News, news_clear)
+
+static void
+write_to_live (TesseraDenyFeed *self, const News *news, guint n_events)
 {
   for (GList *link = self->followers.head; link != NULL; link = link->next)
     {
@@ -312,22 +364,32 @@ write_to_live (TesseraDenyFeed *self, GString *text, guint n_events)
         continue;
       self->n_events += n_events;
       follower->cursor = self->published;
-      write_to (follower, text);
+      write_to (follower, news->texts[follower->form]);
     }
 }
 
-/* Owned; NULL: too much to be written at once. */
-static GString *
-write_news (TesseraDenyFeed *self, GPtrArray *entries, gint64 now)
+/* FALSE: too much to be written at once. */
+static gboolean
+write_text (TesseraDenyFeed *self, GString *text, Form form, const GPtrArray *entries, gint64 now)
 {
-  GString *text = g_string_new (NULL);
-
   for (guint i = 0; i < entries->len && text->len < TEXT_MAX; i++)
-    append_denial (self, text, entries->pdata[i], i + 1 == entries->len ? now : self->published_ms);
-  if (text->len < TEXT_MAX)
-    return text;
-  g_string_free (text, TRUE);
-  return NULL;
+    append_denial (self, text, form, entries->pdata[i],
+                   i + 1 == entries->len ? now : self->published_ms);
+  return text->len < TEXT_MAX;
+}
+
+static gboolean
+write_news (TesseraDenyFeed *self, News *news, const GPtrArray *entries, gint64 now)
+{
+  for (Form form = 0; form < N_FORMS; form++)
+    {
+      if (self->n_in_form[form] == 0)
+        continue;
+      news->texts[form] = g_string_new (NULL);
+      if (!write_text (self, news->texts[form], form, entries, now))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 /* What became durable since the last look goes to all who are live. */
@@ -337,17 +399,17 @@ publish (TesseraDenyFeed *self)
   gint64 now = tessera_clock_get_ms (self->engine->clock); /* before the look, not after it */
   guint64 last;
   g_autoptr (GPtrArray) entries = tessera_deny_tail_list (self->tail, self->published, PAGE, &last);
-  GString *text = entries != NULL && entries->len < PAGE ? write_news (self, entries, now) : NULL;
+  g_auto (News) news = { { NULL } };
+  gboolean at_once
+      = entries != NULL && entries->len < PAGE && write_news (self, &news, entries, now);
 
   self->looked_us = g_get_monotonic_time ();
   self->published_ms = now;
-  self->published = text != NULL ? last : tessera_deny_tail_get_generation (self->tail);
-  if (text == NULL)
+  self->published = at_once ? last : tessera_deny_tail_get_generation (self->tail);
+  if (!at_once)
     let_all_catch_up (self);
-  else if (text->len > 0)
-    write_to_live (self, text, entries->len);
-  if (text != NULL)
-    g_string_free (text, TRUE);
+  else if (entries->len > 0)
+    write_to_live (self, &news, entries->len);
 }
 
 /* In the committing thread. */
@@ -397,7 +459,7 @@ end_expired (TesseraDenyFeed *self)
 {
   for (GList *link = self->followers.head; link != NULL; link = link->next)
     if (!is_good (self, ((Follower *) link->data)->token))
-      finish (link->data);
+      finish (link->data, TESSERA_OUTLET_UNAUTHORIZED);
 }
 
 /* By the server's clock; and should that have to wait until it is as late as it was, by any. */
@@ -411,15 +473,19 @@ is_heartbeat_due (TesseraDenyFeed *self)
 static void
 write_heartbeats (TesseraDenyFeed *self)
 {
-  g_autoptr (GString) text = g_string_new (NULL);
+  g_auto (News) news = { { NULL } };
 
   self->heartbeat_ms = self->published_ms;
   self->heartbeat_us = self->looked_us;
-  append_mark (self, text, "heartbeat", self->published, self->published_ms);
+  for (Form form = 0; form < N_FORMS; form++)
+    {
+      news.texts[form] = g_string_new (NULL);
+      append_mark (self, news.texts[form], form, "heartbeat", self->published, self->published_ms);
+    }
   for (GList *link = self->followers.head; link != NULL; link = link->next)
     if (!((Follower *) link->data)->live)
       write_mark (link->data, 0);
-  write_to_live (self, text, 0);
+  write_to_live (self, &news, 0);
 }
 
 static gboolean
@@ -468,7 +534,7 @@ on_draining (TesseraOutlet *outlet, gpointer data)
   Follower *self = data;
   TesseraDenyFeed *feed = self->feed;
 
-  finish (self);
+  finish (self, TESSERA_OUTLET_LEAVING);
   sweep (feed);
 }
 
@@ -483,13 +549,16 @@ on_ended (TesseraOutlet *outlet, gpointer data)
 }
 
 static TesseraOutlet *
-open_outlet (TesseraExchange *exchange, gpointer data)
+open_outlet (TesseraExchange *exchange, Follower *follower)
 {
   static const TesseraOutletFuncs funcs = { on_ready, on_draining, on_ended };
 
+  if (follower->form == FORM_LINES)
+    return tessera_websocket_handshake_accept (exchange, TESSERA_DENY_FEED_UNSENT_MAX, &funcs,
+                                               follower);
   tessera_exchange_add_header (exchange, "Cache-Control", "no-store");
   return tessera_exchange_respond_stream (exchange, 200, "text/event-stream",
-                                          TESSERA_DENY_FEED_UNSENT_MAX, &funcs, data);
+                                          TESSERA_DENY_FEED_UNSENT_MAX, &funcs, follower);
 }
 
 static void
@@ -497,11 +566,11 @@ add_follower (TesseraDenyFeed *self, Follower *follower)
 {
   g_autoptr (GString) text = g_string_new (NULL);
 
-  g_queue_push_tail_link (&self->followers, &follower->link);
   start_tick (self);
   follower->live = follower->cursor == self->published;
-  g_string_append_printf (text, "retry: %d\n\n", TESSERA_DENY_FEED_RETRY_MS);
-  append_mark (self, text, "heartbeat", follower->cursor, follower->live ? self->published_ms : 0);
+  append_start (text, follower->form);
+  append_mark (self, text, follower->form, "heartbeat", follower->cursor,
+               follower->live ? self->published_ms : 0);
   write_to (follower, text);
 }
 
@@ -510,10 +579,10 @@ respond_reset (TesseraDenyFeed *self, Follower *follower)
 {
   g_autoptr (GString) text = g_string_new (NULL);
 
-  g_string_append_printf (text, "retry: %d\n\n", TESSERA_DENY_FEED_RETRY_MS);
-  append_mark (self, text, "reset", self->published, self->published_ms);
+  append_start (text, follower->form);
+  append_mark (self, text, follower->form, "reset", self->published, self->published_ms);
   write_to (follower, text);
-  finish (follower);
+  finish (follower, TESSERA_OUTLET_RESET);
 }
 
 void
@@ -536,12 +605,12 @@ tessera_deny_feed_subscribe (TesseraDenyFeed *self,
   follower->feed = self;
   follower->cursor = cursor;
   follower->token = g_object_ref (token);
+  follower->form = tessera_websocket_handshake_is_asked (exchange) ? FORM_LINES : FORM_EVENTS;
   follower->outlet = open_outlet (exchange, follower);
+  g_queue_push_tail_link (&self->followers, &follower->link);
+  self->n_in_form[follower->form]++;
   if (foreign || cursor > self->published || self->published - cursor > TESSERA_DENY_FEED_LAG_MAX)
-    {
-      g_queue_push_tail_link (&self->followers, &follower->link);
-      respond_reset (self, follower);
-    }
+    respond_reset (self, follower);
   else
     add_follower (self, follower);
   sweep (self);
@@ -570,7 +639,7 @@ void
 tessera_deny_feed_end_all (TesseraDenyFeed *self)
 {
   for (GList *link = self->followers.head; link != NULL; link = link->next)
-    finish (link->data);
+    finish (link->data, TESSERA_OUTLET_LEAVING);
   sweep (self);
 }
 

@@ -6,9 +6,20 @@
 G_BEGIN_DECLS
 
 /* An answer that comes in pieces, as long as the client stays, without an HTTP library. Made by
- * tessera_exchange_respond_stream (). Main loop only. What is not sent is kept, up to a limit:
+ * tessera_exchange_respond_stream (); with status 101 it is a WebSocket, and what is written are
+ * lines, each a message (RFC 6455). Main loop only. What is not sent is kept, up to a limit:
  * whoever reads too slowly for it is not waited for. */
 typedef struct _TesseraOutlet TesseraOutlet;
+
+/* Why an answer is over, for a form of answer that can say so (RFC 6455 §7.4.1). */
+typedef enum
+{
+  TESSERA_OUTLET_WHOLE,        /* all was said */
+  TESSERA_OUTLET_LEAVING,      /* the service goes on without it, or stops */
+  TESSERA_OUTLET_UNAUTHORIZED, /* its token is over */
+  TESSERA_OUTLET_FAILED,       /* the rest cannot be had */
+  TESSERA_OUTLET_RESET,        /* what comes is another answer: begin anew */
+} TesseraOutletEnd;
 
 /* Called from the main loop, never from within a call to the outlet; any but `ended` may be NULL.
  */
@@ -27,7 +38,7 @@ typedef struct
 {
   gboolean (*write) (TesseraOutlet *self, const char *bytes, gsize length);
   gboolean (*is_ready) (TesseraOutlet *self);
-  void (*finish) (TesseraOutlet *self);
+  void (*finish) (TesseraOutlet *self, TesseraOutletEnd why);
   void (*cut) (TesseraOutlet *self);
 } TesseraOutletFront;
 
@@ -46,7 +57,7 @@ gboolean tessera_outlet_write (TesseraOutlet *self, const char *bytes, gsize len
 gboolean tessera_outlet_is_ready (TesseraOutlet *self);
 
 /* Both take the outlet: nothing of it is called any more. */
-void tessera_outlet_finish (TesseraOutlet *self); /* the answer is whole */
+void tessera_outlet_finish (TesseraOutlet *self, TesseraOutletEnd why); /* no more is written */
 void tessera_outlet_cut (TesseraOutlet *self); /* at once, so that it cannot be taken for whole */
 
 G_END_DECLS

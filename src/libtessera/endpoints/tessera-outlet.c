@@ -16,9 +16,9 @@ tessera_outlet_is_ready (TesseraOutlet *self)
 }
 
 void
-tessera_outlet_finish (TesseraOutlet *self)
+tessera_outlet_finish (TesseraOutlet *self, TesseraOutletEnd why)
 {
-  self->front->finish (self);
+  self->front->finish (self, why);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "server/tessera-soup-deadlines-private.h"
 #include "server/tessera-soup-farewell-private.h"
 #include "server/tessera-soup-outlet-private.h"
+#include "server/tessera-soup-websocket-private.h"
 
 #include <arpa/inet.h>
 #include <gio/gunixsocketaddress.h>
@@ -105,6 +106,10 @@ static const char *
 inlet_get_header (TesseraExchange *exchange, const char *name)
 {
   Inlet *self = exchange->front_data;
+  /* RFC 9110 §7.8: a client of HTTP/1.0 cannot ask for another protocol. */
+  if (soup_server_message_get_http_version (self->message) == SOUP_HTTP_1_0
+      && g_ascii_strcasecmp (name, "Upgrade") == 0)
+    return NULL;
   return soup_message_headers_get_one (soup_server_message_get_request_headers (self->message),
                                        name);
 }
@@ -172,6 +177,8 @@ inlet_open (TesseraExchange *exchange)
 
   if (self->gone)
     return NULL;
+  if (exchange->status == 101)
+    return tessera_soup_websocket_new (self->message, exchange);
   if (soup_server_message_get_method (self->message) != SOUP_METHOD_HEAD)
     return tessera_soup_outlet_new (self->message, exchange);
   soup_message_headers_set_encoding (soup_server_message_get_response_headers (self->message),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* An answer in pieces over a connection that was libsoup's: chunked (RFC 9112 §7.1), or to the end
- * of the connection for a client of HTTP/1.0. Behind a front door of ours it costs no GSource while
- * it idles; else the socket has one. */
+ * of the connection for a client of HTTP/1.0, or as the bytes of another protocol (§7.8 of RFC
+ * 9110). Behind a front door of ours it costs no GSource while it idles and nobody reads; else the
+ * socket has one. */
 
 #include "server/tessera-soup-outlet-private.h"
 
@@ -22,6 +23,7 @@ typedef struct
   GByteArray *pending;    /* NULL: nothing */
   gsize sent;             /* bytes of it */
   gsize chatter;
+  TesseraSoupOutletReader reader; /* or NULL */
 
   gboolean chunked;
   gboolean taking;   /* its connection is still to come */
@@ -31,7 +33,7 @@ typedef struct
   gboolean told;     /* of the draining */
 
   GSource *writable; /* while something is pending */
-  GSource *readable; /* without a peer: the client may leave */
+  GSource *readable; /* without a peer, since the client may leave; or for the reader */
   GSource *stall;    /* without a peer, while something is pending */
   GSource *news;     /* to tell of later */
 } Outlet;
@@ -252,7 +254,7 @@ on_writable (GPollableOutputStream *output, gpointer data)
   return G_SOURCE_CONTINUE; /* push () has taken it away if it is not wanted any more */
 }
 
-/* Without a peer */
+/* Reading */
 
 static gboolean
 on_readable (GPollableInputStream *input, gpointer data)
@@ -265,6 +267,11 @@ on_readable (GPollableInputStream *input, gpointer data)
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     return G_SOURCE_CONTINUE;
+  if (got > 0 && self->reader != NULL)
+    {
+      self->reader ((const guint8 *) buffer, (gsize) got, self->base.data);
+      return G_SOURCE_CONTINUE; /* its source is gone if it is */
+    }
   self->chatter += (gsize) MAX (got, 0);
   if (got > 0 && self->chatter < CHATTER_MAX)
     return G_SOURCE_CONTINUE;
@@ -304,9 +311,9 @@ on_taken (GIOStream *stream, GSocket *socket, gpointer data)
         bring_news (self);
       return;
     }
-  if (self->peer == NULL)
+  if (self->peer == NULL || self->reader != NULL)
     watch_client (self);
-  else if (self->peer->draining)
+  if (self->peer != NULL && self->peer->draining)
     bring_news (self);
   if (push (self))
     go_on (self);
@@ -328,9 +335,10 @@ append_head (Outlet *self, SoupServerMessage *message, const TesseraExchange *ex
   g_autoptr (GString) head = g_string_new (NULL);
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char *date = soup_date_time_to_string (now, SOUP_DATE_HTTP);
-  g_autofree char *fields = g_strdup_printf ("Date: %s\r\n%s%s", date,
-                                             self->peer == NULL ? "Connection: close\r\n" : "",
-                                             self->chunked ? "Transfer-Encoding: chunked\r\n" : "");
+  gboolean closes = self->peer == NULL && exchange->status != 101;
+  g_autofree char *fields
+      = g_strdup_printf ("Date: %s\r\n%s%s", date, closes ? "Connection: close\r\n" : "",
+                         self->chunked ? "Transfer-Encoding: chunked\r\n" : "");
 
   tessera_soup_append_head (head, exchange, fields);
   append (self, head->str, head->len);
@@ -384,10 +392,11 @@ outlet_is_ready (TesseraOutlet *base)
 }
 
 static void
-outlet_finish (TesseraOutlet *base)
+outlet_finish (TesseraOutlet *base, TesseraOutletEnd why)
 {
   Outlet *self = (Outlet *) base;
 
+  self->reader = NULL;
   self->unheeded = self->finished = TRUE;
   if (self->chunked)
     append (self, "0\r\n\r\n", 5);
@@ -403,6 +412,7 @@ outlet_cut (TesseraOutlet *base)
   Outlet *self = (Outlet *) base;
   TesseraPeer *peer = self->peer;
 
+  self->reader = NULL;
   self->unheeded = self->gone = TRUE;
   forget_peer (self);
   if (peer != NULL)
@@ -422,7 +432,8 @@ tessera_soup_outlet_new (SoupServerMessage *message, const TesseraExchange *exch
 
   self->base.front = &outlet_front;
   self->peer = tessera_peer_get (remote);
-  self->chunked = soup_server_message_get_http_version (message) != SOUP_HTTP_1_0;
+  self->chunked
+      = exchange->status != 101 && soup_server_message_get_http_version (message) != SOUP_HTTP_1_0;
   self->taking = TRUE;
   if (self->peer != NULL)
     {
@@ -434,4 +445,10 @@ tessera_soup_outlet_new (SoupServerMessage *message, const TesseraExchange *exch
   append_head (self, message, exchange);
   tessera_soup_take_over (message, exchange->status, on_taken, self);
   return &self->base;
+}
+
+void
+tessera_soup_outlet_set_reader (TesseraOutlet *outlet, TesseraSoupOutletReader reader)
+{
+  ((Outlet *) outlet)->reader = reader;
 }

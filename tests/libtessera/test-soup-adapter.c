@@ -977,6 +977,28 @@ test_websocket_is_closed_by_the_client (Fixture *self, gconstpointer data)
   g_string_free (listener.text, TRUE);
 }
 
+/* RFC 9110 §7.8. A gate sees to that itself. */
+static void
+test_half_a_handshake_is_none (Fixture *self, gconstpointer data)
+{
+  static const char *const halves[] = { "Upgrade: websocket", "Connection: Upgrade" };
+  g_autofree char *token = dup_reader_token (self);
+
+  for (guint i = 0; i < G_N_ELEMENTS (halves); i++)
+    {
+      g_autofree char *request = g_strdup_printf (
+          "GET /deny-list/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n",
+          token, halves[i]);
+      g_autoptr (GString) text = g_string_new (NULL);
+      int fd = connect_to (self);
+
+      write_text (fd, request);
+      read_until (fd, text, "\r\n\r\n");
+      assert_status (text->str, 200);
+      close (fd);
+    }
+}
+
 /* An outlet of its own, to write more than anybody takes. */
 
 static void
@@ -1122,6 +1144,7 @@ add_limit_tests (void)
   ADD ("who-leaves-a-stream-is-noticed", test_who_leaves_is_noticed);
   ADD ("websocket-comes-and-ends", test_websocket_comes_and_ends);
   ADD ("websocket-is-closed-by-the-client", test_websocket_is_closed_by_the_client);
+  ADD ("half-a-handshake-is-none", test_half_a_handshake_is_none);
   ADD ("slow-websocket-is-told", test_slow_websocket_is_told);
 }
 

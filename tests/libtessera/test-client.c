@@ -355,6 +355,9 @@ test_lists_and_scope (void)
   assert_good (CLIENT ("id", "c", "scope", "read write"));
   assert_refused (CLIENT ("id", "c", "scope", "read  write"));
   assert_refused (CLIENT ("id", "c", "name", "two\nlines"));
+  assert_refused (CLIENT ("id", "c", "id-token-signed-response-alg", "none"));
+  assert_refused (CLIENT ("id", "c", "id-token-signed-response-alg", "HS256"));
+  assert_good (CLIENT ("id", "c", "id-token-signed-response-alg", "RS256"));
   assert_good (CLIENT ("id", "c", "name",
                        "B\xc3\xbc"
                        "cher"));

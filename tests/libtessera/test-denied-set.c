@@ -3,6 +3,8 @@
 
 #include "store/tessera-denied-set-private.h"
 
+#include <glib/gstdio.h>
+
 #define NAMES 300000
 #define NOW_MS G_GINT64_CONSTANT (1800000000000)
 
@@ -71,6 +73,34 @@ test_a_share_is_settled_once (void)
   g_assert_false (tessera_denied_set_is_share_full (set, owner, 0, NOW_MS));
 }
 
+static void
+count_token (const TesseraDeniedToken *token, gpointer data)
+{
+  *(guint *) data += token->id[0];
+}
+
+/* Those that are just written to a file too. */
+static void
+test_all_are_listed_while_some_are_written (void)
+{
+  g_autofree char *directory = g_dir_make_tmp ("tessera-denied-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (directory, "snapshot", NULL);
+  g_autoptr (TesseraDeniedSet) set = tessera_denied_set_new (&lock);
+  guint32 owner = tessera_denied_set_get_owner (set, 's', "alice");
+  const TesseraStoreState state = { .id = "state-1", .generation = 1 };
+  guint sum = 0;
+
+  tessera_denied_set_set_file (set, path, 1);
+  add_token (set, owner, 1);
+  tessera_denied_set_begin_snapshot (set, &state, NOW_MS);
+  add_token (set, owner, 2);
+  tessera_denied_set_foreach (set, count_token, &sum);
+  g_assert_cmpuint (sum, ==, 3);
+  tessera_denied_set_end_snapshot (set, NOW_MS, TRUE);
+  g_unlink (path);
+  g_assert_cmpint (g_rmdir (directory), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -80,5 +110,7 @@ main (int argc, char **argv)
   g_test_add_func ("/denied-set/a-person-and-a-client-of-one-name-are-two",
                    test_a_person_and_a_client_of_one_name_are_two);
   g_test_add_func ("/denied-set/a-share-is-settled-once", test_a_share_is_settled_once);
+  g_test_add_func ("/denied-set/all-are-listed-while-some-are-written",
+                   test_all_are_listed_while_some_are_written);
   return g_test_run ();
 }

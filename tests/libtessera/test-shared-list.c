@@ -445,7 +445,7 @@ test_holds_exactly_what_was_put (Fixture *f, gconstpointer data)
 }
 
 static void
-test_what_expired_makes_room (Fixture *f, gconstpointer data)
+assert_expired_makes_room (TesseraSharedTable *table)
 {
   gsize cursor = 0;
   guint room = TESSERA_SHARED_TABLE_MIN_SLOTS - TESSERA_SHARED_TABLE_MIN_SLOTS / 8;
@@ -457,23 +457,40 @@ test_what_expired_makes_room (Fixture *f, gconstpointer data)
       TesseraDenial denial = { .kind = TESSERA_DENIAL_TOKEN,
                                .value = jti,
                                .expires_ms = i % 2 == 0 ? NOW : G_MAXINT64 };
-      g_assert_true (tessera_shared_table_put (f->table, &denial));
+      g_assert_true (tessera_shared_table_put (table, &denial));
     }
   TesseraDenial more = { .kind = TESSERA_DENIAL_TOKEN, .value = last, .expires_ms = NOW };
-  g_assert_false (tessera_shared_table_put (f->table, &more));
-  while (!tessera_shared_table_sweep (f->table, &cursor, 100, NOW))
+  g_assert_false (tessera_shared_table_put (table, &more));
+  while (!tessera_shared_table_sweep (table, &cursor, 100, NOW))
     ;
-  g_assert_cmpuint (tessera_shared_table_get_count (f->table), ==, room);
-  while (!tessera_shared_table_sweep (f->table, &cursor, 100, NOW + 1))
+  g_assert_cmpuint (tessera_shared_table_get_count (table), ==, room);
+  while (!tessera_shared_table_sweep (table, &cursor, 100, NOW + 1))
     ;
-  g_assert_cmpuint (tessera_shared_table_get_count (f->table), ==, room / 2);
+  g_assert_cmpuint (tessera_shared_table_get_count (table), ==, room / 2);
   for (guint i = 0; i < room; i++)
     {
       g_autofree char *jti = g_strdup_printf ("%u", i);
       TesseraTokenIdentity token = { .jti = jti, .issued_ms = NOW };
-      g_assert_cmpint (tessera_shared_table_lookup (f->table, &token), ==, i % 2);
+      g_assert_cmpint (tessera_shared_table_lookup (table, &token), ==, i % 2);
     }
-  g_assert_true (tessera_shared_table_put (f->table, &more));
+  g_assert_true (tessera_shared_table_put (table, &more));
+}
+
+/* With some salts what is behind a gap lies at the other end of the table. */
+static void
+test_what_expired_makes_room (void)
+{
+  for (guint8 i = 0; i < 16; i++)
+    {
+      guint8 salt[TESSERA_SHARED_TABLE_SALT_SIZE] = { i };
+      int fd;
+      TesseraSharedTable *table
+          = tessera_shared_table_create ("list-1", salt, TESSERA_SHARED_TABLE_MIN_SLOTS, &fd, NULL);
+
+      assert_expired_makes_room (table);
+      tessera_shared_table_free (table);
+      close (fd);
+    }
 }
 
 /* When it may be believed. */
@@ -607,6 +624,31 @@ test_a_torn_table_is_not_believed (Fixture *f, gconstpointer data)
   g_assert_cmpint (tessera_shared_list_lookup (list, &person), ==, TESSERA_SHARED_LIST_ANSWER_GOOD);
   munmap (words, 4096 + 32 * TESSERA_SHARED_TABLE_MIN_SLOTS);
   close (fd);
+}
+
+/* In the middle of a look, another entry comes: once. */
+static TesseraSharedTable *growing;
+
+TesseraDigest __wrap_tessera_digest_plainly (gconstpointer data, gsize length);
+TesseraDigest __real_tessera_digest_plainly (gconstpointer data, gsize length);
+
+TesseraDigest
+__wrap_tessera_digest_plainly (gconstpointer data, gsize length)
+{
+  if (growing != NULL)
+    put (g_steal_pointer (&growing), TESSERA_DENIAL_GRANT, "grant-1", NOW);
+  return __real_tessera_digest_plainly (data, length);
+}
+
+static void
+test_what_changes_is_read_again (Fixture *f, gconstpointer data)
+{
+  put (f->table, TESSERA_DENIAL_SESSION, "session-2", NOW);
+  assert_answer (f, &person, GOOD);
+  /* It comes while the session is looked for, and the grant was looked for before. */
+  growing = f->table;
+  assert_answer (f, &person, REFUSED);
+  g_assert_null (growing);
 }
 
 /* Memory without one empty slot, which no service of ours writes: bounded, and refused. */
@@ -791,7 +833,8 @@ main (int argc, char **argv)
   add ("names-are-not-in-the-memory", test_names_are_not_in_the_memory);
   add ("agrees-with-the-plainest-list", test_agrees_with_the_plainest_list);
   add ("holds-exactly-what-was-put", test_holds_exactly_what_was_put);
-  add ("what-expired-makes-room", test_what_expired_makes_room);
+  g_test_add_func ("/shared-list/what-expired-makes-room", test_what_expired_makes_room);
+  add ("what-changes-is-read-again", test_what_changes_is_read_again);
   add ("an-old-mark-is-not-believed", test_an_old_mark_is_not_believed);
   add ("only-a-living-list-answers", test_only_a_living_list_answers);
   add ("a-reader-cannot-write", test_a_reader_cannot_write);

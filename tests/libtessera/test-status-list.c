@@ -2,13 +2,16 @@
 /* Status lists: how they are packed, who has which place, what is known after a crash. */
 
 #include "base/tessera-secret-private.h"
+#include "endpoints/tessera-status-list-endpoint-private.h"
 #include "engine-fixture.h"
 #include "jose/tessera-jwt-private.h"
 #include "log-capture.h"
 #include "model/tessera-status-list-private.h"
 #include "resource/tessera-status-list-token-private.h"
+#include "store/tessera-deny-snapshot-private.h"
 #include "store/tessera-status-lists-private.h"
 
+#include <errno.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -720,6 +723,88 @@ test_a_torn_piece_is_written_over (Fixture *f, gconstpointer data)
   g_free (next.jti);
 }
 
+/* A disk that is interrupted, then takes a part, then is full. */
+static int fault;
+
+ssize_t __wrap_pwrite64 (int fd, const void *bytes, size_t length, off_t offset);
+ssize_t __real_pwrite64 (int fd, const void *bytes, size_t length, off_t offset);
+
+ssize_t
+__wrap_pwrite64 (int fd, const void *bytes, size_t length, off_t offset)
+{
+  if (fault == 0)
+    return __real_pwrite64 (fd, bytes, length, offset);
+  fault++;
+  if (fault == 3)
+    return __real_pwrite64 (fd, bytes, length / 2, offset);
+  errno = fault == 2 ? EINTR : ENOSPC;
+  return -1;
+}
+
+static void
+test_a_piece_is_written_whole_or_again (Fixture *f, gconstpointer data)
+{
+  Place place = reserve (f, &alice);
+
+  fault = 1;
+  log_capture_begin ();
+  tessera_status_lists_save (f->lists);
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "*cannot be saved*");
+  g_assert_cmpint (fault, ==, 4);
+  fault = 0;
+  tessera_status_lists_save (f->lists);
+  tessera_status_lists_close (f->lists);
+  reopen (f, STATE);
+  g_assert_cmpuint (get_status (f, &place), ==, TESSERA_STATUS_VALID);
+  g_assert_cmpuint (count_invalid (f, place.name), ==, 0);
+  g_free (place.jti);
+}
+
+/* As the file has it: a piece that is whole, and holds less than one record. */
+static void
+test_a_piece_without_a_record_revokes (Fixture *f, gconstpointer data)
+{
+  struct
+  {
+    guint32 length, number;
+    guint64 checksum;
+    guint8 data[10];
+  } piece = { .length = sizeof piece.data, .number = 1 };
+  const gsize head = G_STRUCT_OFFSET (typeof (piece), checksum);
+  Place place = reserve (f, &alice);
+  g_autofree char *path = g_build_filename (f->directory, place.name, NULL);
+  g_autofree char *content = NULL;
+  gsize length;
+
+  tessera_status_lists_save (f->lists);
+  g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+  piece.checksum = tessera_deny_snapshot_sum (piece.data, sizeof piece.data)
+                   ^ tessera_deny_snapshot_sum (&piece, head);
+  content = g_realloc (content, length + sizeof piece);
+  memcpy (content + length, &piece, sizeof piece);
+  write_file (path, content, length + head + sizeof piece.checksum + sizeof piece.data);
+  reopen (f, STATE);
+  g_assert_cmpuint (get_status (f, &place), ==, TESSERA_STATUS_VALID);
+  g_assert_cmpuint (count_invalid (f, place.name), ==, TESSERA_STATUS_SHARD_SIZE - 1);
+  g_free (place.jti);
+}
+
+static void
+test_what_was_over_at_the_start_is_forgotten (Fixture *f, gconstpointer data)
+{
+  TesseraStatusListsFigures figures;
+  Place place = reserve (f, &alice);
+  g_autofree char *path = g_build_filename (f->directory, place.name, NULL);
+
+  tessera_status_lists_close (f->lists);
+  f->engine->offset_ms += 10 * LIFETIME * 1000;
+  reopen (f, STATE);
+  tessera_status_lists_get_figures (f->lists, &figures);
+  g_assert_cmpuint (figures.lists, ==, 0);
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_free (place.jti);
+}
+
 /* With the engine. */
 
 static void
@@ -909,6 +994,101 @@ test_nobody_is_left_waiting (Fixture *f, gconstpointer data)
     }
 }
 
+/* No signature of the kind it is to have. */
+static gboolean signing_fails;
+
+char *
+__wrap_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error);
+char *
+__real_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error);
+
+char *
+__wrap_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error)
+{
+  if (!signing_fails)
+    return __real_tessera_jwt_sign_text (key, typ, claims, error);
+  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR, "injected");
+  return NULL;
+}
+
+static const char *
+get_no_header (TesseraExchange *exchange, const char *name)
+{
+  return NULL;
+}
+
+static void
+note_status (TesseraExchange *exchange)
+{
+  *(guint *) exchange->front_data = exchange->status;
+}
+
+static guint
+ask_for (Fixture *f, const char *name)
+{
+  static const TesseraExchangeFront front = { get_no_header, note_status };
+  g_autofree char *path
+      = g_strconcat (f->engine->engine.settings->status_list_path, "/", name, NULL);
+  guint status = 0;
+  g_autoptr (TesseraExchange) exchange = tessera_exchange_new (&front, &status, NULL);
+
+  exchange->method = "GET";
+  exchange->path = path;
+  tessera_status_list_endpoint_handle (&f->engine->engine, exchange);
+  while (status == 0)
+    g_main_context_iteration (NULL, TRUE);
+  return status;
+}
+
+/* Nothing is said rather than something that nobody could check; and then it is said again. */
+static void
+test_a_list_that_cannot_be_signed_is_an_error (Fixture *f, gconstpointer data)
+{
+  enable (f);
+  Place place = reserve (f, &alice);
+
+  g_assert_cmpuint (ask_for (f, place.name), ==, 200);
+  f->engine->offset_ms += 61 * 1000;
+  signing_fails = TRUE;
+  g_assert_cmpuint (ask_for (f, place.name), ==, 500);
+  signing_fails = FALSE;
+  f->engine->engine.settings->signing_algorithm = TESSERA_ALGORITHM_RS256;
+  g_assert_cmpuint (ask_for (f, place.name), ==, 500);
+  f->engine->engine.settings->signing_algorithm = TESSERA_ALGORITHM_ES256;
+  g_assert_cmpuint (ask_for (f, place.name), ==, 200);
+  g_assert_cmpuint (ask_for (f, "none"), ==, 404);
+  tessera_status_publisher_free (f->engine->engine.status_publisher);
+  g_free (place.jti);
+}
+
+/* A token that had no place could not be revoked for those who read lists: there is none then. */
+static void
+test_without_a_place_there_is_no_token (Fixture *f, gconstpointer data)
+{
+  tessera_status_lists_free (f->lists);
+  f->lists = open_lists (f, STATE, 1);
+  enable (f);
+  g_free (issue (f));
+  log_capture_begin ();
+  g_autoptr (Answer) answer
+      = engine_fixture_ask (f->engine, "/token", "c1", "grant_type=client_credentials&scope=a");
+  log_capture_end ();
+  g_assert_cmpuint (answer->status, ==, 503);
+  g_assert_null (answer_get (answer, "access_token"));
+  tessera_status_publisher_free (f->engine->engine.status_publisher);
+}
+
+static void
+test_without_a_signature_there_is_no_token (Fixture *f, gconstpointer data)
+{
+  signing_fails = TRUE;
+  g_autoptr (Answer) answer
+      = engine_fixture_ask (f->engine, "/token", "c1", "grant_type=client_credentials&scope=a");
+  signing_fails = FALSE;
+  g_assert_cmpuint (answer->status, ==, 500);
+  g_assert_null (answer_get (answer, "access_token"));
+}
+
 /* A token writes nothing into the store; its place is saved with those of a whole second. */
 static void
 test_a_token_writes_nothing (Fixture *f, gconstpointer data)
@@ -1054,6 +1234,18 @@ main (int argc, char **argv)
   ADD ("/status-list/damage-revokes", test_damage_revokes, NULL);
   ADD ("/status-list/a-full-disk-is-survived", test_a_full_disk_is_survived, NULL);
   ADD ("/status-list/a-torn-piece-is-written-over", test_a_torn_piece_is_written_over, NULL);
+  ADD ("/status-list/a-piece-is-written-whole-or-again", test_a_piece_is_written_whole_or_again,
+       NULL);
+  ADD ("/status-list/a-piece-without-a-record-revokes", test_a_piece_without_a_record_revokes,
+       NULL);
+  ADD ("/status-list/what-was-over-at-the-start-is-forgotten",
+       test_what_was_over_at_the_start_is_forgotten, NULL);
+  ADD ("/status-list/one-that-cannot-be-signed-is-an-error",
+       test_a_list_that_cannot_be_signed_is_an_error, NULL);
+  ADD ("/status-list/without-a-place-there-is-no-token", test_without_a_place_there_is_no_token,
+       NULL);
+  ADD ("/status-list/without-a-signature-there-is-no-token",
+       test_without_a_signature_there_is_no_token, NULL);
   ADD ("/status-list/a-revoked-token-is-seen", test_a_revoked_token_is_seen_in_its_list, NULL);
   ADD ("/status-list/is-signed-when-it-changes", test_a_list_is_signed_when_it_changes, NULL);
   ADD ("/status-list/a-revoked-key-signs-none", test_a_revoked_key_signs_no_list, NULL);

@@ -483,6 +483,27 @@ test_an_open_connection_is_looked_at_again (Fixture *f, gconstpointer data)
 
 /* The very same name for another key: what was seen before does not count. */
 static void
+test_an_open_connection_ends_with_its_token (Fixture *f, gconstpointer data)
+{
+  g_autofree char *end
+      = g_strdup_printf ("\"exp\":%" G_GINT64_FORMAT, g_get_real_time () / G_USEC_PER_SEC + 100);
+  g_autofree char *text = sign (f, end);
+  gboolean expired = TRUE;
+
+  f->issuer->cache_control = g_strdup ("public, max-age=300");
+  use_plain (f);
+  start (f);
+  TesseraTokenChecker *checker = TESSERA_TOKEN_CHECKER (f->verifier);
+  g_autoptr (TesseraAccessToken) token
+      = tessera_verifier_check (f->verifier, text, AUDIENCE, NULL, NULL);
+  g_assert_true (tessera_token_checker_recheck (checker, token, &expired));
+  g_assert_false (expired);
+  pass (150 * 1000);
+  g_assert_false (tessera_token_checker_recheck (checker, token, &expired));
+  g_assert_true (expired);
+}
+
+static void
 test_a_key_that_was_exchanged_is_refused (Fixture *f, gconstpointer data)
 {
   g_autofree char *token = sign (f, "\"exp\":4102444800");
@@ -603,6 +624,28 @@ test_an_answer_that_never_comes (Fixture *f, gconstpointer data)
   expect_never_ready (f, "its metadata cannot be had: *");
 }
 
+/* Half a minute, and only so many. */
+static void
+test_nobody_waits_for_ever (Fixture *f, gconstpointer data)
+{
+  enum
+  {
+    WAITING_MAX = 4096
+  };
+  g_autofree char *token = sign (f, "");
+  Answers answers = { 0 };
+
+  f->issuer->is_mute = TRUE;
+  use_plain (f);
+  for (guint i = 0; i < WAITING_MAX + 3; i++)
+    check_async (f, token, &answers);
+  RUN_UNTIL (answers.n_bad == 3);
+  g_assert_false (has_problem (f->verifier));
+  pass (31 * 1000);
+  RUN_UNTIL (answers.n_bad == WAITING_MAX + 3);
+  g_assert_false (has_problem (f->verifier));
+}
+
 static void
 test_an_issuer_without_encryption (Fixture *f, gconstpointer data)
 {
@@ -640,6 +683,34 @@ test_an_issuer_that_comes_late (Fixture *f, gconstpointer data)
   RUN_UNTIL (tessera_verifier_get_ready (f->verifier));
   log_capture_assert_one (G_LOG_LEVEL_MESSAGE, "*can be followed again");
   expect_good (f, token);
+}
+
+static void
+test_an_issuer_with_a_list_that_comes_late (Fixture *f, gconstpointer data)
+{
+  f->issuer->status = SOUP_STATUS_SERVICE_UNAVAILABLE;
+  use_following (f, FALSE);
+  expect_never_ready (f, "its metadata cannot be had: the answer is 503");
+  f->issuer->status = SOUP_STATUS_OK;
+  log_capture_begin ();
+  pass (3000);
+  RUN_UNTIL (tessera_verifier_get_ready (f->verifier));
+  log_capture_assert_one (G_LOG_LEVEL_MESSAGE, "*can be followed again");
+  g_assert_cmpuint (f->n_stale, ==, 0);
+}
+
+/* The list is signed with a key that came after the keys were asked for. */
+static void
+test_the_key_of_the_list_is_asked_for (Fixture *f, gconstpointer data)
+{
+  f->issuer->feed->key = other_key;
+  use_following (f, FALSE);
+  tessera_verifier_start (f->verifier);
+  RUN_UNTIL (f->issuer->n_jwks == 1);
+  g_ptr_array_add (f->issuer->keys, tessera_key_ref (other_key));
+  RUN_UNTIL (tessera_verifier_get_ready (f->verifier));
+  g_assert_cmpuint (f->issuer->n_jwks, ==, 2);
+  f->issuer->feed->key = key;
 }
 
 /* The deny-list. */
@@ -951,6 +1022,7 @@ add_tests (void)
   ADD ("unknown-keys-are-asked-for-once-a-minute", test_unknown_keys_are_asked_for_once_a_minute);
   ADD ("a-key-that-is-gone-is-refused", test_a_key_that_is_gone_is_refused);
   ADD ("an-open-connection-is-looked-at-again", test_an_open_connection_is_looked_at_again);
+  ADD ("an-open-connection-ends-with-its-token", test_an_open_connection_ends_with_its_token);
   ADD ("a-key-that-was-exchanged-is-refused", test_a_key_that_was_exchanged_is_refused);
   ADD ("a-broken-key-set-keeps-the-old-one", test_a_broken_key_set_keeps_the_old_one);
   ADD ("metadata-of-another-issuer", test_metadata_of_another_issuer);
@@ -959,10 +1031,13 @@ add_tests (void)
   ADD ("a-huge-key-set", test_a_huge_key_set);
   ADD ("nobody-answers", test_nobody_answers);
   ADD ("an-answer-that-never-comes", test_an_answer_that_never_comes);
+  ADD ("nobody-waits-for-ever", test_nobody_waits_for_ever);
   ADD ("an-issuer-without-encryption", test_an_issuer_without_encryption);
   ADD ("an-issuer-without-a-list", test_an_issuer_without_a_list);
   ADD ("a-list-without-credentials", test_a_list_without_credentials);
   ADD ("an-issuer-that-comes-late", test_an_issuer_that_comes_late);
+  ADD ("an-issuer-with-a-list-that-comes-late", test_an_issuer_with_a_list_that_comes_late);
+  ADD ("the-key-of-the-list-is-asked-for", test_the_key_of_the_list_is_asked_for);
   ADD ("what-is-revoked-is-refused", test_what_is_revoked_is_refused);
   ADD ("a-kept-token-is-asked-about-again", test_a_kept_token_is_asked_about_again);
   ADD ("silence-ends-in-refusal", test_silence_ends_in_refusal);

@@ -906,6 +906,28 @@ test_deserted_event_stream_ends (Fixture *self, gconstpointer data)
   assert_still_serves (self);
 }
 
+/* An answer in pieces that nobody reads: what is unsent goes with its connection. */
+static void
+test_a_connection_may_be_cut (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  g_autoptr (GSocketAddress) address
+      = g_object_ref (soup_server_message_get_remote_address (self->paused));
+  TesseraPeer *peer = tessera_peer_get (address);
+  peer->cut (peer);
+  wait_for_connections (self, 0);
+  g_assert_true (peer->gone);
+  peer->cut (peer); /* again does no harm */
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  iterate_for_ms (20);
+  g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
+  assert_still_serves (self);
+}
+
 static void
 test_client_may_leave_before_the_answer (Fixture *self, gconstpointer data)
 {
@@ -2393,6 +2415,7 @@ main (int argc, char **argv)
   ADD ("stalled-reader-is-cut", test_stalled_reader_is_cut);
   ADD ("old-clients-are-not-kept", test_old_clients_are_not_kept);
   ADD ("events-are-sent-as-they-come", test_events_are_sent_as_they_come);
+  ADD ("a-connection-may-be-cut", test_a_connection_may_be_cut);
   ADD ("deserted-event-stream-ends", test_deserted_event_stream_ends);
   ADD ("client-may-leave-before-the-answer", test_client_may_leave_before_the_answer);
   ADD ("websocket-is-a-tunnel", test_websocket_is_a_tunnel);

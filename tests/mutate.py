@@ -179,6 +179,9 @@ def check_unbroken(place, mutations):
 
 def main():
     arguments = sys.argv[1:]
+    if not arguments or '--help' in arguments or '-h' in arguments:
+        print(__doc__)
+        return 0 if arguments else 1
     if arguments == ['--check']:
         return check()
     directory = pathlib.Path(arguments[0]).resolve()

@@ -613,6 +613,27 @@ test_pipelined_are_answered_in_order (Fixture *self, gconstpointer data)
   g_assert_cmpuint (self->n_calls, ==, 200);
 }
 
+/* More than are answered in one turn. */
+static void
+test_many_pipelined_leave_others_their_turn (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+  g_autoptr (GString) all = g_string_new (NULL);
+
+  say (client, GET);
+  hear (client, "\r\n\r\n/");
+  for (guint i = 0; i < 100; i++)
+    g_string_append_printf (all, "GET /n%u. HTTP/1.1\r\nHost: a\r\n\r\n", i);
+  say (client, all->str);
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("\r\n\r\n/n%u.", i);
+
+      hear (client, path);
+    }
+  g_assert_cmpuint (self->n_calls, ==, 101);
+}
+
 static void
 test_pipelined_wait_for_a_late_answer (Fixture *self, gconstpointer data)
 {
@@ -2401,6 +2422,7 @@ main (int argc, char **argv)
 
   ADD ("keeps-the-connection", test_keeps_the_connection);
   ADD ("pipelined-are-answered-in-order", test_pipelined_are_answered_in_order);
+  ADD ("many-pipelined-leave-others-their-turn", test_many_pipelined_leave_others_their_turn);
   ADD ("pipelined-wait-for-a-late-answer", test_pipelined_wait_for_a_late_answer);
   ADD ("requests-come-in-any-pieces", test_requests_come_in_any_pieces);
   ADD ("nothing-runs-before-the-body-is-there", test_nothing_runs_before_the_body_is_there);

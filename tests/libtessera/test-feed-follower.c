@@ -341,7 +341,6 @@ test_takes_no_snapshot_that_is_too_large (Fixture *f, gconstpointer data)
   g_assert_true (is_refused (f, JTI (7)));
   feed_server_forget (f->server, 0);
   start (f);
-  tessera_feed_follower_free (NULL);
 }
 
 static void
@@ -637,6 +636,32 @@ test_a_token_is_renewed_before_it_ends (Fixture *f, gconstpointer data)
   expect_right (f);
 }
 
+/* A snapshot that takes longer than a token lives is not asked for twice because of that. */
+static void
+test_a_renewal_leaves_a_snapshot_alone (Fixture *f, gconstpointer data)
+{
+  tessera_feed_follower_set_pace (f->follower, &patient);
+  f->server->token_lifetime_s = 1;
+  f->server->answers[FEED_SNAPSHOT] = g_strdup (
+      "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.tessera.deny-list+jsonl\r\n\r\n");
+  f->server->is_endless = TRUE;
+  tessera_feed_follower_start (f->follower, &f->places);
+  RUN_UNTIL (f->server->n_tokens == 3);
+  g_assert_cmpuint (f->server->n_requests[FEED_SNAPSHOT], ==, 1);
+}
+
+/* What has ended while it waited for its turn is not shown any more. */
+static void
+test_a_renewal_waits_for_its_turn (Fixture *f, gconstpointer data)
+{
+  tessera_feed_follower_set_pace (f->follower, &(TesseraFeedPace){ 3000, 3000, 60 * 1000 });
+  f->server->token_lifetime_s = 1;
+  f->server->answers[FEED_SNAPSHOT] = g_strdup ("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+  tessera_feed_follower_start (f->follower, &f->places);
+  RUN_UNTIL (f->server->n_requests[FEED_SNAPSHOT] == 2);
+  g_assert_cmpstr (f->server->authorization[FEED_SNAPSHOT], ==, "Bearer token-2");
+}
+
 static void
 test_asks_again_for_a_token (Fixture *f, gconstpointer data)
 {
@@ -892,6 +917,8 @@ main (int argc, char *argv[])
   ADD ("a-time-ahead-does-not-freshen", test_a_time_ahead_does_not_freshen);
   ADD ("a-refused-token-is-not-used-again", test_a_refused_token_is_not_used_again);
   ADD ("a-token-is-renewed-before-it-ends", test_a_token_is_renewed_before_it_ends);
+  ADD ("a-renewal-leaves-a-snapshot-alone", test_a_renewal_leaves_a_snapshot_alone);
+  ADD ("a-renewal-waits-for-its-turn", test_a_renewal_waits_for_its_turn);
   ADD ("asks-again-for-a-token", test_asks_again_for_a_token);
   ADD ("bounds-the-answer-with-a-token", test_bounds_the_answer_with_a_token);
   ADD ("waits-for-a-key", test_waits_for_a_key);

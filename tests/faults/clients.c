@@ -186,6 +186,9 @@ start_work (void)
   for (guint i = 0; i < connections->len; i++)
     {
       Connection *connection = connections->pdata[i];
+      /* One that was idle for long may have been hung up since. */
+      if (connection->state == CONNECTION_IDLE)
+        advance (connection);
       if (connection->state != CONNECTION_IDLE)
         continue;
       if (!begin_with_any (connection, leaving) && !begin_with_any (connection, customers))

@@ -22,11 +22,15 @@ TOKENS = '[tokens]\nreplay-window=300\naccess-token-lifetime=3600\n'
 RESOURCES = '[resource r1]\nidentifier=https://r1.test/\n'
 
 
+# A client that opens a connection anew is one more than it has, until the service has seen the old one end.
+LIMITS = '[limits]\nconnections-per-address=256\n\n'
+
+
 def make_service():
     common = dict(method='client_secret_post', redirect_uri=REDIRECT_URI, secret=SECRET, scope='a',
                   grant_types='authorization_code;refresh_token;client_credentials;', introspect='*;', audience='https://r1.test/;')
     clients = [Client('load', **common), Client('other', **common), Client('visit', **common)]
-    service = Service(clients=clients, users=USERS, sections=TOKENS + RESOURCES)
+    service = Service(clients=clients, users=USERS, sections=TOKENS + RESOURCES + LIMITS)
     service.source = '127.0.0.2'  # connections are counted by address
     service.own_session = True
     return service

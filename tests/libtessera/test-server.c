@@ -841,6 +841,26 @@ test_old_tokens_survive_a_rotation (void)
   g_assert_cmpuint (g_strv_length (keys), ==, 3);
 }
 
+/* However often: a verifier reads no set of more than 64. */
+static void
+test_a_rotation_drops_the_keys_that_nobody_needs (void)
+{
+  gint64 offset = 0;
+  tessera_clock_follow_offset (&offset);
+  g_autoptr (TesseraServer) server = new_server ();
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < 5; i++)
+    {
+      g_assert_true (tessera_server_rotate_key (server, TRUE, &error));
+      g_assert_no_error (error);
+      __atomic_add_fetch (&offset, 2 * 60 * 60 * 1000, __ATOMIC_RELAXED);
+    }
+  g_auto (GStrv) keys = tessera_server_list_keys (server);
+  g_assert_cmpuint (g_strv_length (keys), ==, 3);
+  tessera_clock_follow_offset (NULL);
+}
+
 static char *
 find_kid (TesseraServer *server, const char *state)
 {
@@ -1545,6 +1565,8 @@ add_revocation_tests (void)
   g_test_add_func ("/server/recheck-tells-revoked-from-expired",
                    test_recheck_tells_revoked_from_expired);
   g_test_add_func ("/server/old-tokens-survive-a-rotation", test_old_tokens_survive_a_rotation);
+  g_test_add_func ("/server/a-rotation-drops-the-keys-that-nobody-needs",
+                   test_a_rotation_drops_the_keys_that_nobody_needs);
   g_test_add_func ("/server/revoked-key-takes-its-tokens", test_revoked_key_takes_its_tokens);
   g_test_add_func ("/server/a-token-is-revoked-by-its-name", test_a_token_is_revoked_by_its_name);
   g_test_add_func ("/server/an-administrator-may-see-any-token",

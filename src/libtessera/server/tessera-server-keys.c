@@ -11,6 +11,7 @@ typedef struct
   TesseraAct act;
   char *kid;
   gboolean now;
+  gint64 lifetime_ms; /* of the tokens that a retired key has signed */
   guint64 generation; /* of the entry that ended the key's tokens, or 0 */
 } KeyAct;
 
@@ -20,13 +21,16 @@ key_clear (TesseraAct *act)
   g_free (((KeyAct *) act)->kid);
 }
 
-/* In a thread, since a key is made. The ring is safe there. */
+/* In a thread, since a key is made. The ring is safe there. What no token needs any more leaves
+ * first: who rotates often must not publish more keys than others will read. */
 static gboolean
 rotate_work (TesseraAct *act, GError **error)
 {
+  KeyAct *self = (KeyAct *) act;
   TesseraEngine *engine = &act->server->engine;
-  return tessera_key_ring_rotate (engine->keys, engine->settings->jwks_max_age,
-                                  ((KeyAct *) act)->now, error);
+  return tessera_key_ring_prune (engine->keys, self->lifetime_ms, error)
+         && tessera_key_ring_rotate (engine->keys, engine->settings->jwks_max_age, self->now,
+                                     error);
 }
 
 static gboolean
@@ -113,6 +117,15 @@ perform (KeyAct *key_act, GError **error)
   return tessera_act_perform (act, error);
 }
 
+static KeyAct *
+rotation_new (TesseraServer *self, gboolean now)
+{
+  KeyAct *key_act = key_act_new (&rotate_class, self, NULL);
+  key_act->now = now;
+  key_act->lifetime_ms = tessera_engine_get_longest_lifetime_ms (&self->engine);
+  return key_act;
+}
+
 /**
  * tessera_server_rotate_key:
  * @self: a server
@@ -132,8 +145,7 @@ tessera_server_rotate_key (TesseraServer *self, gboolean now, GError **error)
 {
   g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
 
-  KeyAct *key_act = key_act_new (&rotate_class, self, NULL);
-  key_act->now = now;
+  KeyAct *key_act = rotation_new (self, now);
   return perform (key_act, error);
 }
 
@@ -156,8 +168,7 @@ tessera_server_rotate_key_async (TesseraServer *self,
 {
   g_return_if_fail (TESSERA_IS_SERVER (self));
 
-  KeyAct *key_act = key_act_new (&rotate_class, self, NULL);
-  key_act->now = now;
+  KeyAct *key_act = rotation_new (self, now);
   tessera_act_start (&key_act->act, tessera_server_rotate_key_async, cancellable, callback,
                      user_data);
 }

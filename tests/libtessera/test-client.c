@@ -463,6 +463,18 @@ test_fingerprint_tells_a_change_from_a_rotation (void)
   g_assert_true (is_same (CLIENT ("id", "c"), CLIENT ("id", "c", "name", "Another")));
 }
 
+/* It is kept beside the database: were it another one, each upgrade would log everybody out. */
+static void
+test_the_fingerprint_outlives_an_upgrade (void)
+{
+  g_autoptr (TesseraClient) client = new_full (SECRET, NULL);
+  g_autofree char *fingerprint = tessera_client_dup_fingerprint (client);
+
+  g_assert_cmpstr (fingerprint, ==,
+                   "GIChSRRJ5eTHYCVv9aQ6_8rddr_KsTdyqxyhpH50uKw "
+                   "jbOxn0S75Nawhb89SneMrD_UyxrWsbqoiZEuvMR2CFA");
+}
+
 /* What was set is what is read: by name, as an application does. */
 static void
 test_properties_read_back_what_was_set (void)
@@ -584,6 +596,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/copy-with-another-id-and-secret", test_copy_with_another_id_and_secret);
   g_test_add_func ("/client/fingerprint-tells-a-change-from-a-rotation",
                    test_fingerprint_tells_a_change_from_a_rotation);
+  g_test_add_func ("/client/the-fingerprint-outlives-an-upgrade",
+                   test_the_fingerprint_outlives_an_upgrade);
 
   return g_test_run ();
 }

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a client may be registered as (RFC 6749 §2, RFC 7591 §2, RFC 8252 §8, RFC 9700 §2.1). */
+
+#include "model/tessera-client-object-private.h"
+
+#include "base/tessera-uri-private.h"
+#include "model/tessera-scope-private.h"
+
+#include <string.h>
+
+#define CLIENT_LIST_MAX 256
+
+static gboolean G_GNUC_PRINTF (2, 3) refuse (GError **error, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *reason = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT, reason);
+  return FALSE;
+}
+
+/* RFC 6749 appendix A.1: *VSCHAR. */
+static gboolean
+check_id (TesseraClient *self, GError **error)
+{
+  gsize length = strlen (self->id);
+  if (length == 0 || length > TESSERA_CLIENT_ID_MAX_LENGTH)
+    return refuse (error, "A client_id has 1 to %d characters", TESSERA_CLIENT_ID_MAX_LENGTH);
+  for (const char *c = self->id; *c != '\0'; c++)
+    if (*c < 0x20 || *c > 0x7e)
+      return refuse (error, "A client_id is printable ASCII only");
+  return TRUE;
+}
+
+static gboolean
+check_name (TesseraClient *self, GError **error)
+{
+  if (self->name == NULL)
+    return TRUE;
+  if (strlen (self->name) > 1024 || !g_utf8_validate (self->name, -1, NULL))
+    return refuse (error, "Client %s: the name is too long or not UTF-8", self->id);
+  for (const char *c = self->name; *c != '\0'; c = g_utf8_next_char (c))
+    if (g_unichar_iscntrl (g_utf8_get_char (c)))
+      return refuse (error, "Client %s: the name has control characters", self->id);
+  return TRUE;
+}
+
+/* A key set says something, whatever it is for. */
+static gboolean
+check_keys (TesseraClient *self, GError **error)
+{
+  const char *name = self->token_endpoint_auth_signing_alg;
+  TesseraAlgorithm algorithm;
+  g_autoptr (GError) reason = NULL;
+  g_autoptr (TesseraKeySet) keys = NULL;
+
+  if (name != NULL && !tessera_algorithm_parse (name, &algorithm))
+    return refuse (error,
+                   "Client %s: token_endpoint_auth_signing_alg is none of RS256, ES256, PS256 and "
+                   "EdDSA",
+                   self->id);
+  if (self->jwks == NULL)
+    return TRUE;
+  keys = tessera_client_parse_keys (self, &reason);
+  if (keys == NULL)
+    return refuse (error, "Client %s: %s", self->id, reason->message);
+  if (tessera_key_set_get_count (keys) == 0)
+    return refuse (error, "Client %s: its key set has no usable key", self->id);
+  if (name != NULL && !tessera_key_set_has_algorithm (keys, algorithm))
+    return refuse (error, "Client %s: its key set has no key for %s", self->id, name);
+  return TRUE;
+}
+
+static gboolean
+check_secrets (TesseraClient *self, GError **error)
+{
+  const char *method = self->token_endpoint_auth_method;
+  gboolean needs_none
+      = g_strcmp0 (method, "none") == 0 || g_strcmp0 (method, "private_key_jwt") == 0;
+
+  if (needs_none && self->n_secrets > 0)
+    return refuse (error, "Client %s has a secret, but token_endpoint_auth_method %s", self->id,
+                   method);
+  if (method != NULL && !needs_none && self->n_secrets == 0)
+    return refuse (error, "Client %s: %s needs a secret", self->id, method);
+  if (self->has_short_secret && !self->allow_short_secret)
+    return refuse (error, "Client %s: a secret has at least %d bytes", self->id,
+                   TESSERA_CLIENT_SECRET_MIN_LENGTH);
+  return TRUE;
+}
+
+static gboolean
+check_authentication (TesseraClient *self, GError **error)
+{
+  static const char *const methods[]
+      = { "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL };
+  const char *method = self->token_endpoint_auth_method;
+
+  /* RFC 7518 §3.2: HMAC needs the key itself. */
+  if (g_strcmp0 (method, "client_secret_jwt") == 0)
+    return refuse (error,
+                   "Client %s: client_secret_jwt needs the secret itself, and only its digest is "
+                   "kept; use private_key_jwt",
+                   self->id);
+  if (method != NULL && !g_strv_contains (methods, method))
+    return refuse (error, "Client %s: unknown token_endpoint_auth_method", self->id);
+  if (g_strcmp0 (method, "private_key_jwt") == 0 && self->jwks == NULL)
+    return refuse (error, "Client %s: private_key_jwt needs public keys (jwks)", self->id);
+  return check_secrets (self, error) && check_keys (self, error);
+}
+
+static gboolean
+check_grant_types (TesseraClient *self, GError **error)
+{
+  static const char *const known[]
+      = { "authorization_code", "refresh_token", "client_credentials", NULL };
+  for (char **grant_type = self->grant_types; *grant_type != NULL; grant_type++)
+    if (!g_strv_contains (known, *grant_type))
+      return refuse (error, "Client %s: unknown grant type", self->id);
+
+  if (tessera_client_is_confidential (self))
+    return TRUE;
+  /* RFC 6749 §4.4: only confidential clients. */
+  if (list_has (self->grant_types, "client_credentials"))
+    return refuse (error, "Client %s: client_credentials needs a secret or keys", self->id);
+  /* RFC 9700 §2.1.1. */
+  if (!self->require_pkce)
+    return refuse (error, "Client %s: a public client cannot do without PKCE", self->id);
+  /* RFC 8252 §8.6: anyone can claim to be it. */
+  if (self->first_party)
+    return refuse (error, "Client %s: a public client cannot be first_party", self->id);
+  return TRUE;
+}
+
+static gboolean
+check_uris_to_return_to (TesseraClient *self, char **uris, GError **error)
+{
+  gboolean web = g_strcmp0 (self->application_type, "web") == 0;
+
+  if (g_strv_length (uris) > CLIENT_LIST_MAX)
+    return refuse (error, "Client %s: too many redirect URIs", self->id);
+  for (char **uri = uris; *uri != NULL; uri++)
+    {
+      g_autoptr (GError) reason = NULL;
+      if (!tessera_uri_check_redirect (*uri, &reason))
+        return refuse (error, "Client %s: %s", self->id, reason->message);
+      if (web && tessera_uri_is_private_use (*uri))
+        return refuse (error, "Client %s: a private-use scheme is for native clients", self->id);
+    }
+  return TRUE;
+}
+
+static gboolean
+check_redirect_uris (TesseraClient *self, GError **error)
+{
+  const char *type = self->application_type;
+
+  if (type != NULL && strcmp (type, "web") != 0 && strcmp (type, "native") != 0)
+    return refuse (error, "Client %s: application_type is web or native", self->id);
+  return check_uris_to_return_to (self, self->redirect_uris, error)
+         && check_uris_to_return_to (self, self->post_logout_redirect_uris, error);
+}
+
+/* RFC 6454 §6.2: scheme, host and port, and nothing behind. */
+static gboolean
+is_origin (const char *text)
+{
+  g_autofree char *origin = tessera_uri_dup_origin (text);
+  return g_strcmp0 (origin, text) == 0;
+}
+
+static gboolean
+is_printable (const char *text)
+{
+  for (; *text != '\0'; text++)
+    if (*text <= 0x20 || *text > 0x7e)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+check_lists (TesseraClient *self, GError **error)
+{
+  for (char **resource = self->resources; *resource != NULL; resource++)
+    if (!tessera_uri_is_resource (*resource))
+      return refuse (error, "Client %s: a resource is an absolute URI without fragment", self->id);
+  for (char **audience = self->audience; *audience != NULL; audience++)
+    if (!is_printable (*audience))
+      return refuse (error, "Client %s: an audience is printable ASCII", self->id);
+  for (char **audience = self->introspect; *audience != NULL; audience++)
+    if (!is_printable (*audience))
+      return refuse (error, "Client %s: an audience to introspect is printable ASCII", self->id);
+  for (char **origin = self->allowed_origins; *origin != NULL; origin++)
+    if (!is_origin (*origin))
+      return refuse (error, "Client %s: an origin is scheme://host or scheme://host:port",
+                     self->id);
+  return TRUE;
+}
+
+static gboolean
+check_scope (TesseraClient *self, GError **error)
+{
+  g_autofree char *scope = tessera_scope_parse (self->scope, NULL);
+  if (scope == NULL)
+    return refuse (error, "Client %s: the scope is malformed or too long", self->id);
+  return TRUE;
+}
+
+static gboolean
+check_id_tokens (TesseraClient *self, GError **error)
+{
+  if (self->id_token_signed_response_alg == NULL
+      || tessera_algorithm_parse (self->id_token_signed_response_alg, NULL))
+    return TRUE;
+  return refuse (error, "id_token_signed_response_alg is none of RS256, ES256, PS256 and EdDSA");
+}
+
+gboolean
+tessera_client_check (TesseraClient *self, GError **error)
+{
+  return check_id (self, error) && check_name (self, error) && check_authentication (self, error)
+         && check_grant_types (self, error) && check_redirect_uris (self, error)
+         && check_lists (self, error) && check_scope (self, error) && check_id_tokens (self, error);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/tessera-secret-private.h"
+#include "model/tessera-client-private.h"
+
+G_BEGIN_DECLS
+
+/* For the files of the client itself. */
+
+struct _TesseraClient
+{
+  GObject parent_instance;
+
+  char *id;
+  char *name;
+  char *origin;
+  char **redirect_uris;
+  char **post_logout_redirect_uris;
+  char **grant_types;
+  char *scope;
+  char *token_endpoint_auth_method;
+  char *token_endpoint_auth_signing_alg;
+  char *jwks;
+  char *application_type;
+  char *id_token_signed_response_alg;
+  char **resources;
+  char **audience;
+  char **introspect;
+  char **allowed_origins;
+  int access_token_lifetime;
+  int refresh_token_lifetime;
+  gboolean refresh_tokens;
+  gboolean first_party;
+  gboolean require_pkce;
+  gboolean allow_short_secret;
+  gboolean disabled;
+
+  TesseraDigest secrets[2]; /* of `secret` and `previous-secret` */
+  guint n_secrets;
+  gboolean has_short_secret;
+  TesseraKeySet *keys; /* of `jwks`; NULL: none, or it is malformed */
+};
+
+static inline gboolean
+list_has (char **list, const char *member)
+{
+  return g_strv_contains ((const char *const *) list, member);
+}
+
+/* While it is built. */
+void tessera_client_add_secret (TesseraClient *self, const char *secret);
+/* What its `jwks` says. */
+TesseraKeySet *tessera_client_parse_keys (TesseraClient *self, GError **error);
+
+G_END_DECLS

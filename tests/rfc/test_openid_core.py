@@ -2,19 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """OpenID Connect Core: the code flow, ID tokens, userinfo and the parameters of a request."""
 
-import base64
-import hashlib
 import json
 
 import rfc_path  # noqa: F401
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from openid_fixture import OPENID, half_hash, ids, login, userinfo, verify
 from tap import check, contains, equal, lacks, main, test
 from tessera_fixture import (GRANTS, R1, Client, Service, claims_of, default_clients, expect_error, expect_page_400,
-                             expect_redirect_error, header_of, parameters_of, unb64url)
-
-OPENID = 'openid profile email address phone offline_access'
+                             expect_redirect_error, header_of, parameters_of)
 
 
 def clients():
@@ -25,35 +19,6 @@ def clients():
         Client('asks', redirect_uri='https://asks.test/cb', **both),
         Client('bound', redirect_uri='https://bound.test/cb', first_party='true', resources=R1 + ';', audience=R1 + ';', **both),
     ]
-
-
-def number(text):
-    return int.from_bytes(unb64url(text), 'big')
-
-
-def verify(s, token):
-    """With nothing but the key set; raises when the signature is wrong."""
-    header = header_of(token)
-    signed, _, signature = token.rpartition('.')
-    signature = unb64url(signature)
-    key = next(key for key in s.get('/jwks').json()['keys'] if key['kid'] == header['kid'])
-    equal(key['alg'], header['alg'])
-    if header['alg'] == 'RS256':
-        public = rsa.RSAPublicNumbers(number(key['e']), number(key['n'])).public_key()
-        public.verify(signature, signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-    else:
-        public = ec.EllipticCurvePublicNumbers(number(key['x']), number(key['y']), ec.SECP256R1()).public_key()
-        public.verify(encode_dss_signature(int.from_bytes(signature[:32], 'big'), int.from_bytes(signature[32:], 'big')),
-                      signed.encode(), ec.ECDSA(hashes.SHA256()))
-
-
-def login(s, client=None, username='alice', **changes):
-    changes.setdefault('scope', 'openid')
-    return s.tokens(client or s.rp, username, **changes)
-
-
-def userinfo(s, token, method='GET', **options):
-    return s.request(method, '/userinfo', headers={'Authorization': 'Bearer ' + token}, **options)
 
 
 @test('core 3.1.3.3: scope openid brings an ID token, and no other scope does')
@@ -82,8 +47,7 @@ def _(s):
 def _(s):
     for client in (s.rp, s.es):
         answer = login(s, client)
-        half = hashlib.sha256(answer['access_token'].encode()).digest()[:16]
-        equal(claims_of(answer['id_token'])['at_hash'], base64.urlsafe_b64encode(half).rstrip(b'=').decode())
+        equal(claims_of(answer['id_token'])['at_hash'], half_hash(answer['access_token']))
 
 
 @test('core 2: nonce comes back as it was sent, and not when none was')
@@ -240,13 +204,6 @@ def _(s):
 @test('core 3.1.2.1: prompt none without a session is login_required')
 def _(s):
     expect_redirect_error(s, s.az(s.rp, scope='openid', prompt='none'), 'login_required', s.rp.redirect_uri)
-
-
-def ids(response):
-    """Of what is on a page, each once."""
-    found = [attributes['id'] for _, attributes in response.page.elements if 'id' in attributes]
-    equal(len(set(found)), len(found), 'ids are there once: %r' % found)
-    return set(found)
 
 
 @test('the pages have stable ids, by which a scripted browser can walk them')

@@ -6,78 +6,19 @@ B42 of the threat table. Each row is shown a refusal and what is accepted beside
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import socket
 
 import rfc_path  # noqa: F401
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt_forge import sign_bytes
+from key_client import ASSERTION_TYPE, KeyClient, introduce, jwk_of
 from tap import check, contains, equal, lacks, main, test
-from tessera_fixture import (GRANTS, R1, Client, Service, b64url, default_clients, expect_client_refused, expect_error, in_parallel,
-                             write_private)
+from tessera_fixture import (GRANTS, R1, Client, Service, b64url, default_clients, expect_client_refused, expect_error, in_parallel)
 
-TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 FIRST, SECOND, STRANGER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
 EDWARDS = ed25519.Ed25519PrivateKey.generate()
 RSA = rsa.generate_private_key(65537, 2048)
-
-
-def number(value, size=None):
-    return b64url(value.to_bytes(size or (value.bit_length() + 7) // 8, 'big'))
-
-
-def jwk_of(key, **members):
-    public = key.public_key()
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        numbers = public.public_numbers()
-        jwk = {'kty': 'EC', 'crv': 'P-256', 'x': number(numbers.x, 32), 'y': number(numbers.y, 32)}
-    elif isinstance(key, rsa.RSAPrivateKey):
-        numbers = public.public_numbers()
-        jwk = {'kty': 'RSA', 'n': number(numbers.n), 'e': number(numbers.e)}
-    else:
-        raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        jwk = {'kty': 'OKP', 'crv': 'Ed25519', 'x': b64url(raw)}
-    return dict(jwk, **members)
-
-
-class KeyClient(Client):
-    """One that signs assertions with @key, the first of those it has registered."""
-
-    def __init__(self, client_id, jwks, key, alg='ES256', **keys):
-        super().__init__(client_id, method='private_key_jwt', **keys)
-        self.secret = None
-        self.jwks = {'keys': jwks}
-        self.key = key
-        self.alg = alg
-        self.service = None
-
-    def configuration(self, directory):
-        path = os.path.join(directory, 'jwks-' + self.id)
-        write_private(path, json.dumps(self.jwks))
-        return super().configuration(directory) + 'jwks_file=%s\n' % path
-
-    def claims(self, s, **changes):
-        now = int(s.now())
-        claims = {'iss': self.id, 'sub': self.id, 'aud': s.issuer, 'jti': secrets.token_urlsafe(16), 'iat': now, 'exp': now + 60}
-        claims.update(changes)
-        return {name: value for name, value in claims.items() if value is not None}
-
-    def sign(self, claims, header=None, key=None, alg=None, signature=None):
-        head = {'alg': alg or self.alg, 'typ': 'JWT'}
-        head.update(header or {})
-        head = {name: value for name, value in head.items() if value is not None}
-        text = '%s.%s' % (b64url(json.dumps(head)), b64url(json.dumps(claims)))
-        if signature is None:
-            signature = sign_bytes(key or self.key, text.encode(), alg or self.alg)
-        return '%s.%s' % (text, b64url(signature))
-
-    def assertion(self, s, header=None, key=None, alg=None, **changes):
-        return self.sign(self.claims(s, **changes), header, key, alg)
-
-    def authenticate(self, fields, headers):
-        fields += [('client_assertion_type', TYPE), ('client_assertion', self.assertion(self.service))]
 
 
 def clients():
@@ -94,14 +35,7 @@ def clients():
     ]
 
 
-def introduce(s):
-    for client in s.clients.values():
-        if isinstance(client, KeyClient):
-            client.service = s
-    return s
-
-
-def ask(s, assertion, path='/token', kind=TYPE, **more):
+def ask(s, assertion, path='/token', kind=ASSERTION_TYPE, **more):
     fields = {'grant_type': 'client_credentials', 'scope': 'a', 'client_assertion_type': kind, 'client_assertion': assertion}
     if path != '/token':
         fields = {'token': 'x', 'client_assertion_type': kind, 'client_assertion': assertion}
@@ -144,10 +78,10 @@ def _(s):
     good = s.signs.assertion(s)
     expect_error(ask(s, good, client_secret='x'), 'invalid_request')
     expect_error(ask(s, good, client_secret='x', client_id='signs'), 'invalid_request')
-    answer = s.form('/token', {'grant_type': 'client_credentials', 'client_assertion': good, 'client_assertion_type': TYPE}, s.machine)
+    answer = s.form('/token', {'grant_type': 'client_credentials', 'client_assertion': good, 'client_assertion_type': ASSERTION_TYPE}, s.machine)
     expect_error(answer, 'invalid_request')
     expect_error(s.form('/token', {'grant_type': 'client_credentials', 'client_assertion': good}), 'invalid_request')
-    expect_error(s.form('/token', {'grant_type': 'client_credentials', 'client_assertion_type': TYPE, 'client_id': 'signs'}), 'invalid_request')
+    expect_error(s.form('/token', {'grant_type': 'client_credentials', 'client_assertion_type': ASSERTION_TYPE, 'client_id': 'signs'}), 'invalid_request')
     refused(s, good, 'SAML', kind='urn:ietf:params:oauth:client-assertion-type:saml2-bearer')
     accepted(s, good)
 
@@ -389,7 +323,7 @@ def _(s):
 def _(s):
     source, seen = s.new_source(), set()
     for _unused in range(40):
-        fields = {'grant_type': 'client_credentials', 'client_assertion_type': TYPE, 'client_assertion': s.rsa.assertion(s, key=STRANGER, alg='ES256')}
+        fields = {'grant_type': 'client_credentials', 'client_assertion_type': ASSERTION_TYPE, 'client_assertion': s.rsa.assertion(s, key=STRANGER, alg='ES256')}
         seen.add(s.form('/token', fields, source=source).status)
     equal(seen, {401, 429})
 
@@ -427,7 +361,7 @@ def _(s):
         finally:
             other.abandon()
     equal(said()[0], 0, said()[1])
-    private = dict(jwk_of(FIRST), d=number(FIRST.private_numbers().private_value, 32))
+    private = dict(jwk_of(FIRST), d=b64url(FIRST.private_numbers().private_value.to_bytes(32, 'big')))
     for words, changes in (('private keys', dict(jwks=[private])), ('private keys', dict(jwks=[{'kty': 'oct', 'k': 'AAAA'}])),
                            ('no usable key', dict(jwks=[])), ('no usable key', dict(jwks=[jwk_of(FIRST, use='enc')])),
                            ('no usable key', dict(jwks=[jwk_of(FIRST, alg='RS256')])), ('too many', dict(jwks=[jwk_of(FIRST)] * 17)),

@@ -57,12 +57,12 @@ def one_of(got, expected, what=''):
 
 def contains(text, part, what=''):
     if part not in text:
-        raise Failure('%sexpected %r in %r' % (what + ': ' if what else '', part, text[:2000]))
+        raise Failure('%sexpected %r in %.2000r' % (what + ': ' if what else '', part, text))
 
 
 def lacks(text, part, what=''):
     if part in text:
-        raise Failure('%sdid not expect %r in %r' % (what + ': ' if what else '', part, text[:2000]))
+        raise Failure('%sdid not expect %r in %.2000r' % (what + ': ' if what else '', part, text))
 
 
 def _say(text):

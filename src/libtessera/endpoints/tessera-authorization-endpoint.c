@@ -94,7 +94,8 @@ read_client (Reading *self, GError **error)
   return TRUE;
 }
 
-/* RFC 6749 §3.1.2.3: it may be left out if exactly one is registered. */
+/* RFC 6749 §3.1.2.3: it may be left out if exactly one is registered; not where OpenID Connect is
+ * spoken (Core §3.1.2.1). */
 static const char *
 choose_redirect_uri (Reading *self)
 {
@@ -103,6 +104,8 @@ choose_redirect_uri (Reading *self)
 
   if (presented != NULL)
     return tessera_client_allows_redirect_uri (self->request->client, presented) ? presented : NULL;
+  if (tessera_scope_has (tessera_params_get (self->params, "scope"), "openid"))
+    return NULL;
   return registered[0] != NULL && registered[1] == NULL ? registered[0] : NULL;
 }
 

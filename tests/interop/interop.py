@@ -25,6 +25,7 @@ RESOURCES = ''.join('[resource %s]\nidentifier=%s\nscopes=api:read;api:write;\n\
 
 def clients():
     keys = dict(redirect_uri='http://127.0.0.1/cb', redirect_uris='http://127.0.0.1/cb;%s;' % PRIVATE_REDIRECT,
+                post_logout_redirect_uris=REDIRECT + '/out;',
                 scope=SCOPE, audience=AUDIENCE + ';', resources='%s;%s;' % (AUDIENCE, OTHER_AUDIENCE),
                 application_type='native')
     both = dict(keys, grant_types='authorization_code;refresh_token;client_credentials;')

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* librest (GNOME) as a client: authorization code with PKCE, a protected call, refresh; says TAP.
  *
- * Environment: AUTH_URL TOKEN_URL API_URL CLIENT_ID CLIENT_SECRET (unset: a public client)
- * REDIRECT_URI SCOPE, AGENT: the program that is the person at the browser. */
+ * Environment: AUTH_URL TOKEN_URL REVOKE_URL LOGOUT_URL API_URL CLIENT_ID CLIENT_SECRET (unset: a
+ * public client) REDIRECT_URI SCOPE, AGENT: the program that is the person at the browser. */
 
 #include <rest/rest.h>
 #include <stdio.h>
@@ -123,19 +123,24 @@ call (RestOAuth2Proxy *proxy)
 
 /* librest sends no client authentication when it refreshes, and takes a refusal for success: what
  * tells is whether the tokens are others. */
-static void
-refresh (RestOAuth2Proxy *proxy, gboolean is_public)
+static gboolean
+is_refreshed (RestOAuth2Proxy *proxy)
 {
   g_autofree char *access_token = g_strdup (rest_oauth2_proxy_get_access_token (proxy));
-  g_autofree char *refresh_token = g_strdup (rest_oauth2_proxy_get_refresh_token (proxy));
   Wait wait = { g_main_loop_new (NULL, FALSE), FALSE };
-  gboolean changed;
 
   rest_oauth2_proxy_refresh_access_token_async (proxy, NULL, on_refreshed, &wait);
   g_main_loop_run (wait.loop);
   g_main_loop_unref (wait.loop);
+  return g_strcmp0 (access_token, rest_oauth2_proxy_get_access_token (proxy)) != 0;
+}
 
-  changed = g_strcmp0 (access_token, rest_oauth2_proxy_get_access_token (proxy)) != 0;
+static void
+refresh (RestOAuth2Proxy *proxy, gboolean is_public)
+{
+  g_autofree char *refresh_token = g_strdup (rest_oauth2_proxy_get_refresh_token (proxy));
+  gboolean changed = is_refreshed (proxy);
+
   if (!is_public)
     {
       tap (!changed, "a confidential client that does not authenticate itself is not refreshed");
@@ -147,16 +152,63 @@ refresh (RestOAuth2Proxy *proxy, gboolean is_public)
   tap (call (proxy) == 200, "the protected resource takes the new token");
 }
 
+/* As an application does that forgets an account: librest has nothing for it. */
+static gboolean
+revoke_tokens (RestOAuth2Proxy *proxy)
+{
+  g_autoptr (RestProxy) endpoint = rest_proxy_new (g_getenv ("REVOKE_URL"), FALSE);
+  g_autoptr (RestProxyCall) message = rest_proxy_new_call (endpoint);
+  GError *error = NULL;
+
+  rest_proxy_call_set_method (message, "POST");
+  rest_proxy_call_add_param (message, "token", rest_oauth2_proxy_get_refresh_token (proxy));
+  rest_proxy_call_add_param (message, "client_id", client_id);
+  if (g_getenv ("CLIENT_SECRET") != NULL)
+    rest_proxy_call_add_param (message, "client_secret", g_getenv ("CLIENT_SECRET"));
+  rest_proxy_call_sync (message, &error);
+  return say_error ("revoke", error) && rest_proxy_call_get_status_code (message) == 200;
+}
+
+/* What was given is worth nothing any more. */
+static void
+expect_refusal (RestOAuth2Proxy *proxy, const char *when)
+{
+  g_autofree char *refused
+      = g_strconcat ("the protected resource refuses the token after ", when, NULL);
+  g_autofree char *over = g_strconcat ("and nothing is refreshed after ", when, NULL);
+
+  tap (call (proxy) == 401, refused);
+  tap (!is_refreshed (proxy), over);
+}
+
+static void
+log_out (RestOAuth2Proxy *proxy)
+{
+  if (!log_in (proxy))
+    return;
+  g_autoptr (GUri) back = walk_through_pages (g_getenv ("LOGOUT_URL"));
+  tap (back != NULL && g_str_has_suffix (g_uri_get_path (back), "/out"),
+       "who signs out in the browser is asked, and comes back");
+  expect_refusal (proxy, "that");
+}
+
+static RestOAuth2Proxy *
+new_proxy (void)
+{
+  return rest_oauth2_proxy_new (g_getenv ("AUTH_URL"), g_getenv ("TOKEN_URL"),
+                                g_getenv ("REDIRECT_URI"), client_id, g_getenv ("CLIENT_SECRET"),
+                                g_getenv ("API_URL"));
+}
+
 int
 main (void)
 {
   const char *secret = g_getenv ("CLIENT_SECRET");
   g_autoptr (RestOAuth2Proxy) proxy = NULL;
+  g_autoptr (RestOAuth2Proxy) other = NULL;
 
   client_id = g_getenv ("CLIENT_ID");
-  proxy
-      = rest_oauth2_proxy_new (g_getenv ("AUTH_URL"), g_getenv ("TOKEN_URL"),
-                               g_getenv ("REDIRECT_URI"), client_id, secret, g_getenv ("API_URL"));
+  proxy = new_proxy ();
   if (log_in (proxy))
     {
       tap (rest_oauth2_proxy_get_expiration_date (proxy) != NULL,
@@ -164,6 +216,10 @@ main (void)
       tap (call (proxy) == 200, "the protected resource takes the token");
       if (tap (rest_oauth2_proxy_get_refresh_token (proxy) != NULL, "there is a refresh token"))
         refresh (proxy, secret == NULL);
+      tap (revoke_tokens (proxy), "the refresh token is revoked");
+      expect_refusal (proxy, "a revocation");
+      other = new_proxy ();
+      log_out (other);
     }
   printf ("1..%d\n", n_lines);
   return all_good ? EXIT_SUCCESS : EXIT_FAILURE;

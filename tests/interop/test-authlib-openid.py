@@ -79,6 +79,10 @@ class Walk:
         self.step('revoke the refresh token', self.revoke)
         self.refuses('userinfo refuses the access token', self.userinfo, requests.HTTPError, lambda error: error.response.status_code == 401)
         self.refuses('and the refresh token refreshes no more', self.refresh, OAuthError, lambda error: error.error == 'invalid_grant')
+        self.step('log out: the browser comes back with the state', self.log_out)
+        self.refuses('nobody is signed in there any more', lambda: self.authorize(self.browser, prompt='none'), OAuthError, lambda error: error.error == 'login_required')
+        self.refuses('userinfo refuses the access token of that session', self.userinfo, requests.HTTPError, lambda error: error.response.status_code == 401)
+        self.refuses('and its refresh token refreshes no more', self.refresh, OAuthError, lambda error: error.error == 'invalid_grant')
 
     def check_metadata(self):
         OpenIDProviderMetadata(requests.get(self.well_known, timeout=30).json()).validate()
@@ -144,6 +148,14 @@ class Walk:
         self.service.advance(2)
         tokens, nonce = self.authorize(self.browser, max_age='0', id_token_hint=self.tokens['id_token'])
         return self.app.parse_id_token(tokens, nonce)['auth_time'] > self.claims['auth_time']
+
+    def log_out(self):
+        """Authlib 1.2 builds no such address itself."""
+        self.tokens, self.nonce = self.authorize(self.browser)
+        back = REDIRECT + '/out'
+        question = dict(id_token_hint=self.tokens['id_token'], post_logout_redirect_uri=back, state='over')
+        answer = self.browser.open(self.app.server_metadata['end_session_endpoint'] + '?' + urllib.parse.urlencode(question))
+        return answer.location == back + '?state=over'
 
     def revoke(self):
         with self.session() as session:

@@ -40,7 +40,7 @@ def build():
 
 def clients():
     """As Forgejo is, too: it has a secret and no PKCE."""
-    keys = dict(redirect_uri=REDIRECT, scope=relying_party.SCOPE, grant_types='authorization_code;refresh_token;', application_type='native')
+    keys = dict(redirect_uri=REDIRECT, post_logout_redirect_uris=REDIRECT + '/out;', scope=relying_party.SCOPE, grant_types='authorization_code;refresh_token;', application_type='native')
     return relying_party.clients() + [Client('rp-forge', client_name='Forge', require_pkce='false', **keys)]
 
 

@@ -95,9 +95,11 @@ func verifierFor(provider *oidc.Provider, algorithm, clientID string) *oidc.IDTo
 	return provider.Verifier(&oidc.Config{ClientID: clientID, SupportedSigningAlgs: []string{algorithm}})
 }
 
-// walk lets the person sign in and decide.
-func walk(address string) (url.Values, error) {
-	answer, err := exec.Command("/usr/bin/python3", os.Getenv("AGENT"), address, os.Getenv("REDIRECT_URI")).Output()
+// walk lets the person sign in and decide, in a browser that keeps its cookies in jar if that is not empty.
+func walk(address, jar string) (url.Values, error) {
+	agent := exec.Command("/usr/bin/python3", os.Getenv("AGENT"), address, os.Getenv("REDIRECT_URI"))
+	agent.Env = append(os.Environ(), "AGENT_JAR="+jar)
+	answer, err := agent.Output()
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +111,10 @@ func walk(address string) (url.Values, error) {
 }
 
 func (rp *relyingParty) logIn(more ...oauth2.AuthCodeOption) (*login, error) {
+	return rp.logInWith("", more...)
+}
+
+func (rp *relyingParty) logInWith(jar string, more ...oauth2.AuthCodeOption) (*login, error) {
 	state, nonce, secret := random(), random(), random()
 	options := append(more, oidc.Nonce(nonce))
 	exchange := []oauth2.AuthCodeOption{}
@@ -118,7 +124,7 @@ func (rp *relyingParty) logIn(more ...oauth2.AuthCodeOption) (*login, error) {
 		options = append(options, oauth2.SetAuthURLParam("code_challenge", challenge), oauth2.SetAuthURLParam("code_challenge_method", "S256"))
 		exchange = append(exchange, oauth2.SetAuthURLParam("code_verifier", secret))
 	}
-	back, err := walk(rp.config.AuthCodeURL(state, options...))
+	back, err := walk(rp.config.AuthCodeURL(state, options...), jar)
 	if err != nil {
 		return nil, err
 	}
@@ -249,6 +255,42 @@ func (rp *relyingParty) holdRefresh(l *login) {
 	tap(refused(rp.userinfo(token), "401"), "and userinfo refuses the access token")
 }
 
+// endSession is what go-oidc has not.
+func (rp *relyingParty) endSession(l *login, jar string) error {
+	var known struct {
+		Endpoint string `json:"end_session_endpoint"`
+	}
+	if err := rp.provider.Claims(&known); err != nil {
+		return err
+	}
+	state := random()
+	question := url.Values{"id_token_hint": {l.raw}, "post_logout_redirect_uri": {rp.config.RedirectURL + "/out"}, "state": {state}}
+	back, err := walk(known.Endpoint+"?"+question.Encode(), jar)
+	if err != nil {
+		return err
+	}
+	return unless(back.Get("state") == state, "another state")
+}
+
+func (rp *relyingParty) holdLogout() {
+	folder, err := os.MkdirTemp("", "tessera-jar-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	jar := folder + "/cookies"
+	l, err := rp.logInWith(jar)
+	if !tap(err, "log in, in a browser that keeps its cookies") {
+		return
+	}
+	tap(rp.endSession(l, jar), "log out: the browser comes back with the state")
+	_, err = rp.logInWith(jar, oauth2.SetAuthURLParam("prompt", "none"))
+	tap(refused(err, "login_required"), "nobody is signed in there any more")
+	tap(refused(rp.userinfo(l.token), "401"), "userinfo refuses the access token of that session")
+	_, err = rp.refresh(l.token)
+	tap(refused(err, "invalid_grant"), "and its refresh token refreshes no more")
+}
+
 func main() {
 	rp, err := discover()
 	if tap(err, "discovery") {
@@ -258,6 +300,7 @@ func main() {
 			tap(rp.userinfo(l.token), "userinfo is about the same person")
 			rp.holdRefusals(l)
 			rp.holdRefresh(l)
+			rp.holdLogout()
 		}
 	}
 	fmt.Printf("1..%d\n", count)

@@ -71,11 +71,12 @@ export function done() {
   process.exit(good ? 0 : 1);
 }
 
-/** Lets the person sign in and decide: the address that the browser is sent to in the end. */
-export function answer(address, decision = 'allow') {
+/** Lets the person sign in and decide: the address that the browser is sent to in the end. `jar`: a file in which
+ * the browser keeps its cookies. */
+export function answer(address, decision = 'allow', jar = '') {
   const run = spawnSync('/usr/bin/python3', [AGENT, String(address), REDIRECT_URI], {
     encoding: 'utf8',
-    env: { ...process.env, OP_DENY: decision === 'deny' ? '1' : '0' },
+    env: { ...process.env, OP_DENY: decision === 'deny' ? '1' : '0', AGENT_JAR: jar },
   });
   if (run.status !== 0) throw new Error(`the browser stopped: ${run.stderr}`);
   return new URL(run.stdout.trim());

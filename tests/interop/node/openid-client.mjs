@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // openid-client as a relying party. It checks the signature of each ID token too, which it otherwise leaves to TLS.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { settings, name, tap, step, refuses, done, answer } from './lib.mjs';
 import * as client from 'openid-client';
 
@@ -23,7 +26,7 @@ function discover(metadata = {}, secret = settings.secret) {
 let config;
 
 /** The redirect that answers a request, and what it has to fit. */
-async function ask(parameters = {}, decision = 'allow') {
+async function ask(parameters = {}, decision = 'allow', jar = '') {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const checks = { pkceCodeVerifier, expectedNonce: client.randomNonce(), expectedState: client.randomState(), idTokenExpected: true };
   const address = client.buildAuthorizationUrl(config, {
@@ -35,11 +38,11 @@ async function ask(parameters = {}, decision = 'allow') {
     state: checks.expectedState,
     ...parameters,
   });
-  return { back: answer(address, decision), checks };
+  return { back: answer(address, decision, jar), checks };
 }
 
-async function logIn(parameters, more) {
-  const { back, checks } = await ask(parameters);
+async function logIn(parameters, more, jar) {
+  const { back, checks } = await ask(parameters, 'allow', jar);
   return client.authorizationCodeGrant(config, back, { ...checks, ...more });
 }
 
@@ -103,13 +106,35 @@ async function refreshAndRevoke(first) {
   await refuses('and userinfo refuses the access tokens that came with it', () => client.fetchUserInfo(config, tokens.access_token, 'alice'), isUnauthorized);
 }
 
+/** In a browser that keeps its cookies. */
+async function logOut() {
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-jar-'));
+  const jar = join(folder, 'cookies');
+  const state = client.randomState();
+  const end = { post_logout_redirect_uri: `${settings.redirect}/out`, state };
+  const tokens = await logIn({}, {}, jar);
+  const goesOn = isPublic ? is('consent_required') : undefined;
+  if (goesOn) await refuses('prompt=none where the person is signed in: who cannot prove who it is has to let ask', () => logIn({ prompt: 'none' }, {}, jar), goesOn);
+  else await step('prompt=none where the person is signed in: nobody is asked', async () => (await logIn({ prompt: 'none' }, {}, jar)).claims().sid === tokens.claims().sid);
+  await step('log out by its ID token: the browser comes back with the state', () => {
+    const back = answer(client.buildEndSessionUrl(config, { ...end, id_token_hint: tokens.id_token }), 'allow', jar);
+    return back.searchParams.get('state') === state && back.href.startsWith(end.post_logout_redirect_uri);
+  });
+  await refuses('nobody is signed in there any more', () => logIn({ prompt: 'none' }, {}, jar), is('login_required'));
+  await refuses('userinfo refuses the access token of that session', () => client.fetchUserInfo(config, tokens.access_token, 'alice'), isUnauthorized);
+  await refuses('and its refresh token refreshes no more', () => client.refreshTokenGrant(config, tokens.refresh_token), is('invalid_grant'));
+  await logIn({}, {}, jar);
+  await step('log out without an ID token: the person is asked, and comes back', () => answer(client.buildEndSessionUrl(config, end), 'allow', jar).searchParams.get('state') === state);
+  rmSync(folder, { recursive: true });
+}
+
 const found = await step('discovery', async () => {
   config = await discover();
   return config.serverMetadata().supportsPKCE() && config.serverMetadata().issuer === settings.issuer.origin;
 });
 if (found) {
   const tokens = await codeFlow();
-  for (const part of [refusals, ...(tokens ? [refreshAndRevoke] : [])]) {
+  for (const part of [refusals, ...(tokens ? [refreshAndRevoke, logOut] : [])]) {
     try {
       await part(tokens);
     } catch (error) {

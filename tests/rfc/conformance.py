@@ -18,8 +18,8 @@ def span(letter, *numbers):
 
 
 # Rows of authorization endpoint and pages, token endpoint, tokens, their validation, revocation and
-# introspection. What is missing here concerns features that are not offered.
-ROWS = [*span('A', (1, 27), 30, (32, 43)), *span('B', (1, 35), 46, 47), *span('C', (1, 7)), *span('D', (1, 19)), *span('E', (1, 13))]
+# introspection, metadata. What is missing here concerns features that are not offered.
+ROWS = [*span('A', (1, 30), (32, 43)), *span('B', (1, 42), 46, 47), *span('C', (1, 7)), *span('D', (1, 19)), *span('E', (1, 13)), *span('G', 8)]
 
 
 def names_of_python(path):
@@ -45,7 +45,7 @@ def all_names():
 def by_row(names):
     rows = {row: [] for row in ROWS}
     for file, name in names:
-        for row in re.findall(r'\b[A-E]\d\d\b', name):
+        for row in re.findall(r'\b[A-EG]\d\d\b', name):
             rows.setdefault(row, []).append((file, name))
     return rows
 

@@ -13,6 +13,7 @@
 #include "model/tessera-settings-private.h"
 #include "store/tessera-client-registry-private.h"
 #include "store/tessera-deny-list-private.h"
+#include "store/tessera-user-registry-private.h"
 
 G_BEGIN_DECLS
 
@@ -52,6 +53,7 @@ typedef struct
   TesseraClock *clock;
   gint clock_is_behind; /* atomic; so that it is said once */
   TesseraClientRegistry *clients;
+  TesseraUserRegistry *users;
   TesseraThrottle *client_throttle; /* failed client authentications by (client, address) */
   GBytes *metadata;                 /* serialised; whoever changes a setting clears it */
   TesseraMetrics *metrics;          /* or NULL, as the next */

@@ -19,7 +19,8 @@ char *tessera_id_token_issue (TesseraEngine *engine,
                               gint64 issued_ms,
                               gint64 lifetime,
                               GError **error);
-/* What is known of the person, of the store, the login and the application. Owned. */
+/* What is known of the person: what is kept of the user, then what the login said, then what the
+ * application says; who speaks last is right. Owned. */
 TesseraUserClaims *tessera_id_token_ask_claims (TesseraEngine *engine,
                                                 const TesseraLogin *login,
                                                 TesseraClient *client,

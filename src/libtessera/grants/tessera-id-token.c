@@ -34,6 +34,19 @@ dup_half_hash (TesseraAlgorithm algorithm, const char *access_token)
   return tessera_base64url_encode (hash, length / 2);
 }
 
+/* Whoever is a user here has what is kept of them; as it is now. */
+static void
+add_kept_claims (TesseraEngine *engine, const char *subject, TesseraUserClaims *claims)
+{
+  TesseraUser *user
+      = engine->users != NULL ? tessera_user_registry_lookup (engine->users, subject) : NULL;
+
+  if (user == NULL)
+    return;
+  g_autoptr (json_t) kept = tessera_user_copy_claims (user);
+  tessera_user_claims_merge_known (claims, kept);
+}
+
 TesseraUserClaims *
 tessera_id_token_ask_claims (TesseraEngine *engine,
                              const TesseraLogin *login,
@@ -42,6 +55,7 @@ tessera_id_token_ask_claims (TesseraEngine *engine,
 {
   TesseraUserClaims *claims = tessera_user_claims_new (login->subject, client, scope);
 
+  add_kept_claims (engine, login->subject, claims);
   tessera_user_claims_merge_json (claims, login->claims);
   if (engine->hooks.user_claims != NULL)
     engine->hooks.user_claims (engine->hooks_data, claims);

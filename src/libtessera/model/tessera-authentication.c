@@ -518,7 +518,8 @@ tessera_authentication_accept_with (TesseraAuthentication *self,
  *   (a{sv}; consumed when it is floating), or %NULL
  *
  * Accepts the login as [method@Authentication.accept_with] does, and keeps @claims with the session
- * and with what the person allows in it. They go into no token by themselves: a handler of
+ * and with what the person allows in it. Userinfo and ID tokens tell of them what a client may know
+ * (OpenID Connect Core §5.4, §5.5); they go into no access token by themselves: a handler of
  * [signal@Server::issue-token] finds them by [method@Issuance.get_login_claims].
  *
  * Values are texts, booleans, numbers, and arrays and dictionaries (a{sv}) of these; as JSON they

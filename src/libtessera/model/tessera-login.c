@@ -6,8 +6,8 @@
 
 #include "base/tessera-error.h"
 #include "base/tessera-json-variant-private.h"
-#include "model/tessera-issuance-private.h"
 #include "model/tessera-scope-private.h"
+#include "model/tessera-standard-claims-private.h"
 
 #include <string.h>
 
@@ -48,7 +48,7 @@ names_are_free (json_t *claims)
   const char *name;
   json_t *value;
   json_object_foreach (claims, name, value)
-    if (*name == '\0' || tessera_issuance_protects (name))
+    if (*name == '\0' || tessera_standard_claims_are_own (name))
       return FALSE;
   return TRUE;
 }

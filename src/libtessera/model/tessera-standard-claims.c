@@ -3,41 +3,76 @@
 
 #include "model/tessera-standard-claims-private.h"
 
+#include "model/tessera-issuance-private.h"
 #include "model/tessera-scope-private.h"
+
+#include <string.h>
 
 static const struct
 {
   const char *name;
   const char *scope;
+  TesseraClaimKind kind;
 } standard_claims[] = {
-  { "name", "profile" },
-  { "family_name", "profile" },
-  { "given_name", "profile" },
-  { "middle_name", "profile" },
-  { "nickname", "profile" },
-  { "preferred_username", "profile" },
-  { "profile", "profile" },
-  { "picture", "profile" },
-  { "website", "profile" },
-  { "gender", "profile" },
-  { "birthdate", "profile" },
-  { "zoneinfo", "profile" },
-  { "locale", "profile" },
-  { "updated_at", "profile" },
-  { "email", "email" },
-  { "email_verified", "email" },
-  { "address", "address" },
-  { "phone_number", "phone" },
-  { "phone_number_verified", "phone" },
+  { "name", "profile", TESSERA_CLAIM_TEXT },
+  { "family_name", "profile", TESSERA_CLAIM_TEXT },
+  { "given_name", "profile", TESSERA_CLAIM_TEXT },
+  { "middle_name", "profile", TESSERA_CLAIM_TEXT },
+  { "nickname", "profile", TESSERA_CLAIM_TEXT },
+  { "preferred_username", "profile", TESSERA_CLAIM_TEXT },
+  { "profile", "profile", TESSERA_CLAIM_URL },
+  { "picture", "profile", TESSERA_CLAIM_URL },
+  { "website", "profile", TESSERA_CLAIM_URL },
+  { "gender", "profile", TESSERA_CLAIM_TEXT },
+  { "birthdate", "profile", TESSERA_CLAIM_DATE },
+  { "zoneinfo", "profile", TESSERA_CLAIM_ZONE },
+  { "locale", "profile", TESSERA_CLAIM_LOCALE },
+  { "updated_at", "profile", TESSERA_CLAIM_TIME },
+  { "email", "email", TESSERA_CLAIM_EMAIL },
+  { "email_verified", "email", TESSERA_CLAIM_FLAG },
+  { "address", "address", TESSERA_CLAIM_ADDRESS },
+  { "phone_number", "phone", TESSERA_CLAIM_PHONE },
+  { "phone_number_verified", "phone", TESSERA_CLAIM_FLAG },
 };
+
+/* What an ID token has of the server alone, beside what every token has (§2, §3.1.3.6, §5.6.2). */
+static const char *const own_claims[] = {
+  "nonce", "at_hash", "c_hash", "s_hash", "azp", "events", "_claim_names", "_claim_sources", NULL,
+};
+
+/* §5.2: `name#de` is a name, in German. */
+static int
+find (const char *claim)
+{
+  gsize length = strcspn (claim, "#");
+
+  for (guint i = 0; i < G_N_ELEMENTS (standard_claims); i++)
+    if (strlen (standard_claims[i].name) == length
+        && memcmp (claim, standard_claims[i].name, length) == 0)
+      return (int) i;
+  return -1;
+}
+
+TesseraClaimKind
+tessera_standard_claims_get_kind (const char *claim)
+{
+  int i = find (claim);
+
+  return i >= 0 ? standard_claims[i].kind : TESSERA_CLAIM_OTHER;
+}
+
+gboolean
+tessera_standard_claims_are_own (const char *claim)
+{
+  return tessera_issuance_protects (claim) || g_strv_contains (own_claims, claim);
+}
 
 static const char *
 get_scope (const char *claim)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (standard_claims); i++)
-    if (g_str_equal (claim, standard_claims[i].name))
-      return standard_claims[i].scope;
-  return NULL;
+  int i = find (claim);
+
+  return i >= 0 ? standard_claims[i].scope : NULL;
 }
 
 /* §5.4: where an access token is issued, the scopes' claims are told at userinfo. */

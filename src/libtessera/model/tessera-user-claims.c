@@ -6,7 +6,7 @@
 #include "base/tessera-error.h"
 #include "base/tessera-json-variant-private.h"
 #include "base/tessera-log-private.h"
-#include "model/tessera-issuance-private.h"
+#include "model/tessera-standard-claims-private.h"
 
 #include <string.h>
 
@@ -15,9 +15,11 @@
  *
  * What is known of a person, about to be told to a client that asked for it.
  *
- * It comes with what the store keeps of the person and what the login said; a handler of
- * [signal@Server::user-claims] adds what the application knows. What the client is told of it is
- * what its scopes and its claims request ask for, and no more (OpenID Connect Core §5.4, §5.5).
+ * It comes with what is kept of the person as a user ([class@User]), then with what the login said
+ * of them ([method@Authentication.accept_full], or an agent), and a handler of
+ * [signal@Server::user-claims] says what the application knows: of one claim, the one who speaks
+ * last is right. What the client is told of it is what its scopes and its claims request ask for,
+ * and no more (OpenID Connect Core §5.4, §5.5).
  */
 struct _TesseraUserClaims
 {
@@ -72,7 +74,7 @@ merge (TesseraUserClaims *self, json_t *claims)
   json_t *value;
 
   json_object_foreach (claims, name, value)
-    if (*name == '\0' || tessera_issuance_protects (name))
+    if (*name == '\0' || tessera_standard_claims_are_own (name))
       return FALSE;
   json_object_update (self->json, claims);
   return TRUE;
@@ -86,6 +88,12 @@ tessera_user_claims_merge_json (TesseraUserClaims *self, const char *json)
 
   if (claims != NULL)
     merge (self, claims);
+}
+
+void
+tessera_user_claims_merge_known (TesseraUserClaims *self, json_t *known)
+{
+  merge (self, known);
 }
 
 json_t *
@@ -171,7 +179,7 @@ tessera_user_claims_set_string (TesseraUserClaims *self, const char *name, const
   g_return_if_fail (name != NULL);
   g_return_if_fail (value != NULL);
 
-  if (*name == '\0' || tessera_issuance_protects (name) || !g_utf8_validate (value, -1, NULL))
+  if (*name == '\0' || tessera_standard_claims_are_own (name) || !g_utf8_validate (value, -1, NULL))
     g_warning ("user-claims: the claim is the server's own, or its value no UTF-8");
   else
     json_object_set_new (self->json, name, json_string (value));

@@ -21,5 +21,7 @@ TESSERA_AVAILABLE_IN_1_0
 gboolean tessera_user_is_disabled (TesseraUser *self);
 TESSERA_AVAILABLE_IN_1_0
 const char *tessera_user_get_origin (TesseraUser *self);
+TESSERA_AVAILABLE_IN_1_0
+GVariant *tessera_user_dup_claims (TesseraUser *self);
 
 G_END_DECLS

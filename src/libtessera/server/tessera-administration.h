@@ -77,6 +77,16 @@ TESSERA_AVAILABLE_IN_1_0
 gboolean
 tessera_server_disable_user_finish (TesseraServer *self, GAsyncResult *result, GError **error);
 TESSERA_AVAILABLE_IN_1_0
+void tessera_server_set_user_claims_async (TesseraServer *self,
+                                           const char *username,
+                                           GVariant *claims,
+                                           GCancellable *cancellable,
+                                           GAsyncReadyCallback callback,
+                                           gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean
+tessera_server_set_user_claims_finish (TesseraServer *self, GAsyncResult *result, GError **error);
+TESSERA_AVAILABLE_IN_1_0
 void tessera_server_remove_user_async (TesseraServer *self,
                                        const char *username,
                                        GCancellable *cancellable,

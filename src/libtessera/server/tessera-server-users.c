@@ -4,6 +4,9 @@
 #include "server/tessera-act-private.h"
 #include "server/tessera-administration.h"
 
+#include "base/tessera-json-variant-private.h"
+#include "model/tessera-person-claims-private.h"
+
 /* One user as it was and as it will be. */
 typedef struct
 {
@@ -12,6 +15,7 @@ typedef struct
   char *password; /* a new one, or NULL */
   char *hash;     /* of it */
   gboolean disabled;
+  json_t *claims;      /* to change, or NULL */
   TesseraUser *before; /* NULL: new */
   TesseraUser *after;  /* NULL: gone */
   guint64 generation;  /* of the entry that ended sessions and tokens, or 0 */
@@ -26,6 +30,7 @@ change_clear (TesseraAct *act)
   tessera_secret_free (self->password);
   tessera_secret_free (self->hash);
   g_free (self->username);
+  json_decref (self->claims);
 }
 
 /* The user as it is, whom only the file may change that declares it. */
@@ -58,12 +63,12 @@ hash_password (TesseraAct *act, GError **error)
   return self->hash != NULL;
 }
 
-/* Everything but enabling somebody again ends what they have: whoever knows the old password, or
- * was sent away, may sit at one of their browsers. */
+/* Whoever knows the old password, or was sent away, may sit at one of their browsers. What is known
+ * of a person, and that they may come back, ends nothing. */
 static gboolean
 ends_tokens (Change *self)
 {
-  return self->before != NULL
+  return self->before != NULL && self->claims == NULL
          && (self->after == NULL || tessera_user_is_disabled (self->after) || self->hash != NULL);
 }
 
@@ -201,6 +206,29 @@ disable_begin (TesseraAct *act, GError **error)
   return TRUE;
 }
 
+/* An act may come between, so what is known is read only now. */
+static gboolean
+claims_begin (TesseraAct *act, GError **error)
+{
+  Change *self = (Change *) act;
+  gint64 now = tessera_clock_get_ms (act->server->engine.clock) / 1000;
+
+  if (!find (self, error))
+    return FALSE;
+  if (self->claims == NULL)
+    {
+      g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_USER,
+                           "The claims cannot be written as JSON.");
+      return FALSE;
+    }
+  g_autoptr (json_t) claims
+      = tessera_person_claims_change (tessera_user_get_claims (self->before), self->claims, error);
+  if (claims == NULL)
+    return FALSE;
+  self->after = tessera_user_copy_with_claims (self->before, claims, now);
+  return TRUE;
+}
+
 /* Whoever is added is not there before; a file may declare the name while its password is hashed.
  */
 #define CHANGE_CLASS(BEGIN, WORK, EXAMINE, ALWAYS)                                                 \
@@ -213,6 +241,7 @@ static const TesseraActClass add_class = CHANGE_CLASS (add_begin, add_work, add_
 static const TesseraActClass password_class
     = CHANGE_CLASS (change_begin, password_work, NULL, FALSE);
 static const TesseraActClass disable_class = CHANGE_CLASS (disable_begin, NULL, NULL, TRUE);
+static const TesseraActClass claims_class = CHANGE_CLASS (claims_begin, NULL, NULL, FALSE);
 static const TesseraActClass remove_class = CHANGE_CLASS (change_begin, NULL, NULL, TRUE);
 
 static Change *
@@ -367,6 +396,63 @@ tessera_server_disable_user_finish (TesseraServer *self, GAsyncResult *result, G
 }
 
 /**
+ * tessera_server_set_user_claims_async:
+ * @self: a server
+ * @username: a user that the store keeps
+ * @claims: (transfer none): a dictionary (a{sv}; consumed when it is floating) of what changes
+ * @cancellable: (nullable): a cancellable
+ * @callback: (scope async): called when it is durable
+ * @user_data: for @callback
+ *
+ * Writes down what is known of a person, such as `name`, `email` or `address` (OpenID Connect Core
+ * §5.1). Each of @claims replaces the one of its name, an empty text takes it away, and what is not
+ * named stays. Clients are told at the next userinfo request, as far as they may know it; nobody is
+ * signed out.
+ *
+ * Standard claims are held against their types. Others may have any name, with any value of texts,
+ * booleans, numbers, lists and dictionaries, but not one that the server says itself, such as `sub`
+ * or `updated_at`, which is the time of this change. A name can end in `#` and a language tag. All
+ * together are at most 8192 bytes of JSON.
+ */
+void
+tessera_server_set_user_claims_async (TesseraServer *self,
+                                      const char *username,
+                                      GVariant *claims,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data)
+{
+  g_return_if_fail (TESSERA_IS_SERVER (self));
+  g_return_if_fail (username != NULL);
+  g_return_if_fail (claims != NULL);
+
+  g_autoptr (GVariant) owned = g_variant_ref_sink (claims);
+  Change *change = change_new (&claims_class, self, username, NULL);
+  change->claims = tessera_json_from_variant (owned, NULL);
+  tessera_act_start (&change->act, tessera_server_set_user_claims_async, cancellable, callback,
+                     user_data);
+}
+
+/**
+ * tessera_server_set_user_claims_finish:
+ * @self: a server
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Finishes [method@Server.set_user_claims_async].
+ *
+ * Errors: %TESSERA_SETUP_ERROR_NOT_FOUND, %TESSERA_SETUP_ERROR_DECLARED, %TESSERA_SETUP_ERROR_USER
+ * with the claim that cannot be, %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE. Nothing has changed then.
+ *
+ * Returns: %TRUE when it is done
+ */
+gboolean
+tessera_server_set_user_claims_finish (TesseraServer *self, GAsyncResult *result, GError **error)
+{
+  return tessera_act_finish (self, result, tessera_server_set_user_claims_async, error) != NULL;
+}
+
+/**
  * tessera_server_remove_user_async:
  * @self: a server
  * @username: a user that the store keeps
@@ -447,12 +533,14 @@ tessera_server_list_users (TesseraServer *self, const char *after, guint limit)
 /**
  * tessera_server_load_users:
  * @self: a server
- * @file: (type filename): a file with `name:hash` a line, as [func@hash_password] makes hashes
+ * @file: (type filename): a file with `name:hash` a line, as [func@hash_password] makes hashes, or
+ *   `name:hash:claims`, where claims are a JSON object of what is known of the person
  * @error: return location for an error
  *
  * Loads people with passwords of the server's own, and forgets those loaded before. They are asked
  * when no handler of [signal@Server::authenticate] decides. Whoever is gone, or has another
- * password, loses their tokens; on a running server before this returns.
+ * password, loses their tokens; on a running server before this returns. What is known of them can
+ * change, and ends nothing.
  *
  * Errors: %TESSERA_SETUP_ERROR_USER, or of %G_FILE_ERROR; then nothing changed.
  *

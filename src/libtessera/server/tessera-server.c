@@ -786,6 +786,7 @@ tessera_server_init (TesseraServer *self)
   self->old_resources = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
   engine->clock = tessera_clock_new ();
   engine->clients = tessera_client_registry_new ();
+  engine->users = self->users;
   engine->client_throttle = tessera_throttle_new (CLIENT_FAILURES_A_MINUTE);
   engine->metrics = tessera_metrics_new ();
   engine->audit = tessera_audit_new (self->context);

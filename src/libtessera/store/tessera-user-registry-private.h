@@ -11,9 +11,9 @@ typedef struct _TesseraUserRegistry TesseraUserRegistry;
 
 TesseraUserRegistry *tessera_user_registry_new (void);
 void tessera_user_registry_free (TesseraUserRegistry *self);
-/* Swaps all declared ones: `name:crypt(3) hash` a line of the file @origin. Parses the whole text
- * or nothing; the error names the line. TESSERA_SETUP_ERROR_USER; TESSERA_SETUP_ERROR_EXISTS for a
- * name that the store has. */
+/* Swaps all declared ones: `name:crypt(3) hash[:claims]` a line of the file @origin. Parses the
+ * whole text or nothing; the error names the line. TESSERA_SETUP_ERROR_USER;
+ * TESSERA_SETUP_ERROR_EXISTS for a name that the store has. */
 gboolean tessera_user_registry_replace_declared (TesseraUserRegistry *self,
                                                  const char *text,
                                                  const char *origin,

@@ -53,21 +53,13 @@ add (GHashTable *users, TesseraUser *user, GError **error)
   return TRUE;
 }
 
-/* `name:hash`; empty lines and lines that begin with # say nothing. */
+/* Empty lines and lines that begin with # say nothing. */
 static gboolean
 add_line (GHashTable *users, const char *line, const char *origin, GError **error)
 {
   if (*line == '\0' || *line == '#')
     return TRUE;
-  const char *colon = strchr (line, ':');
-  if (colon == NULL)
-    {
-      g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_USER,
-                           "expected name:hash");
-      return FALSE;
-    }
-  g_autofree char *name = g_strndup (line, (gsize) (colon - line));
-  g_autoptr (TesseraUser) user = tessera_user_new (name, colon + 1, origin, error);
+  g_autoptr (TesseraUser) user = tessera_user_new_from_line (line, origin, error);
   return user != NULL && add (users, user, error);
 }
 

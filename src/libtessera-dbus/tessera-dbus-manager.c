@@ -119,6 +119,7 @@ get_client (gpointer data)
 /* People */
 
 ON_DONE (on_user_added, tessera_server_add_user_finish)
+ON_DONE (on_claims_set, tessera_server_set_user_claims_finish)
 ON_DONE (on_password_set, tessera_server_set_user_password_finish)
 ON_DONE (on_user_disabled, tessera_server_disable_user_finish)
 ON_DONE (on_user_removed, tessera_server_remove_user_finish)
@@ -131,6 +132,18 @@ add_user (gpointer data)
 
   g_variant_get (tessera_dbus_call_get_parameters (call), "(&s&s)", &username, &password);
   tessera_server_add_user_async (get_server (call), username, password, NULL, on_user_added, call);
+}
+
+static void
+set_user_claims (gpointer data)
+{
+  TesseraDBusCall *call = data;
+  const char *username = NULL;
+  g_autoptr (GVariant) claims = NULL;
+
+  g_variant_get (tessera_dbus_call_get_parameters (call), "(&s@a{sv})", &username, &claims);
+  tessera_server_set_user_claims_async (get_server (call), username, claims, NULL, on_claims_set,
+                                        call);
 }
 
 static void
@@ -179,15 +192,44 @@ add_time (GVariantBuilder *builder, const char *name, gint64 seconds)
 }
 
 static void
+add_user_members (GVariantBuilder *builder, TesseraUser *user)
+{
+  add_text (builder, "username", tessera_user_get_username (user));
+  add_text (builder, "subject", tessera_user_get_subject (user));
+  g_variant_builder_add (builder, "{sv}", "disabled",
+                         g_variant_new_boolean (tessera_user_is_disabled (user)));
+  add_text (builder, "origin", tessera_user_get_origin (user));
+}
+
+static void
 add_listed_user (GVariantBuilder *list, TesseraUser *user)
 {
   g_variant_builder_open (list, G_VARIANT_TYPE_VARDICT);
-  add_text (list, "username", tessera_user_get_username (user));
-  add_text (list, "subject", tessera_user_get_subject (user));
-  g_variant_builder_add (list, "{sv}", "disabled",
-                         g_variant_new_boolean (tessera_user_is_disabled (user)));
-  add_text (list, "origin", tessera_user_get_origin (user));
+  add_user_members (list, user);
   g_variant_builder_close (list);
+}
+
+static void
+get_user (gpointer data)
+{
+  TesseraDBusCall *call = data;
+  const char *username = NULL;
+  GVariantBuilder members;
+
+  g_variant_get (tessera_dbus_call_get_parameters (call), "(&s)", &username);
+  g_autoptr (TesseraUser) user = tessera_server_lookup_user (get_server (call), username);
+  if (user == NULL)
+    {
+      tessera_dbus_call_fail (call, g_error_new_literal (TESSERA_SETUP_ERROR,
+                                                         TESSERA_SETUP_ERROR_NOT_FOUND,
+                                                         "There is no such user."));
+      return;
+    }
+  g_autoptr (GVariant) claims = tessera_user_dup_claims (user);
+  g_variant_builder_init (&members, G_VARIANT_TYPE_VARDICT);
+  add_user_members (&members, user);
+  g_variant_builder_add (&members, "{sv}", "claims", claims);
+  tessera_dbus_call_return (call, g_variant_new ("(a{sv})", &members));
 }
 
 static void
@@ -427,6 +469,8 @@ static const TesseraDBusMethod methods[] = {
   { "GetClient", TESSERA_DBUS_ACTION_READ, get_client },
   { "AddUser", TESSERA_DBUS_ACTION_MANAGE_USERS, add_user, TESSERA_DBUS_ABOUT_PERSON },
   { "ListUsers", TESSERA_DBUS_ACTION_READ, list_users },
+  { "GetUser", TESSERA_DBUS_ACTION_READ, get_user },
+  { "SetUserClaims", TESSERA_DBUS_ACTION_MANAGE_USERS, set_user_claims, TESSERA_DBUS_ABOUT_PERSON },
   { "SetUserPassword", TESSERA_DBUS_ACTION_MANAGE_USERS, set_user_password,
     TESSERA_DBUS_ABOUT_PERSON },
   { "SetUserDisabled", TESSERA_DBUS_ACTION_MANAGE_USERS, set_user_disabled,

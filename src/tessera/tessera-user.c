@@ -7,6 +7,7 @@
 #include "tessera-command.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
+#include "tessera-person.h"
 
 static char *option_password_file;
 static char *option_subject;
@@ -129,6 +130,33 @@ run_list (char **words)
 }
 
 static int
+run_show (char **words)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply
+      = tessera_call_manager ("GetUser", g_variant_new ("(s)", words[0]), "(a{sv})", &error);
+
+  if (reply == NULL)
+    return tessera_command_fail_with (error);
+  g_autoptr (GVariant) user = g_variant_get_child_value (reply, 0);
+  return tessera_person_show (user);
+}
+
+static int
+run_set (char **words)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  GVariant *claims = tessera_claims_read (&error);
+
+  if (claims == NULL)
+    return tessera_command_misused ("%s", error->message);
+  reply = tessera_call_manager ("SetUserClaims", g_variant_new ("(s@a{sv})", words[0], claims),
+                                NULL, &error);
+  return reply != NULL ? run_show (words) : tessera_command_fail_with (error);
+}
+
+static int
 set_disabled (const char *username, gboolean disabled, const char *done)
 {
   return act ("SetUserDisabled", g_variant_new ("(sb)", username, disabled),
@@ -192,6 +220,33 @@ static const TesseraCommand passwd_command = {
              "  pwgen 20 1 | tee new | tessera user passwd alice --password-file -",
 };
 
+static const TesseraCommand show_command = {
+  .name = "show",
+  .words = "USERNAME",
+  .summary = "Show a user, and what is known of them",
+  .completes = TESSERA_WORD_USER,
+  .run = run_show,
+  .details = "Example:\n"
+             "  tessera user show alice --json",
+};
+
+static const TesseraCommand set_command = {
+  .name = "set",
+  .words = "USERNAME",
+  .summary = "Say what is known of a user: name, e-mail address and so on",
+  .completes = TESSERA_WORD_USER,
+  .entries = tessera_claim_entries,
+  .run = run_set,
+  .details
+  = "What is not named stays. The names are those of OpenID Connect (name, email, phone_number, "
+    "address …), or any other; name#de is the name in German. Clients learn of it as far as they "
+    "may.\n\n"
+    "Examples:\n"
+    "  tessera user set alice --claim name=\"Alice Adams\" --claim email=alice@example.org\n"
+    "  tessera user set alice -c email_verified=true -c 'groups:=[\"staff\"]'\n"
+    "  tessera user set alice --claims-file alice.json --unset nickname",
+};
+
 static const TesseraCommand disable_command = {
   .name = "disable",
   .words = "USERNAME",
@@ -222,9 +277,10 @@ static const TesseraCommand remove_command = {
              "  tessera user remove alice --yes",
 };
 
-static const TesseraCommand *const commands[]
-    = { &add_command,    &list_command, &passwd_command, &disable_command, &enable_command,
-        &remove_command, NULL };
+static const TesseraCommand *const commands[] = {
+  &add_command,     &list_command,   &show_command,   &set_command, &passwd_command,
+  &disable_command, &enable_command, &remove_command, NULL,
+};
 
 const TesseraCommand tessera_user_command = {
   .name = "user",

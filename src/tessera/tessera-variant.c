@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Values of D-Bus as JSON. */
+/* Values of D-Bus as JSON, and the other way round. */
 
 #include "tessera-variant.h"
 
@@ -73,5 +73,67 @@ tessera_json_from_variant (GVariant *value)
       return json_string (g_variant_get_string (value, NULL));
     default:
       return convert_container (value);
+    }
+}
+
+/* The other way */
+
+static GVariant *make_value (json_t *json);
+
+static GVariant *
+make_list (json_t *list)
+{
+  GVariantBuilder builder;
+  json_t *member = NULL;
+  size_t i = 0;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("av"));
+  json_array_foreach (list, i, member)
+    {
+      GVariant *value = make_value (member);
+      if (value != NULL)
+        g_variant_builder_add (&builder, "v", value);
+    }
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+tessera_json_to_variant (json_t *object)
+{
+  GVariantBuilder builder;
+  const char *name = NULL;
+  json_t *member = NULL;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  json_object_foreach (object, name, member)
+    {
+      GVariant *value = make_value (member);
+      if (value != NULL)
+        g_variant_builder_add (&builder, "{sv}", name, value);
+    }
+  return g_variant_builder_end (&builder);
+}
+
+static GVariant *
+make_value (json_t *json)
+{
+  switch (json_typeof (json))
+    {
+    case JSON_STRING:
+      return g_variant_new_string (json_string_value (json));
+    case JSON_INTEGER:
+      return g_variant_new_int64 (json_integer_value (json));
+    case JSON_REAL:
+      return g_variant_new_double (json_real_value (json));
+    case JSON_TRUE:
+    case JSON_FALSE:
+      return g_variant_new_boolean (json_is_true (json));
+    case JSON_ARRAY:
+      return make_list (json);
+    case JSON_OBJECT:
+      return tessera_json_to_variant (json);
+    case JSON_NULL:
+    default:
+      return NULL;
     }
 }

@@ -208,6 +208,32 @@ def _(desk):
     desk.fails(3, 'user', 'passwd', 'ada', said=PASSWORD + '\n')
 
 
+@test('user set and show: claims by option and from a file, in their types')
+def _(desk):
+    desk.add_user('dora', PASSWORD)
+    desk.write('dora.json', '{"nickname": "D", "name": "other", "address": {"country": "CH"}}')
+    shown = desk.json('user', 'set', 'dora', '--claims-file', 'dora.json', '--claim', 'name=Dora = D', '-c', 'email=d@d.test',
+                      '-c', 'email_verified=true', '-c', 'groups:=["a", 1]', '-c', 'name#de=Dóra')
+    equal(shown, desk.json('user', 'show', 'dora'))
+    claims = shown['claims']
+    check(claims.pop('updated_at') > 0, 'updated_at')
+    equal(claims, {'nickname': 'D', 'name': 'Dora = D', 'address': {'country': 'CH'}, 'email': 'd@d.test', 'email_verified': True,
+                   'groups': ['a', 1], 'name#de': 'Dóra'})
+    said = desk.say('user', 'show', 'dora')
+    for line in ('Username', 'dora', 'name#de', 'Dóra', '{"country":"CH"}', 'State', 'active'):
+        contains(said, line)
+    claims = desk.json('user', 'set', 'dora', '--unset', 'nickname', '-c', 'groups:=null')['claims']
+    lacks(claims, 'nickname')
+    lacks(claims, 'groups')
+    for words in ([], ['-c', 'name'], ['-c', '=x'], ['-c', 'x:={'], ['--claims-file', 'nowhere']):
+        desk.fails(2, 'user', 'set', 'dora', *words)
+    contains(desk.fails(1, 'user', 'set', 'dora', '-c', 'sub=root'), 'sub')
+    contains(desk.fails(1, 'user', 'set', 'filed', '-c', 'name=F'), desk.path('users'))
+    desk.fails(3, 'user', 'set', 'nobody', '-c', 'name=N')
+    desk.fails(3, 'user', 'show', 'nobody')
+    equal(desk.json('user', 'show', 'dora')['claims']['email'], 'd@d.test')
+
+
 @test('token introspect: from a file, standard input or “-”; 6 for one that is not good')
 def _(desk):
     token = desk.machine_token('machine', SECRET)

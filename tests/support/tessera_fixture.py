@@ -127,10 +127,11 @@ def hash_password(password):
 _hashes = {}
 
 
-def password_line(name, password):
+def password_line(name, password, claims=None):
     if (name, password) not in _hashes:
         _hashes[name, password] = hash_password(password)
-    return '%s:%s\n' % (name, _hashes[name, password])
+    known = ':' + json.dumps(claims) if claims is not None else ''
+    return '%s:%s%s\n' % (name, _hashes[name, password], known)
 
 
 def b64url(data):
@@ -218,6 +219,7 @@ class Service:
         self.files = FaultyFiles(os.path.join(self.directory, 'files'))
         self.clients = {client.id: client for client in (clients if clients is not None else default_clients())}
         self.users = dict(PASSWORDS if users is None else users)
+        self.known = {}  # name: what the file says of the person
         self.sections = sections
         self.server = server  # more lines of [server]
         self.endpoints = endpoints
@@ -246,7 +248,7 @@ class Service:
         raise AttributeError(name)
 
     def write_configuration(self):
-        write_private(self.users_file, ''.join(password_line(name, password) for name, password in self.users.items()))
+        write_private(self.users_file, ''.join(password_line(name, password, self.known.get(name)) for name, password in self.users.items()))
         text = '[server]\nissuer=%s\nstate-directory=%s\n%s\n' % (self.issuer, self.state, self.server)
         text += '[listener main]\naddress=127.0.0.1:%d\n%s\n' % (self.port, self.listener)
         text += '[users]\nfile=%s\n\n' % self.users_file

@@ -3,6 +3,8 @@
 and each algorithm, and what none of them can do yet."""
 from interop import REDIRECT, Client  # first: it finds tests/support
 from administrator import rotate_keys  # noqa: F401
+from cryptography.hazmat.primitives.asymmetric import rsa
+from key_client import KeyClient, jwk_of
 
 SCOPE = 'openid profile email offline_access'
 LATER = {
@@ -10,6 +12,15 @@ LATER = {
     'client_secret_jwt': 'a client signs with a key of its own',
     'form_post, request objects': 'answers come by query, requests by plain parameters',
 }
+
+
+KEY = rsa.generate_private_key(65537, 2048)  # which each of them can sign with
+
+
+def signing_client(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out'):
+    """One that has no secret, and a key."""
+    return KeyClient('rp-key', [jwk_of(KEY, kid='rp-key', alg='RS256')], KEY, 'RS256', client_name='Signed Diary', redirect_uri=redirect,
+                     post_logout_redirect_uris=after_logout + ';', scope=scope, grant_types='authorization_code;refresh_token;', application_type='native')
 
 
 def clients(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out'):

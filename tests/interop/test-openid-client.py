@@ -6,10 +6,16 @@ import relying_party
 from interop import Report
 
 
+def clients():
+    return relying_party.clients() + [relying_party.signing_client()]
+
+
 def walk(report, service, folder):
-    for client in relying_party.clients():
-        algorithm = client.keys.get('id_token_signed_response_alg', 'RS256')
-        environment = service.environment_for(service.clients[client.id], ID_TOKEN_ALG=algorithm)
+    for client in clients():
+        more = dict(ID_TOKEN_ALG=client.keys.get('id_token_signed_response_alg', 'RS256'))
+        if client.method == 'private_key_jwt':
+            more['CLIENT_KEY'] = client.pem()
+        environment = service.environment_for(service.clients[client.id], **more)
         report.relay([node_modules.NODE, folder + '/openid-client.mjs'], dict(environment, SCOPE=relying_party.SCOPE))
 
 
@@ -18,6 +24,6 @@ folder, why = node_modules.prepare()
 if folder is None:
     report.skip('openid-client', why)
 else:
-    report.run(walk, folder, more=relying_party.clients(), sections='[tokens]\nreplay-window=0\n')
+    report.run(walk, folder, more=clients(), sections='[tokens]\nreplay-window=0\n')
 relying_party.skip_later(report, 'openid-client')
 report.end()

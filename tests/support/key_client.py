@@ -65,6 +65,10 @@ class KeyClient(Client):
     def assertion(self, s, header=None, key=None, alg=None, **changes):
         return self.sign(self.claims(s, **changes), header, key, alg)
 
+    def pem(self):
+        """The key, as other people's programs want it."""
+        return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
     def authenticate(self, fields, headers):
         fields += [('client_assertion_type', ASSERTION_TYPE), ('client_assertion', self.assertion(self.service))]
 

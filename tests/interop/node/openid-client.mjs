@@ -8,12 +8,24 @@ import * as client from 'openid-client';
 
 name(`openid-client as ${settings.client}`);
 const isPublic = settings.method === 'none';
+const signs = settings.method === 'private_key_jwt';
 const algorithm = process.env.ID_TOKEN_ALG;
 const is = (code) => (error) => error.error === code;
 const isUnauthorized = (error) => (error.status ?? error.cause?.status) === 401;
 
+/** @param key the PEM of it */
+async function importKey(key) {
+  const { createPrivateKey } = await import('node:crypto');
+  const pkcs8 = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
+  return crypto.subtle.importKey('pkcs8', pkcs8, { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign']);
+}
+
+const key = signs && { key: await importKey(process.env.CLIENT_KEY), kid: 'rp-key' };
+const otherKey = signs && await crypto.subtle.generateKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }, false, ['sign']);
+
 function authentication(secret) {
   if (isPublic) return client.None();
+  if (signs) return client.PrivateKeyJwt(secret === 'wrong' ? otherKey.privateKey : key);
   return settings.method === 'client_secret_post' ? client.ClientSecretPost(secret) : client.ClientSecretBasic(secret);
 }
 
@@ -84,7 +96,7 @@ async function refusals() {
   await refuses('a request object', () => logIn({ request: 'eyJhbGciOiJub25lIn0.e30.' }), is('request_not_supported'));
   await refuses('a request_uri', () => logIn({ request_uri: 'http://127.0.0.1:1/x' }), is('request_uri_not_supported'));
   if (isPublic) return;
-  await refuses('a wrong secret', async () => {
+  await refuses(signs ? 'a wrong key' : 'a wrong secret', async () => {
     const { back, checks } = await ask();
     return client.authorizationCodeGrant(await discover({}, 'wrong'), back, checks);
   }, isUnauthorized);

@@ -82,6 +82,7 @@ def _(s):
     check(age and int(age.group(1)) <= 900, answer.header('Cache-Control'))
     same = s.get('/jwks', {'If-None-Match': etag})
     equal((same.status, same.body), (304, b''))
+    equal(same.header('Content-Length'), None, 'RFC 9110 section 8.6: the length would be that of the set')
     equal(same.header('ETag'), etag)
     equal(s.get('/jwks', {'If-None-Match': '"other"'}).status, 200)
     equal(s.get('/jwks', {'If-None-Match': '"other", ' + etag}).status, 304)

@@ -5,7 +5,7 @@
 #include "server/tessera-soup-adapter-private.h"
 
 #include "endpoints/tessera-error-responder-private.h"
-#include "server/tessera-forwarded-private.h"
+#include "server/tessera-caller-private.h"
 #include "server/tessera-peer-private.h"
 #include "server/tessera-server-private.h"
 #include "server/tessera-soup-connections-private.h"
@@ -14,8 +14,6 @@
 #include "server/tessera-soup-outlet-private.h"
 #include "server/tessera-soup-websocket-private.h"
 
-#include <arpa/inet.h>
-#include <gio/gunixsocketaddress.h>
 #include <string.h>
 
 #define URI_MAX 8192
@@ -52,7 +50,7 @@ typedef struct
   gboolean paused;
   gboolean gone; /* the client */
   gulong disconnected;
-  char address[INET6_ADDRSTRLEN];
+  TesseraCaller caller;
 } Inlet;
 
 /* Nearest to the target as it came: libsoup's parser has resolved dot segments and decoded
@@ -120,6 +118,8 @@ fill_in_response (SoupServerMessage *message, TesseraExchange *exchange)
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
 
   soup_server_message_set_status (message, exchange->status, NULL);
+  if (exchange->status == 304) /* RFC 9110 §8.6: libsoup would say that there are no bytes */
+    soup_message_headers_set_encoding (headers, SOUP_ENCODING_NONE);
   if (exchange->content_type != NULL)
     soup_message_headers_append (headers, "Content-Type", exchange->content_type);
   for (guint i = 0; exchange->headers != NULL && i < exchange->headers->len; i++)
@@ -197,32 +197,6 @@ on_disconnected (SoupServerMessage *message, Inlet *inlet)
 }
 
 static gboolean
-is_proxy (const char *address, gpointer server)
-{
-  return tessera_server_trusts_proxy (server, address);
-}
-
-/* For whom a trusted proxy speaks, and how that one came to it. */
-static gboolean
-read_forwarded (TesseraServer *server, SoupServerMessage *message, TesseraForwarded *forwarded)
-{
-  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
-  gboolean standard = tessera_server_reads_forwarded (server);
-  const char *list
-      = soup_message_headers_get_list (headers, standard ? "Forwarded" : "X-Forwarded-For");
-
-  if (list == NULL
-      || !tessera_forwarded_read (
-          forwarded, standard ? TESSERA_FORWARDED_RFC7239 : TESSERA_FORWARDED_X_FORWARDED_FOR, list,
-          is_proxy, server))
-    return FALSE;
-  if (!standard)
-    forwarded->secure
-        = g_strcmp0 (soup_message_headers_get_list (headers, "X-Forwarded-Proto"), "https") == 0;
-  return TRUE;
-}
-
-static gboolean
 is_secure (SoupServerMessage *message)
 {
   TesseraPeer *peer = tessera_peer_get (soup_server_message_get_remote_address (message));
@@ -231,38 +205,21 @@ is_secure (SoupServerMessage *message)
   return peer != NULL ? peer->secure : strcmp (g_uri_get_scheme (uri), "https") == 0;
 }
 
-/* IPv4 over an IPv6 socket is IPv4. */
-static void
-put_address (GInetAddress *inet, char out[INET6_ADDRSTRLEN])
+static const char *
+get_list (gpointer headers, const char *name)
 {
-  const guint8 *bytes = g_inet_address_to_bytes (inet);
-  static const guint8 mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-  if (g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6
-      && memcmp (bytes, mapped, sizeof mapped) == 0)
-    inet_ntop (AF_INET, bytes + sizeof mapped, out, INET6_ADDRSTRLEN);
-  else
-    inet_ntop (g_inet_address_get_family (inet), bytes, out, INET6_ADDRSTRLEN);
+  return soup_message_headers_get_list (headers, name);
 }
 
 static void
-set_peer (TesseraExchange *exchange, Inlet *self, TesseraServer *server)
+set_caller (TesseraExchange *exchange, Inlet *self, TesseraServer *server)
 {
-  GSocketAddress *peer = soup_server_message_get_remote_address (self->message);
-  TesseraForwarded forwarded;
-
-  if (G_IS_INET_SOCKET_ADDRESS (peer))
-    put_address (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (peer)), self->address);
-  else
-    g_strlcpy (self->address, "unix", sizeof self->address);
-
-  exchange->remote_address = self->address;
-  exchange->secure = is_secure (self->message);
-  if (!tessera_server_trusts_proxy (server, self->address)
-      || !read_forwarded (server, self->message, &forwarded))
-    return;
-  g_strlcpy (self->address, forwarded.address, sizeof self->address);
-  exchange->secure |= forwarded.secure;
+  tessera_caller_init (&self->caller, soup_server_message_get_remote_address (self->message),
+                       is_secure (self->message));
+  tessera_caller_look_behind_proxy (&self->caller, server, get_list,
+                                    soup_server_message_get_request_headers (self->message));
+  exchange->remote_address = self->caller.address;
+  exchange->secure = self->caller.secure;
 }
 
 static TesseraExchange *
@@ -277,7 +234,7 @@ exchange_new (TesseraServer *server, SoupServerMessage *message, MessageFlags fl
   exchange->method = soup_server_message_get_method (message);
   exchange->path = g_uri_get_path (uri);
   exchange->query = g_uri_get_query (uri);
-  set_peer (exchange, inlet, server);
+  set_caller (exchange, inlet, server);
   return exchange;
 }
 

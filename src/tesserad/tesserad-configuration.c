@@ -92,7 +92,6 @@ static gboolean
 read_server (TesseradConfiguration *self, GError **error)
 {
   g_autofree char *theme = NULL;
-  gboolean direct_endpoints = FALSE;
 
   if (!tesserad_key_file_has (self->key_file, "server", "issuer"))
     return tesserad_key_file_refuse (self->key_file, "server", "issuer", error, "is missing");
@@ -101,12 +100,9 @@ read_server (TesseradConfiguration *self, GError **error)
       || !read_path (self->key_file, "keys", "directory", &self->key_directory, error)
       || !read_path (self->key_file, "server", "theme-directory", &theme, error)
       || !tesserad_key_file_get_boolean (self->key_file, "server", "direct-endpoints",
-                                         &direct_endpoints, error))
+                                         &self->direct_endpoints, error))
     return FALSE;
 
-  if (direct_endpoints)
-    return tesserad_key_file_refuse (self->key_file, "server", "direct-endpoints", error,
-                                     "this release offers only false");
   if (theme != NULL && !g_file_test (theme, G_FILE_TEST_IS_DIR))
     return tesserad_key_file_refuse (self->key_file, "server", "theme-directory", error,
                                      "%s is not a folder", theme);
@@ -658,7 +654,7 @@ tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server
 }
 
 void
-tesserad_configuration_apply_limits (TesseradConfiguration *self, TesseraListener *gate)
+tesserad_configuration_apply_to_gate (TesseradConfiguration *self, TesseraListener *gate)
 {
   GHashTableIter iter;
   gpointer property = NULL;
@@ -672,6 +668,7 @@ tesserad_configuration_apply_limits (TesseradConfiguration *self, TesseraListene
 
       g_object_set (gate, property, (guint) g_ascii_strtoull (text, NULL, 10) * factor, NULL);
     }
+  g_object_set (gate, "direct-endpoints", self->direct_endpoints, NULL);
 }
 
 gboolean

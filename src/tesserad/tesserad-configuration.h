@@ -37,6 +37,7 @@ typedef struct
   char *state_directory;
   char *key_directory;
   char *users_file; /* path, or NULL */
+  gboolean direct_endpoints;
   TesseradAuditSettings audit;
   char *metrics_address; /* or NULL: none */
   TesseradBusSettings *bus;
@@ -66,7 +67,8 @@ const char **tesserad_configuration_list_proxies (TesseradConfiguration *self);
 /* @listener has one. */
 GTlsCertificate *tesserad_configuration_load_certificate (const TesseradListenerSettings *listener,
                                                           GError **error);
-void tesserad_configuration_apply_limits (TesseradConfiguration *self, TesseraListener *gate);
+/* Limits, and who answers: from the next request on. */
+void tesserad_configuration_apply_to_gate (TesseradConfiguration *self, TesseraListener *gate);
 gboolean tesserad_configuration_load_users (TesseradConfiguration *self,
                                             TesseraServer *server,
                                             GError **error);

@@ -189,7 +189,7 @@ make_gate (TesseradService *self)
   g_autoptr (SoupServer) soup = soup_server_new (NULL, NULL);
 
   self->gate = tessera_listener_new (soup);
-  tesserad_configuration_apply_limits (self->configuration, self->gate);
+  tesserad_configuration_apply_to_gate (self->configuration, self->gate);
   tessera_server_add_listener (self->server, self->gate);
 }
 
@@ -308,7 +308,7 @@ swap (TesseradService *self, TesseradConfiguration *fresh, GError **error)
       || !tesserad_configuration_add_resources (fresh, self->configuration, self->server, error))
     return FALSE;
   tesserad_configuration_apply (fresh, self->server);
-  tesserad_configuration_apply_limits (fresh, self->gate);
+  tesserad_configuration_apply_to_gate (fresh, self->gate);
   renew_certificates (self, fresh);
   return TRUE;
 }

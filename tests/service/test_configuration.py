@@ -105,10 +105,11 @@ def _(workshop):
     workshop.refuses(workshop.server() + '[tokens]\ncode-lifetime=1\n[session]\n[tokens]\nreplay-window=2\n', '[tokens]', 'twice')
 
 
-@in_workshop('file: what is not offered yet is refused, not ignored')
+@in_workshop('file: direct-endpoints is a switch')
 def _(workshop):
-    workshop.refuses(workshop.server(**{'direct-endpoints': 'true'}), '[server] direct-endpoints')
+    workshop.accepts(workshop.server(**{'direct-endpoints': 'true'}))
     workshop.accepts(workshop.server(**{'direct-endpoints': 'false'}))
+    workshop.refuses(workshop.server(**{'direct-endpoints': 'perhaps'}), '[server] direct-endpoints')
 
 
 @in_workshop('file: issuer, listener, address and identifier must be there')

@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import urllib.parse
 
-from workshop import ROOT, SECRET, Process, Workshop, free_port, until
+from workshop import ROOT, SECRET, Process, Workshop, free_port, server_lines, until
 import tap
 from tap import test
 
@@ -49,7 +49,8 @@ class Proxied:
         make_certificate(workshop)
         workshop.write('people', '')
         self.service = workshop.start(
-            '[server]\nissuer=%s\nstate-directory=state\n[listener proxy]\naddress=unix:sock\ntrusted-proxies=unix;\n' % self.issuer
+            '[server]\nissuer=%s\nstate-directory=state\n%s[listener proxy]\naddress=unix:sock\ntrusted-proxies=unix;\n'
+            % (self.issuer, server_lines())
             + workshop.machine('machine', 'redirect_uris=https://c1.test/cb;\n').replace('client_credentials;', 'client_credentials;authorization_code;'))
         # nginx drops root's privileges; the socket is for owner and group only.
         os.chmod(workshop.folder, 0o755)

@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 
 import tap
-from tessera_fixture import COMPLAINTS, free_port
+from tessera_fixture import COMPLAINTS, free_port, server_lines
 
 SECRET = 'a-secret-made-for-tests-0123456789'
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
@@ -55,7 +55,7 @@ class Workshop:
         keys.setdefault('issuer', 'http://127.0.0.1:%d' % self.port)
         keys.setdefault('state-directory', 'state')
         lines = ['%s=%s\n' % (key, value) for key, value in keys.items() if value is not None]
-        return '[server]\n' + ''.join(lines) + '[listener main]\naddress=127.0.0.1:%d\n' % self.port
+        return '[server]\n' + ''.join(lines) + server_lines(''.join(lines)) + '[listener main]\naddress=127.0.0.1:%d\n' % self.port
 
     def machine(self, client_id='machine', more=''):
         """A client for client_credentials, with its secret."""

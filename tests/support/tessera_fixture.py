@@ -111,6 +111,13 @@ def default_clients():
     ]
 
 
+def server_lines(said=''):
+    """What every test service has in [server]: with TESSERA_TEST_DIRECT=1 its front door answers programs itself.
+    What a test has @said of that is left as it is."""
+    direct = os.environ.get('TESSERA_TEST_DIRECT') == '1' and 'direct-endpoints' not in said
+    return 'direct-endpoints=true\n' if direct else ''
+
+
 def write_private(path, text):
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w', encoding='utf-8') as file:
         file.write(text)
@@ -249,7 +256,7 @@ class Service:
 
     def write_configuration(self):
         write_private(self.users_file, ''.join(password_line(name, password, self.known.get(name)) for name, password in self.users.items()))
-        text = '[server]\nissuer=%s\nstate-directory=%s\n%s\n' % (self.issuer, self.state, self.server)
+        text = '[server]\nissuer=%s\nstate-directory=%s\n%s%s\n' % (self.issuer, self.state, server_lines(self.server), self.server)
         text += '[listener main]\naddress=127.0.0.1:%d\n%s\n' % (self.port, self.listener)
         text += '[users]\nfile=%s\n\n' % self.users_file
         if self.endpoints:

@@ -3,6 +3,8 @@
 
 #include "gate/tessera-gate-answer-private.h"
 
+#include "server/tessera-soup-takeover-private.h"
+
 #include <libsoup/soup.h>
 #include <string.h>
 
@@ -310,13 +312,6 @@ tessera_gate_answer_take (TesseraGateAnswer *self, const char *bytes, gsize leng
     }
 }
 
-static const char *
-get_phrase (guint status)
-{
-  /* RFC 6585 §5 is not in libsoup's table. */
-  return status == 431 ? "Request Header Fields Too Large" : soup_status_get_phrase (status);
-}
-
 void
 tessera_gate_answer_write_refusal (guint status, const char *description, GByteArray *out)
 {
@@ -325,7 +320,7 @@ tessera_gate_answer_write_refusal (guint status, const char *description, GByteA
   g_autofree char *head = g_strdup_printf (
       "HTTP/1.1 %u %s\r\nDate: %s\r\n%s%sConnection: close\r\n"
       "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n",
-      status, get_phrase (status), date, status == 503 ? "Retry-After: 1\r\n" : "",
+      status, tessera_soup_get_phrase (status), date, status == 503 ? "Retry-After: 1\r\n" : "",
       status == 405 ? "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n" : "",
       strlen (description) + 1);
 

@@ -50,7 +50,8 @@ void
 tessera_gate_connection_count (TesseraGateConnection *self)
 {
   gsize held = self->in.length + tessera_gate_outbox_get_unsent (&self->out)
-               + (self->request.text != NULL ? self->request.text->len : 0);
+               + (self->request.text != NULL ? self->request.text->len : 0)
+               + tessera_gate_front_get_length (self->request.inlet);
 
   self->gate->held += held - self->held;
   self->held = held;
@@ -221,6 +222,9 @@ is_deserted (TesseraGateConnection *self)
 static void
 advance_answer (TesseraGateConnection *self)
 {
+  if (self->request
+          .handing) /* a handler runs the loop within itself; it is for who handed it out */
+    return;
   if (tessera_gate_request_is_answered (&self->request))
     end_answer (self);
   else if (is_deserted (self))

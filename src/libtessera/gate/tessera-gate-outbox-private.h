@@ -11,10 +11,15 @@ typedef struct
 {
   GByteArray *bytes; /* of the gate's buffers; NULL: nothing */
   gsize at;          /* the first that is not sent */
+  GBytes *tail;      /* what comes behind them and is others' too; NULL: nothing */
+  gsize tail_at;
 } TesseraGateOutbox;
 
 /* Room for more, with what was sent out of the way. */
 GByteArray *tessera_gate_outbox_open (TesseraGateOutbox *self, TesseraGateBuffers *buffers);
+/* Behind what there is, without a copy, unless it is small. */
+void
+tessera_gate_outbox_append (TesseraGateOutbox *self, TesseraGateBuffers *buffers, GBytes *bytes);
 gsize tessera_gate_outbox_get_unsent (const TesseraGateOutbox *self);
 /* Sends what there is room for. 0: all is sent; else LATER or BROKEN of the transport. */
 gssize tessera_gate_outbox_send (TesseraGateOutbox *self,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gate/tessera-gate-private.h"
+#include "server/tessera-caller-private.h"
 
 G_BEGIN_DECLS
 
@@ -14,6 +15,8 @@ typedef struct
 
 /* Finds out what is not known yet. */
 void tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection);
+/* The same for an endpoint. Borrowed; once it was found. */
+const TesseraCaller *tessera_gate_peer_get_caller (const TesseraGatePeer *self);
 /* Whose @remote it is; NULL: it has gone, or came otherwise. */
 TesseraGateConnection *tessera_gate_peer_get_connection (GSocketAddress *remote);
 /* Our own end of the connection. Owned. */

@@ -16,6 +16,7 @@ typedef struct
 {
   TesseraPeer base;
   TesseraGateConnection *connection; /* NULL when it is gone */
+  TesseraCaller caller;
 } Peer;
 
 static void
@@ -96,8 +97,15 @@ tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection
   peer->base.get_unsent = on_get_unsent;
   peer->base.cut = on_cut;
   peer->connection = connection;
+  tessera_caller_init (&peer->caller, self->remote, connection->secure);
   tessera_peer_attach (&peer->base, self->remote, g_free);
   self->peer = peer;
+}
+
+const TesseraCaller *
+tessera_gate_peer_get_caller (const TesseraGatePeer *self)
+{
+  return &((const Peer *) self->peer)->caller;
 }
 
 TesseraGateConnection *

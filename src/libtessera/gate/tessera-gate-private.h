@@ -54,6 +54,7 @@ typedef struct
 struct _TesseraGate
 {
   SoupServer *soup;
+  GPtrArray *servers; /* TesseraServer*: who answer without libsoup what they can; NULL: nobody */
   const TesseraGateLimits *limits;
   GSource *source;
   int epoll_fd;
@@ -68,7 +69,7 @@ struct _TesseraGate
   GQueue connections; /* TesseraGateConnection* */
   GQueue dirty;       /* TesseraGateConnection* with something to send or to go on with */
   GQueue gone;        /* TesseraGateConnection* that an event may still name */
-  guint n_requests;   /* handed to libsoup and not answered */
+  guint n_requests;   /* that are not answered */
   guint n_lasting;    /* streams that libsoup is to keep between requests */
   gsize held; /* bytes of requests that are not answered, and of answers that are not sent */
   guint64 n_accepted, n_refused, n_shed, n_expired; /* connections, since the start */
@@ -91,6 +92,8 @@ struct _TesseraGate
   char *scratch;
   TesseraRequestHead head;
   TesseraGateBuffers buffers;
+  gint64 date_seconds; /* when @date is true, since 1970 */
+  char date[32];       /* for an answer */
 };
 
 /* NULL: no descriptors left. @soup and @limits are borrowed; limits may change at any time. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lets libsoup answer one whole request, or have the connection after 101 (RFC 9110 §15.2.2). */
+/* Lets an endpoint or libsoup answer one whole request, or libsoup have the connection after 101
+ * (RFC 9110 §15.2.2). */
 
 #include "gate/tessera-gate-request-private.h"
 
@@ -210,18 +211,15 @@ hand_over (TesseraGateConnection *connection)
     tessera_gate_stream_wake_input (self->stream);
 }
 
-void
-tessera_gate_request_begin (TesseraGateConnection *connection,
-                            const TesseraRequestHead *head,
-                            const char *bytes)
+static void
+begin_for_soup (TesseraGateConnection *connection,
+                const TesseraRequestHead *head,
+                const char *bytes)
 {
   TesseraGate *gate = connection->gate;
   TesseraGateRequest *self = &connection->request;
   gboolean is_new = FALSE;
 
-  connection->n_requests++;
-  tessera_gate_answer_init (&self->answer, head->method == TESSERA_REQUEST_METHOD_HEAD,
-                            !may_keep (connection, head));
   tessera_gate_peer_find (&connection->peer, connection);
   if (self->done || self->shut)
     tessera_gate_request_drop_stream (connection);
@@ -230,10 +228,6 @@ tessera_gate_request_begin (TesseraGateConnection *connection,
     open_stream (connection);
   write_anew (self, &gate->buffers, head, bytes);
   self->finished = self->waits = FALSE;
-
-  connection->state = TESSERA_GATE_ANSWERING;
-  tessera_gate_connection_wait_for (connection, TESSERA_GATE_WAIT_ANSWER, gate->limits->answer_ms);
-  gate->n_requests++;
   tessera_gate_connection_count (connection);
   if (is_new)
     {
@@ -242,6 +236,53 @@ tessera_gate_request_begin (TesseraGateConnection *connection,
     }
   tessera_gate_set_deadline (gate, &self->idle, TESSERA_GATE_WAIT_NOTHING, 0);
   tessera_gate_stream_wake_input (self->stream);
+}
+
+static void
+begin_for_server (TesseraGateConnection *connection,
+                  TesseraServer *server,
+                  const TesseraRequestHead *head,
+                  const char *bytes)
+{
+  TesseraGateRequest *self = &connection->request;
+
+  self->handing = TRUE;
+  tessera_gate_front_begin (connection, server, head, bytes);
+  self->handing = FALSE;
+  if (self->inlet != NULL)
+    tessera_gate_connection_count (connection);
+}
+
+void
+tessera_gate_request_begin (TesseraGateConnection *connection,
+                            const TesseraRequestHead *head,
+                            const char *bytes)
+{
+  TesseraGate *gate = connection->gate;
+  TesseraGateRequest *self = &connection->request;
+  TesseraServer *server = tessera_gate_front_find_server (gate, head, bytes);
+
+  connection->n_requests++;
+  tessera_gate_answer_init (&self->answer, head->method == TESSERA_REQUEST_METHOD_HEAD,
+                            !may_keep (connection, head));
+  connection->state = TESSERA_GATE_ANSWERING;
+  tessera_gate_connection_wait_for (connection, TESSERA_GATE_WAIT_ANSWER, gate->limits->answer_ms);
+  gate->n_requests++;
+  self->begun = TRUE;
+  self->direct = server != NULL;
+  if (self->direct)
+    begin_for_server (connection, server, head, bytes);
+  else
+    begin_for_soup (connection, head, bytes);
+}
+
+void
+tessera_gate_request_complete (TesseraGateConnection *connection)
+{
+  connection->request.answer.state = TESSERA_GATE_ANSWER_COMPLETE;
+  tessera_gate_connection_wait_for_nothing (connection);
+  if (!connection->request.handing)
+    tessera_gate_connection_mark_dirty (connection);
 }
 
 /* Whoever still holds the remote address may speak for another listener, or for none. */
@@ -258,7 +299,7 @@ tessera_gate_request_on_finished (TesseraGate *gate, SoupServerMessage *message)
 gboolean
 tessera_gate_request_is_answered (const TesseraGateRequest *self)
 {
-  return self->shut || self->answer.state == TESSERA_GATE_ANSWER_COMPLETE;
+  return (self->shut && !self->direct) || self->answer.state == TESSERA_GATE_ANSWER_COMPLETE;
 }
 
 void
@@ -275,11 +316,13 @@ end_request (TesseraGateConnection *connection)
 {
   TesseraGateRequest *self = &connection->request;
 
-  if (self->text == NULL)
+  if (!self->begun)
     return;
-  tessera_gate_buffers_return_string (&connection->gate->buffers, g_steal_pointer (&self->text));
+  tessera_gate_front_forget (&self->inlet);
+  if (self->text != NULL)
+    tessera_gate_buffers_return_string (&connection->gate->buffers, g_steal_pointer (&self->text));
   tessera_gate_answer_clear (&self->answer);
-  self->waits = FALSE;
+  self->waits = self->begun = FALSE;
   connection->gate->n_requests--;
 }
 
@@ -314,6 +357,8 @@ tessera_gate_request_end (TesseraGateConnection *connection)
   TesseraGateRequest *self = &connection->request;
 
   end_request (connection);
+  if (self->direct)
+    return; /* a stream of libsoup's waits as it did */
   self->disowned |= !self->finished;
   if (can_last (self))
     tessera_gate_set_deadline (connection->gate, &self->idle, TESSERA_GATE_WAIT_STREAM,

@@ -17,8 +17,9 @@ typedef struct
 
 /* Bytes, 0 at the end, LATER or BROKEN. With TLS only after the handshake. */
 gssize tessera_gate_transport_read (TesseraGateTransport *self, void *buffer, gsize count);
-/* Bytes, LATER or BROKEN. */
-gssize tessera_gate_transport_write (TesseraGateTransport *self, const void *bytes, gsize count);
+/* What lies in two places. Bytes, LATER or BROKEN. */
+gssize tessera_gate_transport_write (
+    TesseraGateTransport *self, const void *bytes, gsize count, const void *more, gsize more_count);
 /* TLS waits for room, though it was asked to read. */
 gboolean tessera_gate_transport_wants_room (TesseraGateTransport *self);
 /* What lies below TLS: without taking it, or of no interest any more. */

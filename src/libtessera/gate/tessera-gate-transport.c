@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static gssize
@@ -55,15 +56,30 @@ tessera_gate_transport_read (TesseraGateTransport *self, void *buffer, gsize cou
   return receive (self, buffer, count, 0);
 }
 
-gssize
-tessera_gate_transport_write (TesseraGateTransport *self, const void *bytes, gsize count)
+/* A record of TLS is the bytes of one call. */
+static gssize
+write_tls (TesseraTls *tls, const void *bytes, gsize count, const void *more, gsize more_count)
 {
+  return get_tls_result (count > 0 ? tessera_tls_write (tls, bytes, count)
+                                   : tessera_tls_write (tls, more, more_count));
+}
+
+gssize
+tessera_gate_transport_write (
+    TesseraGateTransport *self, const void *bytes, gsize count, const void *more, gsize more_count)
+{
+  struct iovec parts[] = {
+    { .iov_base = (void *) bytes, .iov_len = count },
+    { .iov_base = (void *) more, .iov_len = more_count },
+  };
+  const struct msghdr message = { .msg_iov = parts, .msg_iovlen = G_N_ELEMENTS (parts) };
   gssize sent = 0;
 
   if (self->tls != NULL)
-    return get_tls_result (tessera_tls_write (self->tls, bytes, count));
+    return write_tls (self->tls, bytes, count, more, more_count);
   do
-    sent = send (self->fd, bytes, count, MSG_NOSIGNAL);
+    sent = more_count > 0 ? sendmsg (self->fd, &message, MSG_NOSIGNAL)
+                          : send (self->fd, bytes, count, MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
   return get_result (sent);
 }

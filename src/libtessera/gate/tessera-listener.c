@@ -48,6 +48,8 @@ struct _TesseraListener
   TesseraGateLimits limits;
   TesseraGate *gate; /* NULL until there is a socket, and when closed */
   GPtrArray *opened; /* GSocket*, our own, to be closed with it */
+  gboolean direct_endpoints;
+  GPtrArray *servers; /* TesseraServer*, not referenced: who were given it */
   gboolean closed;
   GTask *drain;           /* under way, or NULL */
   gulong drain_cancelled; /* of its cancellable */
@@ -59,6 +61,7 @@ enum
 {
   PROP_0,
   PROP_SOUP_SERVER,
+  PROP_DIRECT_ENDPOINTS,
   PROP_CONNECTIONS,
   PROP_CONNECTIONS_PER_ADDRESS,
   PROP_REQUESTS_PER_CONNECTION,
@@ -105,8 +108,28 @@ tessera_listener_get_property (GObject *object, guint prop_id, GValue *value, GP
 
   if (prop_id == PROP_SOUP_SERVER)
     g_value_set_object (value, self->soup);
+  else if (prop_id == PROP_DIRECT_ENDPOINTS)
+    g_value_set_boolean (value, self->direct_endpoints);
   else
     g_value_set_uint (value, *get_limit (self, prop_id));
+}
+
+/* From the next request on. */
+static void
+tell_gate (TesseraListener *self)
+{
+  if (self->gate != NULL)
+    self->gate->servers = self->direct_endpoints ? self->servers : NULL;
+}
+
+static void
+set_direct_endpoints (TesseraListener *self, gboolean direct)
+{
+  if (self->direct_endpoints == direct)
+    return;
+  self->direct_endpoints = direct;
+  tell_gate (self);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_DIRECT_ENDPOINTS]);
 }
 
 static void
@@ -120,6 +143,11 @@ tessera_listener_set_property (GObject *object,
   if (prop_id == PROP_SOUP_SERVER)
     {
       self->soup = g_value_dup_object (value);
+      return;
+    }
+  if (prop_id == PROP_DIRECT_ENDPOINTS)
+    {
+      set_direct_endpoints (self, g_value_get_boolean (value));
       return;
     }
   if (*get_limit (self, prop_id) == g_value_get_uint (value))
@@ -141,6 +169,7 @@ tessera_listener_finalize (GObject *object)
   TesseraListener *self = TESSERA_LISTENER (object);
 
   g_ptr_array_unref (self->opened);
+  g_ptr_array_unref (self->servers);
   g_clear_object (&self->soup);
   G_OBJECT_CLASS (tessera_listener_parent_class)->finalize (object);
 }
@@ -175,6 +204,27 @@ tessera_listener_class_init (TesseraListenerClass *class)
       = g_param_spec_object ("soup-server", NULL, NULL, SOUP_TYPE_SERVER,
                              G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
   g_object_class_install_property (klass, PROP_SOUP_SERVER, props[PROP_SOUP_SERVER]);
+
+  /**
+   * TesseraListener:direct-endpoints:
+   *
+   * Whether the listener lets the servers that it was given to
+   * ([method@Server.add_listener]) answer requests of programs without libsoup: at the endpoints
+   * for tokens, introspection, revocation, the key set, the status lists, the check of a token, the
+   * claims of a person, and at the metadata.
+   *
+   * Those answers are the same either way, and cost much less this way. What is connected to the
+   * [class@Soup.Server] does not see these requests: neither its handlers and auth domains, of
+   * which they are none of the business, nor its signals. [signal@Server::before-request] and all
+   * others of the server are emitted as ever. Pages, event streams, WebSockets and all paths of the
+   * application stay with libsoup. Changes requests from now on.
+   *
+   * Since: 1.0
+   */
+  props[PROP_DIRECT_ENDPOINTS]
+      = g_param_spec_boolean ("direct-endpoints", NULL, NULL, FALSE,
+                              G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_property (klass, PROP_DIRECT_ENDPOINTS, props[PROP_DIRECT_ENDPOINTS]);
 
   /**
    * TesseraListener:connections:
@@ -296,6 +346,7 @@ static void
 tessera_listener_init (TesseraListener *self)
 {
   self->opened = g_ptr_array_new_with_free_func (g_object_unref);
+  self->servers = g_ptr_array_new ();
 }
 
 /**
@@ -364,6 +415,7 @@ ensure_gate (TesseraListener *self, GError **error)
     }
   if (self->gate == NULL)
     self->gate = tessera_gate_new (self->soup, &self->limits, on_empty, self, error);
+  tell_gate (self);
   return self->gate != NULL;
 }
 
@@ -702,10 +754,43 @@ append_connections (GString *text, gpointer data)
                                  (double) sum.malformed);
 }
 
+/* The listeners of a server; lies at it. */
+typedef struct
+{
+  TesseraServer *server;
+  GPtrArray *listeners; /* TesseraListener* */
+} Doors;
+
 static GQuark
-listeners_quark (void)
+doors_quark (void)
 {
   return g_quark_from_static_string ("tessera-listeners");
+}
+
+static void
+doors_free (gpointer data)
+{
+  Doors *self = data;
+
+  for (guint i = 0; i < self->listeners->len; i++)
+    g_ptr_array_remove (((TesseraListener *) self->listeners->pdata[i])->servers, self->server);
+  g_ptr_array_unref (self->listeners);
+  g_free (self);
+}
+
+static GPtrArray *
+get_listeners (TesseraServer *server)
+{
+  Doors *self = g_object_get_qdata (G_OBJECT (server), doors_quark ());
+
+  if (self != NULL)
+    return self->listeners;
+  self = g_new0 (Doors, 1);
+  self->server = server;
+  self->listeners = g_ptr_array_new_with_free_func (g_object_unref);
+  g_object_set_qdata_full (G_OBJECT (server), doors_quark (), self, doors_free);
+  tessera_server_add_meter (server, append_connections, self->listeners);
+  return self->listeners;
 }
 
 /**
@@ -724,15 +809,11 @@ tessera_server_add_listener (TesseraServer *self, TesseraListener *listener)
   g_return_if_fail (TESSERA_IS_SERVER (self));
   g_return_if_fail (TESSERA_IS_LISTENER (listener));
 
-  GPtrArray *listeners = g_object_get_qdata (G_OBJECT (self), listeners_quark ());
-  if (listeners == NULL)
-    {
-      listeners = g_ptr_array_new_with_free_func (g_object_unref);
-      g_object_set_qdata_full (G_OBJECT (self), listeners_quark (), listeners,
-                               (GDestroyNotify) g_ptr_array_unref);
-      tessera_server_add_meter (self, append_connections, listeners);
-    }
+  GPtrArray *listeners = get_listeners (self);
   if (!g_ptr_array_find (listeners, listener, NULL))
-    g_ptr_array_add (listeners, g_object_ref (listener));
+    {
+      g_ptr_array_add (listeners, g_object_ref (listener));
+      g_ptr_array_add (listener->servers, self);
+    }
   tessera_server_attach (self, listener->soup);
 }

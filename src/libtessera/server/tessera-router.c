@@ -32,6 +32,13 @@ typedef enum
 
 typedef enum
 {
+  ANSWER_PAGE,   /* for a person's browser */
+  ANSWER_PIECES, /* for a program, and may last */
+  ANSWER_WHOLE,  /* for a program, in one piece: any front can give it */
+} Answer;
+
+typedef enum
+{
   ORIGINS_NONE,    /* no CORS: a person's browser goes there, not a script */
   ORIGINS_CLIENTS, /* of registered public clients */
   ORIGINS_ANY,     /* public documents, without credentials */
@@ -44,6 +51,7 @@ typedef struct
   gsize enabled_offset; /* of the switch in TesseraSettings; 0: always */
   Methods methods;
   Origins origins;
+  Answer answer;
   TesseraEndpointName name; /* in the metrics */
   void (*endpoint) (TesseraEngine *engine, TesseraExchange *exchange);
   void (*page) (TesseraInteraction *interaction, TesseraExchange *exchange);
@@ -52,43 +60,49 @@ typedef struct
 #define SETTING(member) G_STRUCT_OFFSET (TesseraSettings, member)
 
 static const TesseraRoute route_table[] = {
-  { SETTING (authorization_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE,
+  { SETTING (authorization_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, ANSWER_PAGE,
     TESSERA_ENDPOINT_AUTHORIZATION, tessera_authorization_endpoint_handle, NULL },
-  { SETTING (token_path), NULL, 0, METHOD_POST, ORIGINS_CLIENTS, TESSERA_ENDPOINT_TOKEN,
-    tessera_token_endpoint_handle, NULL },
+  { SETTING (token_path), NULL, 0, METHOD_POST, ORIGINS_CLIENTS, ANSWER_WHOLE,
+    TESSERA_ENDPOINT_TOKEN, tessera_token_endpoint_handle, NULL },
   { SETTING (revocation_path), NULL, SETTING (revocation_enabled), METHOD_POST, ORIGINS_CLIENTS,
-    TESSERA_ENDPOINT_REVOCATION, tessera_revocation_endpoint_handle, NULL },
+    ANSWER_WHOLE, TESSERA_ENDPOINT_REVOCATION, tessera_revocation_endpoint_handle, NULL },
   { SETTING (introspection_path), NULL, SETTING (introspection_enabled), METHOD_POST, ORIGINS_NONE,
-    TESSERA_ENDPOINT_INTROSPECTION, tessera_introspection_endpoint_handle, NULL },
-  { SETTING (check_path), NULL, SETTING (check_enabled), METHOD_GET, ORIGINS_NONE,
+    ANSWER_WHOLE, TESSERA_ENDPOINT_INTROSPECTION, tessera_introspection_endpoint_handle, NULL },
+  { SETTING (check_path), NULL, SETTING (check_enabled), METHOD_GET, ORIGINS_NONE, ANSWER_WHOLE,
     TESSERA_ENDPOINT_CHECK, tessera_check_endpoint_handle, NULL },
-  { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, TESSERA_ENDPOINT_JWKS,
+  { SETTING (jwks_path), NULL, 0, METHOD_GET, ORIGINS_ANY, ANSWER_WHOLE, TESSERA_ENDPOINT_JWKS,
     tessera_jwks_endpoint_handle, NULL },
   { SETTING (status_list_path), NULL, SETTING (status_list_enabled), METHOD_GET, ORIGINS_ANY,
-    TESSERA_ENDPOINT_STATUS_LIST, tessera_status_list_endpoint_handle, NULL },
+    ANSWER_WHOLE, TESSERA_ENDPOINT_STATUS_LIST, tessera_status_list_endpoint_handle, NULL },
   { SETTING (deny_list_path), NULL, SETTING (deny_list_enabled), METHOD_GET, ORIGINS_NONE,
-    TESSERA_ENDPOINT_DENY_LIST, tessera_deny_list_endpoint_handle, NULL },
+    ANSWER_PIECES, TESSERA_ENDPOINT_DENY_LIST, tessera_deny_list_endpoint_handle, NULL },
   { SETTING (deny_list_events_path), NULL, SETTING (deny_list_enabled), METHOD_GET, ORIGINS_NONE,
-    TESSERA_ENDPOINT_DENY_LIST, tessera_deny_list_events_endpoint_handle, NULL },
+    ANSWER_PIECES, TESSERA_ENDPOINT_DENY_LIST, tessera_deny_list_events_endpoint_handle, NULL },
   { SETTING (userinfo_path), NULL, SETTING (openid_enabled),
-    METHOD_GET | METHOD_POST | METHOD_EMPTY, ORIGINS_CLIENTS, TESSERA_ENDPOINT_USERINFO,
-    tessera_userinfo_endpoint_handle, NULL },
-  { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_LOGIN,
-    NULL, tessera_interaction_handle_login },
-  { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE,
+    METHOD_GET | METHOD_POST | METHOD_EMPTY, ORIGINS_CLIENTS, ANSWER_WHOLE,
+    TESSERA_ENDPOINT_USERINFO, tessera_userinfo_endpoint_handle, NULL },
+  { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, ANSWER_PAGE,
+    TESSERA_ENDPOINT_LOGIN, NULL, tessera_interaction_handle_login },
+  { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, ANSWER_PAGE,
     TESSERA_ENDPOINT_CONSENT, NULL, tessera_interaction_handle_consent },
-  { SETTING (logout_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, TESSERA_ENDPOINT_PAGE,
-    NULL, tessera_interaction_handle_logout },
+  { SETTING (logout_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, ANSWER_PAGE,
+    TESSERA_ENDPOINT_PAGE, NULL, tessera_interaction_handle_logout },
   { SETTING (account_path), NULL, SETTING (account_enabled), METHOD_GET | METHOD_POST, ORIGINS_NONE,
-    TESSERA_ENDPOINT_PAGE, NULL, tessera_interaction_handle_account },
-  { 0, STYLESHEET_PATH, 0, METHOD_GET, ORIGINS_NONE, TESSERA_ENDPOINT_PAGE, NULL,
+    ANSWER_PAGE, TESSERA_ENDPOINT_PAGE, NULL, tessera_interaction_handle_account },
+  { 0, STYLESHEET_PATH, 0, METHOD_GET, ORIGINS_NONE, ANSWER_PAGE, TESSERA_ENDPOINT_PAGE, NULL,
     tessera_interaction_handle_stylesheet },
 };
 
 /* Each key of the set, below it. */
-static const TesseraRoute key_route
-    = { SETTING (jwks_path),          NULL, 0, METHOD_GET, ORIGINS_ANY, TESSERA_ENDPOINT_JWKS,
-        tessera_jwks_endpoint_handle, NULL };
+static const TesseraRoute key_route = { SETTING (jwks_path),
+                                        NULL,
+                                        0,
+                                        METHOD_GET,
+                                        ORIGINS_ANY,
+                                        ANSWER_WHOLE,
+                                        TESSERA_ENDPOINT_JWKS,
+                                        tessera_jwks_endpoint_handle,
+                                        NULL };
 
 /* Each list, below the aggregation. */
 static const TesseraRoute status_list_route = { SETTING (status_list_path),
@@ -96,6 +110,7 @@ static const TesseraRoute status_list_route = { SETTING (status_list_path),
                                                 SETTING (status_list_enabled),
                                                 METHOD_GET,
                                                 ORIGINS_ANY,
+                                                ANSWER_WHOLE,
                                                 TESSERA_ENDPOINT_STATUS_LIST,
                                                 tessera_status_list_endpoint_handle,
                                                 NULL };
@@ -105,18 +120,15 @@ static const TesseraRoute metadata_route = { 0,
                                              0,
                                              METHOD_GET,
                                              ORIGINS_ANY,
+                                             ANSWER_WHOLE,
                                              TESSERA_ENDPOINT_METADATA,
                                              tessera_metadata_endpoint_handle,
                                              NULL };
 
-static const TesseraRoute openid_route = { 0,
-                                           OPENID_PATH,
-                                           SETTING (openid_enabled),
-                                           METHOD_GET,
-                                           ORIGINS_ANY,
-                                           TESSERA_ENDPOINT_METADATA,
-                                           tessera_metadata_endpoint_handle,
-                                           NULL };
+static const TesseraRoute openid_route
+    = { 0,           OPENID_PATH,  SETTING (openid_enabled),  METHOD_GET,
+        ORIGINS_ANY, ANSWER_WHOLE, TESSERA_ENDPOINT_METADATA, tessera_metadata_endpoint_handle,
+        NULL };
 
 static const char *
 get_path (const TesseraRoute *route, const TesseraSettings *settings)
@@ -207,6 +219,14 @@ tessera_server_owns_path (TesseraServer *self, const char *path)
   g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
   g_return_val_if_fail (path != NULL, FALSE);
   return lookup_route (self, path) != NULL;
+}
+
+gboolean
+tessera_server_answers_whole (TesseraServer *self, const char *path)
+{
+  const TesseraRoute *route = lookup_route (self, path);
+
+  return route != NULL && route->answer == ANSWER_WHOLE;
 }
 
 static const char *

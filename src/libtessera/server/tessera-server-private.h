@@ -18,6 +18,11 @@ TesseraEngine *tessera_server_get_engine (TesseraServer *self);
  */
 void tessera_server_handle (TesseraServer *self, TesseraExchange *exchange);
 
+/* Is @path an endpoint for programs, whose answers come in one piece? Any front can serve those. */
+gboolean tessera_server_answers_whole (TesseraServer *self, const char *path);
+/* Was it attached to @soup? */
+gboolean tessera_server_is_attached (TesseraServer *self, SoupServer *soup);
+
 /* Appends to @text, in the text format of Prometheus. */
 typedef void (*TesseraMeterFunc) (GString *text, gpointer data);
 /* Asks @func, too, for what the metrics say; @data lives as long as @self. */

@@ -904,6 +904,12 @@ find_adapter (TesseraServer *self, SoupServer *server)
   return G_MAXUINT;
 }
 
+gboolean
+tessera_server_is_attached (TesseraServer *self, SoupServer *soup)
+{
+  return find_adapter (self, soup) != G_MAXUINT;
+}
+
 /**
  * tessera_server_attach:
  * @self: a server

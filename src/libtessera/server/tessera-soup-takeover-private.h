@@ -19,6 +19,8 @@ void tessera_soup_take_over (SoupServerMessage *message,
                              TesseraSoupTaken taken,
                              gpointer data);
 
+/* What a status line says behind the number. */
+const char *tessera_soup_get_phrase (guint status);
 /* The head of the answer in @exchange; @fields: further ones, each with its line end. */
 void tessera_soup_append_head (GString *text, const TesseraExchange *exchange, const char *fields);
 

@@ -74,8 +74,8 @@ tessera_soup_take_over (SoupServerMessage *message,
   g_source_attach (self->idle, context);
 }
 
-static const char *
-get_phrase (guint status)
+const char *
+tessera_soup_get_phrase (guint status)
 {
   /* RFC 6585 §5 is not in libsoup's table. */
   return status == 431 ? "Request Header Fields Too Large" : soup_status_get_phrase (status);
@@ -85,7 +85,7 @@ void
 tessera_soup_append_head (GString *text, const TesseraExchange *exchange, const char *fields)
 {
   g_string_append_printf (text, "HTTP/1.1 %u %s\r\n%s", exchange->status,
-                          get_phrase (exchange->status), fields);
+                          tessera_soup_get_phrase (exchange->status), fields);
   if (exchange->content_type != NULL)
     g_string_append_printf (text, "Content-Type: %s\r\n", exchange->content_type);
   for (guint i = 0; exchange->headers != NULL && i < exchange->headers->len; i++)

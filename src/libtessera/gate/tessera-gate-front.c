@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The second front of the endpoints, beside the libsoup adapter: lets a server answer requests of
+ * programs without libsoup (RFC 9112 §3.2, §4, §6.3, RFC 9110 §5.3, §6.6.1, §9.3.2). What it must
+ * decide itself is little: the reader has held the request to the letter, and the router knows
+ * methods and media types. */
+
+#include "gate/tessera-gate-front-private.h"
+
+#include "gate/tessera-gate-connection-private.h"
+#include "server/tessera-caller-private.h"
+#include "server/tessera-soup-takeover-private.h"
+
+#include <string.h>
+
+#define PATH_MAX_BYTES 256 /* a longer one is libsoup's */
+
+/* The front data of an exchange. It has bytes of its own, since those of the gate are overwritten
+ * when somebody waits for the committing thread. They may be a password. */
+struct _TesseraGateInlet
+{
+  TesseraGateConnection *connection; /* NULL: nobody waits for the answer any more */
+  TesseraCaller caller;
+  TesseraRequestHead head;
+  char *list;   /* fields of one name, together; or NULL */
+  gsize length; /* of what follows, without its NUL */
+  char text[];
+};
+
+/* Whose is it? */
+
+/* With a "." or ".." among its parts, or an escape, it is the name of another path (RFC 3986
+ * §6.2.2).
+ */
+static gboolean
+is_plain_path (const char *path)
+{
+  for (const char *part = path; part != NULL; part = strchr (part + 1, '/'))
+    {
+      gsize dots = strspn (part + 1, ".");
+
+      if (dots > 0 && dots < 3 && (part[dots + 1] == '/' || part[dots + 1] == '\0'))
+        return FALSE;
+    }
+  return strchr (path, '%') == NULL;
+}
+
+/* An escape that libsoup hands on as it is. */
+static gboolean
+is_plain_escape (const char *escape)
+{
+  static const char hex[] = "0123456789ABCDEF";
+  const char *high = strchr (hex, escape[1]), *low = strchr (hex, escape[2]);
+  int byte = high != NULL && low != NULL ? (int) ((high - hex) * 16 + (low - hex)) : 0;
+
+  return byte != 0 && !g_ascii_isalnum (byte) && strchr ("-._~", byte) == NULL;
+}
+
+static gboolean
+is_plain_query (const char *query, gsize length)
+{
+  for (gsize i = 0; i < length; i++)
+    if (query[i] == '%' ? !is_plain_escape (query + i) : strchr ("[]{}|\\^`", query[i]) != NULL)
+      return FALSE;
+  return length > 0;
+}
+
+/* libsoup takes the host for part of an address, and looks at that. */
+static gboolean
+is_plain_host (const TesseraRequestHead *head, const char *bytes)
+{
+  int index = tessera_request_head_find (head, bytes, "Host", 0);
+  const char *host = index >= 0 ? bytes + head->fields[index].value : "";
+  const char *end = *host == '[' ? memchr (host, ']', head->fields[index].value_length) : NULL;
+  char address[INET6_ADDRSTRLEN];
+  struct in6_addr parsed;
+
+  if (end == NULL)
+    return *host != '[';
+  if (end - host > (gssize) sizeof address)
+    return FALSE;
+  g_strlcpy (address, host + 1, (gsize) (end - host));
+  return inet_pton (AF_INET6, address, &parsed) == 1;
+}
+
+/* FALSE: it has none that could be ours. */
+static gboolean
+read_path (const TesseraRequestHead *head, const char *bytes, char out[PATH_MAX_BYTES])
+{
+  const char *target = bytes + head->target;
+  const char *mark = memchr (target, '?', head->target_length);
+  gsize length = mark != NULL ? (gsize) (mark - target) : head->target_length;
+
+  if (length >= PATH_MAX_BYTES || target[0] != '/')
+    return FALSE;
+  memcpy (out, target, length);
+  out[length] = '\0';
+  return is_plain_path (out)
+         && (mark == NULL || is_plain_query (mark + 1, head->target_length - length - 1));
+}
+
+TesseraServer *
+tessera_gate_front_find_server (TesseraGate *gate,
+                                const TesseraRequestHead *head,
+                                const char *bytes)
+{
+  char path[PATH_MAX_BYTES];
+
+  if (gate->servers == NULL || head->upgrade || head->content_length > TESSERA_REQUEST_BODY_MAX
+      || !read_path (head, bytes, path) || !is_plain_host (head, bytes))
+    return NULL;
+  for (guint i = 0; i < gate->servers->len; i++)
+    {
+      TesseraServer *server = gate->servers->pdata[i];
+
+      if (tessera_server_is_attached (server, gate->soup)
+          && tessera_server_owns_path (server, path))
+        return tessera_server_answers_whole (server, path) ? server : NULL;
+    }
+  return NULL;
+}
+
+/* The request */
+
+/* There is a line end behind each. */
+static const char *
+get_value (TesseraGateInlet *self, const TesseraRequestField *field)
+{
+  self->text[field->value + field->value_length] = '\0';
+  return self->text + field->value;
+}
+
+/* Of several the last, as libsoup has it; where that matters, there is only one. */
+static const char *
+inlet_get_header (TesseraExchange *exchange, const char *name)
+{
+  TesseraGateInlet *self = exchange->front_data;
+  int found = -1;
+
+  for (int i = tessera_request_head_find (&self->head, self->text, name, 0); i >= 0;
+       i = tessera_request_head_find (&self->head, self->text, name, i + 1))
+    found = i;
+  return found >= 0 ? get_value (self, &self->head.fields[found]) : NULL;
+}
+
+static const char *
+inlet_get_list (gpointer request, const char *name)
+{
+  TesseraGateInlet *self = request;
+  GString *list = NULL;
+
+  for (int i = tessera_request_head_find (&self->head, self->text, name, 0); i >= 0;
+       i = tessera_request_head_find (&self->head, self->text, name, i + 1))
+    {
+      if (list != NULL)
+        g_string_append (list, ", ");
+      else
+        list = g_string_new (NULL);
+      g_string_append (list, get_value (self, &self->head.fields[i]));
+    }
+  g_free (self->list);
+  self->list = list != NULL ? g_string_free (list, FALSE) : NULL;
+  return self->list;
+}
+
+static void
+inlet_free (gpointer data)
+{
+  TesseraGateInlet *self = data;
+
+  if (self->connection != NULL)
+    self->connection->request.inlet = NULL;
+  g_free (self->list);
+  explicit_bzero (self->text, self->length);
+  g_free (self);
+}
+
+static TesseraGateInlet *
+inlet_new (TesseraGateConnection *connection, const TesseraRequestHead *head, const char *bytes)
+{
+  gsize length = head->head_length + head->content_length;
+  TesseraGateInlet *self = g_malloc (sizeof *self + length + 1);
+
+  self->connection = connection;
+  self->head = *head;
+  self->list = NULL;
+  self->length = length;
+  memcpy (self->text, bytes, length);
+  self->text[length] = '\0';
+  return self;
+}
+
+/* The answer */
+
+static void
+append (GByteArray *out, const char *text)
+{
+  g_byte_array_append (out, (const guint8 *) text, (guint) strlen (text));
+}
+
+static void
+append_number (GByteArray *out, gsize number)
+{
+  char digits[24];
+  char *at = digits + sizeof digits - 1;
+
+  *at = '\0';
+  do
+    *--at = (char) ('0' + number % 10);
+  while ((number /= 10) > 0);
+  append (out, at);
+}
+
+static void
+append_field (GByteArray *out, const char *name, const char *value)
+{
+  append (out, name);
+  append (out, ": ");
+  append (out, value);
+  append (out, "\r\n");
+}
+
+/* RFC 9110 §6.6.1. To write it costs as much as all the rest of a head, and it is the same for a
+ * second. */
+static const char *
+get_date (TesseraGate *gate)
+{
+  gint64 seconds = g_get_real_time () / G_USEC_PER_SEC;
+
+  if (seconds != gate->date_seconds)
+    {
+      g_autoptr (GDateTime) now = g_date_time_new_from_unix_utc (seconds);
+      g_autofree char *date = soup_date_time_to_string (now, SOUP_DATE_HTTP);
+
+      g_strlcpy (gate->date, date, sizeof gate->date);
+      gate->date_seconds = seconds;
+    }
+  return gate->date;
+}
+
+static void
+append_status (GByteArray *out, guint minor_version, guint status)
+{
+  append (out, minor_version == 0 ? "HTTP/1.0 " : "HTTP/1.1 ");
+  append_number (out, status);
+  append (out, " ");
+  append (out, status == 200 ? "OK" : tessera_soup_get_phrase (status));
+  append (out, "\r\n");
+}
+
+/* RFC 9110 §8.6. */
+static void
+append_length (GByteArray *out, const TesseraExchange *exchange)
+{
+  if (exchange->status == 204 || exchange->status == 304)
+    return;
+  append (out, "Content-Length: ");
+  append_number (out, exchange->response != NULL ? g_bytes_get_size (exchange->response) : 0);
+  append (out, "\r\n");
+}
+
+static void
+write_answer (TesseraGateConnection *connection, const TesseraExchange *exchange)
+{
+  const TesseraGateInlet *self = exchange->front_data;
+  TesseraGateBuffers *buffers = &connection->gate->buffers;
+  GByteArray *out = tessera_gate_outbox_open (&connection->out, buffers);
+
+  append_status (out, self->head.minor_version, exchange->status);
+  append_field (out, "Date", get_date (connection->gate));
+  if (exchange->content_type != NULL)
+    append_field (out, "Content-Type", exchange->content_type);
+  for (guint i = 0; exchange->headers != NULL && i < exchange->headers->len; i++)
+    {
+      const TesseraHeader *header = &g_array_index (exchange->headers, TesseraHeader, i);
+
+      append_field (out, header->name, header->value);
+    }
+  append_length (out, exchange);
+  if (connection->request.answer.closing)
+    append (out, "Connection: close\r\n");
+  append (out, "\r\n");
+  if (exchange->response != NULL && !connection->request.answer.no_body)
+    tessera_gate_outbox_append (&connection->out, buffers, exchange->response);
+}
+
+static void
+inlet_send (TesseraExchange *exchange)
+{
+  TesseraGateInlet *self = exchange->front_data;
+  TesseraGateConnection *connection = self->connection;
+
+  if (connection == NULL)
+    return;
+  write_answer (connection, exchange);
+  tessera_gate_request_complete (connection);
+}
+
+static void
+inlet_hold (TesseraExchange *exchange, guint seconds)
+{
+  TesseraGateInlet *self = exchange->front_data;
+
+  if (self->connection != NULL)
+    tessera_gate_connection_hold (self->connection, seconds);
+}
+
+static const TesseraExchangeFront gate_front = { inlet_get_header, inlet_send, inlet_hold, NULL };
+
+/* For the connection */
+
+static const char *
+get_method (const TesseraRequestHead *head)
+{
+  static const char *const methods[] = {
+    [TESSERA_REQUEST_METHOD_GET] = "GET",         [TESSERA_REQUEST_METHOD_HEAD] = "HEAD",
+    [TESSERA_REQUEST_METHOD_POST] = "POST",       [TESSERA_REQUEST_METHOD_PUT] = "PUT",
+    [TESSERA_REQUEST_METHOD_DELETE] = "DELETE",   [TESSERA_REQUEST_METHOD_PATCH] = "PATCH",
+    [TESSERA_REQUEST_METHOD_OPTIONS] = "OPTIONS",
+  };
+
+  return methods[head->method];
+}
+
+static void
+split_target (TesseraExchange *exchange, TesseraGateInlet *inlet)
+{
+  char *target = inlet->text + inlet->head.target;
+  char *mark = NULL;
+
+  target[inlet->head.target_length] = '\0'; /* there was a space */
+  mark = strchr (target, '?');
+  if (mark != NULL)
+    *mark++ = '\0';
+  exchange->path = target;
+  exchange->query = mark;
+}
+
+static TesseraExchange *
+exchange_new (TesseraGateConnection *connection, TesseraServer *server, TesseraGateInlet *inlet)
+{
+  TesseraExchange *exchange = tessera_exchange_new (&gate_front, inlet, inlet_free);
+
+  tessera_gate_peer_find (&connection->peer, connection);
+  inlet->caller = *tessera_gate_peer_get_caller (&connection->peer);
+  tessera_caller_look_behind_proxy (&inlet->caller, server, inlet_get_list, inlet);
+  exchange->method = get_method (&inlet->head);
+  exchange->body = inlet->text + inlet->head.head_length;
+  exchange->body_length = inlet->head.content_length;
+  exchange->remote_address = inlet->caller.address;
+  exchange->secure = inlet->caller.secure;
+  split_target (exchange, inlet);
+  return exchange;
+}
+
+void
+tessera_gate_front_begin (TesseraGateConnection *connection,
+                          TesseraServer *server,
+                          const TesseraRequestHead *head,
+                          const char *bytes)
+{
+  TesseraGateInlet *inlet = inlet_new (connection, head, bytes);
+  /* A handler may drop the application's last reference. */
+  g_autoptr (TesseraServer) held = g_object_ref (server);
+  g_autoptr (TesseraExchange) exchange = exchange_new (connection, server, inlet);
+
+  connection->request.inlet = inlet;
+  tessera_server_handle (held, exchange);
+}
+
+void
+tessera_gate_front_forget (TesseraGateInlet **inlet)
+{
+  if (*inlet != NULL)
+    (*inlet)->connection = NULL;
+  *inlet = NULL;
+}
+
+gsize
+tessera_gate_front_get_length (const TesseraGateInlet *inlet)
+{
+  return inlet != NULL ? inlet->length : 0;
+}

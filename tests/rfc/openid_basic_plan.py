@@ -5,9 +5,9 @@ openid-modules.txt says which module asks what."""
 import json
 
 import rfc_path  # noqa: F401
-from openid_fixture import MUST_ASK, OPENID, RelyingParty, discovery, header_of, ids, is_login_page, key_set, userinfo
+from openid_fixture import ALICE, BY_SCOPE, MUST_ASK, OPENID, RelyingParty, discovery, header_of, ids, is_login_page, key_set, userinfo
 from tap import check, contains, equal, lacks, one_of, test
-from tessera_fixture import FORM, GRANTS, Client, b64url, default_clients, expect_error, expect_page_400
+from tessera_fixture import FORM, GRANTS, Client, Service, b64url, default_clients, expect_error, expect_page_400
 
 
 def clients():
@@ -18,6 +18,12 @@ def clients():
         Client('rp2', redirect_uri='https://rp2.test/cb', **keys),
         Client('rp-post', method='client_secret_post', redirect_uri='https://rp-post.test/cb', **keys),
     ]
+
+
+def service():
+    s = Service(clients=clients())
+    s.known = {'alice': ALICE}
+    return s
 
 
 def register(mode):
@@ -66,6 +72,14 @@ def register(mode):
     @module('oidcc-ensure-request-without-nonce-succeeds-for-code-flow', 'a nonce may be left out')
     def _(s, rp):
         lacks(rp.log_in(nonce=None).claims, 'nonce')
+
+    for scopes in [[scope] for scope in BY_SCOPE] + [list(BY_SCOPE)]:
+        @module('oidcc-scope-' + (scopes[0] if len(scopes) == 1 else 'all'), 'userinfo tells the claims of %s, and no others' % ' and '.join(scopes))
+        def _(s, rp, scopes=scopes):
+            made = rp.log_in(scope=' '.join(['openid', *scopes]))
+            told = {name: ALICE[name] for scope in scopes for name in BY_SCOPE[scope]}
+            equal(rp.userinfo(made), dict(told, sub='alice'))
+            equal(set(told) & set(made.claims), set(), 'in the ID token')
 
     @module('oidcc-ensure-other-scope-order-succeeds', 'openid need not be the first scope')
     def _(s, rp):
@@ -198,6 +212,12 @@ def register(mode):
         said = dict(client_id=rp.client.id, response_type='code', redirect_uri=rp.client.redirect_uri, scope='openid')
         unsigned = '%s.%s.' % (b64url(json.dumps({'alg': 'none'})), b64url(json.dumps(said)))
         equal(rp.ask_only(s.new_browser(), request=unsigned)['error'], 'request_not_supported')
+
+    @module('oidcc-claims-essential', 'an essential name is told by userinfo, and not by the ID token')
+    def _(s, rp):
+        made = rp.log_in(claims=json.dumps({'userinfo': {'name': {'essential': True}}}))
+        equal(rp.userinfo(made), {'sub': 'alice', 'name': ALICE['name']})
+        lacks(made.claims, 'name')
 
     @module('oidcc-refresh-token', 'a refresh keeps sub, iss and auth_time; another client is told invalid_grant')
     def _(s, rp):

@@ -3,13 +3,15 @@
 """A configuration that is true: each member of /.well-known/openid-configuration is taken at its word, by one real
 request for each value, and what it does not list is seen refused. A member for which nothing is tried here fails."""
 
+import json
 import urllib.parse
 
 import rfc_path  # noqa: F401
+import administrator
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from key_client import KeyClient, introduce, jwk_of
-from openid_fixture import OPENID, RelyingParty, discovery, is_login_page, login, userinfo, verify
-from tap import check, contains, equal, lacks, main, one_of, test
+from openid_fixture import ALICE, BY_SCOPE, OPENID, RelyingParty, discovery, is_login_page, login, userinfo, verify
+from tap import check, contains, equal, lacks, main, one_of, skip, test
 from tessera_fixture import (GRANTS, Client, Service, challenge_of, claims_of, default_clients, expect_client_refused, expect_error,
                              expect_redirect_error, header_of, new_verifier, parameters_of)
 
@@ -56,6 +58,12 @@ def clients():
     made += [KeyClient('signs-' + alg, [jwk_of(key, alg=alg)], key, alg, redirect_uri='https://signs.test/cb', **keys) for alg, key in KEYS.items()]
     made += [Client('id-' + alg, redirect_uri='https://id.test/cb', id_token_signed_response_alg=alg, **keys) for alg in KEYS]
     return made
+
+
+def service():
+    s = introduce(Service(clients=clients()))
+    s.known = {'alice': ALICE}
+    return s
 
 
 def by_method(s, method):
@@ -300,10 +308,25 @@ def _(s, known, value):
 
 @walks('claims_supported')
 def _(s, known, value):
-    claims = claims_of(login(s)['id_token'])
-    for name in ('sub', 'iss', 'auth_time', 'amr', 'sid'):
-        contains(value, name)
-        contains(claims, name)
+    made = login(s)
+    known = dict(claims_of(made['id_token']), acr='what an agent says')
+    for scopes in (OPENID, 'openid'):
+        wanted = {name: None for name in value}
+        made = login(s, scope=scopes, claims=json.dumps({'userinfo': wanted}) if scopes == 'openid' else None)
+        told = dict(known, **userinfo(s, made['access_token']).json())
+        equal(set(value) - set(told) - {'updated_at'}, set(), 'claims that nobody is told with ' + scopes)
+    equal({name for names in BY_SCOPE.values() for name in names if '#' not in name} - set(value), set())
+    lacks(value, 'groups')
+
+
+@test('discovery: claims_supported is true of updated_at, which the store keeps')
+def _(s):
+    if not administrator.is_here():
+        skip('the command was not built')
+    administrator.add_user(s, 'carol', 'carol-canary-Pw4', {'name': 'Carol'})
+    told = userinfo(s, login(s, username='carol', scope='openid profile')['access_token']).json()
+    equal((told['name'], told['sub']), ('Carol', 'carol'))
+    check(abs(told['updated_at'] - s.now()) < 60, repr(told))
 
 
 @walks('claims_parameter_supported')
@@ -331,4 +354,4 @@ def _(s, known, value):
 NOT_LISTED = {}
 
 if __name__ == '__main__':
-    main(lambda: introduce(Service(clients=clients())))
+    main(service)

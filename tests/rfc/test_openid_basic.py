@@ -4,9 +4,8 @@
 
 import openid_basic_plan
 from tap import main
-from tessera_fixture import Service
 
 openid_basic_plan.register('query')
 
 if __name__ == '__main__':
-    main(lambda: Service(clients=openid_basic_plan.clients()))
+    main(openid_basic_plan.service)

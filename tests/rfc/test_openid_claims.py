@@ -5,23 +5,9 @@
 import json
 
 import rfc_path  # noqa: F401
+from openid_fixture import ALICE, BY_SCOPE, OPENID
 from tap import contains, equal, lacks, main, test
 from tessera_fixture import GRANTS, Client, Service, claims_of, default_clients
-
-OPENID = 'openid profile email address phone'
-ALICE = {
-    'name': 'Alice Adams', 'name#de': 'Alice Ädams', 'given_name': 'Alice', 'family_name': 'Adams', 'middle_name': 'B.',
-    'nickname': 'Al', 'preferred_username': 'al', 'profile': 'https://a.test/', 'picture': 'https://a.test/a.png',
-    'website': 'https://www.a.test/', 'gender': 'female', 'birthdate': '1984-02-29', 'zoneinfo': 'Europe/Berlin',
-    'locale': 'de-DE', 'email': 'alice@a.test', 'email_verified': True, 'phone_number': '+49 30 1234',
-    'phone_number_verified': False, 'address': {'formatted': 'A street 1\n10115 Berlin', 'country': 'DE'}, 'groups': ['staff'],
-}
-BY_SCOPE = {
-    'profile': {'name', 'name#de', 'given_name', 'family_name', 'middle_name', 'nickname', 'preferred_username', 'profile', 'picture',
-                'website', 'gender', 'birthdate', 'zoneinfo', 'locale'},
-    'email': {'email', 'email_verified'}, 'address': {'address'}, 'phone': {'phone_number', 'phone_number_verified'},
-}
-
 
 def service():
     both = dict(scope='a ' + OPENID, grant_types=GRANTS, first_party='true')

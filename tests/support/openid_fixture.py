@@ -13,6 +13,19 @@ from tap import check, contains, equal, lacks
 from tessera_fixture import challenge_of, check_description, claims_of, header_of, parameters_of, unb64url
 
 OPENID = 'openid profile email address phone offline_access'
+# Somebody of whom everything is known, and which scope tells what of it.
+ALICE = {
+    'name': 'Alice Adams', 'name#de': 'Alice Ädams', 'given_name': 'Alice', 'family_name': 'Adams', 'middle_name': 'B.',
+    'nickname': 'Al', 'preferred_username': 'al', 'profile': 'https://a.test/', 'picture': 'https://a.test/a.png',
+    'website': 'https://www.a.test/', 'gender': 'female', 'birthdate': '1984-02-29', 'zoneinfo': 'Europe/Berlin',
+    'locale': 'de-DE', 'email': 'alice@a.test', 'email_verified': True, 'phone_number': '+49 30 1234',
+    'phone_number_verified': False, 'address': {'formatted': 'A street 1\n10115 Berlin', 'country': 'DE'}, 'groups': ['staff'],
+}
+BY_SCOPE = {
+    'profile': {'name', 'name#de', 'given_name', 'family_name', 'middle_name', 'nickname', 'preferred_username', 'profile', 'picture',
+                'website', 'gender', 'birthdate', 'zoneinfo', 'locale'},
+    'email': {'email', 'email_verified'}, 'address': {'address'}, 'phone': {'phone_number', 'phone_number_verified'},
+}
 # What the authorization endpoint may say when it would have to ask somebody and must not.
 MUST_ASK = ('interaction_required', 'login_required', 'account_selection_required', 'consent_required')
 

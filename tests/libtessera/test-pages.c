@@ -10,7 +10,7 @@
 #define HOSTILE "<svg/onload=alert(1)>\"'&"
 
 static const char *const names[]
-    = { "consent", "cookies", "error",  "expired",   "finished",   "forbidden",
+    = { "consent", "cookies", "error",  "expired",   "finished",   "forbidden", "form-post",
         "login",   "logout",  "return", "signed-in", "signed-out", "throttled" };
 
 static TesseraValues *
@@ -38,6 +38,7 @@ make_values (const char *client, const char *subject)
   tessera_values_set_flag (values, "failed", TRUE);
   tessera_values_set_flag (values, "unverified", TRUE);
   tessera_values_set (tessera_values_append (values, "scopes"), "name", client);
+  tessera_values_set (tessera_values_append (values, "fields"), "value", client);
   return values;
 }
 

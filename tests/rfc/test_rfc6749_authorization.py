@@ -242,9 +242,9 @@ def _(s):
     check('code' in other, 'the challenge of another client was refused')
 
 
-@test('A43 response modes other than query are not offered')
+@test('A43 response modes other than query and form_post are not offered')
 def _(s):
-    for mode in ('web_message', 'fragment', 'form_post', 'jwt', 'query.jwt', 'nonsense'):
+    for mode in ('web_message', 'fragment', 'jwt', 'query.jwt', 'form_post.jwt', 'nonsense'):
         expect_redirect_error(s, s.az(response_mode=mode), 'invalid_request')
     expect_proceeds(s, s.az(response_mode='query'))
 

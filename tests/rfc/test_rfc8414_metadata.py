@@ -20,7 +20,7 @@ def _(s):
                        ('introspection_endpoint', '/introspect'), ('jwks_uri', '/jwks')):
         equal(told[name], s.issuer + path, name)
     equal(told['response_types_supported'], ['code'])
-    equal(told.get('response_modes_supported', ['query']), ['query'])
+    equal(told['response_modes_supported'], ['query', 'form_post'])
     equal(sorted(told['grant_types_supported']), ['authorization_code', 'client_credentials', 'refresh_token'])
     equal(told['code_challenge_methods_supported'], ['S256'])
     equal(sorted(told['token_endpoint_auth_methods_supported']), ['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt'])

@@ -31,6 +31,7 @@ static const ErrorRow error_table[] = {
   [TESSERA_ERROR_REQUEST_NOT_SUPPORTED] = { "request_not_supported", 400 },
   [TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED] = { "request_uri_not_supported", 400 },
   [TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED] = { "registration_not_supported", 400 },
+  [TESSERA_ERROR_INVALID_REQUEST_OBJECT] = { "invalid_request_object", 400 },
 };
 
 /**

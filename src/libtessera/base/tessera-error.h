@@ -36,6 +36,8 @@ G_BEGIN_DECLS
  * §3.1.2.6)
  * @TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED: a request cannot register its client (OpenID Connect
  * Core §3.1.2.6)
+ * @TESSERA_ERROR_INVALID_REQUEST_OBJECT: the request object is not the client's, or not for here
+ * and now (RFC 9101 §7)
  *
  * The error codes of OAuth 2. The message of such a #GError is what the wire calls
  * `error_description`: printable ASCII, without secrets, and never an echo of the input.
@@ -61,7 +63,8 @@ typedef enum
   TESSERA_ERROR_SERVER_ERROR,
   TESSERA_ERROR_REQUEST_NOT_SUPPORTED,
   TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED,
-  TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED
+  TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED,
+  TESSERA_ERROR_INVALID_REQUEST_OBJECT
 } TesseraError;
 
 /**

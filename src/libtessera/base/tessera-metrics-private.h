@@ -52,7 +52,7 @@ typedef enum
 /* What was revoked: TesseraRevocationKind, and what had no effect at 0. */
 #define TESSERA_METRICS_REVOCATIONS 8
 /* OAuth errors: TesseraError. */
-#define TESSERA_METRICS_ERRORS (TESSERA_ERROR_SERVER_ERROR + 1)
+#define TESSERA_METRICS_ERRORS (TESSERA_ERROR_INVALID_REQUEST_OBJECT + 1) /* the last one */
 #define TESSERA_METRICS_STATUSES 24
 
 struct _TesseraMetrics

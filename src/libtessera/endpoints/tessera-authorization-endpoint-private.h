@@ -11,12 +11,12 @@ G_BEGIN_DECLS
  * `interact` hook, which ends in one of the two functions below. */
 void tessera_authorization_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange);
 
-/* Puts a code for @login and redirects with code, state and iss (RFC 9207). */
+/* Puts a code for @login and sends code, state and iss (RFC 9207) by its response_mode. */
 void tessera_authorization_endpoint_approve (TesseraEngine *engine,
                                              TesseraExchange *exchange,
                                              TesseraAuthorizationRequest *request,
                                              const TesseraLogin *login);
-/* Redirects with error, error_description, state and iss (RFC 6749 §4.1.2.1). */
+/* Sends error, error_description, state and iss likewise (RFC 6749 §4.1.2.1). */
 void tessera_authorization_endpoint_refuse (TesseraEngine *engine,
                                             TesseraExchange *exchange,
                                             TesseraAuthorizationRequest *request,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The authorization endpoint (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1, RFC 9207 §2): a
+/* The authorization endpoint (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1, RFC 9101 §5): a
  * request is read, believed piece by piece, and handed to a person; back comes a code or a refusal.
  */
 
@@ -7,6 +7,7 @@
 
 #include "base/tessera-uri-private.h"
 #include "endpoints/tessera-authentication-request-private.h"
+#include "endpoints/tessera-authorization-response-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-code-challenge-private.h"
 #include "model/tessera-scope-private.h"
@@ -145,22 +146,42 @@ read_state (Reading *self, GError **error)
   return TRUE;
 }
 
+/* So early that a refusal goes the way that was asked for, too. One that cannot be is refused with
+ * the other parameters. */
+static gboolean
+read_response_mode (Reading *self, GError **error)
+{
+  const char *response_mode = tessera_params_get (self->params, "response_mode");
+
+  if (!tessera_params_is_repeated (self->params, "response_mode"))
+    tessera_authorization_response_check_mode (response_mode, self->request->redirect_uri,
+                                               &self->request->response_mode, NULL);
+  return TRUE;
+}
+
+/* Where the answer goes, and how. */
+static gboolean
+read_return (Reading *self, GError **error)
+{
+  return read_redirect_uri (self, error) && read_state (self, error)
+         && read_response_mode (self, error);
+}
+
 static gboolean
 check_response (Reading *self, GError **error)
 {
   const char *response_type = tessera_params_get (self->params, "response_type");
-  const char *response_mode = tessera_params_get (self->params, "response_mode");
 
   if (response_type == NULL)
     return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "response_type is missing");
   if (!g_str_equal (response_type, "code"))
     return refuse (error, TESSERA_ERROR_UNSUPPORTED_RESPONSE_TYPE, "response_type must be code");
-  if (response_mode != NULL && !g_str_equal (response_mode, "query"))
-    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "response_mode must be query");
   if (!tessera_client_allows_grant_type (self->request->client, "authorization_code"))
     return refuse (error, TESSERA_ERROR_UNAUTHORIZED_CLIENT,
                    "The client is not registered for the authorization code grant");
-  return TRUE;
+  return tessera_authorization_response_check_mode (
+      tessera_params_get (self->params, "response_mode"), self->request->redirect_uri,
+      &self->request->response_mode, error);
 }
 
 static gboolean
@@ -225,12 +246,13 @@ read_prompt (Reading *self, GError **error)
 
   for (guint i = 0; names[i] != NULL; i++)
     {
-      guint before = self->request->prompt;
+      guint prompt = 0;
 
       for (guint j = 0; j < G_N_ELEMENTS (prompts); j++)
         if (g_str_equal (names[i], prompts[j].name))
-          self->request->prompt |= prompts[j].prompt;
-      if (self->request->prompt == before)
+          prompt = prompts[j].prompt;
+      self->request->prompt |= prompt;
+      if (prompt == 0)
         return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "prompt has an unknown value");
     }
   if ((self->request->prompt & TESSERA_PROMPT_NONE) != 0
@@ -258,8 +280,8 @@ read_hints (Reading *self, GError **error)
 static gboolean
 read_request (Reading *self, GError **error)
 {
-  return read_params (self, error) && read_client (self, error) && read_redirect_uri (self, error)
-         && read_state (self, error) && tessera_params_check_repeats (self->params, error)
+  return read_params (self, error) && read_client (self, error) && read_return (self, error)
+         && tessera_params_check_repeats (self->params, error)
          && tessera_authentication_request_check_offered (self->params, error)
          && check_response (self, error) && read_code_challenge (self, error)
          && read_scope (self, error) && read_prompt (self, error) && read_hints (self, error)
@@ -311,18 +333,6 @@ tessera_authorization_endpoint_handle (TesseraEngine *engine, TesseraExchange *e
                               g_steal_pointer (&self));
 }
 
-/* RFC 9207 §2: `iss` in every answer, good or bad. */
-static GString *
-begin_location (TesseraEngine *engine, TesseraAuthorizationRequest *request)
-{
-  GString *location = g_string_new (request->redirect_uri);
-
-  if (request->state != NULL)
-    tessera_uri_append_param (location, "state", request->state);
-  tessera_uri_append_param (location, "iss", engine->settings->issuer);
-  return location;
-}
-
 void
 tessera_authorization_endpoint_refuse (TesseraEngine *engine,
                                        TesseraExchange *exchange,
@@ -331,15 +341,15 @@ tessera_authorization_endpoint_refuse (TesseraEngine *engine,
                                        const TesseraExplanation *explanation)
 {
   gboolean is_public = error->domain == TESSERA_ERROR;
-  g_autoptr (GString) location = begin_location (engine, request);
+  TesseraError code = is_public ? (TesseraError) error->code : TESSERA_ERROR_SERVER_ERROR;
+  g_autoptr (TesseraAuthorizationResponse) response
+      = tessera_authorization_response_new (engine, request);
 
   tessera_exchange_log_refusal (exchange, error, explanation);
-  tessera_uri_append_param (location, "error",
-                            tessera_error_get_name (is_public ? (TesseraError) error->code
-                                                              : TESSERA_ERROR_SERVER_ERROR));
-  if (is_public)
-    tessera_uri_append_param (location, "error_description", error->message);
-  tessera_exchange_redirect (exchange, location->str);
+  tessera_authorization_response_add (response, "error", tessera_error_get_name (code));
+  tessera_authorization_response_add (response, "error_description",
+                                      is_public ? error->message : NULL);
+  tessera_authorization_response_send (response, exchange, FALSE);
 }
 
 /* A code that is put into the store, and then sent. */
@@ -387,14 +397,11 @@ run_approval (gpointer data, TesseraStore *store, GError **error)
 static void
 send_code (Approval *self)
 {
-  TesseraEngine *engine = self->engine;
-  g_autoptr (GString) location = begin_location (engine, self->request);
+  g_autoptr (TesseraAuthorizationResponse) response
+      = tessera_authorization_response_new (self->engine, self->request);
 
-  tessera_uri_append_param (location, "code", self->code);
-  if (tessera_uri_is_private_use (self->request->redirect_uri) && engine->hooks.show_return != NULL)
-    engine->hooks.show_return (engine->hooks_data, self->exchange, self->request, location->str);
-  else
-    tessera_exchange_redirect (self->exchange, location->str);
+  tessera_authorization_response_add (response, "code", self->code);
+  tessera_authorization_response_send (response, self->exchange, TRUE);
 }
 
 static void

@@ -12,7 +12,6 @@ G_BEGIN_DECLS
 
 #define TESSERA_CLIENT_ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 #define TESSERA_CLIENT_ASSERTION_MAX_LIFETIME 300 /* seconds */
-#define TESSERA_CLIENT_ASSERTION_LEEWAY 10        /* seconds; the client's clock is not ours */
 
 /* Whom it speaks for, if anybody; nothing is believed yet. */
 const char *tessera_client_assertion_get_client_id (const TesseraJwt *self);

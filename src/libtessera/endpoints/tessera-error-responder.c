@@ -74,7 +74,8 @@ log_refusal (TesseraExchange *self,
 
   write_refusal (self, error_name, message, explanation);
   if (self->metrics != NULL)
-    self->metrics->errors[self->endpoint][MIN (code, TESSERA_ERROR_SERVER_ERROR)]++;
+    self->metrics->errors[self->endpoint]
+                         [code < TESSERA_METRICS_ERRORS ? code : TESSERA_ERROR_SERVER_ERROR]++;
   if (self->refused != NULL)
     self->refused (self, error_name, self->refused_data);
 }

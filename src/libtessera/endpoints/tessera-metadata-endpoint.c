@@ -27,12 +27,15 @@ set_url (json_t *json, const char *name, TesseraSettings *settings, const char *
   json_object_set_new (json, name, json_string (url));
 }
 
+static const char *const signing_algorithms[] = { "RS256", "ES256", "PS256", "EdDSA", NULL };
+
 static void
 set_authorization (json_t *json, TesseraSettings *settings)
 {
   set_url (json, "authorization_endpoint", settings, settings->authorization_path);
   set_strings (json, "response_types_supported", (const char *const[]){ "code", NULL });
-  set_strings (json, "response_modes_supported", (const char *const[]){ "query", NULL });
+  set_strings (json, "response_modes_supported",
+               (const char *const[]){ "query", "form_post", NULL });
   set_strings (json, "code_challenge_methods_supported", (const char *const[]){ "S256", NULL });
   json_object_set_new (json, "authorization_response_iss_parameter_supported", json_true ());
   set_strings (json, "ui_locales_supported", (const char *const[]){ "en", "de", "zh-CN", NULL });
@@ -107,8 +110,7 @@ set_openid (json_t *json, TesseraSettings *settings)
   set_url (json, "end_session_endpoint", settings, settings->logout_path);
   set_strings (json, "scopes_supported", tessera_standard_claims_list_scopes ());
   set_strings (json, "subject_types_supported", (const char *const[]){ "public", NULL });
-  set_strings (json, "id_token_signing_alg_values_supported",
-               (const char *const[]){ "RS256", "ES256", "PS256", "EdDSA", NULL });
+  set_strings (json, "id_token_signing_alg_values_supported", signing_algorithms);
   set_strings (json, "prompt_values_supported",
                (const char *const[]){ "none", "login", "consent", "select_account", NULL });
   set_strings (json, "claim_types_supported", (const char *const[]){ "normal", NULL });

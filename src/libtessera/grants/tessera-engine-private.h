@@ -42,6 +42,12 @@ typedef struct
                        TesseraExchange *exchange,
                        TesseraAuthorizationRequest *request,
                        const char *location);
+  /* The answer goes to the client in a form, which the browser posts: a page that does it. @pairs:
+   * names and values, one after the other, and NULL. */
+  void (*show_form) (gpointer data,
+                     TesseraExchange *exchange,
+                     TesseraAuthorizationRequest *request,
+                     const char *const *pairs);
 } TesseraEngineHooks;
 
 /* The parts of one server, as the grants and endpoints see them. Plain and borrowed: the server

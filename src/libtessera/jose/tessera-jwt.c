@@ -6,6 +6,9 @@
 #include "base/tessera-json-private.h"
 #include "base/tessera-secret-private.h"
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <string.h>
 
 #define HEADER_MAX_LENGTH 2048
@@ -74,8 +77,38 @@ take_string (const json_t *header, const char *name, char **out_value)
   return member == NULL || *out_value != NULL;
 }
 
+static const struct
+{
+  const char *name;
+  guint bits;
+  const EVP_MD *(*digest) (void);
+} macs[] = {
+  { "HS256", 256, EVP_sha256 },
+  { "HS384", 384, EVP_sha384 },
+  { "HS512", 512, EVP_sha512 },
+};
+
 static gboolean
-read_header (TesseraJwt *self, const char *text, gsize length, GError **error)
+parse_mac_name (const char *name, guint *out_bits)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (macs); i++)
+    if (g_strcmp0 (name, macs[i].name) == 0)
+      {
+        *out_bits = macs[i].bits;
+        return TRUE;
+      }
+  return FALSE;
+}
+
+static gboolean
+read_algorithm (TesseraJwt *self, const char *name, gboolean has_mac)
+{
+  return has_mac ? parse_mac_name (name, &self->mac_bits)
+                 : tessera_algorithm_parse (name, &self->algorithm);
+}
+
+static gboolean
+read_header (TesseraJwt *self, const char *text, gsize length, gboolean has_mac, GError **error)
 {
   /* crit: nothing is understood here that could be critical (RFC 7515 §4.1.11). b64, zip and enc
    * would change what the other parts are. jku, jwk, x5u and x5c are not looked at. */
@@ -93,8 +126,7 @@ read_header (TesseraJwt *self, const char *text, gsize length, GError **error)
       if (json_object_get (header, refused[i]) != NULL)
         return refuse (error, "The header of the token asks for an extension.");
     }
-  if (!tessera_algorithm_parse (json_string_value (json_object_get (header, "alg")),
-                                &self->algorithm))
+  if (!read_algorithm (self, json_string_value (json_object_get (header, "alg")), has_mac))
     return refuse (error, "The algorithm of the token is not accepted.");
   if (!take_string (header, "typ", &self->typ) || !take_string (header, "kid", &self->kid)
       || (self->kid != NULL && strlen (self->kid) > TESSERA_KEY_ID_MAX_LENGTH))
@@ -160,7 +192,7 @@ parse_header (TesseraJwt *self, const char *text, gsize length, GError **error)
       copy_header (&memo->jwt, self);
       return TRUE;
     }
-  if (!read_header (self, text, length, error))
+  if (!read_header (self, text, length, FALSE, error))
     return FALSE;
   remember_header (self, text, length);
   return TRUE;
@@ -185,14 +217,9 @@ parse_signature (TesseraJwt *self, const char *text, gsize length, GError **erro
   return TRUE;
 }
 
-TesseraJwt *
-tessera_jwt_split (const char *token, gsize length, GError **error)
-{
-  return tessera_jwt_split_long (token, length, TESSERA_JWT_MAX_LENGTH, error);
-}
-
-TesseraJwt *
-tessera_jwt_split_long (const char *token, gsize length, gsize max_length, GError **error)
+/* @has_mac: and then only with one. */
+static TesseraJwt *
+split (const char *token, gsize length, gsize max_length, gboolean has_mac, GError **error)
 {
   if (length > max_length)
     {
@@ -212,11 +239,25 @@ tessera_jwt_split_long (const char *token, gsize length, gsize max_length, GErro
   g_autoptr (TesseraJwt) self = g_new0 (TesseraJwt, 1);
   self->signing_input = token;
   self->signing_input_length = (gsize) (second - token);
-  if (!parse_header (self, token, (gsize) (first - token), error)
+  gsize header_length = (gsize) (first - token);
+  if (!(has_mac ? read_header (self, token, header_length, TRUE, error)
+                : parse_header (self, token, header_length, error))
       || !parse_payload (self, first + 1, (gsize) (second - (first + 1)), error)
       || !parse_signature (self, second + 1, (gsize) (end - (second + 1)), error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+TesseraJwt *
+tessera_jwt_split (const char *token, gsize length, GError **error)
+{
+  return split (token, length, TESSERA_JWT_MAX_LENGTH, FALSE, error);
+}
+
+TesseraJwt *
+tessera_jwt_split_long (const char *token, gsize length, gsize max_length, GError **error)
+{
+  return split (token, length, max_length, FALSE, error);
 }
 
 gboolean
@@ -236,11 +277,40 @@ tessera_jwt_parse (const char *token, gsize length, GError **error)
   return g_steal_pointer (&self);
 }
 
+TesseraJwt *
+tessera_jwt_parse_mac (const char *token, gsize length, GError **error)
+{
+  g_autoptr (TesseraJwt) self = split (token, length, TESSERA_JWT_MAX_LENGTH, TRUE, error);
+
+  if (self == NULL || !tessera_jwt_read_claims (self, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+gboolean
+tessera_jwt_verify_mac (const TesseraJwt *self, const char *secret)
+{
+  const EVP_MD *digest = NULL;
+  guint8 expected[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (macs); i++)
+    if (macs[i].bits == self->mac_bits)
+      digest = macs[i].digest ();
+  if (digest == NULL || strlen (secret) * 8 < self->mac_bits)
+    return FALSE;
+  if (HMAC (digest, secret, (int) strlen (secret), (const guint8 *) self->signing_input,
+            self->signing_input_length, expected, &length)
+      == NULL)
+    return FALSE;
+  return length == self->signature_length && CRYPTO_memcmp (expected, self->signature, length) == 0;
+}
+
 gboolean
 tessera_jwt_verify (const TesseraJwt *self, TesseraKey *key)
 {
   /* The key says which algorithm it is for; the token cannot choose (RFC 8725 §3.1). */
-  if (self->algorithm != tessera_key_get_algorithm (key))
+  if (self->mac_bits != 0 || self->algorithm != tessera_key_get_algorithm (key))
     return FALSE;
   if (self->kid != NULL && strcmp (self->kid, tessera_key_get_id (key)) != 0)
     return FALSE;

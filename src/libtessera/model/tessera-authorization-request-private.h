@@ -16,6 +16,13 @@ typedef enum
   TESSERA_PROMPT_SELECT_ACCOUNT = 1 << 3
 } TesseraPrompt;
 
+/* How the answer goes to the client (OAuth 2.0 Multiple Response Type Encoding Practices §2.1). */
+typedef enum
+{
+  TESSERA_RESPONSE_MODE_QUERY,
+  TESSERA_RESPONSE_MODE_FORM_POST
+} TesseraResponseMode;
+
 /* A validated authorization request (RFC 6749 §4.1.1). Immutable once it is valid,
  * reference-counted. */
 typedef struct
@@ -24,6 +31,7 @@ typedef struct
   TesseraClient *client;
   char *redirect_uri;
   gboolean redirect_uri_was_sent;
+  TesseraResponseMode response_mode;
   char *state; /* or NULL */
   char *scope;
   char *resources;      /* separated by single spaces, or NULL */

@@ -26,6 +26,10 @@ void tessera_interaction_show_return (TesseraInteraction *self,
                                       TesseraExchange *exchange,
                                       TesseraAuthorizationRequest *request,
                                       const char *location);
+void tessera_interaction_show_form (TesseraInteraction *self,
+                                    TesseraExchange *exchange,
+                                    TesseraAuthorizationRequest *request,
+                                    const char *const *pairs);
 
 /* /login (GET, POST), /consent (GET, POST), /logout (GET asks, POST ends), /account (GET, POST),
  * /tessera.css */

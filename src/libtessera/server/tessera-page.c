@@ -61,9 +61,9 @@ tessera_page_steal_html (TesseraPage *self)
  *
  * Which page it is.
  *
- * Returns: the name of its template: `login`, `challenge`, `consent`, `return`, `account`,
- *   `account-confirm`, `logout`, `signed-out`, `signed-in`, `error`, `expired`, `finished`,
- *   `forbidden`, `cookies` or `throttled`
+ * Returns: the name of its template: `login`, `challenge`, `consent`, `return`, `form-post`,
+ * `account`, `account-confirm`, `logout`, `signed-out`, `signed-in`, `error`, `expired`,
+ * `finished`, `forbidden`, `cookies` or `throttled`
  */
 const char *
 tessera_page_get_name (TesseraPage *self)

@@ -37,6 +37,11 @@ char *tessera_pages_render (TesseraPages *self,
                             const TesseraTranslation *translation);
 /* Takes @html. */
 void tessera_pages_respond (TesseraExchange *exchange, guint status, char *html);
+/* The same of a page whose form leads to @target, and whose one script is @script. */
+void tessera_pages_respond_form (TesseraExchange *exchange,
+                                 char *html,
+                                 const char *script,
+                                 const char *target);
 void tessera_pages_respond_stylesheet (TesseraPages *self, TesseraExchange *exchange);
 
 /* For the tests: names of all templates, and the languages (TesseraTranslation*). */

@@ -277,16 +277,52 @@ tessera_pages_render (TesseraPages *self,
   return tessera_template_render (template, values, &callbacks);
 }
 
-void
-tessera_pages_respond (TesseraExchange *exchange, guint status, char *html)
+/* Takes @html. */
+static void
+respond (TesseraExchange *exchange,
+         guint status,
+         char *html,
+         const char *security_policy,
+         const char *referrer_policy)
 {
-  tessera_exchange_add_header (exchange, "Content-Security-Policy", CONTENT_SECURITY_POLICY);
+  tessera_exchange_add_header (exchange, "Content-Security-Policy", security_policy);
   tessera_exchange_add_header (exchange, "X-Frame-Options", "DENY");
-  tessera_exchange_add_header (exchange, "Referrer-Policy", "no-referrer");
+  tessera_exchange_add_header (exchange, "Referrer-Policy", referrer_policy);
   tessera_exchange_add_header (exchange, "Cache-Control", "no-store");
   tessera_exchange_add_header (exchange, "Cross-Origin-Resource-Policy", "same-origin");
   tessera_exchange_respond (exchange, status, "text/html; charset=utf-8",
                             g_bytes_new_take (html, strlen (html)));
+}
+
+void
+tessera_pages_respond (TesseraExchange *exchange, guint status, char *html)
+{
+  respond (exchange, status, html, CONTENT_SECURITY_POLICY, "no-referrer");
+}
+
+/* Browsers hold form-action against the redirects behind a form, too, and where the application
+ * sends people on is its own affair: to name @target alone would stop them there. */
+static const char *
+choose_form_action (const char *target)
+{
+  return g_str_has_prefix (target, "https:") ? "https:" : "http: https:";
+}
+
+void
+tessera_pages_respond_form (TesseraExchange *exchange,
+                            char *html,
+                            const char *script,
+                            const char *target)
+{
+  TesseraDigest digest = tessera_digest (script, -1);
+  g_autofree char *hash = g_base64_encode (digest.bytes, sizeof digest.bytes);
+  g_autofree char *policy
+      = g_strdup_printf (CONTENT_SECURITY_POLICY "; script-src 'sha256-%s'; form-action %s", hash,
+                         choose_form_action (target));
+
+  /* Without a referrer the browser would post from "null" (Fetch §3.2); the application may want
+   * to see from whom. No path, no query. */
+  respond (exchange, 200, html, policy, "strict-origin");
 }
 
 void

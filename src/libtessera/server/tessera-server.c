@@ -692,6 +692,16 @@ on_show_return (gpointer data,
   tessera_interaction_show_return (self->interaction, exchange, request, location);
 }
 
+static void
+on_show_form (gpointer data,
+              TesseraExchange *exchange,
+              TesseraAuthorizationRequest *request,
+              const char *const *pairs)
+{
+  TesseraServer *self = data;
+  tessera_interaction_show_form (self->interaction, exchange, request, pairs);
+}
+
 void
 tessera_server_report_revocation (TesseraServer *self, TesseraRevocation *revocation)
 {
@@ -794,6 +804,7 @@ tessera_server_init (TesseraServer *self)
   engine->hooks.interact = on_interact;
   engine->hooks.show_error = on_show_error;
   engine->hooks.show_return = on_show_return;
+  engine->hooks.show_form = on_show_form;
   engine->hooks_data = self;
 }
 

@@ -79,6 +79,8 @@ gboolean tessera_visit_check_csrf (TesseraVisit *self, const char *purpose);
 /* Path with the issuer's path in front and the transaction behind. */
 char *tessera_visit_dup_path (TesseraVisit *self, const char *path, const char *more);
 
+/* As a page would be sent. @values may be NULL, and are taken. */
+char *tessera_visit_render_page (TesseraVisit *self, const char *page, TesseraValues *values);
 /* Answers; each ends the visit. @values may be NULL; both are taken. */
 void tessera_visit_respond_page (TesseraVisit *self,
                                  guint status,

@@ -294,13 +294,9 @@ tessera_visit_set_account (TesseraVisit *self, TesseraValues *values)
     tessera_values_set (values, "account", path);
 }
 
-void
-tessera_visit_respond_page (TesseraVisit *self,
-                            guint status,
-                            const char *page,
-                            TesseraValues *values)
+char *
+tessera_visit_render_page (TesseraVisit *self, const char *page, TesseraValues *values)
 {
-  g_autoptr (TesseraVisit) visit = self;
   g_autoptr (TesseraValues) all = values != NULL ? values : tessera_visit_make_values (self);
   TesseraPages *pages = self->interaction->pages;
   const TesseraTranslation *translation
@@ -309,7 +305,18 @@ tessera_visit_respond_page (TesseraVisit *self,
       = tessera_pages_render (pages, page, all, self->engine->settings->issuer_path, translation);
 
   tessera_server_render_page (self->server, page, self->exchange, &html);
-  tessera_pages_respond (self->exchange, status, html);
+  return html;
+}
+
+void
+tessera_visit_respond_page (TesseraVisit *self,
+                            guint status,
+                            const char *page,
+                            TesseraValues *values)
+{
+  g_autoptr (TesseraVisit) visit = self;
+
+  tessera_pages_respond (self->exchange, status, tessera_visit_render_page (self, page, values));
 }
 
 void
@@ -420,6 +427,7 @@ copy_request (TesseraAuthorizationRequest *request, gint64 now_ms)
 
   copy->redirect_uri = g_strdup (request->redirect_uri);
   copy->redirect_uri_was_sent = request->redirect_uri_was_sent;
+  copy->response_mode = request->response_mode;
   copy->state = g_strdup (request->state);
   copy->scope = g_strdup (request->scope);
   copy->resources = g_strdup (request->resources);

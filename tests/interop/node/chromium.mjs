@@ -7,8 +7,18 @@ import { LOOKS, advance, complaints, end, fillIn, focused, judge, need, open, sh
 
 name('chromium');
 
-// The application: it waits at a port of loopback for the browser to come back.
-const application = createServer((request, response) => {
+// The application: it waits at a port of loopback for the browser to come back. What is posted to it is kept, and
+// the browser sent on to another origin, as applications do.
+const posted = [];
+const application = createServer(async (request, response) => {
+  if (request.method === 'POST') {
+    let body = '';
+    for await (const part of request) body += part;
+    posted.push({ origin: request.headers.origin, answer: new URLSearchParams(body) });
+    response.writeHead(303, { Location: `http://localhost:${application.address().port}/home` });
+    response.end();
+    return;
+  }
   response.setHeader('Content-Type', 'text/html');
   response.end('<!doctype html><link rel="icon" href="data:,"><title>Field Notes</title>You are back.');
 });
@@ -89,6 +99,40 @@ await step('without JavaScript', async () => {
   await signIn(page);
   await page.click('#allow');
   return redeem(await arrive(page), verifier);
+});
+
+/** What was posted to the application, once the browser has been sent on. */
+async function arriveByPost(page) {
+  await page.waitForURL((address) => address.hostname === 'localhost' && address.pathname === '/home');
+  const { origin, answer } = posted.pop();
+  need(origin === env.ISSUER, `it was posted from ${origin}`);
+  return answer;
+}
+
+await step('form_post: the answer is posted to the application by itself, and the browser goes on from there', async () => {
+  const page = await open();
+  const verifier = await begin(page, { response_mode: 'form_post' });
+  await signIn(page);
+  await page.click('#allow');
+  return redeem(await arriveByPost(page), verifier);
+});
+
+await step('form_post without JavaScript: a button posts it', async () => {
+  const page = await open({ javaScriptEnabled: false });
+  const verifier = await begin(page, { response_mode: 'form_post' });
+  await signIn(page);
+  await page.click('#allow');
+  await page.click('#return');
+  return redeem(await arriveByPost(page), verifier);
+});
+
+await step('form_post: who denies is posted back with access_denied', async () => {
+  const page = await open();
+  await begin(page, { response_mode: 'form_post' });
+  await signIn(page);
+  await page.click('#deny');
+  const answer = await arriveByPost(page);
+  return answer.get('error') === 'access_denied' && answer.get('state') === 'S' && !answer.has('code');
 });
 
 await step('who denies comes back with access_denied', async () => {
@@ -205,6 +249,17 @@ async function leave(context, look, language) {
   await page.close();
 }
 
+/** To an application that wants the answer posted, and is slow to take it: so that one sees the page. */
+async function post(context, look, language) {
+  const page = await context.newPage();
+  await page.route((address) => address.href.startsWith(redirect), (route) => route.fulfill({ status: 204 }));
+  await begin(page, { response_mode: 'form_post' });
+  await page.click('#allow');
+  await page.waitForSelector('#return');
+  await judge(page, `form-post-${look}`, language);
+  await page.close();
+}
+
 /** Each ordinary page in one look. */
 async function tour(look, { language, ...options }) {
   const page = await open({ bypassCSP: true, ...options });
@@ -217,6 +272,7 @@ async function tour(look, { language, ...options }) {
   await page.waitForSelector('#allow');
   await judge(page, `consent-${look}`, language);
   await leave(page.context(), look, language);
+  await post(page.context(), look, language);
   await page.goto(`${env.AUTH_URL}?client_id=nobody`);
   await judge(page, `error-${look}`, language);
   await page.goto(`${env.ISSUER}/logout`);

@@ -25,14 +25,23 @@ main (int argc, char **argv)
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (SoupServer) server = soup_server_new ("server-header", "bench", NULL);
   g_autoptr (GError) error = NULL;
+  SoupServerListenOptions options = SOUP_SERVER_LISTEN_IPV4_ONLY;
 
-  if (argc != 2)
+  if (argc != 2 && argc != 4)
     {
-      g_printerr ("usage: empty-server PORT\n");
+      g_printerr ("usage: empty-server PORT [CERTIFICATE KEY]\n");
       return 2;
     }
   soup_server_add_handler (server, NULL, on_request, NULL, NULL);
-  if (!soup_server_listen_local (server, atoi (argv[1]), SOUP_SERVER_LISTEN_IPV4_ONLY, &error))
+  if (argc == 4)
+    {
+      GTlsCertificate *certificate = g_tls_certificate_new_from_files (argv[2], argv[3], &error);
+      if (certificate == NULL)
+        g_error ("%s", error->message);
+      soup_server_set_tls_certificate (server, certificate);
+      options |= SOUP_SERVER_LISTEN_HTTPS;
+    }
+  if (!soup_server_listen_local (server, atoi (argv[1]), options, &error))
     {
       g_printerr ("%s\n", error->message);
       return 1;

@@ -21,6 +21,7 @@
 #include "server/tessera-administration.h"
 #include "server/tessera-bearer-domain.h"
 #include "server/tessera-monitoring.h"
+#include "server/tessera-outbound.h"
 #include "server/tessera-page.h"
 #include "server/tessera-server.h"
 #undef TESSERA_INSIDE

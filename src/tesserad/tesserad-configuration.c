@@ -42,6 +42,7 @@ tesserad_configuration_free (TesseradConfiguration *self)
   g_free (self->key_directory);
   g_free (self->users_file);
   tesserad_audit_settings_clear (&self->audit);
+  tesserad_outbound_settings_clear (&self->outbound);
   g_free (self->metrics_address);
   g_clear_pointer (&self->bus, tesserad_bus_settings_free);
   g_ptr_array_unref (self->listeners);
@@ -597,6 +598,7 @@ tesserad_configuration_load (const char *path, GError **error)
       || !read_named_groups (self, error)
       || !read_private_path (self->key_file, "users", "file", &self->users_file, error)
       || !tesserad_audit_settings_read (&self->audit, self->key_file, error)
+      || !tesserad_outbound_settings_read (&self->outbound, self->key_file, path, error)
       || !read_address (self, "metrics", &self->metrics_address, error) || !read_bus (self, error))
     return NULL;
   note_shared_address (self);
@@ -651,6 +653,7 @@ tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server
   while (g_hash_table_iter_next (&iter, &property, &text))
     set_from_text (G_OBJECT (server), property, text);
   apply_trusted_proxies (self, server);
+  tesserad_outbound_settings_apply (&self->outbound, server);
 }
 
 void

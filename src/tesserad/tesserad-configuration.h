@@ -5,6 +5,7 @@
 #include "tesserad-audit.h"
 #include "tesserad-bus-settings.h"
 #include "tesserad-key-file.h"
+#include "tesserad-outbound.h"
 
 G_BEGIN_DECLS
 
@@ -39,6 +40,7 @@ typedef struct
   char *users_file; /* path, or NULL */
   gboolean direct_endpoints;
   TesseradAuditSettings audit;
+  TesseradOutboundSettings outbound;
   char *metrics_address; /* or NULL: none */
   TesseradBusSettings *bus;
   GPtrArray *listeners;       /* TesseradListenerSettings* */

@@ -85,6 +85,12 @@ const TesseradSetting tesserad_settings[] = {
 
   { "metrics", "address", TESSERAD_KIND_STRING },
 
+  { "outbound", "enabled", TESSERAD_KIND_BOOLEAN },
+  { "outbound", "program", TESSERAD_KIND_STRING },
+  { "outbound", "socket", TESSERAD_KIND_STRING },
+  { "outbound", "allow-addresses", TESSERAD_KIND_STRINGS },
+  { "outbound", "ca-file", TESSERAD_KIND_STRING },
+
   { "resource", "identifier", TESSERAD_KIND_STRING },
   { "resource", "scopes", TESSERAD_KIND_STRINGS },
   { "resource", "token-type", TESSERAD_KIND_STRING },

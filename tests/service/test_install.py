@@ -30,7 +30,8 @@ DBUS = ['ARCH/libtessera-dbus-1.so', 'ARCH/libtessera-dbus-1.so.0', 'ARCH/libtes
 DBUS_INTROSPECTION = ['ARCH/girepository-1.0/TesseraDBus-1.typelib', '/usr/share/gir-1.0/TesseraDBus-1.gir',
                       '/usr/share/vala/vapi/tessera-dbus-1.deps', '/usr/share/vala/vapi/tessera-dbus-1.vapi']
 SERVICE = [
-    '/usr/bin/tesserad',
+    '/usr/bin/tesserad', '/usr/libexec/tessera-outbound',
+    '/usr/lib/systemd/system/tessera-outbound.service', '/usr/lib/systemd/system/tessera-outbound.socket',
     '/usr/lib/systemd/system/tesserad.service', '/usr/lib/systemd/system/tesserad.socket',
     '/usr/lib/systemd/system/tesserad-isolated.service', '/usr/lib/systemd/system/tesserad-isolated.socket',
     '/usr/lib/systemd/user/tesserad.service', '/usr/lib/systemd/catalog/tessera.catalog',
@@ -42,7 +43,7 @@ SERVICE = [
     '/usr/share/doc/tessera/fail2ban/tesserad-filter.conf', '/usr/share/doc/tessera/fail2ban/tesserad-jail.conf',
     '/etc/tessera/tessera.conf',
 ]
-SERVICE_MAN = ['/usr/share/man/man5/tessera.conf.5', '/usr/share/man/man8/tesserad.8']
+SERVICE_MAN = ['/usr/share/man/man5/tessera.conf.5', '/usr/share/man/man8/tesserad.8', '/usr/share/man/man8/tessera-outbound.8']
 COMMAND = ['/usr/bin/tessera', '/usr/share/bash-completion/completions/tessera',
            '/usr/bin/tessera-haproxy', '/usr/share/tessera/python/denylist.py', '/usr/share/tessera/python/tokens.py']
 COMMAND_MAN = ['/usr/share/man/man1/tessera.1', '/usr/share/man/man8/tessera-haproxy.8']

@@ -17,6 +17,7 @@ from tap import check, equal, main, test
 
 UNITS = os.path.abspath(sys.argv.pop(1))
 AGENT = 'tessera-pam-agent.service'
+OUTBOUND = 'tessera-outbound.service'
 SOURCES = os.path.join(workshop.ROOT, 'data/systemd')
 
 
@@ -101,10 +102,18 @@ def _():
     check(level <= 2.8, 'exposure %.1f' % level)
 
 
+@test('the exposure of what asks other machines is at most 1.2, and it is nobody')
+def _():
+    level = exposure(OUTBOUND)
+    print('# exposure %.1f' % level)
+    check(level <= 1.2, 'exposure %.1f' % level)
+    check(('DynamicUser', 'yes') in settings(OUTBOUND), 'DynamicUser=')
+
+
 @test('systemd finds nothing wrong in the units')
 def _():
     with tempfile.TemporaryDirectory(prefix='tessera-units-') as folder:
-        system = ['tesserad.service', 'tesserad-isolated.service'] + [AGENT] * os.path.exists(os.path.join(UNITS, AGENT))
+        system = ['tesserad.service', 'tesserad-isolated.service', OUTBOUND] + [AGENT] * os.path.exists(os.path.join(UNITS, AGENT))
         for kind, names in (('system', system), ('user', ['tesserad-user.service'])):
             paths = []
             for name in names:

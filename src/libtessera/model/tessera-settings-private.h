@@ -38,6 +38,7 @@ typedef struct
   gboolean revocation_requires_client_authentication;
   gboolean assertions_for_token_endpoint; /* may name it as their audience, beside the issuer */
   gboolean revocation_ends_grant;         /* revoking an access token ends its grant too */
+  gboolean has_outbound;                  /* other machines can be asked */
 
   guint access_token_lifetime;
   guint refresh_token_lifetime;

@@ -3,6 +3,7 @@
 
 #include "base/tessera-password-private.h"
 #include "server/tessera-interaction-private.h"
+#include "server/tessera-outbound-private.h"
 #include "server/tessera-server-private.h"
 #include "server/tessera-sharing-private.h"
 #include "store/tessera-user-registry-private.h"
@@ -36,6 +37,7 @@ struct _TesseraServer
   char *theme_directory;
   char **trusted_proxies;
   gboolean proxies_send_forwarded; /* instead of X-Forwarded-For */
+  TesseraOutbound *outbound;       /* NULL: nothing leaves this machine */
 
   GPtrArray *old_resources; /* GPtrArray*: lists that the committing thread may still read */
   TesseraUserRegistry *users;

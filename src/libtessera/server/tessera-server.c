@@ -317,6 +317,7 @@ enum
   PROP_THEME_DIRECTORY,
   PROP_TRUSTED_PROXIES,
   PROP_PROXIES_SEND_FORWARDED,
+  PROP_OUTBOUND,
   PROP_SETTINGS
 };
 
@@ -400,6 +401,14 @@ set_theme_directory (TesseraServer *self, const char *directory)
 }
 
 static void
+set_outbound (TesseraServer *self, TesseraOutbound *outbound)
+{
+  g_set_object (&self->outbound, outbound);
+  self->engine.settings->has_outbound = outbound != NULL;
+  tessera_server_settings_changed (self);
+}
+
+static void
 tessera_server_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   TesseraServer *self = TESSERA_SERVER (object);
@@ -434,6 +443,9 @@ tessera_server_set_property (GObject *object, guint id, const GValue *value, GPa
       break;
     case PROP_PROXIES_SEND_FORWARDED:
       self->proxies_send_forwarded = g_value_get_boolean (value);
+      break;
+    case PROP_OUTBOUND:
+      set_outbound (self, g_value_get_object (value));
       break;
     default:
       set_setting (self, &settings_table[id - PROP_SETTINGS], value);
@@ -472,6 +484,9 @@ tessera_server_get_property (GObject *object, guint id, GValue *value, GParamSpe
       break;
     case PROP_PROXIES_SEND_FORWARDED:
       g_value_set_boolean (value, self->proxies_send_forwarded);
+      break;
+    case PROP_OUTBOUND:
+      g_value_set_object (value, self->outbound);
       break;
     default:
       get_setting (self, &settings_table[id - PROP_SETTINGS], value);
@@ -864,6 +879,7 @@ tessera_server_finalize (GObject *object)
   g_free (self->state_directory);
   g_free (self->key_directory);
   g_free (self->theme_directory);
+  g_clear_object (&self->outbound);
   g_main_context_unref (self->context);
   G_OBJECT_CLASS (tessera_server_parent_class)->finalize (object);
 }
@@ -1137,6 +1153,14 @@ install_properties (GObjectClass *klass)
   g_object_class_install_property (klass, PROP_PROXIES_SEND_FORWARDED,
                                    g_param_spec_boolean ("proxies-send-forwarded", NULL, NULL,
                                                          FALSE, flags));
+  /**
+   * TesseraServer:outbound:
+   *
+   * The way to other machines: %NULL unless set, and then nothing is offered that needs one.
+   */
+  g_object_class_install_property (klass, PROP_OUTBOUND,
+                                   g_param_spec_object ("outbound", NULL, NULL,
+                                                        TESSERA_TYPE_OUTBOUND, flags));
   install_settings (klass);
 }
 

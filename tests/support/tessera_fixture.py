@@ -366,7 +366,7 @@ class Service:
         self.process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            if re.search(rb'(?i)reload|configuration', bytes(self.log[before:])):
+            if re.search(rb'reloaded the configuration|the configuration stays', bytes(self.log[before:])):
                 return
             time.sleep(0.02)
         raise tap.Failure('no word about a reload in the log')

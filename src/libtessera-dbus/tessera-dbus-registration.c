@@ -25,6 +25,7 @@ static const Member members[] = {
   { "jwks", "jwks", "s" },
   { "application_type", "application-type", "s" },
   { "id_token_signed_response_alg", "id-token-signed-response-alg", "s" },
+  { "userinfo_signed_response_alg", "userinfo-signed-response-alg", "s" },
   { "resources", "resources", "as" },
   { "audience", "audience", "as" },
   { "introspect", "introspect", "as" },

@@ -14,6 +14,7 @@ static char *option_jwks;
 static gboolean option_public;
 static char *option_application_type;
 static char *option_id_token_alg;
+static char *option_userinfo_alg;
 static char **option_resources;
 static char **option_audience;
 static char **option_introspect;
@@ -91,6 +92,8 @@ const GOptionEntry tessera_registration_entries[] = {
     "TYPE" },
   { "id-token-alg", 0, 0, G_OPTION_ARG_STRING, &option_id_token_alg,
     "RS256, ES256, PS256 or EdDSA (id_token_signed_response_alg)", "ALG" },
+  { "userinfo-alg", 0, 0, G_OPTION_ARG_STRING, &option_userinfo_alg,
+    "The same, to have userinfo signed (userinfo_signed_response_alg)", "ALG" },
   { "resource", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_resources,
     "A resource server its tokens may be for; may be repeated", "URI" },
   { "audience", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_audience,
@@ -123,6 +126,7 @@ const TesseraColumn tessera_registration_columns[] = {
   { "Keys", "jwks" },
   { "Application type", "application_type" },
   { "ID tokens", "id_token_signed_response_alg" },
+  { "Userinfo", "userinfo_signed_response_alg" },
   { "Resources", "resources" },
   { "Audience", "audience" },
   { "May introspect", "introspect" },
@@ -143,10 +147,10 @@ tessera_registration_is_given (void)
          || option_scope != NULL || option_auth_method != NULL || option_public
          || option_auth_signing_alg != NULL || option_jwks != NULL
          || option_application_type != NULL || option_id_token_alg != NULL
-         || option_resources != NULL || option_audience != NULL || option_introspect != NULL
-         || option_allowed_origins != NULL || option_access_token_lifetime >= 0
-         || option_refresh_token_lifetime >= 0 || option_first_party >= 0
-         || option_require_pkce >= 0;
+         || option_userinfo_alg != NULL || option_resources != NULL || option_audience != NULL
+         || option_introspect != NULL || option_allowed_origins != NULL
+         || option_access_token_lifetime >= 0 || option_refresh_token_lifetime >= 0
+         || option_first_party >= 0 || option_require_pkce >= 0;
 }
 
 static void
@@ -205,6 +209,7 @@ tessera_registration_new (GVariant *current)
   put_text (&dict, "jwks", option_jwks);
   put_text (&dict, "application_type", option_application_type);
   put_text (&dict, "id_token_signed_response_alg", option_id_token_alg);
+  put_text (&dict, "userinfo_signed_response_alg", option_userinfo_alg);
   put_list (&dict, "resources", option_resources);
   put_list (&dict, "audience", option_audience);
   put_list (&dict, "introspect", option_introspect);

@@ -108,6 +108,8 @@ const TesseradSetting tesserad_settings[] = {
   { "client", "application_type", TESSERAD_KIND_STRING, "application-type" },
   { "client", "id_token_signed_response_alg", TESSERAD_KIND_STRING,
     "id-token-signed-response-alg" },
+  { "client", "userinfo_signed_response_alg", TESSERAD_KIND_STRING,
+    "userinfo-signed-response-alg" },
   { "client", "client_secret_file", TESSERAD_KIND_STRINGS },
   { "client", "resources", TESSERAD_KIND_STRINGS, "resources" },
   { "client", "audience", TESSERAD_KIND_STRINGS, "audience" },

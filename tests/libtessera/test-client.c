@@ -358,6 +358,9 @@ test_lists_and_scope (void)
   assert_refused (CLIENT ("id", "c", "id-token-signed-response-alg", "none"));
   assert_refused (CLIENT ("id", "c", "id-token-signed-response-alg", "HS256"));
   assert_good (CLIENT ("id", "c", "id-token-signed-response-alg", "RS256"));
+  assert_refused (CLIENT ("id", "c", "userinfo-signed-response-alg", "none"));
+  assert_refused (CLIENT ("id", "c", "userinfo-signed-response-alg", "HS256"));
+  assert_good (CLIENT ("id", "c", "userinfo-signed-response-alg", "ES256"));
   assert_good (CLIENT ("id", "c", "name",
                        "B\xc3\xbc"
                        "cher"));

@@ -57,6 +57,7 @@ def clients():
     ]
     made += [KeyClient('signs-' + alg, [jwk_of(key, alg=alg)], key, alg, redirect_uri='https://signs.test/cb', **keys) for alg, key in KEYS.items()]
     made += [Client('id-' + alg, redirect_uri='https://id.test/cb', id_token_signed_response_alg=alg, **keys) for alg in KEYS]
+    made += [Client('told-' + alg, redirect_uri='https://told.test/cb', userinfo_signed_response_alg=alg, **keys) for alg in KEYS]
     return made
 
 
@@ -283,6 +284,18 @@ def _(s, known, value):
             verify(s, token)
         else:
             check(not starts(id_token_signed_response_alg=alg), 'a client may want ' + alg)
+    equal(set(value) - set(ALGORITHMS), set())
+
+
+@walks('userinfo_signing_alg_values_supported')
+def _(s, known, value):
+    for alg in ALGORITHMS:
+        if alg in value:
+            answer = userinfo(s, login(s, s.clients['told-' + alg])['access_token'])
+            equal((answer.header('content-type'), header_of(answer.text)['alg']), ('application/jwt', alg))
+            verify(s, answer.text)
+        else:
+            check(not starts(userinfo_signed_response_alg=alg), 'a client may want ' + alg)
     equal(set(value) - set(ALGORITHMS), set())
 
 

@@ -17,6 +17,7 @@ def clients():
         Client('rp', redirect_uri='https://rp.test/cb', first_party='true', **both),
         Client('es', redirect_uri='https://es.test/cb', first_party='true', id_token_signed_response_alg='ES256', **both),
         Client('asks', redirect_uri='https://asks.test/cb', **both),
+        Client('told', redirect_uri='https://told.test/cb', first_party='true', userinfo_signed_response_alg='ES256', **both),
         Client('bound', redirect_uri='https://bound.test/cb', first_party='true', resources=R1 + ';', audience=R1 + ';', **both),
     ]
 
@@ -105,6 +106,26 @@ def _(s):
     s.revoke(tokens['access_token'], s.rp)
     equal(userinfo(s, tokens['access_token']).status, 401)
     equal(s.get('/userinfo').header('www-authenticate').split()[0], 'Bearer')
+
+
+@test('core 5.3.2: userinfo is a signed JWT for a client that wants one, with iss and aud, and plain for all others')
+def _(s):
+    answer = userinfo(s, login(s, s.told)['access_token'])
+    equal((answer.status, answer.header('content-type'), answer.header('cache-control')), (200, 'application/jwt', 'no-store'))
+    verify(s, answer.text)
+    equal((header_of(answer.text)['alg'], claims_of(answer.text)), ('ES256', {'sub': 'alice', 'iss': s.issuer, 'aud': 'told'}))
+    equal(userinfo(s, login(s)['access_token']).header('content-type'), 'application/json')
+
+
+@test('C06 what userinfo signed is no ID token and no access token: it hints at nobody, and opens nothing')
+def _(s):
+    tokens = login(s, s.told)
+    signed = userinfo(s, tokens['access_token']).text
+    expect_redirect_error(s, s.az(s.told, scope='openid', id_token_hint=signed), 'invalid_request', s.told.redirect_uri)
+    lacks(s.az(s.told, scope='openid', id_token_hint=tokens['id_token']).location, 'error')
+    expect_page_400(s.browser('alice').get('/logout?id_token_hint=' + signed))
+    equal(userinfo(s, signed).status, 401)
+    check(not s.is_active(signed), 'active')
 
 
 @test('core 5.3: userinfo refuses the token of a grant that has ended')

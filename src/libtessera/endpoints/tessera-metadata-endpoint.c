@@ -111,6 +111,7 @@ set_openid (json_t *json, TesseraSettings *settings)
   set_strings (json, "scopes_supported", tessera_standard_claims_list_scopes ());
   set_strings (json, "subject_types_supported", (const char *const[]){ "public", NULL });
   set_strings (json, "id_token_signing_alg_values_supported", signing_algorithms);
+  set_strings (json, "userinfo_signing_alg_values_supported", signing_algorithms);
   set_strings (json, "prompt_values_supported",
                (const char *const[]){ "none", "login", "consent", "select_account", NULL });
   set_strings (json, "claim_types_supported", (const char *const[]){ "normal", NULL });

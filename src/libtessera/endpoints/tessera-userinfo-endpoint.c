@@ -7,8 +7,11 @@
 #include "endpoints/tessera-bearer-authentication-private.h"
 #include "endpoints/tessera-error-responder-private.h"
 #include "grants/tessera-id-token-private.h"
+#include "model/tessera-client-private.h"
 #include "model/tessera-standard-claims-private.h"
 #include "model/tessera-user-claims-private.h"
+
+#include <string.h>
 
 /* A request that waits for its grant. */
 typedef struct
@@ -45,19 +48,51 @@ run_lookup (gpointer data, TesseraStore *store, GError **error)
   return FALSE;
 }
 
+/* Core §5.3.2. There is no end in it: it is no ID token. */
+static void
+respond_signed (Asking *self, TesseraClient *client, TesseraAlgorithm algorithm, json_t *claims)
+{
+  g_autoptr (TesseraKey) key = tessera_key_ring_dup_active (self->engine->keys, algorithm);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+  char *token;
+
+  json_object_set_new (claims, "iss", json_string (self->engine->settings->issuer));
+  json_object_set_new (claims, "aud", json_string (tessera_client_get_id (client)));
+  text = tessera_json_dump (claims);
+  token = key != NULL ? tessera_jwt_sign_text (key, "JWT", text, &error) : NULL;
+  if (token == NULL)
+    {
+      g_autoptr (GError) failure
+          = g_error_new (TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR, "userinfo cannot be signed: %s",
+                         error != NULL ? error->message : "there is no key");
+
+      tessera_exchange_respond_error (self->exchange, failure, NULL);
+      return;
+    }
+  tessera_exchange_add_header (self->exchange, "Cache-Control", "no-store");
+  tessera_exchange_respond (self->exchange, 200, "application/jwt",
+                            g_bytes_new_take (token, strlen (token)));
+}
+
 static void
 respond_claims (Asking *self, TesseraClient *client)
 {
   const char *scope = tessera_access_token_get_scope (self->token);
+  TesseraAlgorithm algorithm;
   g_autoptr (TesseraClaimsRequest) request
       = tessera_claims_request_parse (self->grant->claims_request, NULL);
   g_autoptr (TesseraUserClaims) known
       = tessera_id_token_ask_claims (self->engine, &self->grant->login, client, scope);
-  json_t *answer = tessera_standard_claims_select (tessera_user_claims_get_json (known), scope,
-                                                   request, TESSERA_CLAIMS_USERINFO);
+  g_autoptr (json_t) answer
+      = tessera_standard_claims_select (tessera_user_claims_get_json (known), scope, request,
+                                        TESSERA_CLAIMS_USERINFO);
 
   json_object_set_new (answer, "sub", json_string (self->grant->login.subject));
-  tessera_exchange_respond_json (self->exchange, 200, answer);
+  if (tessera_client_get_userinfo_algorithm (client, &algorithm))
+    respond_signed (self, client, algorithm, answer);
+  else
+    tessera_exchange_respond_json (self->exchange, 200, g_steal_pointer (&answer));
 }
 
 static void

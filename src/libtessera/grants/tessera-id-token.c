@@ -16,8 +16,14 @@
 gboolean
 tessera_id_token_make_key (TesseraKeyRing *keys, TesseraClient *client, GError **error)
 {
-  return !tessera_client_uses_openid (client)
-         || tessera_key_ring_ensure (keys, tessera_client_get_id_token_algorithm (client), error);
+  TesseraAlgorithm userinfo;
+
+  if (!tessera_client_uses_openid (client))
+    return TRUE;
+  if (!tessera_key_ring_ensure (keys, tessera_client_get_id_token_algorithm (client), error))
+    return FALSE;
+  return !tessera_client_get_userinfo_algorithm (client, &userinfo)
+         || tessera_key_ring_ensure (keys, userinfo, error);
 }
 
 /* §3.1.3.6: the left half of the hash that goes with the algorithm. */
@@ -141,16 +147,19 @@ is_audience (TesseraClaims *claims, const char *client_id)
          || (audience != NULL && g_strv_contains ((const char *const *) audience, client_id));
 }
 
-/* Ours, and meant for that client; whether it is still of use does not matter. */
+/* Ours, and meant for that client; whether it is still of use does not matter. What userinfo signs
+ * has no end. */
 static gboolean
 is_ours (TesseraEngine *engine, const TesseraJwt *jwt, const char *client_id)
 {
   g_autoptr (TesseraKey) key
       = jwt->kid != NULL ? tessera_key_ring_lookup (engine->keys, jwt->kid) : NULL;
+  gint64 expires;
 
   return key != NULL && tessera_jwt_has_type (jwt, TYP) && tessera_jwt_verify (jwt, key)
          && g_strcmp0 (tessera_claims_get_string (jwt->claims, "iss"), engine->settings->issuer)
                 == 0
+         && tessera_claims_get_int (jwt->claims, "exp", &expires)
          && is_audience (jwt->claims, client_id);
 }
 

@@ -207,13 +207,23 @@ check_scope (TesseraClient *self, GError **error)
   return TRUE;
 }
 
+/* What it is told may be signed by any key of ours. */
 static gboolean
-check_id_tokens (TesseraClient *self, GError **error)
+check_signed_answers (TesseraClient *self, GError **error)
 {
-  if (self->id_token_signed_response_alg == NULL
-      || tessera_algorithm_parse (self->id_token_signed_response_alg, NULL))
-    return TRUE;
-  return refuse (error, "id_token_signed_response_alg is none of RS256, ES256, PS256 and EdDSA");
+  const struct
+  {
+    const char *name;
+    const char *algorithm;
+  } answers[] = {
+    { "id_token_signed_response_alg", self->id_token_signed_response_alg },
+    { "userinfo_signed_response_alg", self->userinfo_signed_response_alg },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    if (answers[i].algorithm != NULL && !tessera_algorithm_parse (answers[i].algorithm, NULL))
+      return refuse (error, "%s is none of RS256, ES256, PS256 and EdDSA", answers[i].name);
+  return TRUE;
 }
 
 gboolean
@@ -221,5 +231,6 @@ tessera_client_check (TesseraClient *self, GError **error)
 {
   return check_id (self, error) && check_name (self, error) && check_authentication (self, error)
          && check_grant_types (self, error) && check_redirect_uris (self, error)
-         && check_lists (self, error) && check_scope (self, error) && check_id_tokens (self, error);
+         && check_lists (self, error) && check_scope (self, error)
+         && check_signed_answers (self, error);
 }

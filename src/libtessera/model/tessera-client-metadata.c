@@ -173,6 +173,15 @@ static const TesseraClientMember members[] = {
     TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
 
   /**
+   * TesseraClient:userinfo-signed-response-alg:
+   *
+   * How what it is told at the userinfo endpoint is signed (OpenID Connect Dynamic Client
+   * Registration §2, Core §5.3.2): `RS256`, `ES256`, `PS256` or `EdDSA`. %NULL: it is not signed.
+   */
+  { "userinfo_signed_response_alg", "userinfo-signed-response-alg", TESSERA_CLIENT_TEXT,
+    FIELD (userinfo_signed_response_alg), TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
    * TesseraClient:post-logout-redirect-uris:
    *
    * Where the browser may go once the client has asked to sign a person out (OpenID Connect

@@ -24,6 +24,7 @@ struct _TesseraClient
   char *jwks;
   char *application_type;
   char *id_token_signed_response_alg;
+  char *userinfo_signed_response_alg;
   char **resources;
   char **audience;
   char **introspect;

@@ -59,6 +59,9 @@ const char *const *tessera_client_get_allowed_origins (TesseraClient *self);
 /* May it ask who logged in (OpenID Connect), and how is it told? */
 gboolean tessera_client_uses_openid (TesseraClient *self);
 TesseraAlgorithm tessera_client_get_id_token_algorithm (TesseraClient *self);
+/* FALSE: its answers of userinfo are not signed. */
+gboolean tessera_client_get_userinfo_algorithm (TesseraClient *self,
+                                                TesseraAlgorithm *out_algorithm);
 
 /* As the store keeps it: names of RFC 7591 §2 and digests of the secrets. */
 json_t *tessera_client_to_json (TesseraClient *self);

@@ -494,6 +494,13 @@ tessera_client_uses_openid (TesseraClient *self)
   return self->scope != NULL && tessera_scope_has (self->scope, "openid");
 }
 
+gboolean
+tessera_client_get_userinfo_algorithm (TesseraClient *self, TesseraAlgorithm *out_algorithm)
+{
+  return self->userinfo_signed_response_alg != NULL
+         && tessera_algorithm_parse (self->userinfo_signed_response_alg, out_algorithm);
+}
+
 TesseraAlgorithm
 tessera_client_get_id_token_algorithm (TesseraClient *self)
 {

@@ -226,6 +226,8 @@ list_algorithms (TesseraEngine *engine)
       {
         TesseraAlgorithm algorithm = tessera_client_get_id_token_algorithm (clients->pdata[i]);
         g_array_append_val (algorithms, algorithm);
+        if (tessera_client_get_userinfo_algorithm (clients->pdata[i], &algorithm))
+          g_array_append_val (algorithms, algorithm);
       }
   return algorithms;
 }

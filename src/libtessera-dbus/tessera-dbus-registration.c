@@ -23,6 +23,8 @@ static const Member members[] = {
   { "token_endpoint_auth_method", "token-endpoint-auth-method", "s" },
   { "token_endpoint_auth_signing_alg", "token-endpoint-auth-signing-alg", "s" },
   { "jwks", "jwks", "s" },
+  { "request_object_signing_alg", "request-object-signing-alg", "s" },
+  { "require_signed_request_object", "require-signed-request-object", "b" },
   { "application_type", "application-type", "s" },
   { "id_token_signed_response_alg", "id-token-signed-response-alg", "s" },
   { "userinfo_signed_response_alg", "userinfo-signed-response-alg", "s" },

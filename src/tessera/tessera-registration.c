@@ -15,6 +15,7 @@ static gboolean option_public;
 static char *option_application_type;
 static char *option_id_token_alg;
 static char *option_userinfo_alg;
+static char *option_request_object_alg;
 static char **option_resources;
 static char **option_audience;
 static char **option_introspect;
@@ -23,11 +24,17 @@ static int option_access_token_lifetime = -1;
 static int option_refresh_token_lifetime = -1;
 static int option_first_party = -1;
 static int option_require_pkce = -1;
+static int option_require_request_object = -1;
 
 static gboolean
 parse_flag (const char *name, const char *value, gpointer data, GError **error)
 {
-  int *flag = g_str_equal (name, "--first-party") ? &option_first_party : &option_require_pkce;
+  int *flag = &option_require_pkce;
+
+  if (g_str_equal (name, "--first-party"))
+    flag = &option_first_party;
+  else if (g_str_equal (name, "--require-request-object"))
+    flag = &option_require_request_object;
 
   if (value == NULL || g_str_equal (value, "yes") || g_str_equal (value, "true"))
     *flag = TRUE;
@@ -94,6 +101,8 @@ const GOptionEntry tessera_registration_entries[] = {
     "RS256, ES256, PS256 or EdDSA (id_token_signed_response_alg)", "ALG" },
   { "userinfo-alg", 0, 0, G_OPTION_ARG_STRING, &option_userinfo_alg,
     "The same, to have userinfo signed (userinfo_signed_response_alg)", "ALG" },
+  { "request-object-alg", 0, 0, G_OPTION_ARG_STRING, &option_request_object_alg,
+    "How it signs its requests, by one of the same (request_object_signing_alg)", "ALG" },
   { "resource", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_resources,
     "A resource server its tokens may be for; may be repeated", "URI" },
   { "audience", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_audience,
@@ -110,6 +119,8 @@ const GOptionEntry tessera_registration_entries[] = {
     "People are not asked for consent", "yes|no" },
   { "require-pkce", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, parse_flag,
     "Its requests must have a code_challenge (yes)", "yes|no" },
+  { "require-request-object", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, parse_flag,
+    "Its requests must be signed (require_signed_request_object)", "yes|no" },
   { NULL },
 };
 
@@ -127,6 +138,7 @@ const TesseraColumn tessera_registration_columns[] = {
   { "Application type", "application_type" },
   { "ID tokens", "id_token_signed_response_alg" },
   { "Userinfo", "userinfo_signed_response_alg" },
+  { "Requests", "request_object_signing_alg" },
   { "Resources", "resources" },
   { "Audience", "audience" },
   { "May introspect", "introspect" },
@@ -135,6 +147,7 @@ const TesseraColumn tessera_registration_columns[] = {
   { "Refresh token", "refresh_token_lifetime", TESSERA_COLUMN_SECONDS },
   { "First party", "first_party", TESSERA_COLUMN_FLAG },
   { "Requires PKCE", "require_pkce", TESSERA_COLUMN_FLAG },
+  { "Must sign requests", "require_signed_request_object", TESSERA_COLUMN_FLAG },
   { "Declared by", "origin" },
   { NULL },
 };
@@ -147,8 +160,9 @@ tessera_registration_is_given (void)
          || option_scope != NULL || option_auth_method != NULL || option_public
          || option_auth_signing_alg != NULL || option_jwks != NULL
          || option_application_type != NULL || option_id_token_alg != NULL
-         || option_userinfo_alg != NULL || option_resources != NULL || option_audience != NULL
-         || option_introspect != NULL || option_allowed_origins != NULL
+         || option_userinfo_alg != NULL || option_request_object_alg != NULL
+         || option_require_request_object >= 0 || option_resources != NULL
+         || option_audience != NULL || option_introspect != NULL || option_allowed_origins != NULL
          || option_access_token_lifetime >= 0 || option_refresh_token_lifetime >= 0
          || option_first_party >= 0 || option_require_pkce >= 0;
 }
@@ -210,6 +224,7 @@ tessera_registration_new (GVariant *current)
   put_text (&dict, "application_type", option_application_type);
   put_text (&dict, "id_token_signed_response_alg", option_id_token_alg);
   put_text (&dict, "userinfo_signed_response_alg", option_userinfo_alg);
+  put_text (&dict, "request_object_signing_alg", option_request_object_alg);
   put_list (&dict, "resources", option_resources);
   put_list (&dict, "audience", option_audience);
   put_list (&dict, "introspect", option_introspect);
@@ -218,5 +233,6 @@ tessera_registration_new (GVariant *current)
   put_number (&dict, "refresh_token_lifetime", option_refresh_token_lifetime);
   put_flag (&dict, "first_party", option_first_party);
   put_flag (&dict, "require_pkce", option_require_pkce);
+  put_flag (&dict, "require_signed_request_object", option_require_request_object);
   return g_variant_dict_end (&dict);
 }

@@ -13,7 +13,7 @@ from key_client import KeyClient, introduce, jwk_of
 from openid_fixture import ALICE, BY_SCOPE, OPENID, RelyingParty, discovery, is_login_page, login, userinfo, verify
 from tap import check, contains, equal, lacks, main, one_of, skip, test
 from tessera_fixture import (GRANTS, Client, Service, challenge_of, claims_of, default_clients, expect_client_refused, expect_error,
-                             expect_redirect_error, header_of, new_verifier, parameters_of)
+                             expect_proceeds, expect_redirect_error, header_of, new_verifier, parameters_of)
 
 KEYS = {'RS256': rsa.generate_private_key(65537, 2048), 'ES256': ec.generate_private_key(ec.SECP256R1()), 'EdDSA': ed25519.Ed25519PrivateKey.generate()}
 KEYS['PS256'] = KEYS['RS256']
@@ -354,8 +354,23 @@ def _(s, known, value):
 
 @walks('request_parameter_supported')
 def _(s, known, value):
-    equal(value, False)
+    equal(value, True)
+    signs = s.clients['signs-ES256']
+    jwt = signs.request_object(s, scope='openid', state='in it')
+    answer = s.browser().authorize(s.authorization_url(signs, scope='openid', request=jwt))
+    equal(parameters_of(answer.location)['state'], 'in it')
     expect_redirect_error(s, s.az(s.rp, scope='openid', request='eyJhbGciOiJub25lIn0.e30.'), 'request_not_supported', s.rp.redirect_uri)
+
+
+@walks('request_object_signing_alg_values_supported')
+def _(s, known, value):
+    for alg in ALGORITHMS:
+        client = s.clients['signs-' + (alg if alg in value else 'RS256' if alg[1:2] == 'S' else 'ES256')]
+        answer = s.az(client, scope='openid', request=client.request_object(s, alg=alg, scope='openid'))
+        if alg in value:
+            expect_proceeds(s, answer)
+        else:
+            expect_redirect_error(s, answer, 'invalid_request_object', client.redirect_uri)
 
 
 @walks('request_uri_parameter_supported')

@@ -275,7 +275,7 @@ def _(s):
         contains(known['scopes_supported'], scope)
     for claim in ('sub', 'email', 'name', 'auth_time'):
         contains(known['claims_supported'], claim)
-    equal((known['claims_parameter_supported'], known['request_parameter_supported'], known['request_uri_parameter_supported']), (True, False, False))
+    equal((known['claims_parameter_supported'], known['request_parameter_supported'], known['request_uri_parameter_supported']), (True, True, False))
     equal(s.get('/.well-known/oauth-authorization-server').json(), known)
 
 

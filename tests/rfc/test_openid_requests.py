@@ -1,23 +1,45 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How the answer to an authorization request goes (OAuth 2.0 Form Post Response Mode), and the parameters of OpenID
-Connect that only ask or wish. Rows A31 and A43 of the threat table."""
+"""How an authorization request comes and how its answer goes: OAuth 2.0 Form Post Response Mode, request objects by
+value (RFC 9101, OpenID Connect Core section 6.1), and the parameters of OpenID Connect that only ask or wish. Rows
+A28, A31 and A43 of the threat table."""
 
 import base64
 import hashlib
+import json
 import re
+import socket
 
 import rfc_path  # noqa: F401
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from key_client import KeyClient, introduce, jwk_of
 from tap import check, contains, equal, lacks, main, test
-from tessera_fixture import (GRANTS, R1, R2, Client, Service, challenge_of, claims_of, default_clients, expect_page_400, expect_proceeds,
+from tessera_fixture import (GRANTS, R1, R2, Client, Service, b64url, challenge_of, claims_of, default_clients, expect_page_400, expect_proceeds,
                              expect_redirect_error, header_of, new_verifier, parameters_of)
+
+FIRST, SECOND, STRANGER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+EDWARDS = ed25519.Ed25519PrivateKey.generate()
+RSA = rsa.generate_private_key(65537, 2048)
 
 
 def clients():
     both = dict(scope='a b openid profile', grant_types=GRANTS, resources='%s;%s;' % (R1, R2), audience=R1 + ';')
+    named = [jwk_of(FIRST, kid='first', use='sig', alg='ES256'), jwk_of(SECOND, kid='second')]
+
+    def signs(name, jwks, key, alg='ES256', **keys):
+        return KeyClient(name, jwks, key, alg, **dict(dict(both, method='client_secret_basic', redirect_uri='https://%s.test/cb' % name,
+                                                           first_party='true'), **keys))
     return default_clients() + [
         Client('rp', redirect_uri='https://rp.test/cb', first_party='true', **both),
         Client('asks', redirect_uri='https://asks.test/cb', **both),
+        signs('signs', named, FIRST),
+        signs('pinned', [jwk_of(FIRST), jwk_of(EDWARDS)], FIRST, request_object_signing_alg='ES256'),
+        signs('must', [jwk_of(FIRST)], FIRST, require_signed_request_object='true'),
+        signs('rsa', [jwk_of(RSA)], RSA, 'RS256'),
+        signs('pss', [jwk_of(RSA)], RSA, 'PS256', request_object_signing_alg='PS256'),
+        signs('edwards', [jwk_of(EDWARDS)], EDWARDS, 'EdDSA'),
+        signs('two', [jwk_of(FIRST)], FIRST, redirect_uris='https://two.test/cb;https://two.test/other;'),
+        signs('asserts', [jwk_of(FIRST)], FIRST, method='private_key_jwt'),
     ]
 
 
@@ -154,6 +176,304 @@ def _(s):
     equal(sorted(s.get('/.well-known/openid-configuration').json()['response_modes_supported']), ['form_post', 'query'])
 
 
+# --- request objects
+
+def object_url(s, client, jwt, *, extra='', **beside):
+    """What RFC 9101 section 5 asks for beside the object: client_id."""
+    fields = dict.fromkeys(('response_type', 'redirect_uri', 'scope', 'state', 'code_challenge', 'code_challenge_method'))
+    fields.update(beside)
+    return s.authorization_url(client, extra=extra, request=jwt, **fields)
+
+
+def send(s, client, jwt=None, beside=None, **changes):
+    return s.get(object_url(s, client, jwt or client.request_object(s, **changes), **(beside or {})))
+
+
+def good(s, client, jwt=None, what='', beside=None, **changes):
+    answer = send(s, client, jwt, beside, **changes)
+    lacks(answer.location or '', 'error=', what)
+    expect_proceeds(s, answer)
+
+
+def bad(s, client, jwt=None, what='', error='invalid_request_object', back=None, **changes):
+    """No redirect_uri stands beside it; but the client has one alone."""
+    answer = send(s, client, jwt, **changes)
+    check(answer.status == 303, '%s: %r' % (what, answer))
+    return expect_redirect_error(s, answer, error, client.redirect_uri, back)
+
+
+@test('9101 5: a signed request with client_id beside it and nothing else is a whole code flow')
+def _(s):
+    verifier = new_verifier()
+    jwt = s.signs.request_object(s, scope='openid', state='in the object', nonce='n1', code_challenge=challenge_of(verifier))
+    answer = parameters_of(s.browser('alice').authorize(object_url(s, s.signs, jwt)).location)
+    equal((answer['state'], answer['iss']), ('in the object', s.issuer))
+    tokens = s.redeem(s.signs, answer['code'], verifier)
+    equal(tokens.status, 200, repr(tokens.body))
+    equal(claims_of(tokens.json()['id_token'])['nonce'], 'n1')
+
+
+@test('core 6.1: response_type and scope may stand beside it, and what is in the object counts')
+def _(s):
+    beside = dict(response_type='code', scope='openid a b', state='beside', redirect_uri='https://two.test/cb')
+    jwt = s.two.request_object(s, scope='a', state='inside', redirect_uri='https://two.test/other')
+    answer = s.browser('alice').authorize(object_url(s, s.two, jwt, **beside))
+    check(answer.location.startswith('https://two.test/other?'), answer.location)
+    equal(parameters_of(answer.location)['state'], 'inside')
+
+
+@test('9101 6.3: what stands beside the object counts for nothing, right or wrong')
+def _(s):
+    for beside in (dict(response_type='token'), dict(scope='nobody-has-this'), dict(redirect_uri='https://evil.test/cb'), dict(prompt='none'),
+                   dict(max_age='x'), dict(claims='{'), dict(response_mode='fragment'), dict(code_challenge='x')):
+        good(s, s.signs, what=repr(beside), beside=beside)
+    # Missing in the object is missing.
+    for name, error in (('response_type', 'invalid_request'), ('code_challenge', 'invalid_request')):
+        answer = send(s, s.signs, beside=dict(response_type='code', code_challenge=challenge_of('x' * 43), code_challenge_method='S256'), **{name: None})
+        expect_redirect_error(s, answer, error, s.signs.redirect_uri)
+    answer = s.browser('alice').authorize(object_url(s, s.signs, s.signs.request_object(s, state=None), state='beside'))
+    lacks(parameters_of(answer.location), 'state')
+
+
+@test('9101 10.8: typ says request object, or JWT, or nothing; and nothing else')
+def _(s):
+    for typ in ('oauth-authz-req+jwt', 'application/oauth-authz-req+jwt', 'OAuth-Authz-Req+JWT', 'JWT', 'jwt', None):
+        good(s, s.signs, what=repr(typ), header={'typ': typ})
+    for typ in ('at+jwt', 'client-authentication+jwt', 'dpop+jwt', 'logout+jwt', 'JOSE', 'oauth-authz-req', '', 1):
+        bad(s, s.signs, what=repr(typ), header={'typ': typ})
+
+
+@test('9101 10.8: an assertion is no request, and a request no assertion')
+def _(s):
+    bad(s, s.asserts, s.asserts.sign(dict(s.asserts.claims(s), client_id='asserts', response_type='code', redirect_uri=s.asserts.redirect_uri)), 'an assertion')
+    bad(s, s.asserts, what='with the sub of one', sub='asserts')
+    good(s, s.asserts, what='with the sub of a person', sub='alice')
+    fields = {'grant_type': 'client_credentials', 'client_assertion_type': 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'}
+    equal(s.form('/token', dict(fields, client_assertion=s.asserts.request_object(s, header={'typ': 'JWT'}, jti='x'))).status, 401)
+    equal(s.form('/token', dict(fields, client_assertion=s.asserts.assertion(s))).status, 200)
+
+
+@test('A28 an object that nobody signed is refused by its name, and never ignored')
+def _(s):
+    members = {'iss': 'signs', 'aud': s.issuer, 'client_id': 'signs', 'response_type': 'code', 'redirect_uri': s.signs.redirect_uri, 'scope': 'a'}
+    for client, error in ((s.rp, 'request_not_supported'), (s.signs, 'request_not_supported'), (s.pinned, 'invalid_request_object'),
+                          (s.must, 'invalid_request_object')):
+        unsigned = '%s.%s.' % (b64url('{"alg":"none"}'), b64url(json.dumps(dict(members, iss=client.id, client_id=client.id))))
+        expect_redirect_error(s, send(s, client, unsigned), error, client.redirect_uri, None)
+        # Good parameters beside it do not help.
+        beside = dict(response_type='code', redirect_uri=client.redirect_uri, scope='a', state='S', code_challenge=challenge_of('x' * 43),
+                      code_challenge_method='S256')
+        expect_redirect_error(s, send(s, client, unsigned, beside), error, client.redirect_uri)
+    for alg in ('none', 'None', 'NONE', '', None):
+        bad(s, s.signs, s.signs.request_object(s, header={'alg': alg}), 'alg %r with a signature' % alg)
+
+
+@test('A28 a client without keys has no request objects')
+def _(s):
+    bad(s, s.rp, s.signs.request_object(s, iss='rp', client_id='rp'), error='request_not_supported')
+    bad(s, s.rp, 'x', error='request_not_supported')
+
+
+@test('A28 only a registered key signs, and by its own algorithm')
+def _(s):
+    for name in ('signs', 'pinned', 'must', 'rsa', 'pss', 'edwards'):
+        good(s, getattr(s, name), what=name)
+    good(s, s.signs, key=SECOND, header={'kid': 'second'})
+    bad(s, s.signs, what='a stranger', key=STRANGER)
+    bad(s, s.signs, what='a stranger with a good name', key=STRANGER, header={'kid': 'first'})
+    bad(s, s.signs, what='the name of another key', key=SECOND, header={'kid': 'first'})
+    bad(s, s.pinned, what='its own key, another algorithm', key=EDWARDS, alg='EdDSA')
+    bad(s, s.rsa, what='PS256 with a key for RS256', alg='PS256')
+    bad(s, s.pss, what='RS256 where PS256 is registered', alg='RS256')
+    bad(s, s.signs, s.pinned.request_object(s), 'of another client')
+    text = s.signs.request_object(s)
+    head, body, signature = text.split('.')
+    for wrong in (head + '.' + body, head + '.' + body + '.' + signature[:-4] + 'AAAA', text + '.', text + '.x.y', '.' + body + '.' + signature, 'x', '...', 'A' * 5000):
+        bad(s, s.signs, wrong, wrong[:20])
+    other = b64url(json.dumps(dict(claims_of(text), scope='a b')))
+    bad(s, s.signs, head + '.' + other + '.' + signature, 'other members')
+
+
+@test('A28 an HMAC with a public key or a client secret is no signature')
+def _(s):
+    import hmac
+    secrets = [json.dumps(s.signs.jwks['keys'][0]).encode(), s.signs.secret.encode()]
+    members = claims_of(s.signs.request_object(s))
+    for secret in secrets:
+        text = b64url('{"alg":"HS256"}') + '.' + b64url(json.dumps(members))
+        bad(s, s.signs, text + '.' + b64url(hmac.new(secret, text.encode(), hashlib.sha256).digest()), 'HS256')
+
+
+@test('A28 keys that an object brings along are not looked at, request_uri is refused, and nothing is fetched')
+def _(s):
+    with socket.socket() as trap:
+        trap.bind(('127.0.0.1', 0))
+        trap.listen(8)
+        trap.settimeout(0)
+        url = 'http://127.0.0.1:%d/x' % trap.getsockname()[1]
+        for header in ({'jku': url}, {'x5u': url}, {'jwk': jwk_of(STRANGER)}, {'x5c': ['MIIB']}):
+            bad(s, s.signs, what=repr(header), key=STRANGER, header=header)
+            good(s, s.signs, what=repr(header), header=header)
+        for client in (s.rp, s.signs, s.must):
+            expect_redirect_error(s, s.az(client, request_uri=url), 'request_uri_not_supported', client.redirect_uri)
+            expect_redirect_error(s, s.az(client, request_uri='urn:ietf:params:oauth:request_uri:x'), 'request_uri_not_supported', client.redirect_uri)
+        # RFC 9101 section 5: not both.
+        expect_redirect_error(s, send(s, s.signs, beside=dict(request_uri=url, state='S')), 'request_uri_not_supported', s.signs.redirect_uri)
+        try:
+            trap.accept()
+            check(False, 'somebody came')
+        except BlockingIOError:
+            pass
+
+
+@test('9101 4: iss and client_id are the client, aud is the issuer')
+def _(s):
+    for changes in (dict(iss='rp'), dict(iss=None), dict(iss=['signs']), dict(client_id='rp'), dict(client_id=None), dict(aud='https://evil.test'),
+                    dict(aud=None), dict(aud=s.issuer + '/'), dict(aud=s.issuer + '/authorize'), dict(aud=s.issuer + '/token'), dict(aud=[]),
+                    dict(aud=[s.issuer, 'https://evil.test']), dict(aud=1)):
+        bad(s, s.signs, what=repr(changes), **changes)
+    good(s, s.signs, aud=[s.issuer])
+
+
+@test('9101 4: an object is over after an hour at the latest, and begins when it says so')
+def _(s):
+    now = int(s.now())
+    for changes in (dict(exp=None), dict(exp=now - 1), dict(exp=now + 7200), dict(exp=str(now + 60)), dict(exp=now + 60.5), dict(exp=True),
+                    dict(iat=now + 60), dict(iat='x'), dict(nbf=now + 60), dict(nbf=[])):
+        bad(s, s.signs, what=repr(changes), **changes)
+    good(s, s.signs, exp=int(s.now()) + 3600, nbf=now - 5, iat=None)
+    jwt = s.signs.request_object(s)
+    good(s, s.signs, jwt, 'once')
+    good(s, s.signs, jwt, 'the same page again')
+    s.advance(120)
+    bad(s, s.signs, jwt, 'two minutes later')
+
+
+@test('9101 4: no request object inside a request object')
+def _(s):
+    for name in ('request', 'request_uri'):
+        bad(s, s.signs, what=name, **{name: 'https://signs.test/r'})
+        bad(s, s.signs, what=name, **{name: ''})
+    bad(s, s.signs, what='registration', error='registration_not_supported', back='S', registration={})
+
+
+@test('9101 6.1: members of a wrong kind are refused, numbers, objects and lists where they belong are taken')
+def _(s):
+    for changes in (dict(scope=['a']), dict(state=1), dict(redirect_uri=[s.signs.redirect_uri]), dict(nonce={}), dict(max_age=1.5), dict(max_age=True),
+                    dict(claims='{}'), dict(claims=[]), dict(prompt=['login']), dict(resource={}), dict(resource=[R1, 1]), dict(response_type=True)):
+        bad(s, s.signs, what=repr(changes), **changes)
+    good(s, s.signs, max_age=600)
+    good(s, s.signs, max_age='600')
+    good(s, s.signs, resource=R1)
+    good(s, s.signs, resource=[R1, R2])
+    good(s, s.signs, scope='openid', claims={'userinfo': {'name': None}})
+    good(s, s.signs, something_else={'deep': [1, 2, None]})
+    for changes, error in ((dict(max_age=-1), 'invalid_request'), (dict(resource='https://nobody.test/'), 'invalid_target'), (dict(scope='nobody-has-this'), 'invalid_scope'),
+                           (dict(scope='openid', claims={'userinfo': []}), 'invalid_request'), (dict(response_type='token'), 'unsupported_response_type')):
+        expect_redirect_error(s, send(s, s.signs, **changes), error, s.signs.redirect_uri)
+
+
+@test('9101 6.1: an error goes only to an address that is registered, and by the object only if that is good')
+def _(s):
+    # Beside a bad object, the address beside it.
+    answer = send(s, s.two, beside=dict(redirect_uri='https://two.test/other', state='beside'), key=STRANGER, redirect_uri='https://two.test/cb')
+    expect_redirect_error(s, answer, 'invalid_request_object', 'https://two.test/other', 'beside')
+    form_answer = send(s, s.two, beside=dict(redirect_uri='https://two.test/other', response_mode='form_post'), key=STRANGER)
+    equal(form_of(form_answer)[0], 'https://two.test/other')
+    # Two registered and none said, or one that is not: a page.
+    expect_page_400(send(s, s.two, key=STRANGER))
+    expect_page_400(send(s, s.two, beside=dict(redirect_uri='https://evil.test/cb'), key=STRANGER))
+    # A good object with a bad address, whatever stands beside it: a page.
+    for redirect_uri in ('https://evil.test/cb', 'https://two.test/cb/', None):
+        expect_page_400(send(s, s.two, beside=dict(redirect_uri='https://two.test/cb'), redirect_uri=redirect_uri))
+    good(s, s.two, beside=dict(redirect_uri='https://evil.test/cb'), redirect_uri='https://two.test/cb')
+
+
+@test('9101 5: client_id stands beside it, once; request too')
+def _(s):
+    jwt = s.signs.request_object(s)
+    expect_page_400(s.get(s.authorization_url(s.signs, client_id=None, request=jwt)))
+    expect_page_400(send(s, s.signs, jwt, beside=dict(extra='&client_id=signs')))
+    expect_redirect_error(s, send(s, s.signs, jwt, beside=dict(extra='&request=' + jwt)), 'invalid_request', s.signs.redirect_uri, None)
+    bad(s, s.pinned, jwt, 'of the client beside it')
+    good(s, s.signs, jwt)
+
+
+@test('an object comes by POST too')
+def _(s):
+    fields = {'client_id': 'signs', 'request': s.signs.request_object(s)}
+    expect_proceeds(s, s.request('POST', '/authorize', fields))
+    expect_redirect_error(s, s.request('POST', '/authorize', dict(fields, request=s.signs.request_object(s, key=STRANGER))), 'invalid_request_object',
+                          s.signs.redirect_uri, None)
+
+
+@test('form_post by an object, and an error by it')
+def _(s):
+    answer = s.browser('alice').authorize(object_url(s, s.signs, s.signs.request_object(s, response_mode='form_post')))
+    contains(form_of(answer)[1], 'code')
+    expect_form_error(s, send(s, s.signs, response_mode='form_post', scope='nobody-has-this'), 'invalid_scope', s.signs)
+
+
+@test('9101 10.5: a client that must sign is refused without an object')
+def _(s):
+    expect_redirect_error(s, s.az(s.must), 'invalid_request', s.must.redirect_uri)
+    good(s, s.must)
+    expect_proceeds(s, s.az(s.signs))
+
+
+@test('a challenge that was redeemed is refused in an object too')
+def _(s):
+    verifier = new_verifier()
+    jwt = s.signs.request_object(s, code_challenge=challenge_of(verifier))
+    code = parameters_of(s.browser('alice').authorize(object_url(s, s.signs, jwt)).location)['code']
+    equal(s.redeem(s.signs, code, verifier).status, 200)
+    expect_redirect_error(s, s.get(object_url(s, s.signs, jwt)), 'invalid_request', s.signs.redirect_uri)
+
+
+@test('the log says what is wrong with an object, the answer does not')
+def _(s):
+    answer = bad(s, s.signs, aud='https://evil.test')
+    lacks(answer['error_description'], 'aud')
+    line = next(line for line in reversed(s.log_lines()) if 'invalid_request_object' in line)
+    contains(line, 'another aud')
+
+
+@test('the metadata say so')
+def _(s):
+    for path in ('/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'):
+        found = s.get(path).json()
+        equal((found['request_parameter_supported'], found['request_uri_parameter_supported']), (True, False))
+        equal(sorted(found['request_object_signing_alg_values_supported']), ['ES256', 'EdDSA', 'PS256', 'RS256'])
+        lacks(found['request_object_signing_alg_values_supported'], 'none')
+
+
+@test('what cannot work is refused by the configuration, in words')
+def _(s):
+    def said(**changes):
+        client = KeyClient('c', **dict(dict(jwks=[jwk_of(FIRST)], key=FIRST, redirect_uri='https://c.test/cb', method='client_secret_basic'), **changes))
+        other = Service(clients=[client])
+        try:
+            return other.run_check()
+        finally:
+            other.abandon()
+    equal(said(request_object_signing_alg='ES256', require_signed_request_object='true')[0], 0)
+    for words, changes in (('request_object_signing_alg', dict(request_object_signing_alg='none')),
+                           ('request_object_signing_alg', dict(request_object_signing_alg='HS256')),
+                           ('no key for RS256', dict(request_object_signing_alg='RS256')),
+                           ('private keys', dict(jwks=[dict(jwk_of(FIRST), d=b64url(FIRST.private_numbers().private_value.to_bytes(32, 'big')))]))):
+        status, text = said(**changes)
+        equal(status, 78, text)
+        contains(text, words)
+    for keys in (dict(require_signed_request_object='true'), dict(request_object_signing_alg='ES256')):
+        other = Service(clients=[Client('c', redirect_uri='https://c.test/cb', **keys)])
+        try:
+            status, text = other.run_check()
+        finally:
+            other.abandon()
+        equal(status, 78, text)
+        contains(text, 'jwks')
+
+
 # --- what only asks or wishes
 
 def signed_in(s, username='alice'):
@@ -253,4 +573,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    main(lambda: Service(clients=clients()))
+    main(lambda: introduce(Service(clients=clients())))

@@ -32,8 +32,7 @@ def _(s):
 @test('rfc8414/2 what is not built is not named')
 def _(s):
     told = s.get(PATH).json()
-    for name in ('registration_endpoint', 'device_authorization_endpoint', 'pushed_authorization_request_endpoint',
-                 'request_parameter_supported', 'request_uri_parameter_supported'):
+    for name in ('registration_endpoint', 'device_authorization_endpoint', 'pushed_authorization_request_endpoint', 'request_uri_parameter_supported'):
         check(not told.get(name), name)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A client that authenticates by what it signs (RFC 7523). Needs python3-cryptography."""
+"""A client that signs: assertions (RFC 7523), and its requests (RFC 9101). Needs python3-cryptography."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import secrets
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt_forge import sign_bytes
-from tessera_fixture import Client, b64url, write_private
+from tessera_fixture import Client, b64url, challenge_of, new_verifier, write_private
 
 ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
@@ -32,11 +32,13 @@ def jwk_of(key, **members):
 
 
 class KeyClient(Client):
-    """One that signs assertions with @key, the first of those it has registered."""
+    """One that signs with @key, one of those it has registered: assertions, unless @method is another, and
+    request objects."""
 
-    def __init__(self, client_id, jwks, key, alg='ES256', **keys):
-        super().__init__(client_id, method='private_key_jwt', **keys)
-        self.secret = None
+    def __init__(self, client_id, jwks, key, alg='ES256', method='private_key_jwt', **keys):
+        super().__init__(client_id, method=method, **keys)
+        if method == 'private_key_jwt':
+            self.secret = None
         self.jwks = {'keys': jwks}
         self.key = key
         self.alg = alg
@@ -65,11 +67,24 @@ class KeyClient(Client):
     def assertion(self, s, header=None, key=None, alg=None, **changes):
         return self.sign(self.claims(s, **changes), header, key, alg)
 
+    def request_object(self, s, header=None, key=None, alg=None, **changes):
+        """RFC 9101 section 4: all parameters, who says them, and to whom."""
+        now = int(s.now())
+        members = {'iss': self.id, 'aud': s.issuer, 'exp': now + 60, 'iat': now, 'client_id': self.id, 'response_type': 'code',
+                   'redirect_uri': self.redirect_uri, 'scope': 'a', 'state': 'S', 'code_challenge': challenge_of(new_verifier()),
+                   'code_challenge_method': 'S256'}
+        members.update(changes)
+        members = {name: value for name, value in members.items() if value is not None}
+        return self.sign(members, dict({'typ': 'oauth-authz-req+jwt'}, **(header or {})), key, alg)
+
     def pem(self):
         """The key, as other people's programs want it."""
         return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 
     def authenticate(self, fields, headers):
+        if self.method != 'private_key_jwt':
+            super().authenticate(fields, headers)
+            return
         fields += [('client_assertion_type', ASSERTION_TYPE), ('client_assertion', self.assertion(self.service))]
 
 

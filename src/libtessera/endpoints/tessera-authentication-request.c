@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What OpenID Connect adds to an authorization request (Core §3.1.2.1, §5.5, §6). What a client may
+/* What OpenID Connect adds to an authorization request (Core §3.1.2.1, §5.5). What a client may
  * wish for in vain (display, claims_locales) is not read. */
 
 #include "endpoints/tessera-authentication-request-private.h"
@@ -30,8 +30,6 @@ refuse (GError **error, TesseraError code, const char *why)
 gboolean
 tessera_authentication_request_check_offered (TesseraParams *params, GError **error)
 {
-  if (tessera_params_get (params, "request") != NULL)
-    return refuse (error, TESSERA_ERROR_REQUEST_NOT_SUPPORTED, "Request objects are not offered");
   if (tessera_params_get (params, "request_uri") != NULL)
     return refuse (error, TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED,
                    "Request objects are not fetched");

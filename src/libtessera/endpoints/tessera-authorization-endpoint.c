@@ -8,6 +8,7 @@
 #include "base/tessera-uri-private.h"
 #include "endpoints/tessera-authentication-request-private.h"
 #include "endpoints/tessera-authorization-response-private.h"
+#include "endpoints/tessera-request-object-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-code-challenge-private.h"
 #include "model/tessera-scope-private.h"
@@ -25,6 +26,7 @@ typedef struct
   TesseraExchange *exchange;
   TesseraParams *params;
   TesseraAuthorizationRequest *request;
+  gboolean is_signed; /* by the client, in a request object */
   TesseraExplanation explanation;
 } Reading;
 
@@ -167,6 +169,53 @@ read_return (Reading *self, GError **error)
          && read_response_mode (self, error);
 }
 
+static void
+forget_return (Reading *self)
+{
+  g_clear_pointer (&self->request->redirect_uri, g_free);
+  g_clear_pointer (&self->request->state, g_free);
+  self->request->response_mode = TESSERA_RESPONSE_MODE_QUERY;
+  tessera_explanation_clear (&self->explanation);
+}
+
+/* RFC 9101 §6.3: the parameters of a request object take the place of all that stand beside it.
+ * Those only say where the error goes when the object is not good. */
+static gboolean
+read_request_object (Reading *self, GError **error)
+{
+  const char *text = tessera_params_get (self->params, "request");
+
+  if (text == NULL)
+    return TRUE;
+  if (!read_return (self, NULL))
+    tessera_explanation_clear (&self->explanation);
+  if (!tessera_params_check_repeats (self->params, error)
+      || !tessera_authentication_request_check_offered (self->params, error))
+    return FALSE;
+
+  TesseraParams *params
+      = tessera_request_object_read (text, self->request->client, self->engine->settings,
+                                     tessera_clock_get_seconds (self->engine->clock),
+                                     &self->explanation, error);
+  if (params == NULL)
+    return FALSE;
+  forget_return (self);
+  tessera_params_free (self->params);
+  self->params = params;
+  self->is_signed = TRUE;
+  return TRUE;
+}
+
+/* RFC 9101 §10.5. */
+static gboolean
+check_signed (Reading *self, GError **error)
+{
+  if (self->is_signed || !tessera_client_requires_request_object (self->request->client))
+    return TRUE;
+  return refuse (error, TESSERA_ERROR_INVALID_REQUEST,
+                 "The application must send a signed request object");
+}
+
 static gboolean
 check_response (Reading *self, GError **error)
 {
@@ -280,11 +329,12 @@ read_hints (Reading *self, GError **error)
 static gboolean
 read_request (Reading *self, GError **error)
 {
-  return read_params (self, error) && read_client (self, error) && read_return (self, error)
-         && tessera_params_check_repeats (self->params, error)
+  return read_params (self, error) && read_client (self, error) && read_request_object (self, error)
+         && read_return (self, error) && tessera_params_check_repeats (self->params, error)
          && tessera_authentication_request_check_offered (self->params, error)
-         && check_response (self, error) && read_code_challenge (self, error)
-         && read_scope (self, error) && read_prompt (self, error) && read_hints (self, error)
+         && check_signed (self, error) && check_response (self, error)
+         && read_code_challenge (self, error) && read_scope (self, error)
+         && read_prompt (self, error) && read_hints (self, error)
          && tessera_authentication_request_read (self->engine, self->params, self->request, error);
 }
 

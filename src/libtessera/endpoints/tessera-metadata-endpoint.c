@@ -29,6 +29,15 @@ set_url (json_t *json, const char *name, TesseraSettings *settings, const char *
 
 static const char *const signing_algorithms[] = { "RS256", "ES256", "PS256", "EdDSA", NULL };
 
+/* RFC 9101 §10.5 and OpenID Connect Discovery §3, where request_uri is on unless it is said. */
+static void
+set_request_objects (json_t *json)
+{
+  json_object_set_new (json, "request_parameter_supported", json_true ());
+  json_object_set_new (json, "request_uri_parameter_supported", json_false ());
+  set_strings (json, "request_object_signing_alg_values_supported", signing_algorithms);
+}
+
 static void
 set_authorization (json_t *json, TesseraSettings *settings)
 {
@@ -39,6 +48,7 @@ set_authorization (json_t *json, TesseraSettings *settings)
   set_strings (json, "code_challenge_methods_supported", (const char *const[]){ "S256", NULL });
   json_object_set_new (json, "authorization_response_iss_parameter_supported", json_true ());
   set_strings (json, "ui_locales_supported", (const char *const[]){ "en", "de", "zh-CN", NULL });
+  set_request_objects (json);
 }
 
 static void
@@ -116,8 +126,6 @@ set_openid (json_t *json, TesseraSettings *settings)
                (const char *const[]){ "none", "login", "consent", "select_account", NULL });
   set_strings (json, "claim_types_supported", (const char *const[]){ "normal", NULL });
   set_claims (json);
-  json_object_set_new (json, "request_parameter_supported", json_false ());
-  json_object_set_new (json, "request_uri_parameter_supported", json_false ());
 }
 
 static GBytes *

@@ -62,12 +62,31 @@ check_keys (TesseraClient *self, GError **error)
                    self->id);
   if (self->jwks == NULL)
     return TRUE;
-  keys = tessera_client_parse_keys (self, &reason);
+  keys = tessera_client_parse_keys (self, name, &reason);
   if (keys == NULL)
     return refuse (error, "Client %s: %s", self->id, reason->message);
   if (tessera_key_set_get_count (keys) == 0)
     return refuse (error, "Client %s: its key set has no usable key", self->id);
   if (name != NULL && !tessera_key_set_has_algorithm (keys, algorithm))
+    return refuse (error, "Client %s: its key set has no key for %s", self->id, name);
+  return TRUE;
+}
+
+static gboolean
+check_request_objects (TesseraClient *self, GError **error)
+{
+  const char *name = self->request_object_signing_alg;
+  TesseraAlgorithm algorithm;
+
+  if (name != NULL && !tessera_algorithm_parse (name, &algorithm))
+    return refuse (error,
+                   "Client %s: request_object_signing_alg is none of RS256, ES256, PS256 and EdDSA",
+                   self->id);
+  if (!tessera_client_pins_request_objects (self))
+    return TRUE;
+  if (self->request_keys == NULL)
+    return refuse (error, "Client %s: signed request objects need public keys (jwks)", self->id);
+  if (name != NULL && !tessera_key_set_has_algorithm (self->request_keys, algorithm))
     return refuse (error, "Client %s: its key set has no key for %s", self->id, name);
   return TRUE;
 }
@@ -232,5 +251,5 @@ tessera_client_check (TesseraClient *self, GError **error)
   return check_id (self, error) && check_name (self, error) && check_authentication (self, error)
          && check_grant_types (self, error) && check_redirect_uris (self, error)
          && check_lists (self, error) && check_scope (self, error)
-         && check_signed_answers (self, error);
+         && check_signed_answers (self, error) && check_request_objects (self, error);
 }

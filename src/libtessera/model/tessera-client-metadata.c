@@ -165,9 +165,9 @@ static const TesseraClientMember members[] = {
   /**
    * TesseraClient:jwks:
    *
-   * The public keys of a client with `private_key_jwt`: a JWK Set (RFC 7517 §5), as JSON. Up to 16
-   * keys; with a private one among them it is refused. While keys change, the old ones and the new
-   * ones are all good.
+   * The public keys of a client with `private_key_jwt`, or one that signs its requests: a JWK Set
+   * (RFC 7517 §5), as JSON. Up to 16 keys; with a private one among them it is refused. While keys
+   * change, the old ones and the new ones are all good.
    */
   { "jwks", "jwks", TESSERA_CLIENT_TEXT, FIELD (jwks),
     TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
@@ -180,6 +180,24 @@ static const TesseraClientMember members[] = {
    */
   { "userinfo_signed_response_alg", "userinfo-signed-response-alg", TESSERA_CLIENT_TEXT,
     FIELD (userinfo_signed_response_alg), TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:request-object-signing-alg:
+   *
+   * How the request objects of the client are signed (RFC 9101; OpenID Connect Dynamic Client
+   * Registration §2): `RS256`, `ES256`, `PS256` or `EdDSA`. %NULL: as any of its keys can. Unsigned
+   * ones are never taken.
+   */
+  { "request_object_signing_alg", "request-object-signing-alg", TESSERA_CLIENT_TEXT,
+    FIELD (request_object_signing_alg), TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:require-signed-request-object:
+   *
+   * Whether an authorization request must be a signed request object (RFC 9101 §10.5).
+   */
+  { "require_signed_request_object", "require-signed-request-object", TESSERA_CLIENT_FLAG,
+    FIELD (require_signed_request_object), TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
 
   /**
    * TesseraClient:post-logout-redirect-uris:

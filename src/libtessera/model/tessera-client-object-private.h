@@ -21,6 +21,7 @@ struct _TesseraClient
   char *scope;
   char *token_endpoint_auth_method;
   char *token_endpoint_auth_signing_alg;
+  char *request_object_signing_alg;
   char *jwks;
   char *application_type;
   char *id_token_signed_response_alg;
@@ -34,13 +35,15 @@ struct _TesseraClient
   gboolean refresh_tokens;
   gboolean first_party;
   gboolean require_pkce;
+  gboolean require_signed_request_object;
   gboolean allow_short_secret;
   gboolean disabled;
 
   TesseraDigest secrets[2]; /* of `secret` and `previous-secret` */
   guint n_secrets;
   gboolean has_short_secret;
-  TesseraKeySet *keys; /* of `jwks`; NULL: none, or it is malformed */
+  TesseraKeySet *keys;         /* of `jwks`; NULL: none, or it is malformed */
+  TesseraKeySet *request_keys; /* the same, for request objects */
 };
 
 static inline gboolean
@@ -51,7 +54,8 @@ list_has (char **list, const char *member)
 
 /* While it is built. */
 void tessera_client_add_secret (TesseraClient *self, const char *secret);
-/* What its `jwks` says. */
-TesseraKeySet *tessera_client_parse_keys (TesseraClient *self, GError **error);
+/* What its `jwks` says to who wants signatures of @signing_alg (NULL: any). */
+TesseraKeySet *
+tessera_client_parse_keys (TesseraClient *self, const char *signing_alg, GError **error);
 
 G_END_DECLS

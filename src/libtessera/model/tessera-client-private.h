@@ -30,6 +30,14 @@ gboolean tessera_client_has_credentials (TesseraClient *self);
 /* Did one of its keys sign it, by the algorithm it is registered for, if any? */
 gboolean tessera_client_check_signature (TesseraClient *self, const TesseraJwt *jwt);
 
+/* Has it registered keys that request objects can be signed with (RFC 9101)? */
+gboolean tessera_client_has_request_keys (TesseraClient *self);
+/* Did one of them sign it, by the algorithm it is registered for, if any? */
+gboolean tessera_client_check_request_signature (TesseraClient *self, const TesseraJwt *jwt);
+/* Does its registration say that they are signed? And that there must be one? */
+gboolean tessera_client_pins_request_objects (TesseraClient *self);
+gboolean tessera_client_requires_request_object (TesseraClient *self);
+
 /* NULL: none registered; then basic or post when it has a secret, else none. */
 const char *tessera_client_get_token_endpoint_auth_method (TesseraClient *self);
 /* May it authenticate by @method ("client_secret_basic", "client_secret_post", "private_key_jwt",

@@ -102,12 +102,12 @@ append_to_list (char ***list, const char *member)
 }
 
 TesseraKeySet *
-tessera_client_parse_keys (TesseraClient *self, GError **error)
+tessera_client_parse_keys (TesseraClient *self, const char *signing_alg, GError **error)
 {
   TesseraAlgorithm rsa = TESSERA_ALGORITHM_RS256;
 
   /* An RSA key that does not say what it is for is for what the client is registered for. */
-  if (g_strcmp0 (self->token_endpoint_auth_signing_alg, "PS256") == 0)
+  if (g_strcmp0 (signing_alg, "PS256") == 0)
     rsa = TESSERA_ALGORITHM_PS256;
   return tessera_key_set_parse_client (self->jwks, strlen (self->jwks), rsa, error);
 }
@@ -129,7 +129,10 @@ tessera_client_constructed (GObject *object)
     append_to_list (&self->grant_types, "refresh_token");
   self->refresh_tokens = list_has (self->grant_types, "refresh_token");
   if (self->jwks != NULL)
-    self->keys = tessera_client_parse_keys (self, NULL);
+    {
+      self->keys = tessera_client_parse_keys (self, self->token_endpoint_auth_signing_alg, NULL);
+      self->request_keys = tessera_client_parse_keys (self, self->request_object_signing_alg, NULL);
+    }
 }
 
 static void
@@ -140,6 +143,7 @@ tessera_client_finalize (GObject *object)
   for (guint i = 0; i < tessera_client_member_get_count (); i++)
     tessera_client_member_clear (tessera_client_member_get (i), self);
   tessera_key_set_unref (self->keys);
+  tessera_key_set_unref (self->request_keys);
   explicit_bzero (self->secrets, sizeof self->secrets);
 
   G_OBJECT_CLASS (tessera_client_parent_class)->finalize (object);
@@ -352,6 +356,34 @@ tessera_client_check_signature (TesseraClient *self, const TesseraJwt *jwt)
   if (registered != NULL && strcmp (registered, tessera_algorithm_get_name (jwt->algorithm)) != 0)
     return FALSE;
   return tessera_client_has_keys (self) && tessera_key_set_verify (self->keys, jwt);
+}
+
+gboolean
+tessera_client_has_request_keys (TesseraClient *self)
+{
+  return self->request_keys != NULL;
+}
+
+gboolean
+tessera_client_check_request_signature (TesseraClient *self, const TesseraJwt *jwt)
+{
+  const char *registered = self->request_object_signing_alg;
+
+  if (registered != NULL && strcmp (registered, tessera_algorithm_get_name (jwt->algorithm)) != 0)
+    return FALSE;
+  return self->request_keys != NULL && tessera_key_set_verify (self->request_keys, jwt);
+}
+
+gboolean
+tessera_client_pins_request_objects (TesseraClient *self)
+{
+  return self->request_object_signing_alg != NULL || self->require_signed_request_object;
+}
+
+gboolean
+tessera_client_requires_request_object (TesseraClient *self)
+{
+  return self->require_signed_request_object;
 }
 
 gboolean

@@ -15,15 +15,18 @@
 #define PATH_MAX_BYTES 256 /* a longer one is libsoup's */
 
 /* The front data of an exchange. It has bytes of its own, since those of the gate are overwritten
- * when somebody waits for the committing thread. They may be a password. */
+ * when somebody waits for the committing thread. They may be a password. All of it is one block,
+ * and mostly a small one, which malloc() has at hand. */
 struct _TesseraGateInlet
 {
   TesseraGateConnection *connection; /* NULL: nobody waits for the answer any more */
   TesseraCaller caller;
-  TesseraRequestHead head;
   char *list;   /* fields of one name, together; or NULL */
-  gsize length; /* of what follows, without its NUL */
-  char text[];
+  char *text;   /* head and body, and a NUL; behind the fields */
+  gsize length; /* of it, without the NUL */
+  guint minor_version;
+  int n_fields;
+  TesseraRequestField fields[];
 };
 
 /* Whose is it? */
@@ -129,6 +132,13 @@ get_value (TesseraGateInlet *self, const TesseraRequestField *field)
   return self->text + field->value;
 }
 
+/* The next at or behind @from; -1: none. */
+static int
+find (const TesseraGateInlet *self, const char *name, int from)
+{
+  return tessera_request_fields_find (self->fields, self->n_fields, self->text, name, from);
+}
+
 /* Of several the last, as libsoup has it; where that matters, there is only one. */
 static const char *
 inlet_get_header (TesseraExchange *exchange, const char *name)
@@ -136,10 +146,9 @@ inlet_get_header (TesseraExchange *exchange, const char *name)
   TesseraGateInlet *self = exchange->front_data;
   int found = -1;
 
-  for (int i = tessera_request_head_find (&self->head, self->text, name, 0); i >= 0;
-       i = tessera_request_head_find (&self->head, self->text, name, i + 1))
+  for (int i = find (self, name, 0); i >= 0; i = find (self, name, i + 1))
     found = i;
-  return found >= 0 ? get_value (self, &self->head.fields[found]) : NULL;
+  return found >= 0 ? get_value (self, &self->fields[found]) : NULL;
 }
 
 static const char *
@@ -148,14 +157,13 @@ inlet_get_list (gpointer request, const char *name)
   TesseraGateInlet *self = request;
   GString *list = NULL;
 
-  for (int i = tessera_request_head_find (&self->head, self->text, name, 0); i >= 0;
-       i = tessera_request_head_find (&self->head, self->text, name, i + 1))
+  for (int i = find (self, name, 0); i >= 0; i = find (self, name, i + 1))
     {
       if (list != NULL)
         g_string_append (list, ", ");
       else
         list = g_string_new (NULL);
-      g_string_append (list, get_value (self, &self->head.fields[i]));
+      g_string_append (list, get_value (self, &self->fields[i]));
     }
   g_free (self->list);
   self->list = list != NULL ? g_string_free (list, FALSE) : NULL;
@@ -178,12 +186,16 @@ static TesseraGateInlet *
 inlet_new (TesseraGateConnection *connection, const TesseraRequestHead *head, const char *bytes)
 {
   gsize length = head->head_length + head->content_length;
-  TesseraGateInlet *self = g_malloc (sizeof *self + length + 1);
+  gsize fields = head->n_fields * sizeof *head->fields;
+  TesseraGateInlet *self = g_malloc (sizeof *self + fields + length + 1);
 
   self->connection = connection;
-  self->head = *head;
   self->list = NULL;
+  self->text = (char *) (self->fields + head->n_fields);
   self->length = length;
+  self->minor_version = head->minor_version;
+  self->n_fields = head->n_fields;
+  memcpy (self->fields, head->fields, fields);
   memcpy (self->text, bytes, length);
   self->text[length] = '\0';
   return self;
@@ -265,7 +277,7 @@ write_answer (TesseraGateConnection *connection, const TesseraExchange *exchange
   TesseraGateBuffers *buffers = &connection->gate->buffers;
   GByteArray *out = tessera_gate_outbox_open (&connection->out, buffers);
 
-  append_status (out, self->head.minor_version, exchange->status);
+  append_status (out, self->minor_version, exchange->status);
   append_field (out, "Date", get_date (connection->gate));
   if (exchange->content_type != NULL)
     append_field (out, "Content-Type", exchange->content_type);
@@ -322,12 +334,12 @@ get_method (const TesseraRequestHead *head)
 }
 
 static void
-split_target (TesseraExchange *exchange, TesseraGateInlet *inlet)
+split_target (TesseraExchange *exchange, TesseraGateInlet *inlet, const TesseraRequestHead *head)
 {
-  char *target = inlet->text + inlet->head.target;
+  char *target = inlet->text + head->target;
   char *mark = NULL;
 
-  target[inlet->head.target_length] = '\0'; /* there was a space */
+  target[head->target_length] = '\0'; /* there was a space */
   mark = strchr (target, '?');
   if (mark != NULL)
     *mark++ = '\0';
@@ -335,21 +347,17 @@ split_target (TesseraExchange *exchange, TesseraGateInlet *inlet)
   exchange->query = mark;
 }
 
-static TesseraExchange *
-exchange_new (TesseraGateConnection *connection, TesseraServer *server, TesseraGateInlet *inlet)
+static void
+set_caller (TesseraExchange *exchange,
+            TesseraGateInlet *inlet,
+            TesseraGateConnection *connection,
+            TesseraServer *server)
 {
-  TesseraExchange *exchange = tessera_exchange_new (&gate_front, inlet, inlet_free);
-
   tessera_gate_peer_find (&connection->peer, connection);
   inlet->caller = *tessera_gate_peer_get_caller (&connection->peer);
   tessera_caller_look_behind_proxy (&inlet->caller, server, inlet_get_list, inlet);
-  exchange->method = get_method (&inlet->head);
-  exchange->body = inlet->text + inlet->head.head_length;
-  exchange->body_length = inlet->head.content_length;
   exchange->remote_address = inlet->caller.address;
   exchange->secure = inlet->caller.secure;
-  split_target (exchange, inlet);
-  return exchange;
 }
 
 void
@@ -361,8 +369,13 @@ tessera_gate_front_begin (TesseraGateConnection *connection,
   TesseraGateInlet *inlet = inlet_new (connection, head, bytes);
   /* A handler may drop the application's last reference. */
   g_autoptr (TesseraServer) held = g_object_ref (server);
-  g_autoptr (TesseraExchange) exchange = exchange_new (connection, server, inlet);
+  g_autoptr (TesseraExchange) exchange = tessera_exchange_new (&gate_front, inlet, inlet_free);
 
+  exchange->method = get_method (head);
+  exchange->body = inlet->text + head->head_length;
+  exchange->body_length = head->content_length;
+  split_target (exchange, inlet, head);
+  set_caller (exchange, inlet, connection, server);
   connection->request.inlet = inlet;
   tessera_server_handle (held, exchange);
 }

@@ -87,6 +87,10 @@ int tessera_request_head_find (const TesseraRequestHead *self,
                                const char *name,
                                int from);
 
+/* The same of fields that somebody has kept. */
+int tessera_request_fields_find (
+    const TesseraRequestField *fields, int n_fields, const char *bytes, const char *name, int from);
+
 /* Writes the head anew, as libsoup is to see it: each field as "Name: value", in the order in which
  * they came, without Range, Expect, Connection and hop-by-hop fields but those of an upgrade;
  * "Connection: close" if @last. Properties, of any head that was COMPLETE: what is written parses

@@ -555,15 +555,22 @@ tessera_request_head_parse (
 }
 
 int
+tessera_request_fields_find (
+    const TesseraRequestField *fields, int n_fields, const char *bytes, const char *name, int from)
+{
+  for (int i = from; i < n_fields; i++)
+    if (equals (bytes + fields[i].name, fields[i].name_length, name))
+      return i;
+  return -1;
+}
+
+int
 tessera_request_head_find (const TesseraRequestHead *self,
                            const char *bytes,
                            const char *name,
                            int from)
 {
-  for (int i = from; i < self->n_fields; i++)
-    if (equals (bytes + self->fields[i].name, self->fields[i].name_length, name))
-      return i;
-  return -1;
+  return tessera_request_fields_find (self->fields, self->n_fields, bytes, name, from);
 }
 
 /* --- anew --- */

@@ -31,12 +31,19 @@ refuse (GError **error, const char *why)
   return FALSE;
 }
 
+/* Visible ASCII and the space, but for '%' and '+'. A table, since whole tokens are looked at. */
+static const guint8 stands_for_itself[256] = {
+  [' ' ... '$'] = 1,
+  ['&' ... '*'] = 1,
+  [',' ... '~'] = 1,
+};
+
 /* How many characters at the start stand for themselves: in a token all of them. */
 static gsize
 count_plain (const char *text, gsize length)
 {
   gsize i = 0;
-  while (i < length && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '%' && text[i] != '+')
+  while (i < length && stands_for_itself[(guchar) text[i]])
     i++;
   return i;
 }

@@ -5,7 +5,7 @@
 usage: agent.py AUTHORIZATION-URL REDIRECT-PREFIX
 
 Signs in as OP_USER with OP_PASSWORD, allows (OP_DENY=1: denies), lets itself be signed out where it is asked, and
-prints where the browser was sent. With AGENT_JAR=FILE the browser is one that keeps its cookies there.
+prints where the browser was sent, and what it posts there if that is what it does. With AGENT_JAR=FILE the browser is one that keeps its cookies there.
 Exit status 3 and the page on standard error when it was not sent to REDIRECT-PREFIX."""
 import json
 import os
@@ -27,12 +27,21 @@ def sign_out(browser, answer):
     return browser.submit(answer, answer.page.form_with('csrf')) if asks else answer
 
 
+def posted_form(answer, prefix):
+    """With response_mode=form_post: the address and what is posted there, or None."""
+    forms = [form for form in answer.page.forms if form.action.startswith(prefix)] if answer.status == 200 else []
+    return '%s %s' % (forms[0].action, urllib.parse.urlencode(forms[0].values())) if forms else None
+
+
 def walk(url, prefix, browser=None):
     """@browser: one that was here before."""
     browser = browser or new_browser(url)
     decision = 'deny' if os.environ.get('OP_DENY') == '1' else 'allow'
     answer = browser.authorize(url, os.environ['OP_USER'], os.environ['OP_PASSWORD'], decision)
     answer = sign_out(browser, answer)
+    posted = posted_form(answer, prefix)
+    if posted:
+        return 0, posted
     if answer.location and answer.location.startswith(prefix):
         return 0, answer.location
     return 3, 'HTTP %d at %s: %s' % (answer.status, answer.url, ' '.join(answer.page.text.split())[:400])

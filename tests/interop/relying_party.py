@@ -10,7 +10,7 @@ SCOPE = 'openid profile email offline_access'
 LATER = {
     'back-channel logout': 'logout tokens are not sent yet',
     'client_secret_jwt': 'a client signs with a key of its own',
-    'form_post, request objects': 'answers come by query, requests by plain parameters',
+    'request objects': 'requests come by plain parameters',
 }
 
 

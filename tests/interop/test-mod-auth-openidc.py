@@ -43,6 +43,7 @@ DocumentRoot %(directory)s/site
 %(example)s
 OIDCProviderTokenEndpointAuth %(method)s
 OIDCIDTokenSignedResponseAlg %(algorithm)s
+OIDCResponseMode %(mode)s
 OIDCInfoHook access_token access_token_expires id_token userinfo refresh_token session
 <Location /private>
     Header always set Seen-User "expr=%%{REMOTE_USER}"
@@ -57,9 +58,14 @@ OIDCInfoHook access_token access_token_expires id_token userinfo refresh_token s
 '''
 
 
+# The answers of one of them are posted.
+MODES = {'rp-basic': 'form_post', 'rp-post': 'query', 'rp-public': 'query'}
+
+
 class Site:
     def __init__(self, service, client, directory, port):
         self.service, self.client, self.directory = service, client, directory
+        self.mode = MODES[client.id]
         self.origin = 'http://127.0.0.1:%d' % port
         os.chmod(directory, 0o755)
         for folder in ('site', 'site/private', 'site/private/bob', 'site/private/fresh'):
@@ -70,7 +76,7 @@ class Site:
         self.config = os.path.join(directory, 'apache.conf')
         with open(self.config, 'w', encoding='ascii') as file:
             file.write(AROUND % dict(directory=directory, port=port, modules=modules, example=self.example(), method=client.method,
-                                     algorithm=client.keys.get('id_token_signed_response_alg', 'RS256')))
+                                     algorithm=client.keys.get('id_token_signed_response_alg', 'RS256'), mode=self.mode))
 
     def example(self):
         """That of the documentation, with the names of here."""
@@ -134,6 +140,14 @@ class Person:
             self.seen.append(field)
             target = urllib.parse.urljoin(answer.url, form.action)
             answer = self.session.post(target, form.values(**values), headers={'Origin': self.service.issuer}, timeout=30)
+        return self.bring_back(answer)
+
+    def bring_back(self, answer):
+        """Where the answer is a page whose form goes to the site, as with response_mode=form_post."""
+        for form in page_of(answer).forms if answer.url.startswith(self.service.issuer) else []:
+            if not form.action.startswith(('/', self.service.issuer)):
+                self.seen.append('form_post')
+                return self.session.post(form.action, form.values(), headers={'Origin': self.service.issuer}, timeout=30)
         return answer
 
 
@@ -174,7 +188,8 @@ class Walk:
 
     def log_in(self):
         answer = self.person.visit(self.site.origin + '/private/')
-        return answer.url == self.site.origin + '/private/' and answer.text == 'seen: site/private' and 'password' in self.person.seen
+        is_posted = 'form_post' in self.person.seen
+        return answer.url == self.site.origin + '/private/' and answer.text == 'seen: site/private' and 'password' in self.person.seen and is_posted == (self.site.mode == 'form_post')
 
     def know(self):
         headers = self.person.get(self.site.origin + '/private/').headers

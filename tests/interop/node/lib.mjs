@@ -71,7 +71,8 @@ export function done() {
   process.exit(good ? 0 : 1);
 }
 
-/** Lets the person sign in and decide: the address that the browser is sent to in the end. `jar`: a file in which
+/** Lets the person sign in and decide: the address that the browser is sent to in the end, or the request
+ * that it makes there when the answer is posted. `jar`: a file in which
  * the browser keeps its cookies. */
 export function answer(address, decision = 'allow', jar = '') {
   const run = spawnSync('/usr/bin/python3', [AGENT, String(address), REDIRECT_URI], {
@@ -79,5 +80,7 @@ export function answer(address, decision = 'allow', jar = '') {
     env: { ...process.env, OP_DENY: decision === 'deny' ? '1' : '0', AGENT_JAR: jar },
   });
   if (run.status !== 0) throw new Error(`the browser stopped: ${run.stderr}`);
-  return new URL(run.stdout.trim());
+  const [back, body] = run.stdout.trim().split(' ');
+  if (body === undefined) return new URL(back);
+  return new Request(back, { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } });
 }

@@ -82,6 +82,11 @@ async function codeFlow() {
 }
 
 async function refusals() {
+  await step('response_mode=form_post: the answer is posted', async () => {
+    const { back, checks } = await ask({ response_mode: 'form_post' });
+    if (back.method !== 'POST' || new URL(back.url).search) return false;
+    return (await client.authorizationCodeGrant(config, back, checks)).claims().sub === 'alice';
+  });
   await refuses('a code is good once', async () => {
     const { back, checks } = await ask();
     await client.authorizationCodeGrant(config, back, checks);

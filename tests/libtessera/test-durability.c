@@ -342,6 +342,36 @@ test_power_cut (void)
 }
 
 static void
+count_operation (guint operation, gpointer count)
+{
+  g_atomic_int_inc ((gint *) count);
+}
+
+/* Its pages go to the log at once, and are synced once. */
+static void
+test_a_commit_is_one_write_and_one_sync (void)
+{
+  g_autofree char *directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
+  State s;
+
+  faulty_vfs_reset ();
+  state_open (&s, directory);
+  for (guint i = 0; i < 6; i++)
+    {
+      Order *order = order_new (&s, i);
+      gint operations = 0;
+
+      faulty_vfs_set_hook (count_operation, &operations);
+      g_assert_true (tessera_committer_submit_and_wait (s.committer, run_order, order, NULL));
+      faulty_vfs_set_hook (NULL, NULL);
+      g_assert_cmpint (g_atomic_int_get (&operations), ==, 2);
+      order_free (order);
+    }
+  state_close (&s);
+  remove_directory (directory);
+}
+
+static void
 test_failed_sync_ends_all_writing (void)
 {
   g_autofree char *directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
@@ -458,6 +488,8 @@ main (int argc, char *argv[])
 
   g_test_add_func ("/durability/acknowledged-survives-sigkill", test_sigkill);
   g_test_add_func ("/durability/acknowledged-survives-a-power-cut", test_power_cut);
+  g_test_add_func ("/durability/a-commit-is-one-write-and-one-sync",
+                   test_a_commit_is_one_write_and_one_sync);
   g_test_add_func ("/durability/failed-sync-ends-all-writing", test_failed_sync_ends_all_writing);
   g_test_add_func ("/durability/failed-checkpoint-ends-all-writing",
                    test_failed_checkpoint_ends_all_writing);

@@ -4,6 +4,8 @@
 
 #include "store/tessera-checked-vfs-private.h"
 
+#include "store/tessera-gathered-file-private.h"
+
 #include <sqlite3.h>
 #include <string.h>
 
@@ -190,6 +192,8 @@ checked_open (
 {
   CheckedFile *checked = (CheckedFile *) file;
 
+  if (flags & SQLITE_OPEN_WAL)
+    return tessera_gathered_file_open (real_vfs, path, file, flags, out_flags);
   if ((flags & SQLITE_OPEN_MAIN_DB) == 0)
     return real_vfs->xOpen (real_vfs, path, file, flags, out_flags);
 
@@ -207,7 +211,7 @@ register_vfs (gpointer data)
   vfs = *real_vfs;
   vfs.pNext = NULL;
   vfs.zName = "tessera-checked";
-  vfs.szOsFile = (int) sizeof (CheckedFile) + real_vfs->szOsFile;
+  vfs.szOsFile = (int) MAX (sizeof (CheckedFile), TESSERA_GATHERED_FILE_SIZE) + real_vfs->szOsFile;
   vfs.xOpen = checked_open;
   sqlite3_vfs_register (&vfs, 0);
   return NULL;

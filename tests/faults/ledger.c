@@ -305,8 +305,7 @@ rotate (Entry *self, Books *books, TesseraStore *store, GError **error)
     .grant_id = token->grant_id,
     .issued_ms = now,
   };
-  return tessera_store_supersede_refresh_token (store, &token->digest, &successor, error)
-         && tessera_store_touch_grant (store, token->grant_id, now, error);
+  return tessera_store_supersede_refresh_token (store, &token->digest, &successor, error);
 }
 
 static gboolean

@@ -362,8 +362,6 @@ test_grant (Fixture *f, gconstpointer data)
   begin (f);
   g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
   g_assert_false (tessera_store_put_grant (f->store, &grant, NULL));
-  g_assert_true (tessera_store_touch_grant (f->store, "g1", 5000, NULL));
-  g_assert_true (tessera_store_touch_grant (f->store, "unknown", 5000, NULL));
   commit (f);
   reopen (f);
 
@@ -374,7 +372,7 @@ test_grant (Fixture *f, gconstpointer data)
   g_assert_cmpstr (found->scope, ==, "a");
   g_assert_null (found->resources);
   g_assert_cmpint (found->began_ms, ==, 1000);
-  g_assert_cmpint (found->last_used_ms, ==, 5000);
+  g_assert_cmpint (found->last_used_ms, ==, 1000);
   g_assert_cmpint (found->expires_ms, ==, 1000000);
   g_assert_false (has_grant (f, "unknown"));
 }
@@ -428,6 +426,22 @@ test_refresh_token_is_compared_whole (Fixture *f, gconstpointer data)
 }
 
 static void
+assert_last_used (Fixture *f, gint64 expected_ms)
+{
+  const TesseraStoreFilter all = { .after = "", .limit = 10 };
+  g_autoptr (TesseraGrant) grant = tessera_store_lookup_grant (f->store, "g1", NULL);
+  g_autoptr (GPtrArray) grants = tessera_store_list_grants (f->store, &all, NULL);
+
+  g_assert_cmpint (grant->last_used_ms, ==, expected_ms);
+  for (guint i = 0; i < grants->len; i++)
+    {
+      const TesseraGrant *listed = grants->pdata[i];
+      gboolean is_it = strcmp (listed->grant_id, "g1") == 0;
+      g_assert_cmpint (listed->last_used_ms, ==, is_it ? expected_ms : 1000);
+    }
+}
+
+static void
 test_refresh_token_is_superseded (Fixture *f, gconstpointer data)
 {
   TesseraRefreshToken first = make_token ("first", "g1", 1000);
@@ -436,10 +450,13 @@ test_refresh_token_is_superseded (Fixture *f, gconstpointer data)
 
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
+  put_grant (f, "g2", "c1", "alice", 1000);
   g_assert_true (tessera_store_put_refresh_token (f->store, &first, NULL));
+  assert_last_used (f, 1000);
   g_assert_true (tessera_store_supersede_refresh_token (f->store, &first.digest, &second, NULL));
   commit (f);
   reopen (f);
+  assert_last_used (f, 2000);
 
   g_autoptr (TesseraGrant) grant = NULL;
   g_autoptr (TesseraRefreshToken) found
@@ -461,6 +478,7 @@ test_refresh_token_is_superseded (Fixture *f, gconstpointer data)
   g_assert_true (tessera_store_supersede_refresh_token (f->store, &second.digest, &third, NULL));
   commit (f);
   reopen (f);
+  assert_last_used (f, 3000);
   found = tessera_store_lookup_refresh_token (f->store, &first.digest, NULL, NULL);
   g_assert_true (found->successor_used);
   g_clear_pointer (&found, tessera_refresh_token_free);

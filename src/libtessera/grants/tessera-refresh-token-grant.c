@@ -166,8 +166,7 @@ rotate (TesseraRedemption *redemption,
     .issued_ms = now_ms,
   };
 
-  return tessera_store_supersede_refresh_token (store, &record->digest, &successor, error)
-         && tessera_store_touch_grant (store, record->grant_id, now_ms, error);
+  return tessera_store_supersede_refresh_token (store, &record->digest, &successor, error);
 }
 
 static void

@@ -448,19 +448,15 @@ tessera_memory_store_lookup_grant (TesseraStore *store, const char *grant_id, GE
   return grant != NULL ? tessera_grant_copy (grant) : NULL;
 }
 
-static gboolean
-tessera_memory_store_touch_grant (TesseraStore *store,
-                                  const char *grant_id,
-                                  gint64 last_used_ms,
-                                  GError **error)
+static void
+use_grant (TesseraStore *store, const TesseraRefreshToken *newest)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  TesseraGrant *grant = tessera_memory_store_lookup_grant (store, grant_id, NULL);
+  TesseraGrant *grant = tessera_memory_store_lookup_grant (store, newest->grant_id, NULL);
   if (grant == NULL)
-    return TRUE;
-  grant->last_used_ms = last_used_ms;
-  write_row (self, &self->grants, grant_id, grant);
-  return TRUE;
+    return;
+  grant->last_used_ms = MAX (grant->last_used_ms, newest->issued_ms);
+  write_row (self, &self->grants, newest->grant_id, grant);
 }
 
 static gboolean
@@ -575,6 +571,7 @@ tessera_memory_store_put_refresh_token (TesseraStore *store,
   if (!refuse_taken (&self->tokens, key, error))
     return FALSE;
   write_row (self, &self->tokens, key, token_row_new (token, NULL));
+  use_grant (store, token);
   return TRUE;
 }
 
@@ -628,6 +625,7 @@ tessera_memory_store_supersede_refresh_token (TesseraStore *store,
         }
     }
   write_row (self, &self->tokens, successor_key, token_row_new (successor, key));
+  use_grant (store, successor);
   return TRUE;
 }
 
@@ -1147,7 +1145,6 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->is_challenge_redeemed = tessera_memory_store_is_challenge_redeemed;
   iface->put_grant = tessera_memory_store_put_grant;
   iface->lookup_grant = tessera_memory_store_lookup_grant;
-  iface->touch_grant = tessera_memory_store_touch_grant;
   iface->end_grant = tessera_memory_store_end_grant;
   iface->end_session = tessera_memory_store_end_session;
   iface->end_all = tessera_memory_store_end_all;

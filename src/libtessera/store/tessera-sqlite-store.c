@@ -559,23 +559,30 @@ tessera_sqlite_store_is_challenge_redeemed (TesseraStore *store,
 
 /* Grants. */
 
+/* The column last_used_ms is as old as the grant: to write it at each rotation would be a page
+ * more. What a token knows, and what all of them know: */
+#define USED_BY_TOKEN "max(last_used_ms, issued_ms, superseded_ms)"
+#define USED_BY_ANY                                                                                \
+  "max(last_used_ms, ifnull((SELECT max(issued_ms) FROM refresh_tokens"                            \
+  " WHERE grant_number = number), 0))"
+
 #define N_GRANT_COLUMNS 14
-#define GRANT_COLUMNS                                                                              \
-  "grant_id, client_id, " LOGIN_COLUMNS                                                            \
-  ", scope, resources, began_ms, last_used_ms, expires_ms, claims_request"
+#define GRANT_COLUMNS(LAST_USED)                                                                   \
+  "grant_id, client_id, " LOGIN_COLUMNS ", scope, resources, began_ms, " LAST_USED                 \
+  ", expires_ms, claims_request"
 
 static gboolean
 tessera_sqlite_store_put_grant (TesseraStore *store, const TesseraGrant *grant, GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_put (self->database,
-                               "INSERT INTO grants (" GRANT_COLUMNS
-                               ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                               error, "ttttitttttiiit", grant->grant_id, grant->client_id,
-                               grant->login.subject, grant->login.session_id,
-                               grant->login.auth_time, grant->login.acr, grant->login.amr,
-                               grant->login.claims, grant->scope, grant->resources, grant->began_ms,
-                               grant->last_used_ms, grant->expires_ms, grant->claims_request);
+  return tessera_database_put (
+      self->database,
+      "INSERT INTO grants (" GRANT_COLUMNS (
+          "last_used_ms") ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      error, "ttttitttttiiit", grant->grant_id, grant->client_id, grant->login.subject,
+      grant->login.session_id, grant->login.auth_time, grant->login.acr, grant->login.amr,
+      grant->login.claims, grant->scope, grant->resources, grant->began_ms, grant->last_used_ms,
+      grant->expires_ms, grant->claims_request);
 }
 
 static TesseraGrant *
@@ -601,25 +608,12 @@ tessera_sqlite_store_lookup_grant (TesseraStore *store, const char *grant_id, GE
   gboolean found;
   if (is_ended (self, grant_id))
     return NULL;
-  g_autoptr (TesseraQuery) query
-      = tessera_database_query (self->database,
-                                "SELECT " GRANT_COLUMNS " FROM grants WHERE grant_id = ?", error,
-                                "t", grant_id);
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database, "SELECT " GRANT_COLUMNS (USED_BY_ANY) " FROM grants WHERE grant_id = ?",
+      error, "t", grant_id);
   if (!step_to_row (self, query, &found, error) || !found)
     return NULL;
   return read_grant (query);
-}
-
-static gboolean
-tessera_sqlite_store_touch_grant (TesseraStore *store,
-                                  const char *grant_id,
-                                  gint64 last_used_ms,
-                                  GError **error)
-{
-  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_execute (self->database,
-                                   "UPDATE grants SET last_used_ms = ? WHERE grant_id = ?", error,
-                                   "it", last_used_ms, grant_id);
 }
 
 static gboolean
@@ -733,8 +727,9 @@ tessera_sqlite_store_lookup_refresh_token (TesseraStore *store,
   gboolean found;
   g_autoptr (TesseraQuery) query = tessera_database_query (
       self->database,
-      "SELECT " GRANT_COLUMNS ", issued_ms, superseded_ms, successor_used"
-      " FROM refresh_tokens JOIN grants ON number = grant_number WHERE " IS_TOKEN ("?1"),
+      "SELECT " GRANT_COLUMNS (USED_BY_TOKEN) ", issued_ms, superseded_ms, successor_used"
+                                              " FROM refresh_tokens JOIN grants ON number = "
+                                              "grant_number WHERE " IS_TOKEN ("?1"),
       error, "d", digest);
   if (!step_to_row (self, query, &found, error) || !found
       || is_ended (self, tessera_query_get_text (query, 0)))
@@ -1065,9 +1060,11 @@ tessera_sqlite_store_foreach_user (TesseraStore *store,
 /* Lists. */
 
 #define GRANTS_BEHIND(WHO)                                                                         \
-  "SELECT " GRANT_COLUMNS " FROM grants"                                                           \
-  " WHERE " WHO " AND (?2 IS NULL OR client_id = ?2) AND grant_id > ?3 AND expires_ms > ?4"        \
-  " ORDER BY grant_id"
+  "SELECT " GRANT_COLUMNS (                                                                        \
+      USED_BY_ANY) " FROM grants"                                                                  \
+                   " WHERE " WHO                                                                   \
+                   " AND (?2 IS NULL OR client_id = ?2) AND grant_id > ?3 AND expires_ms > ?4"     \
+                   " ORDER BY grant_id"
 
 static GPtrArray *
 tessera_sqlite_store_list_grants (TesseraStore *store,
@@ -1480,7 +1477,6 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->is_challenge_redeemed = tessera_sqlite_store_is_challenge_redeemed;
   iface->put_grant = tessera_sqlite_store_put_grant;
   iface->lookup_grant = tessera_sqlite_store_lookup_grant;
-  iface->touch_grant = tessera_sqlite_store_touch_grant;
   iface->end_grant = tessera_sqlite_store_end_grant;
   iface->end_session = tessera_sqlite_store_end_session;
   iface->end_all = tessera_sqlite_store_end_all;

@@ -108,11 +108,8 @@ struct _TesseraStoreInterface
                                      GError **error);
 
   gboolean (*put_grant) (TesseraStore *self, const TesseraGrant *grant, GError **error);
+  /* It was used last when its newest refresh token was issued. */
   TesseraGrant *(*lookup_grant) (TesseraStore *self, const char *grant_id, GError **error);
-  gboolean (*touch_grant) (TesseraStore *self,
-                           const char *grant_id,
-                           gint64 last_used_ms,
-                           GError **error);
   /* Ends it with its refresh tokens and codes. Ending what is not there is no error. */
   gboolean (*end_grant) (TesseraStore *self, const char *grant_id, GError **error);
   /* Ends every grant and unredeemed code of the login @session_id, and the session. */
@@ -128,7 +125,8 @@ struct _TesseraStoreInterface
   gboolean (*put_refresh_token) (TesseraStore *self,
                                  const TesseraRefreshToken *token,
                                  GError **error);
-  /* With its grant, if that is wanted: both or neither. */
+  /* With its grant, if that is wanted: both or neither. When the grant was used last is what the
+   * token knows of that, which is less where there are newer ones than its successor. */
   TesseraRefreshToken *(*lookup_refresh_token) (TesseraStore *self,
                                                 const TesseraDigest *digest,
                                                 TesseraGrant **out_grant,
@@ -256,10 +254,6 @@ gboolean tessera_store_is_challenge_redeemed (TesseraStore *self,
                                               GError **error);
 gboolean tessera_store_put_grant (TesseraStore *self, const TesseraGrant *grant, GError **error);
 TesseraGrant *tessera_store_lookup_grant (TesseraStore *self, const char *grant_id, GError **error);
-gboolean tessera_store_touch_grant (TesseraStore *self,
-                                    const char *grant_id,
-                                    gint64 last_used_ms,
-                                    GError **error);
 gboolean tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **error);
 gboolean tessera_store_end_session (TesseraStore *self, const char *session_id, GError **error);
 gboolean tessera_store_end_all (TesseraStore *self,

@@ -160,15 +160,6 @@ tessera_store_lookup_grant (TesseraStore *self, const char *grant_id, GError **e
 }
 
 gboolean
-tessera_store_touch_grant (TesseraStore *self,
-                           const char *grant_id,
-                           gint64 last_used_ms,
-                           GError **error)
-{
-  return TESSERA_STORE_GET_IFACE (self)->touch_grant (self, grant_id, last_used_ms, error);
-}
-
-gboolean
 tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->end_grant (self, grant_id, error);

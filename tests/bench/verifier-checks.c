@@ -240,6 +240,7 @@ int
 main (int argc, char **argv)
 {
   guint n = argc > 1 ? (guint) atoi (argv[1]) : 0;
+  guint live = argc > 2 ? (guint) atoi (argv[2]) : 1;
   Bench b = { 0 };
   double cold, raw;
 
@@ -249,10 +250,13 @@ main (int argc, char **argv)
   g_autoptr (GPtrArray) one = make_tokens (&b, 1);
   double seen = measure_seen (&b, one);
   double seen_many = measure_seen (&b, hot);
+  g_autoptr (GPtrArray) all = make_tokens (&b, live);
+  double seen_all = measure_seen (&b, all);
   measure_ratio (&b, &cold, &raw);
-  printf ("{\"entries\": %u, \"seen_per_s\": %.0f, \"seen_of_%d_per_s\": %.0f, \"cold_us\": %.2f, "
+  printf ("{\"entries\": %u, \"seen_per_s\": %.0f, \"seen_of_%d_per_s\": %.0f, "
+          "\"live\": %u, \"seen_of_live_per_s\": %.0f, \"cold_us\": %.2f, "
           "\"raw_us\": %.2f, \"cold_to_raw\": %.3f, \"bytes_per_entry\": %.1f, \"load_s\": %.2f}\n",
-          n, seen, HOT, seen_many, cold, raw, cold / raw,
+          n, seen, HOT, seen_many, live, seen_all, cold, raw, cold / raw,
           n > 0 ? (double) tessera_deny_replica_get_memory (b.replica) / n : 0, loading);
   tear_down (&b);
   return 0;

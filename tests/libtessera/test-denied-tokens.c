@@ -110,6 +110,28 @@ test_copies_what_is_kept (void)
     }
 }
 
+/* Of grants and of none: whichever goes, the others are found. */
+static void
+test_the_last_of_a_kind_goes (void)
+{
+  for (guint gone = 0; gone < 2; gone++)
+    {
+      g_autoptr (TesseraDeniedTokens) tokens = tessera_denied_tokens_new (4);
+      TesseraDeniedToken kinds[] = { make_token (1, 0), make_token (2, 7) };
+      TesseraDeniedToken *left = &kinds[1 - gone];
+
+      tessera_denied_tokens_add (tokens, &kinds[0]);
+      tessera_denied_tokens_add (tokens, &kinds[1]);
+      g_assert_true (tessera_denied_tokens_remove (tokens, kinds[gone].id, kinds[gone].grant_tag));
+      g_assert_false (
+          tessera_denied_tokens_contains (tokens, kinds[gone].id, kinds[gone].grant_tag));
+      g_assert_true (tessera_denied_tokens_contains (tokens, left->id, left->grant_tag));
+      tessera_denied_tokens_add (tokens, &kinds[gone]);
+      for (guint i = 0; i < 2; i++)
+        g_assert_true (tessera_denied_tokens_contains (tokens, kinds[i].id, kinds[i].grant_tag));
+    }
+}
+
 static void
 test_tags (void)
 {
@@ -127,6 +149,7 @@ main (int argc, char *argv[])
                    test_adds_and_removes_like_any_table);
   g_test_add_func ("/denied-tokens/counts-and-lists-a-grant", test_counts_and_lists_a_grant);
   g_test_add_func ("/denied-tokens/copies-what-is-kept", test_copies_what_is_kept);
+  g_test_add_func ("/denied-tokens/the-last-of-a-kind-goes", test_the_last_of_a_kind_goes);
   g_test_add_func ("/denied-tokens/tags", test_tags);
 
   return g_test_run ();

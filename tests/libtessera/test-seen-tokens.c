@@ -80,6 +80,39 @@ test_the_smallest_works (void)
   g_assert_true (contains (seen, "x", 1));
 }
 
+/* What is found by its text is what is found by its digest, and goes with it. */
+static void
+test_kept_texts_change_nothing (void)
+{
+  g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (16);
+  const char *const texts[] = { FIRST, SECOND, OTHER };
+
+  tessera_seen_tokens_keep_texts (seen, 64);
+  for (guint i = 0; i < 10 * G_N_ELEMENTS (texts); i++)
+    {
+      const char *text = texts[i % G_N_ELEMENTS (texts)];
+      g_auto (TesseraSeenToken) what = { 0 };
+      TesseraDigest digest = tessera_digest (text, -1);
+      gboolean found = tessera_seen_tokens_lookup (seen, text, strlen (text), &what);
+
+      g_assert_true (tessera_digest_equal (&what.digest, &digest));
+      g_assert_cmpint (found, ==, i >= G_N_ELEMENTS (texts));
+      if (found)
+        g_assert_cmpstr (what.profile->subject, ==, text == texts[2] ? "v" : "u");
+      else
+        add_text (seen, text, text);
+    }
+  for (guint i = 0; i < 16; i++)
+    tessera_seen_tokens_add (seen, (const char *) &i, sizeof i, NULL, NULL);
+  g_assert_false (contains (seen, FIRST, strlen (FIRST))); /* its text is there still */
+  add_text (seen, FIRST, OTHER);
+  g_auto (TesseraSeenToken) what = { 0 };
+  g_assert_true (tessera_seen_tokens_lookup (seen, FIRST, strlen (FIRST), &what));
+  g_assert_cmpstr (what.profile->subject, ==, "v");
+  tessera_seen_tokens_clear (seen);
+  g_assert_false (contains (seen, FIRST, strlen (FIRST)));
+}
+
 static void
 test_gives_the_claims_back_letter_by_letter (void)
 {
@@ -110,17 +143,17 @@ test_gives_the_claims_back_letter_by_letter (void)
 static void
 test_profiles_go_with_their_last_token (void)
 {
-  g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (4);
+  g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (16);
   g_auto (TesseraSeenToken) what = { 0 };
 
   add_text (seen, "1", FIRST);
   add_text (seen, "2", SECOND);
   add_text (seen, "3", OTHER);
   g_assert_true (tessera_seen_tokens_lookup (seen, "2", 1, &what));
-  for (guint i = 10; i < 12; i++)
+  for (guint i = 10; i < 24; i++)
     tessera_seen_tokens_add (seen, (const char *) &i, sizeof i, NULL, NULL);
   g_assert_cmpuint (tessera_seen_tokens_count_profiles (seen), ==, 2);
-  for (guint i = 12; i < 14; i++)
+  for (guint i = 24; i < 26; i++)
     tessera_seen_tokens_add (seen, (const char *) &i, sizeof i, NULL, NULL);
   g_assert_cmpuint (tessera_seen_tokens_count_profiles (seen), ==, 0);
   g_assert_cmpstr (what.profile->subject, ==, "u"); /* whoever has it keeps it */
@@ -355,6 +388,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seen-tokens/stays-small-and-keeps-the-newest",
                    test_stays_small_and_keeps_the_newest);
   g_test_add_func ("/seen-tokens/the-smallest-works", test_the_smallest_works);
+  g_test_add_func ("/seen-tokens/kept-texts-change-nothing", test_kept_texts_change_nothing);
   g_test_add_func ("/seen-tokens/gives-the-claims-back-letter-by-letter",
                    test_gives_the_claims_back_letter_by_letter);
   g_test_add_func ("/seen-tokens/profiles-go-with-their-last-token",

@@ -53,5 +53,6 @@ char *tessera_uuid_new (gint64 ms);
 void tessera_uuid_write (const guint8 bytes[16], char *out_text);
 /* FALSE unless @text is the canonical lower-case form of a version 7 UUID. */
 gboolean tessera_uuid_parse (const char *text, guint8 out_bytes[16], gint64 *out_ms);
+gint64 tessera_uuid_get_ms (const guint8 bytes[16]);
 
 G_END_DECLS

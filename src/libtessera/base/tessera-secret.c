@@ -384,22 +384,28 @@ parse_uuid_digits (const char *text, guint8 out_bytes[16])
   return wrong >= 0 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-';
 }
 
+gint64
+tessera_uuid_get_ms (const guint8 bytes[16])
+{
+  gint64 ms = 0;
+  for (guint i = 0; i < 6; i++)
+    ms = ms << 8 | bytes[i];
+  return ms;
+}
+
 gboolean
 tessera_uuid_parse (const char *text, guint8 out_bytes[16], gint64 *out_ms)
 {
   guint8 bytes[16];
-  gint64 ms = 0;
 
   if (text == NULL || strlen (text) != TESSERA_UUID_LENGTH || !parse_uuid_digits (text, bytes))
     return FALSE;
   if (bytes[6] >> 4 != 7 || bytes[8] >> 6 != 2)
     return FALSE;
 
-  for (guint i = 0; i < 6; i++)
-    ms = ms << 8 | bytes[i];
   if (out_bytes != NULL)
     memcpy (out_bytes, bytes, sizeof bytes);
   if (out_ms != NULL)
-    *out_ms = ms;
+    *out_ms = tessera_uuid_get_ms (bytes);
   return TRUE;
 }

@@ -175,7 +175,7 @@ tessera_access_token_new_seen (TesseraTokenProfile *profile,
   read_profile (self, profile);
   tessera_uuid_write (jti, self->own_jti);
   self->jti = self->own_jti;
-  tessera_uuid_parse (self->jti, NULL, &self->issued_ms);
+  self->issued_ms = tessera_uuid_get_ms (jti);
   self->iat = self->issued_ms / 1000;
   self->exp = self->iat + profile->outline.lifetime;
   if (strcmp (profile->issuer, issuer) != 0)

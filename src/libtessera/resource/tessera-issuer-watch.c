@@ -13,7 +13,8 @@
 #include "resource/tessera-fetch-private.h"
 #include "resource/tessera-issuer-metadata-private.h"
 
-#define SEEN_TOKENS 65536
+#define SEEN_TOKENS 262144 /* 10 MiB, touched as they fill */
+#define KEPT_TEXTS 4096 /* of 2 KiB at most */
 #define MAX_AGE_LEAST_S 60
 #define RETRY_MOST_S 60
 #define WAIT_MS (30 * 1000)
@@ -106,6 +107,7 @@ trust_new (TesseraKeySet *keys, TesseraIssuerTrust *before)
     }
   self->seen = g_atomic_rc_box_new0 (TesseraSeenTokens *);
   *self->seen = tessera_seen_tokens_new (SEEN_TOKENS);
+  tessera_seen_tokens_keep_texts (*self->seen, KEPT_TEXTS);
   return self;
 }
 

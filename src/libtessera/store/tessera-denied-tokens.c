@@ -3,6 +3,8 @@
 
 #include "store/tessera-denied-tokens-private.h"
 
+#include "base/tessera-secret-private.h"
+
 #include <string.h>
 
 /* Between two thirds and four fifths of the slots are taken: 40 to 48 bytes an entry. */
@@ -13,6 +15,7 @@ struct _TesseraDeniedTokens
 {
   gsize capacity;
   gsize count;
+  gsize tagged; /* of them, those of grants */
   TesseraDeniedToken slots[];
 };
 
@@ -99,7 +102,8 @@ tessera_denied_tokens_contains (const TesseraDeniedTokens *self,
                                 guint64 grant_tag)
 {
   gsize slot;
-  return find_slot (self, id, grant_tag, &slot);
+  gsize candidates = grant_tag != 0 ? self->tagged : self->count - self->tagged;
+  return candidates > 0 && find_slot (self, id, grant_tag, &slot);
 }
 
 void
@@ -112,6 +116,7 @@ tessera_denied_tokens_add (TesseraDeniedTokens *self, const TesseraDeniedToken *
     slot = next_slot (self, slot);
   self->slots[slot] = *token;
   self->count++;
+  self->tagged += token->grant_tag != 0;
 }
 
 /* Is @home cyclically in (hole, slot]? Then what lies in @slot must not move into @hole. */
@@ -142,17 +147,8 @@ tessera_denied_tokens_remove (TesseraDeniedTokens *self, const guint8 id[16], gu
     }
   memset (&self->slots[hole], 0, sizeof (TesseraDeniedToken));
   self->count--;
+  self->tagged -= grant_tag != 0;
   return TRUE;
-}
-
-/* An id begins with the millisecond in which its token was issued. */
-static gint64
-get_issued_ms (const guint8 id[16])
-{
-  gint64 ms = 0;
-  for (guint i = 0; i < 6; i++)
-    ms = ms << 8 | id[i];
-  return ms;
 }
 
 guint
@@ -165,7 +161,7 @@ tessera_denied_tokens_count_grant (const TesseraDeniedTokens *self,
   gsize slot = home_slot (self, NULL, grant_tag);
   for (; self->slots[slot].expires_s != 0; slot = next_slot (self, slot))
     if (self->slots[slot].grant_tag == grant_tag && self->slots[slot].expires_s >= now_s
-        && get_issued_ms (self->slots[slot].id) > since_ms)
+        && tessera_uuid_get_ms (self->slots[slot].id) > since_ms)
       count++;
   return count;
 }

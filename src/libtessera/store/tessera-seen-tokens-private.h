@@ -22,9 +22,12 @@ typedef struct
 void tessera_seen_token_clear (TesseraSeenToken *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraSeenToken, tessera_seen_token_clear)
 
-/* @entries: rounded up to a multiple of 4. */
+/* @entries: rounded up to a multiple of 16. */
 TesseraSeenTokens *tessera_seen_tokens_new (guint entries);
 void tessera_seen_tokens_free (TesseraSeenTokens *self);
+/* Of so many that were seen twice the texts are kept too, which spares their digest. Before the
+ * first use, once. */
+void tessera_seen_tokens_keep_texts (TesseraSeenTokens *self, guint texts);
 gboolean tessera_seen_tokens_lookup (TesseraSeenTokens *self,
                                      const char *token,
                                      gsize length,

@@ -5,12 +5,13 @@
 
 #include "store/tessera-seen-tokens-private.h"
 
-#include "base/tessera-secret-private.h"
+#include "store/tessera-known-texts-private.h"
 
 #include <string.h>
 
-#define WAYS 4            /* entries that share an index; the one put in first leaves first */
+#define WAYS 16           /* entries that share an index; the one put in first leaves first */
 #define PROFILES_MAX 2048 /* some 700 bytes each */
+#define KEPT_OF 8   /* texts found by their digest, one is kept: those that come often soon are */
 #define TAG_SIZE 16 /* of a SHA-256: to find a second text for one of them takes 2¹²⁸ tries */
 
 typedef struct
@@ -34,6 +35,8 @@ struct _TesseraSeenTokens
   Entry *entries;
   GHashTable *profiles;      /* TesseraTokenOutline*, of the profile -> Shared */
   TesseraTokenProfile *last; /* of the entry that was put last, held; or NULL */
+  TesseraKnownTexts *texts;  /* or NULL: none is kept */
+  guint n_unkept;            /* texts found by their digest */
 };
 
 static const guint8 nothing[TAG_SIZE]; /* no text is known whose SHA-256 begins so */
@@ -65,8 +68,15 @@ tessera_seen_tokens_new (guint entries)
 }
 
 void
+tessera_seen_tokens_keep_texts (TesseraSeenTokens *self, guint texts)
+{
+  self->texts = tessera_known_texts_new (texts);
+}
+
+void
 tessera_seen_tokens_free (TesseraSeenTokens *self)
 {
+  g_clear_pointer (&self->texts, tessera_known_texts_free);
   g_hash_table_unref (self->profiles);
   g_clear_pointer (&self->last, tessera_token_profile_unref);
   g_mutex_clear (&self->mutex);
@@ -92,22 +102,49 @@ find_entry (TesseraSeenTokens *self, const TesseraDigest *digest)
   return NULL;
 }
 
+/* With the lock. */
+static gboolean
+lookup_digest (TesseraSeenTokens *self, TesseraSeenToken *seen)
+{
+  const Entry *entry = find_entry (self, &seen->digest);
+
+  if (entry != NULL && entry->profile != NULL)
+    {
+      seen->profile = tessera_token_profile_ref (entry->profile);
+      memcpy (seen->jti, entry->jti, sizeof seen->jti);
+    }
+  return entry != NULL;
+}
+
+/* By a text that is kept: no digest is needed. */
+static gboolean
+lookup_text (TesseraSeenTokens *self, const char *token, gsize length, TesseraSeenToken *seen)
+{
+  g_mutex_lock (&self->mutex);
+  gboolean found = tessera_known_texts_lookup (self->texts, token, length, &seen->digest)
+                   && lookup_digest (self, seen);
+  g_mutex_unlock (&self->mutex);
+  return found;
+}
+
 gboolean
 tessera_seen_tokens_lookup (TesseraSeenTokens *self,
                             const char *token,
                             gsize length,
                             TesseraSeenToken *out_seen)
 {
-  *out_seen = (TesseraSeenToken){ .digest = tessera_digest (token, (gssize) length) };
+  *out_seen = (TesseraSeenToken){ 0 };
+  if (self->texts != NULL && lookup_text (self, token, length, out_seen))
+    return TRUE;
+
+  out_seen->digest = tessera_digest (token, (gssize) length);
   g_mutex_lock (&self->mutex);
-  const Entry *entry = find_entry (self, &out_seen->digest);
-  if (entry != NULL && entry->profile != NULL)
-    {
-      out_seen->profile = tessera_token_profile_ref (entry->profile);
-      memcpy (out_seen->jti, entry->jti, sizeof out_seen->jti);
-    }
+  gboolean found = lookup_digest (self, out_seen);
+  /* Only texts that are good are kept. */
+  if (found && self->texts != NULL && self->n_unkept++ % KEPT_OF == 0)
+    tessera_known_texts_add (self->texts, token, length, &out_seen->digest);
   g_mutex_unlock (&self->mutex);
-  return entry != NULL;
+  return found;
 }
 
 gboolean
@@ -219,6 +256,8 @@ tessera_seen_tokens_clear (TesseraSeenTokens *self)
   memset (self->entries, 0, self->n_sets * WAYS * sizeof *self->entries);
   g_hash_table_remove_all (self->profiles);
   g_clear_pointer (&self->last, tessera_token_profile_unref);
+  if (self->texts != NULL)
+    tessera_known_texts_clear (self->texts);
   g_mutex_unlock (&self->mutex);
 }
 

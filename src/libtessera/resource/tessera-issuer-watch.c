@@ -14,7 +14,7 @@
 #include "resource/tessera-issuer-metadata-private.h"
 
 #define SEEN_TOKENS 262144 /* 10 MiB, touched as they fill */
-#define KEPT_TEXTS 4096 /* of 2 KiB at most */
+#define KEPT_TEXTS 4096    /* of 2 KiB at most */
 #define MAX_AGE_LEAST_S 60
 #define RETRY_MOST_S 60
 #define WAIT_MS (30 * 1000)

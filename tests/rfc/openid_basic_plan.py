@@ -5,9 +5,14 @@ openid-modules.txt says which module asks what."""
 import json
 
 import rfc_path  # noqa: F401
-from openid_fixture import ALICE, BY_SCOPE, MUST_ASK, OPENID, RelyingParty, discovery, header_of, ids, is_login_page, key_set, userinfo
+from cryptography.hazmat.primitives.asymmetric import ec
+from key_client import KeyClient, introduce, jwk_of
+from openid_fixture import ALICE, BY_SCOPE, MUST_ASK, OPENID, RelyingParty, discovery, header_of, ids, is_login_page, key_set, query_of, userinfo
 from tap import check, contains, equal, lacks, one_of, test
 from tessera_fixture import FORM, GRANTS, Client, Service, b64url, default_clients, expect_error, expect_page_400
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def clients():
@@ -16,12 +21,13 @@ def clients():
     return default_clients() + [
         Client('rp', redirect_uri='https://rp.test/cb', **keys),
         Client('rp2', redirect_uri='https://rp2.test/cb', **keys),
+        KeyClient('signs', [jwk_of(KEY, alg='ES256')], KEY, redirect_uri='https://signs.test/cb', **keys),
         Client('rp-post', method='client_secret_post', redirect_uri='https://rp-post.test/cb', **keys),
     ]
 
 
 def service():
-    s = Service(clients=clients())
+    s = introduce(Service(clients=clients()))
     s.known = {'alice': ALICE}
     return s
 
@@ -218,6 +224,13 @@ def register(mode):
         made = rp.log_in(claims=json.dumps({'userinfo': {'name': {'essential': True}}}))
         equal(rp.userinfo(made), {'sub': 'alice', 'name': ALICE['name']})
         lacks(made.claims, 'name')
+
+    @module('oidcc-ensure-request-object-with-redirect-uri', 'of two redirect_uri that in the signed request object counts')
+    def _(s, _rp):
+        rp = RelyingParty(s, s.signs, mode)
+        signed = rp.client.request_object(s, code_challenge=None, code_challenge_method=None, **query_of(rp.request()))
+        wrong = rp.s.authorization_url(rp.client, redirect_uri='https://wrong.test/cb', scope='openid', request=signed)
+        rp.take(rp.heard(s.new_browser().authorize(wrong, 'alice', s.users['alice']))['code'])
 
     @module('oidcc-refresh-token', 'a refresh keeps sub, iss and auth_time; another client is told invalid_grant')
     def _(s, rp):

@@ -5,6 +5,7 @@ that it is given before it believes it."""
 import base64
 import hashlib
 import secrets
+import urllib.parse
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -82,6 +83,11 @@ def discovery(s):
     answer = s.get(s.prefix + '/.well-known/openid-configuration')
     equal(answer.status, 200)
     return answer.json()
+
+
+def query_of(address):
+    """Of a request of ours."""
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))
 
 
 def ids(response):
@@ -206,4 +212,3 @@ class RelyingParty:
         equal((answer.status, answer.header('content-type')), (200, 'application/json'))
         equal(answer.json()['sub'], made.claims['sub'])
         return answer.json()
-

@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 
 #define EVENTS 256
-#define DRAIN_US (20 * G_USEC_PER_SEC) /* for answers that are under way at the end */
+#define DRAIN_US (60 * G_USEC_PER_SEC) /* for answers that are under way at the end */
 
 static int port, connections = 1, idle, requests;
 static double seconds = 1;

@@ -101,18 +101,32 @@ class Matrix:
             return self.measure_servers(row, servers)
 
     def measure_servers(self, row, servers):
-        turns = {key: Turns(self, row, server) for key, server in servers.items()}
-        turns = {key: t for key, t in turns.items() if t.prepare()}
-        missing = [server.label for key, server in servers.items() if key not in turns]
+        turns = {}
+        for key, server in servers.items():
+            turn = Turns(self, row, server)
+            if self.attempt(key, turn.prepare):
+                turns[key] = turn
         order = list(turns)
         for _ in range(self.runs):
             for key in order:
-                turns[key].take()
+                if key in turns and not self.attempt(key, turns[key].take):
+                    del turns[key]
             order = order[1:] + order[:1]
+        missing = [server.label for key, server in servers.items() if key not in turns]
         result = {'name': row.name, 'title': row.operation.title, 'operation': row.operation.name, 'connections': row.connections,
                   'tls': row.tls, 'contestants': {key: t.result() for key, t in turns.items()}, 'missing': missing}
         self.tell(result)
         return result
+
+    def attempt(self, key, step):
+        """A peer that fails is left out of the row; one of ours ends it."""
+        try:
+            return step()
+        except load.WrongAnswers as e:
+            if key not in self.extra:
+                raise
+            self.say(str(e))
+            return False
 
     def tell(self, result):
         found = result['contestants']
@@ -171,7 +185,9 @@ class Turns:
                         following='refresh_token' if o.use == 'next' and not self.is_empty else None)
 
     def take(self):
+        """TRUE: it was answered rightly."""
         self.results.append(self.load(self.tokens(self.matrix.supply), self.matrix.seconds))
+        return True
 
     def result(self):
         rates = [r['rate'] for r in self.results]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 OURS, DIRECT = 'tesserad', 'direct'
-MISSING = (KeyError, IndexError, TypeError, ZeroDivisionError, StopIteration)
+MISSING = (KeyError, TypeError, ValueError, ZeroDivisionError)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Goal:
 
 
 def row(parts, name):
-    return next(r for r in parts['matrix']['found']['rows'] if r['name'] == name)['contestants']
+    return {r['name']: r['contestants'] for r in parts['matrix']['found']['rows']}[name]
 
 
 def rate(parts, operation, who, connections=64):
@@ -74,13 +74,18 @@ def by_front(part, *keys):
     return measure
 
 
+def after_a_million(parts, who):
+    found = parts['memory']['found'][who]
+    return {found['count']: found['after_connections_mib']}[10**6]
+
+
 def only_ours(measure):
     """What does not depend on the front."""
     return lambda parts, who: measure(parts) if who == OURS else None
 
 
 def entries(parts, part, key, count, member='entries'):
-    return next(r for r in parts[part]['found'] if r[member] == count)[key]
+    return {r[member]: r for r in parts[part]['found']}[count][key]
 
 
 def at(part, count, key, scale=1.0):
@@ -129,8 +134,7 @@ GOALS = [
     Goal('the same with 10⁷ entries (ms)', at('scale', 10**7, 'start_ms'), (50, None), sign='≤', show='{:.0f}'),
     Goal('resident when idle (MiB)', by_front('start', 'existing', 'rss_mib'), (12, 12), sign='≤', show='{:.1f}',
          cause='libsoup, GIO, the TLS library and SQLite, before anything is asked.'),
-    Goal('resident after 10⁶ tokens and 10⁶ connections (MiB)', by_front('memory', 'after_connections_mib'), (20, 20), sign='≤',
-         show='{:.1f}'),
+    Goal('resident after 10⁶ tokens and 10⁶ connections (MiB)', after_a_million, (20, 20), sign='≤', show='{:.1f}'),
     Goal('client credentials on more than one core, of one', by_front('cores', 'ratio'), (1, 1),
          cause='Measured where at least 4 cores are free.'),
 ]

@@ -19,6 +19,7 @@ SWEPT = ['client-credentials', 'introspect', 'revoke']  # on the page with every
 OVER_TLS = ['client-credentials', 'introspect']
 SUPPLY = 30000  # tokens for a turn that uses them up; what a client may revoke without coalescing is 250,000
 ROUND = 2000  # refresh tokens that go round
+WARM_UP = 0.3  # seconds
 CYCLE = 1000  # tokens that are looked at again and again
 FIGURES = ['rate', 'p50_us', 'p99_us', 'cpu_us', 'rss_kib']
 
@@ -64,11 +65,12 @@ def choose(words):
 class Matrix:
     """@extra: contestants for the rows that peers can be asked too, {key: maker (folder, operation) -> Server}."""
 
-    def __init__(self, build, folder, runs, seconds, supply=SUPPLY, extra=None, say=print):
+    def __init__(self, build, folder, runs, seconds, supply=SUPPLY, extra=None, say=print, embedded_everywhere=False):
         self.build, self.folder, self.runs, self.seconds = build, folder, runs, seconds
         self.supply = min(supply, 240000 // runs)
         self.cycle = min(CYCLE, self.supply)
         self.extra = extra or {}
+        self.embedded_everywhere = embedded_everywhere
         self.say = say
         self.certificate = make_certificate(folder)
         self.direct = has_direct_endpoints(build, folder)
@@ -81,8 +83,8 @@ class Matrix:
             'embedded': lambda f: Embedded(self.build, f, certificate, algorithm),
             'tesserad': lambda f: Tesserad(self.build, f, certificate, algorithm),
         }
-        if algorithm != 'ES256':
-            del makers['embedded']  # its key is made by a property; the three figures would be the same
+        if algorithm != 'ES256' or (row.connections != USUAL and not self.embedded_everywhere):
+            del makers['embedded']
         if self.direct:
             makers['direct'] = lambda f: Tesserad(self.build, f, certificate, algorithm, direct=True)
         if row.operation.peers and not row.tls and row.connections == USUAL:
@@ -158,7 +160,7 @@ class Turns:
         tokens = self.tokens(self.matrix.cycle)
         if o.tokens and tokens is None:
             return False
-        self.load(tokens, min(0.5, self.matrix.seconds))
+        self.load(tokens, min(WARM_UP, self.matrix.seconds))
         return True
 
     def tokens(self, count):

@@ -9,6 +9,7 @@ import machine
 import plot
 import results
 import scale
+from matrix import USUAL
 
 FRONTS = [('tesserad', 'tesserad'), ('direct', 'tesserad, direct-endpoints'), ('embedded', 'embedded in an application')]
 PEERS = [('oidc-provider', 'node oidc-provider'), ('glewlwyd', 'Glewlwyd')]
@@ -149,7 +150,9 @@ def matrix(part):
     found = part['found']
     text = (f"{measured_on(part)} Medians of {found['runs']} runs of {found['seconds']:g} s in turns; "
             'the server and the load generator on a core each.\n\n')
-    text += grid(HEAD, [row for r in found['rows'] for row in _matrix_row(r)])
+    usual = [r for r in found['rows'] if r['connections'] == USUAL and not r['tls']]
+    others = [r for r in found['rows'] if r not in usual]
+    text += '\n\n'.join(grid(HEAD, [row for r in rows for row in _matrix_row(r)]) for rows in (usual, others) if rows)
     empty = sorted({(r['connections'], r['tls'], round(r['contestants']['empty']['rate'])) for r in found['rows']
                     if r['operation'] == 'client-credentials'})
     if empty:

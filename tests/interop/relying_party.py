@@ -10,7 +10,6 @@ SCOPE = 'openid profile email offline_access'
 LATER = {
     'back-channel logout': 'logout tokens are not sent yet',
     'client_secret_jwt': 'a client signs with a key of its own',
-    'request objects': 'requests come by plain parameters',
 }
 
 

@@ -38,10 +38,10 @@ function discover(metadata = {}, secret = settings.secret) {
 let config;
 
 /** The redirect that answers a request, and what it has to fit. */
-async function ask(parameters = {}, decision = 'allow', jar = '') {
+async function ask(parameters = {}, decision = 'allow', jar = '', build = client.buildAuthorizationUrl) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const checks = { pkceCodeVerifier, expectedNonce: client.randomNonce(), expectedState: client.randomState(), idTokenExpected: true };
-  const address = client.buildAuthorizationUrl(config, {
+  const address = await build(config, {
     redirect_uri: settings.redirect,
     scope: settings.scope,
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
@@ -82,6 +82,16 @@ async function codeFlow() {
 }
 
 async function refusals() {
+  if (signs) {
+    await step('a request that it signed', async () => {
+      const { back, checks } = await ask({}, 'allow', '', (known, parameters) => client.buildAuthorizationUrlWithJAR(known, parameters, key));
+      return (await client.authorizationCodeGrant(config, back, checks)).claims().sub === 'alice';
+    });
+    await step('a request that somebody else signed is refused by its name, and its state is not believed', async () => {
+      const { back } = await ask({}, 'allow', '', (known, parameters) => client.buildAuthorizationUrlWithJAR(known, parameters, otherKey.privateKey));
+      return back.searchParams.get('error') === 'invalid_request_object' && !back.searchParams.has('state');
+    });
+  }
   await step('response_mode=form_post: the answer is posted', async () => {
     const { back, checks } = await ask({ response_mode: 'form_post' });
     if (back.method !== 'POST' || new URL(back.url).search) return false;
@@ -98,7 +108,7 @@ async function refusals() {
     const { back, checks } = await ask({ prompt: 'consent' }, 'deny');
     return client.authorizationCodeGrant(config, back, checks);
   }, is('access_denied'));
-  await refuses('a request object', () => logIn({ request: 'eyJhbGciOiJub25lIn0.e30.' }), is('request_not_supported'));
+  await refuses('a request object without a signature', () => logIn({ request: 'eyJhbGciOiJub25lIn0.e30.' }), is('request_not_supported'));
   await refuses('a request_uri', () => logIn({ request_uri: 'http://127.0.0.1:1/x' }), is('request_uri_not_supported'));
   if (isPublic) return;
   await refuses(signs ? 'a wrong key' : 'a wrong secret', async () => {

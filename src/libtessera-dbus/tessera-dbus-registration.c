@@ -28,6 +28,8 @@ static const Member members[] = {
   { "application_type", "application-type", "s" },
   { "id_token_signed_response_alg", "id-token-signed-response-alg", "s" },
   { "userinfo_signed_response_alg", "userinfo-signed-response-alg", "s" },
+  { "subject_type", "subject-type", "s" },
+  { "sector_identifier_uri", "sector-identifier-uri", "s" },
   { "resources", "resources", "as" },
   { "audience", "audience", "as" },
   { "introspect", "introspect", "as" },

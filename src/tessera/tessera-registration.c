@@ -16,6 +16,8 @@ static char *option_application_type;
 static char *option_id_token_alg;
 static char *option_userinfo_alg;
 static char *option_request_object_alg;
+static char *option_subject_type;
+static char *option_sector_identifier_uri;
 static char **option_resources;
 static char **option_audience;
 static char **option_introspect;
@@ -103,6 +105,11 @@ const GOptionEntry tessera_registration_entries[] = {
     "The same, to have userinfo signed (userinfo_signed_response_alg)", "ALG" },
   { "request-object-alg", 0, 0, G_OPTION_ARG_STRING, &option_request_object_alg,
     "How it signs its requests, by one of the same (request_object_signing_alg)", "ALG" },
+  { "subject-type", 0, 0, G_OPTION_ARG_STRING, &option_subject_type,
+    "What it is told people are called: public, or pairwise for its sector alone (subject_type)",
+    "TYPE" },
+  { "sector-identifier-uri", 0, 0, G_OPTION_ARG_STRING, &option_sector_identifier_uri,
+    "Whose host that sector is, when its redirect URIs have several", "URI" },
   { "resource", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_resources,
     "A resource server its tokens may be for; may be repeated", "URI" },
   { "audience", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_audience,
@@ -139,6 +146,8 @@ const TesseraColumn tessera_registration_columns[] = {
   { "ID tokens", "id_token_signed_response_alg" },
   { "Userinfo", "userinfo_signed_response_alg" },
   { "Requests", "request_object_signing_alg" },
+  { "Subjects", "subject_type" },
+  { "Sector", "sector_identifier_uri" },
   { "Resources", "resources" },
   { "Audience", "audience" },
   { "May introspect", "introspect" },
@@ -161,7 +170,8 @@ tessera_registration_is_given (void)
          || option_auth_signing_alg != NULL || option_jwks != NULL
          || option_application_type != NULL || option_id_token_alg != NULL
          || option_userinfo_alg != NULL || option_request_object_alg != NULL
-         || option_require_request_object >= 0 || option_resources != NULL
+         || option_require_request_object >= 0 || option_subject_type != NULL
+         || option_sector_identifier_uri != NULL || option_resources != NULL
          || option_audience != NULL || option_introspect != NULL || option_allowed_origins != NULL
          || option_access_token_lifetime >= 0 || option_refresh_token_lifetime >= 0
          || option_first_party >= 0 || option_require_pkce >= 0;
@@ -225,6 +235,8 @@ tessera_registration_new (GVariant *current)
   put_text (&dict, "id_token_signed_response_alg", option_id_token_alg);
   put_text (&dict, "userinfo_signed_response_alg", option_userinfo_alg);
   put_text (&dict, "request_object_signing_alg", option_request_object_alg);
+  put_text (&dict, "subject_type", option_subject_type);
+  put_text (&dict, "sector_identifier_uri", option_sector_identifier_uri);
   put_list (&dict, "resources", option_resources);
   put_list (&dict, "audience", option_audience);
   put_list (&dict, "introspect", option_introspect);

@@ -113,6 +113,8 @@ const TesseradSetting tesserad_settings[] = {
     "id-token-signed-response-alg" },
   { "client", "userinfo_signed_response_alg", TESSERAD_KIND_STRING,
     "userinfo-signed-response-alg" },
+  { "client", "subject_type", TESSERAD_KIND_STRING, "subject-type" },
+  { "client", "sector_identifier_uri", TESSERAD_KIND_STRING, "sector-identifier-uri" },
   { "client", "client_secret_file", TESSERAD_KIND_STRINGS },
   { "client", "resources", TESSERAD_KIND_STRINGS, "resources" },
   { "client", "audience", TESSERAD_KIND_STRINGS, "audience" },

@@ -192,8 +192,12 @@ describe_keys (TesseraKeyRing *keys)
   g_autoptr (GPtrArray) entries = tessera_key_ring_list (keys);
   TesseraDigest rotation
       = tessera_digest (tessera_key_ring_get_rotation_key (keys), TESSERA_DIGEST_SIZE);
+  TesseraDigest subjects
+      = tessera_digest (tessera_key_ring_get_subject_key (keys), TESSERA_DIGEST_SIZE);
   GString *text = g_string_new (NULL);
   g_string_printf (text, "%02x%02x%02x", rotation.bytes[0], rotation.bytes[1], rotation.bytes[2]);
+  g_string_append_printf (text, " %02x%02x%02x", subjects.bytes[0], subjects.bytes[1],
+                          subjects.bytes[2]);
   for (guint i = 0; i < entries->len; i++)
     {
       const TesseraKeyEntry *entry = entries->pdata[i];

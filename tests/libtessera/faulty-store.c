@@ -128,6 +128,18 @@ faulty_end_all (TesseraStore *store,
 }
 
 static gboolean
+faulty_lookup_subject (TesseraStore *store, const char *sub, char **out_subject, GError **error)
+{
+  return tessera_store_lookup_subject (inner (store), sub, out_subject, error);
+}
+
+static GPtrArray *
+faulty_list_subs (TesseraStore *store, const char *subject, GError **error)
+{
+  return tessera_store_list_subs (inner (store), subject, error);
+}
+
+static gboolean
 faulty_append_denial (TesseraStore *store,
                       const TesseraDenial *denial,
                       guint64 *out_generation,
@@ -216,6 +228,8 @@ faulty_store_iface_init (TesseraStoreInterface *iface)
   iface->put_longest_lifetime = faulty_put_longest_lifetime;
   iface->end_session = faulty_end_session;
   iface->end_all = faulty_end_all;
+  iface->lookup_subject = faulty_lookup_subject;
+  iface->list_subs = faulty_list_subs;
   iface->append_denial = faulty_append_denial;
   iface->foreach_denial = faulty_foreach_denial;
   iface->foreach_cut_off = faulty_foreach_cut_off;

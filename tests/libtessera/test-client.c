@@ -556,6 +556,79 @@ test_a_short_secret_that_was_allowed_survives_the_store (void)
   g_assert_true (tessera_client_check_secret (again, "short"));
 }
 
+static char *
+dup_sector (const char *const *redirect_uris, const char *sector_identifier_uri)
+{
+  g_autoptr (TesseraClient) client
+      = CLIENT ("id", "c", "redirect-uris", redirect_uris, "sector-identifier-uri",
+                sector_identifier_uri, "subject-type", "pairwise");
+  char *sector = tessera_client_dup_sector (client);
+
+  g_assert_cmpint (sector != NULL, ==, tessera_client_check (client, NULL));
+  return sector;
+}
+
+static void
+test_a_sector_is_a_host_or_the_client_itself (void)
+{
+  static const struct
+  {
+    const char *redirect_uris[4];
+    const char *sector_identifier_uri;
+    const char *sector;
+  } cases[] = {
+    { { "https://a.test/cb" }, NULL, "a.test" },
+    { { "https://A.test:8443/cb", "https://a.TEST/other" }, NULL, "a.test" },
+    { { "https://a.test/cb", "https://b.test/cb" }, NULL, NULL },
+    { { "https://a.test/cb", "https://sub.a.test/cb" }, NULL, NULL },
+    { { "https://a.test/cb", "https://b.test/cb" }, "https://C.test/list.json", "c.test" },
+    { { "https://a.test/cb" }, "https://c.test/list.json", "c.test" },
+    { { "https://a.test/cb", "com.example.app:/cb", "http://127.0.0.1/cb" }, NULL, "a.test" },
+    { { "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost/cb" }, NULL, "client c" },
+    { { "com.example.app:/cb" }, NULL, "client c" },
+    { { NULL }, NULL, "client c" },
+    { { "https://a.test/cb" }, "https://127.0.0.1/list.json", NULL },
+    { { "https://a.test/cb" }, "https:/list.json", NULL },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *sector = dup_sector (cases[i].redirect_uris, cases[i].sector_identifier_uri);
+      g_assert_cmpstr (sector, ==, cases[i].sector);
+    }
+  assert_refused (CLIENT ("id", "c", "subject-type", "Pairwise"));
+  assert_refused (CLIENT ("id", "c", "sector-identifier-uri", "http://a.test/"));
+  assert_refused (CLIENT ("id", "c", "sector-identifier-uri", "https://a.test/#x"));
+}
+
+static void
+test_a_document_of_a_sector_names_all_redirect_uris (void)
+{
+  g_autoptr (TesseraClient) client
+      = CLIENT ("id", "c", "redirect-uris", STRV ("https://a.test/cb", "https://b.test/cb"));
+  g_autofree char *filler = g_strnfill (TESSERA_CLIENT_SECTOR_MAX_LENGTH, ' ');
+  static const char *const others[] = {
+    "",
+    "[]",
+    "{}",
+    "null",
+    "[\"https://a.test/cb\"]",
+    "[\"https://a.test/cb\",\"https://b.test/cb",
+    "[\"https://a.test/cb\",\"https://b.test/cb/\"]",
+    "[[\"https://a.test/cb\",\"https://b.test/cb\"]]",
+    "{\"https://a.test/cb\":1,\"https://b.test/cb\":1}",
+    "[\"https://a.test/cb\",\"https://b.test/cb\",[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]",
+  };
+  const char *good = "[1, \"https://b.test/cb\", \"https://a.test/cb\", \"https://c.test/\"]";
+  g_autofree char *long_one = g_strconcat (good, filler, NULL);
+
+  g_assert_true (tessera_client_is_in_sector (client, good, strlen (good)));
+  g_assert_false (tessera_client_is_in_sector (client, good, strlen (good) + 1));
+  g_assert_false (tessera_client_is_in_sector (client, long_one, strlen (long_one)));
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    g_assert_false (tessera_client_is_in_sector (client, others[i], strlen (others[i])));
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -593,6 +666,10 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/nothing-registered-means-loopback",
                    test_nothing_registered_means_loopback);
   g_test_add_func ("/client/lists-and-scope", test_lists_and_scope);
+  g_test_add_func ("/client/a-sector-is-a-host-or-the-client-itself",
+                   test_a_sector_is_a_host_or_the_client_itself);
+  g_test_add_func ("/client/a-document-of-a-sector-names-all-redirect-uris",
+                   test_a_document_of_a_sector_names_all_redirect_uris);
   g_test_add_func ("/client/survives-the-store", test_survives_the_store);
   g_test_add_func ("/client/damaged-registrations-are-refused",
                    test_damaged_registrations_are_refused);

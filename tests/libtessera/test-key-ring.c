@@ -209,7 +209,7 @@ test_files_are_for_the_owner_only (Fixture *f, gconstpointer data)
       g_assert_cmpint (stat (path, &status), ==, 0);
       g_assert_cmpint (status.st_mode & 07777, ==, 0600);
     }
-  g_assert_cmpuint (count_files (f), ==, 4); /* the list, two keys, the rotation key */
+  g_assert_cmpuint (count_files (f), ==, 5); /* the list, two keys, and two secrets */
 }
 
 static void
@@ -228,11 +228,13 @@ test_what_others_can_read_is_refused (Fixture *f, gconstpointer data)
   g_autofree char *key = path_of_key (f, active);
   g_autofree char *list = path_of (f, "keyring.json");
   g_autofree char *rotation = path_of (f, "rotation.key");
+  g_autofree char *subject = path_of (f, "subject.key");
 
   assert_open_mode_is_refused (f, key, 0644, 0600);
   assert_open_mode_is_refused (f, key, 0660, 0400);
   assert_open_mode_is_refused (f, list, 0604, 0600);
   assert_open_mode_is_refused (f, rotation, 0640, 0600);
+  assert_open_mode_is_refused (f, subject, 0640, 0600);
   assert_open_mode_is_refused (f, f->directory, 0755, 0700);
 }
 
@@ -279,6 +281,68 @@ test_files_of_another_user_are_refused (Fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "belongs to another user"));
   g_assert_cmpint (chown (key, 0, (gid_t) -1), ==, 0);
   reopen (f);
+}
+
+static void
+write_subject_key (Fixture *f, const guint8 *key)
+{
+  g_autofree char *path = path_of (f, "subject.key");
+
+  g_assert_true (g_file_set_contents_full (path, (const char *) key, 32,
+                                           G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+}
+
+static void
+test_a_subject_key_is_never_another_one (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "subject.key");
+  g_autofree char *list = path_of (f, "keyring.json");
+  g_autofree char *text = NULL;
+  guint8 key[32], other[32] = { 1 };
+
+  memcpy (key, tessera_key_ring_get_subject_key (f->ring), sizeof key);
+  g_assert_cmpint (memcmp (key, tessera_key_ring_get_rotation_key (f->ring), 32), !=, 0);
+  reopen (f);
+  g_assert_cmpmem (key, 32, tessera_key_ring_get_subject_key (f->ring), 32);
+  write_subject_key (f, other);
+  assert_refused (f, FALSE, path);
+  write_subject_key (f, key);
+  reopen (f);
+  /* The list of an older release says nothing of it: what lies there is taken, or one is made. */
+  for (guint is_there = 0; is_there <= 1; is_there++)
+    {
+      g_clear_pointer (&f->ring, tessera_key_ring_free);
+      g_clear_pointer (&text, g_free);
+      g_assert_true (g_file_get_contents (list, &text, NULL, NULL));
+      char *member = strstr (text, ",\"subject_key\"");
+      g_assert_nonnull (member);
+      strcpy (member, "}");
+      g_assert_true (
+          g_file_set_contents_full (list, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+      if (!is_there)
+        g_assert_cmpint (g_unlink (path), ==, 0);
+      reopen (f);
+      memcpy (is_there ? other : key, tessera_key_ring_get_subject_key (f->ring), 32);
+      write_subject_key (f, (const guint8[32]){ 2 });
+      assert_refused (f, FALSE, path);
+      write_subject_key (f, key);
+    }
+  g_assert_cmpmem (key, 32, other, 32);
+}
+
+static void
+test_a_subject_key_can_be_there_before_all_others (Fixture *f, gconstpointer data)
+{
+  const guint8 kept[32] = { 7 };
+  g_autoptr (GError) error = NULL;
+
+  g_clear_pointer (&f->ring, tessera_key_ring_free);
+  remove_all (f->directory);
+  g_assert_cmpint (g_mkdir (f->directory, 0700), ==, 0);
+  write_subject_key (f, kept);
+  try_open (f, TRUE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (kept, 32, tessera_key_ring_get_subject_key (f->ring), 32);
 }
 
 static void
@@ -332,7 +396,8 @@ test_a_missing_file_is_refused_and_nothing_made (Fixture *f, gconstpointer data)
 {
   g_autofree char *active = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
   g_autofree char *key = path_of_key (f, active);
-  const char *names[] = { key, path_of (f, "keyring.json"), path_of (f, "rotation.key") };
+  const char *names[] = { key, path_of (f, "keyring.json"), path_of (f, "rotation.key"),
+                          path_of (f, "subject.key") };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
@@ -343,8 +408,8 @@ test_a_missing_file_is_refused_and_nothing_made (Fixture *f, gconstpointer data)
       g_assert_cmpint (g_rename (aside, names[i]), ==, 0);
       reopen (f);
     }
-  g_free ((char *) names[1]);
-  g_free ((char *) names[2]);
+  for (guint i = 1; i < G_N_ELEMENTS (names); i++)
+    g_free ((char *) names[i]);
 }
 
 static void
@@ -370,7 +435,7 @@ test_a_first_start_that_was_cut_off_is_repeated (Fixture *f, gconstpointer data)
   g_assert_true (try_open (f, TRUE, NULL));
   g_assert_false (g_file_test (creating, G_FILE_TEST_EXISTS));
   reopen (f);
-  g_assert_cmpuint (count_files (f), ==, 4);
+  g_assert_cmpuint (count_files (f), ==, 5);
 }
 
 static void
@@ -698,6 +763,9 @@ main (int argc, char **argv)
   ADD ("what-others-can-read-is-refused", test_what_others_can_read_is_refused);
   ADD ("only-regular-files-of-ours-are-read", test_only_regular_files_of_ours_are_read);
   ADD ("files-of-another-user-are-refused", test_files_of_another_user_are_refused);
+  ADD ("a-subject-key-is-never-another-one", test_a_subject_key_is_never_another_one);
+  ADD ("a-subject-key-can-be-there-before-all-others",
+       test_a_subject_key_can_be_there_before_all_others);
   ADD ("a-rotation-key-of-another-size-is-refused", test_a_rotation_key_of_another_size_is_refused);
   ADD ("a-directory-that-cannot-be-made-is-refused",
        test_a_directory_that_cannot_be_made_is_refused);

@@ -23,8 +23,9 @@
 #define LIFETIME_MS (G_GINT64_CONSTANT (60) * 365 * 86400 * 1000) /* nothing is pruned */
 
 static TesseraLogin login
-    = { (char *) "alice", (char *) "sid",     1234,
-        (char *) "acr",   (char *) "pwd otp", (char *) "{\"name\":\"Alice\"}" };
+    = { (char *) "alice",  (char *) "sid",     1234,
+        (char *) "acr",    (char *) "pwd otp", (char *) "{\"name\":\"Alice\"}",
+        (char *) "~palice" };
 
 static guint golden; /* the schema that is tried */
 
@@ -194,6 +195,11 @@ run_look (gpointer data, TesseraStore *store, GError **error)
   const char *claims = golden >= 5 ? login.claims : NULL;
   /* They are remembered since the eighth; afterwards this one is, too. */
   g_assert_true (golden < 8 || !use_assertion (store));
+  /* People may be called otherwise since the ninth. */
+  const char *sub = golden >= 9 ? login.sub : NULL;
+  g_assert_cmpstr (alive->login.sub, ==, sub);
+  g_assert_cmpstr (fresh->login.sub, ==, sub);
+  g_assert_cmpstr (session->login.sub, ==, sub);
   g_assert_cmpstr (alive->login.amr, ==, "pwd otp");
   g_assert_cmpstr (alive->login.claims, ==, claims);
   g_assert_cmpstr (fresh->login.claims, ==, claims);
@@ -455,7 +461,7 @@ main (int argc, char *argv[])
     g_setenv ("TMPDIR", "/dev/shm", FALSE);
   g_test_init (&argc, &argv, NULL);
   faulty_vfs_install ();
-  for (guint schema = 1; schema <= 8; schema++)
+  for (guint schema = 1; schema <= 9; schema++)
     add_tests (schema);
   return g_test_run ();
 }

@@ -178,6 +178,7 @@ assert_login (const TesseraLogin *actual, const TesseraLogin *expected)
   g_assert_cmpstr (actual->acr, ==, expected->acr);
   g_assert_cmpstr (actual->amr, ==, expected->amr);
   g_assert_cmpstr (actual->claims, ==, expected->claims);
+  g_assert_cmpstr (actual->sub, ==, expected->sub);
 }
 
 static void
@@ -914,6 +915,74 @@ test_no_generation_is_given_twice (Fixture *f, gconstpointer data)
 }
 
 static void
+put_grant_of (Fixture *f, const char *id, const char *subject, const char *sub)
+{
+  TesseraGrant grant = make_grant (id, "c1", subject, 1000);
+
+  grant.login.sub = (char *) sub;
+  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
+  g_autoptr (TesseraGrant) read = tessera_store_lookup_grant (f->store, id, NULL);
+  assert_login (&read->login, &grant.login);
+}
+
+static void
+assert_called (Fixture *f, const char *sub, const char *expected)
+{
+  g_autofree char *subject = NULL;
+
+  g_assert_true (tessera_store_lookup_subject (f->store, sub, &subject, NULL));
+  g_assert_cmpstr (subject, ==, expected);
+}
+
+static void
+assert_subs (Fixture *f, const char *subject, const char *expected)
+{
+  g_autoptr (GPtrArray) subs = tessera_store_list_subs (f->store, subject, NULL);
+
+  g_ptr_array_add (subs, NULL);
+  g_autofree char *joined = g_strjoinv (" ", (char **) subs->pdata);
+  g_assert_cmpstr (joined, ==, expected);
+}
+
+static void
+test_people_are_found_by_what_tokens_call_them (Fixture *f, gconstpointer data)
+{
+  TesseraSession session = make_session ("cookie", "carl", 1000);
+  TesseraAuthorizationCode code = make_code ("code");
+
+  session.login.sub = (char *) "~uc";
+  code.login.sub = (char *) "~pa";
+  begin (f);
+  put_grant_of (f, "g1", "alice", "~pb");
+  put_grant_of (f, "g2", "alice", "~pa");
+  put_grant_of (f, "g3", "alice", "~pb");
+  put_grant_of (f, "g4", "alice", NULL);
+  put_grant_of (f, "g5", "bob", NULL);
+  g_assert_true (tessera_store_put_session (f->store, &session, NULL));
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  commit (f);
+  reopen (f);
+  assert_called (f, "~pa", "alice");
+  assert_called (f, "~pb", "alice");
+  assert_called (f, "~uc", "carl");
+  assert_called (f, "bob", NULL);
+  assert_called (f, "~pc", NULL);
+  assert_subs (f, "alice", "~pa ~pb");
+  assert_subs (f, "bob", "");
+  assert_subs (f, "carl", "");
+  g_autoptr (TesseraSession) read = tessera_store_lookup_session (f->store, &session.digest, NULL);
+  assert_login (&read->login, &session.login);
+  g_autoptr (TesseraAuthorizationCode) kept
+      = tessera_store_lookup_code (f->store, &code.digest, NULL);
+  assert_login (&kept->login, &code.login);
+  begin (f);
+  g_assert_true (tessera_store_end_all (f->store, "alice", NULL, 1000, NULL));
+  commit (f);
+  assert_called (f, "~pa", NULL);
+  assert_subs (f, "alice", "");
+}
+
+static void
 prune_at (Fixture *f, gint64 now_ms)
 {
   begin (f);
@@ -1033,6 +1102,26 @@ test_rollback_undoes_everything (Fixture *f, gconstpointer data)
       g_assert_cmpstr (denials, ==, "1:0:kept:77:g1 ");
       reopen (f);
     }
+}
+
+/* Its tokens may outlive it, and can be refused only by who knows what they call the person. */
+static void
+test_a_grant_with_a_sub_stays_as_long_as_its_tokens (Fixture *f, gconstpointer data)
+{
+  const gint64 end = 1000000 + 600000 + TESSERA_STORE_TOKEN_SKEW_MS;
+
+  begin (f);
+  g_assert_true (tessera_store_put_longest_lifetime (f->store, 600000, NULL));
+  put_grant_of (f, "g1", "alice", "~pa");
+  put_grant_of (f, "g2", "alice", NULL);
+  commit (f);
+  prune_at (f, 1000001);
+  g_autoptr (TesseraGrant) gone = tessera_store_lookup_grant (f->store, "g2", NULL);
+  g_assert_null (gone);
+  prune_at (f, end);
+  assert_subs (f, "alice", "~pa");
+  prune_at (f, end + 1);
+  assert_subs (f, "alice", "");
 }
 
 static void
@@ -1286,6 +1375,11 @@ test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
               "  SELECT generation, kind, value, instant_ms, expires_ms, checksum FROM cut_offs;"
               "DROP TABLE cut_offs;"
               "DROP TABLE assertions;"
+              "DROP INDEX grants_by_sub;"
+              "DROP INDEX sessions_by_sub;"
+              "ALTER TABLE grants DROP COLUMN sub;"
+              "ALTER TABLE codes DROP COLUMN sub;"
+              "ALTER TABLE sessions DROP COLUMN sub;"
               "ALTER TABLE denials DROP COLUMN subject;"
               "ALTER TABLE grants DROP COLUMN claims;"
               "ALTER TABLE codes DROP COLUMN claims;"
@@ -1469,6 +1563,9 @@ main (int argc, char *argv[])
   ADD ("assertion-is-new-once", test_assertion_is_new_once);
   ADD ("assertion-of-what-was-undone-is-new", test_assertion_of_what_was_undone_is_new);
   ADD ("grant", test_grant);
+  ADD ("people-are-found-by-what-tokens-call-them", test_people_are_found_by_what_tokens_call_them);
+  ADD ("a-grant-with-a-sub-stays-as-long-as-its-tokens",
+       test_a_grant_with_a_sub_stays_as_long_as_its_tokens);
   ADD ("ended-grant-takes-its-tokens-along", test_ended_grant_takes_its_tokens_along);
   ADD ("refresh-token-is-compared-whole", test_refresh_token_is_compared_whole);
   ADD ("refresh-token-is-superseded", test_refresh_token_is_superseded);

@@ -268,7 +268,7 @@ def _(s):
     equal(known['userinfo_endpoint'], s.issuer + '/userinfo')
     for name in ('authorization_endpoint', 'token_endpoint', 'jwks_uri', 'response_types_supported'):
         check(name in known, name)
-    equal(known['subject_types_supported'], ['public'])
+    equal(known['subject_types_supported'], ['pairwise', 'public'])
     for algorithm in ('RS256', 'ES256'):
         contains(known['id_token_signing_alg_values_supported'], algorithm)
     for scope in OPENID.split():

@@ -107,7 +107,7 @@ def _(s):
         loaded = serialization.load_pem_public_key(answer.body)
         equal(loaded.public_numbers(), public_key(key).public_numbers())
         lacks(answer.body, b'PRIVATE')
-    for name in ('x.pem', '.pem', '../keyring.json', '%2e%2e%2fkeyring.json', 'rotation.key', key['kid'], key['kid'] + '.pem.pem', key['kid'] + '.PEM', 'x' * 200 + '.pem'):
+    for name in ('x.pem', '.pem', '../keyring.json', '%2e%2e%2fkeyring.json', 'rotation.key', 'subject.key', key['kid'], key['kid'] + '.pem.pem', key['kid'] + '.PEM', 'x' * 200 + '.pem'):
         one_of(s.get('/jwks/' + name).status, (400, 404), name)
 
 

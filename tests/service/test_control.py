@@ -208,6 +208,20 @@ def _(desk):
     desk.fails(3, 'user', 'passwd', 'ada', said=PASSWORD + '\n')
 
 
+@test('client add and update: what a client is told that people are called')
+def _(desk):
+    words = ['--name', 'Pair', '--redirect-uri', 'https://a.test/cb', '--redirect-uri', 'https://b.test/cb', '--subject-type', 'pairwise']
+    contains(desk.fails(1, 'client', 'add', *words), 'sector_identifier_uri')
+    added = desk.json('client', 'add', *words, '--sector-identifier-uri', 'https://c.test/sector.json')
+    shown = desk.json('client', 'show', added['client_id'])
+    equal((shown['subject_type'], shown['sector_identifier_uri']), ('pairwise', 'https://c.test/sector.json'))
+    contains(desk.say('client', 'show', added['client_id']), 'Subjects')
+    shown = desk.json('client', 'update', added['client_id'], '--subject-type', 'public', '--sector-identifier-uri', '')
+    equal(shown['subject_type'], 'public')
+    lacks(shown, 'sector_identifier_uri')
+    desk.fails(1, 'client', 'update', added['client_id'], '--subject-type', 'other')
+
+
 @test('user set and show: claims by option and from a file, in their types')
 def _(desk):
     desk.add_user('dora', PASSWORD)

@@ -32,7 +32,8 @@ def is_sanitized(pid):
 
 def needles(service):
     """What must not be found: name -> bytes, of each key in the state directory."""
-    found = {'the rotation key': read(os.path.join(service.state, 'keys/rotation.key'))}
+    found = {'the rotation key': read(os.path.join(service.state, 'keys/rotation.key')),
+             'the key of subjects': read(os.path.join(service.state, 'keys/subject.key'))}
     for path in glob.glob(os.path.join(service.state, 'keys/*.pem')):
         text = read(path)
         key = load_pem_private_key(text, None)

@@ -9,6 +9,7 @@
 #include "endpoints/tessera-authentication-request-private.h"
 #include "endpoints/tessera-authorization-response-private.h"
 #include "endpoints/tessera-request-object-private.h"
+#include "grants/tessera-pairwise-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-code-challenge-private.h"
 #include "model/tessera-scope-private.h"
@@ -500,6 +501,7 @@ build_record (TesseraEngine *engine,
   record->redirect_uri_was_sent = request->redirect_uri_was_sent;
   record->code_challenge = g_strdup (request->code_challenge);
   tessera_login_copy (login, &record->login);
+  tessera_pairwise_apply (engine, request->client, &record->login);
   record->scope = g_strdup (request->scope);
   record->resources = g_strdup (request->resources);
   record->nonce = g_strdup (request->nonce);

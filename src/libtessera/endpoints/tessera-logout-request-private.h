@@ -30,6 +30,7 @@ TesseraLogoutRequest *tessera_logout_request_parse (TesseraEngine *engine,
 void tessera_logout_request_free (TesseraLogoutRequest *self);
 /* Does the client know the very session that @login began? */
 gboolean tessera_logout_request_is_about (const TesseraLogoutRequest *self,
+                                          TesseraEngine *engine,
                                           const TesseraLogin *login);
 /* Where the client wants the browser, with its state; redirect_uri is there. Owned. */
 char *tessera_logout_request_dup_location (const TesseraLogoutRequest *self);

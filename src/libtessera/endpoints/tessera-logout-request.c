@@ -6,6 +6,7 @@
 
 #include "base/tessera-uri-private.h"
 #include "grants/tessera-id-token-private.h"
+#include "grants/tessera-pairwise-private.h"
 #include "model/tessera-authorization-request-private.h"
 #include "model/tessera-client-private.h"
 
@@ -161,9 +162,12 @@ tessera_logout_request_parse (TesseraEngine *engine,
 }
 
 gboolean
-tessera_logout_request_is_about (const TesseraLogoutRequest *self, const TesseraLogin *login)
+tessera_logout_request_is_about (const TesseraLogoutRequest *self,
+                                 TesseraEngine *engine,
+                                 const TesseraLogin *login)
 {
-  return self->subject != NULL && strcmp (self->subject, login->subject) == 0
+  return self->subject != NULL
+         && tessera_pairwise_is_called (engine, self->client, login, self->subject)
          && self->session_id != NULL && g_strcmp0 (self->session_id, login->session_id) == 0;
 }
 

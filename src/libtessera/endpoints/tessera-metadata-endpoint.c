@@ -119,7 +119,8 @@ set_openid (json_t *json, TesseraSettings *settings)
   set_url (json, "userinfo_endpoint", settings, settings->userinfo_path);
   set_url (json, "end_session_endpoint", settings, settings->logout_path);
   set_strings (json, "scopes_supported", tessera_standard_claims_list_scopes ());
-  set_strings (json, "subject_types_supported", (const char *const[]){ "public", NULL });
+  set_strings (json, "subject_types_supported",
+               (const char *const[]){ "pairwise", "public", NULL });
   set_strings (json, "id_token_signing_alg_values_supported", signing_algorithms);
   set_strings (json, "userinfo_signing_alg_values_supported", signing_algorithms);
   set_strings (json, "prompt_values_supported",

@@ -88,7 +88,7 @@ respond_claims (Asking *self, TesseraClient *client)
       = tessera_standard_claims_select (tessera_user_claims_get_json (known), scope, request,
                                         TESSERA_CLAIMS_USERINFO);
 
-  json_object_set_new (answer, "sub", json_string (self->grant->login.subject));
+  json_object_set_new (answer, "sub", json_string (tessera_login_get_sub (&self->grant->login)));
   if (tessera_client_get_userinfo_algorithm (client, &algorithm))
     respond_signed (self, client, algorithm, answer);
   else

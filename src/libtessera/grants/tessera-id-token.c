@@ -127,7 +127,7 @@ tessera_id_token_issue (TesseraEngine *engine,
   g_autoptr (json_t) claims = select_claims (engine, authorization, scope);
   g_autofree char *at_hash = dup_half_hash (algorithm, access_token);
   set_text (claims, "iss", engine->settings->issuer);
-  set_text (claims, "sub", authorization->login.subject);
+  set_text (claims, "sub", tessera_login_get_sub (&authorization->login));
   set_text (claims, "aud", tessera_client_get_id (authorization->client));
   json_object_set_new (claims, "iat", json_integer (iat));
   json_object_set_new (claims, "exp", json_integer (iat + lifetime));

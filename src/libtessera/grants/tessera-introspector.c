@@ -126,7 +126,7 @@ describe_grant (TesseraEngine *engine, const TesseraGrant *grant, const TesseraR
   json_t *json = json_object ();
 
   json_object_set_new (json, "iss", json_string (engine->settings->issuer));
-  json_object_set_new (json, "sub", json_string (grant->login.subject));
+  json_object_set_new (json, "sub", json_string (tessera_login_get_sub (&grant->login)));
   json_object_set_new (json, "client_id", json_string (grant->client_id));
   if (grant->scope != NULL && *grant->scope != '\0')
     json_object_set_new (json, "scope", json_string (grant->scope));

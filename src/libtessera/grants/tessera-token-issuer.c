@@ -173,7 +173,7 @@ build_claims (TesseraEngine *engine,
   gint64 iat = minting->issued_ms / 1000;
 
   tessera_claims_set_string (claims, "iss", engine->settings->issuer);
-  tessera_claims_set_string (claims, "sub", authorization->login.subject);
+  tessera_claims_set_string (claims, "sub", tessera_login_get_sub (&authorization->login));
   tessera_claims_set_strings (claims, "aud", (const char *const *) minting->audience);
   tessera_claims_set_string (claims, "client_id", tessera_client_get_id (authorization->client));
   if (scope != NULL && *scope != '\0')
@@ -228,7 +228,7 @@ set_status (TesseraEngine *engine,
   TesseraTokenIdentity identity = {
     .jti = minting->jti,
     .issued_ms = minting->issued_ms,
-    .subject = authorization->login.subject,
+    .subject = tessera_login_get_sub (&authorization->login),
     .client_id = tessera_client_get_id (authorization->client),
     .grant_id = authorization->grant_id,
     .session_id = authorization->login.session_id,

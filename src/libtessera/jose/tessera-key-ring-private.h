@@ -8,9 +8,9 @@ G_BEGIN_DECLS
 
 /* The keys of one server and their states (design.md §4). Of each algorithm in use there is one
  * active and one next key. On disk: `keyring.json` (kid, algorithm, state, times) and a PEM file a
- * key, all 0600 in a directory 0700; `rotation.key` beside them. Files that others can read, a
- * missing file, or a kid that is not the thumbprint refuse the load; nothing is ever generated over
- * existing state. Safe in any thread. */
+ * key, all 0600 in a directory 0700; `rotation.key` and `subject.key` beside them. Files that
+ * others can read, a missing file, or a kid that is not the thumbprint refuse the load; nothing is
+ * ever generated over existing state. Safe in any thread. */
 typedef struct _TesseraKeyRing TesseraKeyRing;
 
 typedef enum
@@ -69,6 +69,9 @@ gboolean tessera_key_ring_prune (TesseraKeyRing *self, gint64 lifetime_ms, GErro
 
 /* 32 bytes from which successors of refresh tokens are derived (design.md §4). */
 const guint8 *tessera_key_ring_get_rotation_key (TesseraKeyRing *self);
+/* 32 bytes from which the subs of pairwise clients are derived (OpenID Connect Core §8.1). Never
+ * another one: with it each of these clients would meet new people. */
+const guint8 *tessera_key_ring_get_subject_key (TesseraKeyRing *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraKeyRing, tessera_key_ring_free)
 

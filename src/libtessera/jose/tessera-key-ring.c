@@ -20,10 +20,11 @@
 
 #define RING_FILE "keyring.json"
 #define ROTATION_FILE "rotation.key"
+#define SUBJECT_FILE "subject.key"
 /* Stands in the directory while the first files are written, so that a start that was cut off there
  * is told from a ring whose list was lost. */
 #define CREATING_FILE "creating"
-#define ROTATION_KEY_SIZE 32
+#define SECRET_SIZE 32
 #define FILE_MAX_SIZE (64 * 1024)
 #define RING_VERSION 1
 
@@ -32,7 +33,8 @@ struct _TesseraKeyRing
   GMutex admin;
   char *directory; /* NULL: in memory only */
   TesseraClock *clock;
-  guint8 *rotation_key; /* in OpenSSL's secure memory */
+  guint8 *rotation_key; /* in OpenSSL's secure memory, as the next */
+  guint8 *subject_key;
 
   GMutex mutex;
   GPtrArray *entries; /* TesseraKeyEntry*, oldest first */
@@ -328,16 +330,27 @@ entry_to_json (const TesseraKeyEntry *entry)
   return row;
 }
 
+/* By which another one is noticed; of 256 random bits it tells nothing. */
+static char *
+dup_fingerprint (const guint8 *secret)
+{
+  TesseraDigest digest = tessera_digest (secret, SECRET_SIZE);
+
+  return tessera_base64url_encode (digest.bytes, sizeof digest.bytes);
+}
+
 static gboolean
 write_list (TesseraKeyRing *self, GPtrArray *entries, GError **error)
 {
   g_autoptr (json_t) list = json_object ();
   json_t *rows = json_array ();
+  g_autofree char *fingerprint = dup_fingerprint (self->subject_key);
 
   json_object_set_new (list, "version", json_integer (RING_VERSION));
   for (guint i = 0; i < entries->len; i++)
     json_array_append_new (rows, entry_to_json (g_ptr_array_index (entries, i)));
   json_object_set_new (list, "keys", rows);
+  json_object_set_new (list, "subject_key", json_string (fingerprint));
   g_autofree char *text = tessera_json_dump (list);
   return write_file (self, RING_FILE, text, strlen (text), error);
 }
@@ -481,26 +494,62 @@ load_entry (TesseraKeyRing *self, const json_t *row, GPtrArray *entries, GError 
   return write_key (self, entry, error);
 }
 
+/* @secret: SECRET_SIZE bytes. */
 static gboolean
-load_rotation_key (TesseraKeyRing *self, GError **error)
+load_secret (TesseraKeyRing *self, const char *name, guint8 *secret, GError **error)
 {
   gsize length = 0;
-  char *bytes = read_file (self, ROTATION_FILE, &length, error);
+  char *bytes = read_file (self, name, &length, error);
 
   if (bytes == NULL)
     return FALSE;
-  if (length == ROTATION_KEY_SIZE)
-    memcpy (self->rotation_key, bytes, ROTATION_KEY_SIZE);
+  if (length == SECRET_SIZE)
+    memcpy (secret, bytes, SECRET_SIZE);
   else
-    refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s is damaged.", self->directory, ROTATION_FILE);
+    refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s is damaged.", self->directory, name);
   OPENSSL_cleanse (bytes, length);
   g_free (bytes);
-  return length == ROTATION_KEY_SIZE;
+  return length == SECRET_SIZE;
+}
+
+static gboolean
+make_secret (TesseraKeyRing *self, const char *name, guint8 *secret, GError **error)
+{
+  tessera_random_bytes (secret, SECRET_SIZE);
+  return self->directory == NULL || write_file (self, name, secret, SECRET_SIZE, error);
+}
+
+/* Whoever restores a backup without keys may have put the old one here, which outlives them all. */
+static gboolean
+load_or_make_subject_key (TesseraKeyRing *self, GError **error)
+{
+  if (self->directory != NULL && has_file (self, SUBJECT_FILE))
+    return load_secret (self, SUBJECT_FILE, self->subject_key, error);
+  return make_secret (self, SUBJECT_FILE, self->subject_key, error);
+}
+
+/* Another one would make strangers of people: never instead of the one that @list, of this ring,
+ * was written with. A list of an older release says none. */
+static gboolean
+load_subject_key (TesseraKeyRing *self, const json_t *list, gboolean *out_is_new, GError **error)
+{
+  const char *before = json_string_value (json_object_get (list, "subject_key"));
+
+  *out_is_new = before == NULL;
+  if (before == NULL)
+    return load_or_make_subject_key (self, error);
+  if (!load_secret (self, SUBJECT_FILE, self->subject_key, error))
+    return FALSE;
+  g_autofree char *now = dup_fingerprint (self->subject_key);
+  return strcmp (before, now) == 0
+         || refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s is another one than before.",
+                    self->directory, SUBJECT_FILE);
 }
 
 static gboolean
 load (TesseraKeyRing *self, GError **error)
 {
+  gboolean is_new = FALSE;
   gsize length = 0, i;
   json_t *row;
   g_autofree char *text = read_file (self, RING_FILE, &length, error);
@@ -518,9 +567,12 @@ load (TesseraKeyRing *self, GError **error)
       if (!load_entry (self, row, entries, error))
         return FALSE;
     }
-  if (!load_rotation_key (self, error))
+  if (!load_secret (self, ROTATION_FILE, self->rotation_key, error)
+      || !load_subject_key (self, list, &is_new, error))
     return FALSE;
   publish (self, g_steal_pointer (&entries));
+  if (is_new && !write_list (self, self->entries, error))
+    return FALSE;
   remove_file (self, CREATING_FILE);
   return TRUE;
 }
@@ -572,20 +624,14 @@ clear_leftovers (TesseraKeyRing *self)
 }
 
 static gboolean
-write_rotation_key (TesseraKeyRing *self, GError **error)
-{
-  return self->directory == NULL
-         || write_file (self, ROTATION_FILE, self->rotation_key, ROTATION_KEY_SIZE, error);
-}
-
-static gboolean
 create (TesseraKeyRing *self, TesseraAlgorithm algorithm, GError **error)
 {
   if (self->directory != NULL && !write_file (self, CREATING_FILE, "", 0, error))
     return FALSE;
-  tessera_random_bytes (self->rotation_key, ROTATION_KEY_SIZE);
   publish (self, entries_new ());
-  if (!write_rotation_key (self, error) || !tessera_key_ring_ensure (self, algorithm, error))
+  if (!make_secret (self, ROTATION_FILE, self->rotation_key, error)
+      || !load_or_make_subject_key (self, error)
+      || !tessera_key_ring_ensure (self, algorithm, error))
     return FALSE;
   if (self->directory != NULL)
     remove_file (self, CREATING_FILE);
@@ -632,8 +678,9 @@ tessera_key_ring_open (const char *directory,
   g_mutex_init (&self->mutex);
   self->directory = g_strdup (directory);
   self->clock = tessera_clock_ref (clock);
-  self->rotation_key = OPENSSL_secure_zalloc (ROTATION_KEY_SIZE);
-  if (self->rotation_key == NULL)
+  self->rotation_key = OPENSSL_secure_zalloc (SECRET_SIZE);
+  self->subject_key = OPENSSL_secure_zalloc (SECRET_SIZE);
+  if (self->rotation_key == NULL || self->subject_key == NULL)
     {
       refuse (error, TESSERA_SETUP_ERROR_KEY, "There is no secure memory left for keys.");
       return NULL;
@@ -651,7 +698,8 @@ tessera_key_ring_free (TesseraKeyRing *self)
   g_clear_pointer (&self->entries, g_ptr_array_unref);
   g_clear_pointer (&self->jwks, g_bytes_unref);
   tessera_clock_unref (self->clock);
-  OPENSSL_secure_clear_free (self->rotation_key, ROTATION_KEY_SIZE);
+  OPENSSL_secure_clear_free (self->rotation_key, SECRET_SIZE);
+  OPENSSL_secure_clear_free (self->subject_key, SECRET_SIZE);
   g_free (self->etag);
   g_free (self->directory);
   g_mutex_clear (&self->mutex);
@@ -711,6 +759,12 @@ const guint8 *
 tessera_key_ring_get_rotation_key (TesseraKeyRing *self)
 {
   return self->rotation_key;
+}
+
+const guint8 *
+tessera_key_ring_get_subject_key (TesseraKeyRing *self)
+{
+  return self->subject_key;
 }
 
 /* --- administration --- */

@@ -462,9 +462,9 @@ tessera_authentication_get_remote_address (TesseraAuthentication *self)
  * @self: an authentication
  * @subject: (nullable): who it is, or %NULL for the user name
  *
- * Accepts the login. @subject becomes the `sub` of tokens: it must be stable, never given to
- * somebody else, and never the `client_id` of a client. The first verdict stands; a later one has
- * no effect.
+ * Accepts the login. @subject becomes the `sub` of tokens, or what is told instead of it
+ * ([property@Client:subject-type]): it must be stable, never given to somebody else, and never the
+ * `client_id` of a client. The first verdict stands; a later one has no effect.
  */
 void
 tessera_authentication_accept (TesseraAuthentication *self, const char *subject)

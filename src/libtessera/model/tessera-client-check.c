@@ -245,11 +245,40 @@ check_signed_answers (TesseraClient *self, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_sector (TesseraClient *self, GError **error)
+{
+  const char *uri = self->sector_identifier_uri;
+  g_autofree char *sector = tessera_client_dup_sector (self);
+
+  if (uri != NULL
+      && (sector == NULL || !g_str_has_prefix (uri, "https://") || !tessera_uri_is_resource (uri)))
+    return refuse (error, "Client %s: sector_identifier_uri is an https URL on some other machine",
+                   self->id);
+  if (!tessera_client_is_pairwise (self) || sector != NULL)
+    return TRUE;
+  return refuse (error,
+                 "Client %s: its redirect URIs have several hosts, so that a pairwise client needs "
+                 "a sector_identifier_uri",
+                 self->id);
+}
+
+static gboolean
+check_subjects (TesseraClient *self, GError **error)
+{
+  const char *type = self->subject_type;
+
+  if (type == NULL || strcmp (type, "public") == 0 || tessera_client_is_pairwise (self))
+    return check_sector (self, error);
+  return refuse (error, "Client %s: subject_type is public or pairwise", self->id);
+}
+
 gboolean
 tessera_client_check (TesseraClient *self, GError **error)
 {
   return check_id (self, error) && check_name (self, error) && check_authentication (self, error)
          && check_grant_types (self, error) && check_redirect_uris (self, error)
          && check_lists (self, error) && check_scope (self, error)
-         && check_signed_answers (self, error) && check_request_objects (self, error);
+         && check_signed_answers (self, error) && check_request_objects (self, error)
+         && check_subjects (self, error);
 }

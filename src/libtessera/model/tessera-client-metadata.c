@@ -87,6 +87,26 @@ static const TesseraClientMember members[] = {
     TESSERA_CLIENT_KEPT | TESSERA_CLIENT_RIGHT | TESSERA_CLIENT_REGISTRABLE },
 
   /**
+   * TesseraClient:subject-type:
+   *
+   * What the client is told that people are called (OpenID Connect Core §8): `public`, the same as
+   * all others are told, or `pairwise`, so that it cannot find out with others whom they have in
+   * common. %NULL: public.
+   */
+  { "subject_type", "subject-type", TESSERA_CLIENT_TEXT, FIELD (subject_type),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_RIGHT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:sector-identifier-uri:
+   *
+   * An https address whose host names those whom a pairwise client shares what people are called
+   * with (OpenID Connect Core §8.1). %NULL: the host of its redirect URIs, if that is one.
+   */
+  { "sector_identifier_uri", "sector-identifier-uri", TESSERA_CLIENT_TEXT,
+    FIELD (sector_identifier_uri),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_RIGHT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
    * TesseraClient:resources:
    *
    * The resources the client may ask for (RFC 8707 §2). Empty: none.

@@ -26,6 +26,8 @@ struct _TesseraClient
   char *application_type;
   char *id_token_signed_response_alg;
   char *userinfo_signed_response_alg;
+  char *subject_type;
+  char *sector_identifier_uri;
   char **resources;
   char **audience;
   char **introspect;

@@ -71,6 +71,18 @@ TesseraAlgorithm tessera_client_get_id_token_algorithm (TesseraClient *self);
 gboolean tessera_client_get_userinfo_algorithm (TesseraClient *self,
                                                 TesseraAlgorithm *out_algorithm);
 
+/* Is it told a sub of its sector's own (OpenID Connect Core §8)? */
+gboolean tessera_client_is_pairwise (TesseraClient *self);
+const char *tessera_client_get_sector_identifier_uri (TesseraClient *self); /* or NULL */
+/* Whom it shares that with: the host of sector_identifier_uri, or the one of its redirect URIs; the
+ * client itself when they have none, as those of programs on people's devices. Owned; NULL: there
+ * are several hosts, and nobody says which it is. */
+char *tessera_client_dup_sector (TesseraClient *self);
+/* Does what lies at sector_identifier_uri, a JSON array, name all its redirect URIs (Dynamic Client
+ * Registration §5)? For whoever fetches it; who declares a client vouches for it. */
+#define TESSERA_CLIENT_SECTOR_MAX_LENGTH (64 * 1024)
+gboolean tessera_client_is_in_sector (TesseraClient *self, const char *document, gsize length);
+
 /* As the store keeps it: names of RFC 7591 §2 and digests of the secrets. */
 json_t *tessera_client_to_json (TesseraClient *self);
 TesseraClient *tessera_client_new_from_json (const char *json, gsize length, GError **error);

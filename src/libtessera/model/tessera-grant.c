@@ -49,7 +49,8 @@ tessera_grant_get_client_id (const TesseraGrant *self)
  * tessera_grant_get_subject:
  * @self: a grant
  *
- * Who allowed it: the claim `sub` of its tokens.
+ * Who allowed it: what the login was accepted with. Its tokens may call them otherwise
+ * ([property@Client:subject-type]).
  *
  * Returns: the subject
  */

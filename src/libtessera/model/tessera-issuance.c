@@ -120,9 +120,11 @@ ensure_added (TesseraIssuance *self)
  * tessera_issuance_get_subject:
  * @self: an issuance
  *
- * Whom the token will stand for: the resource owner, or the client itself with client credentials.
+ * Whom the token will stand for: the resource owner, by the subject that the login was accepted
+ * with, or the client itself with client credentials. The claim `sub` can be another
+ * ([property@Client:subject-type]).
  *
- * Returns: the `sub` claim
+ * Returns: the subject
  */
 const char *
 tessera_issuance_get_subject (TesseraIssuance *self)

@@ -8,6 +8,7 @@
 #include "base/tessera-json-variant-private.h"
 #include "model/tessera-scope-private.h"
 #include "model/tessera-standard-claims-private.h"
+#include "model/tessera-subject-private.h"
 
 #include <string.h>
 
@@ -101,6 +102,7 @@ tessera_login_init (TesseraLogin *self,
 
   *self = (TesseraLogin){
     .subject = g_strdup (subject),
+    .sub = tessera_subject_dup_public (subject),
     .acr = g_strdup (acr),
     .amr = amr != NULL && *amr != NULL ? g_strjoinv (" ", (char **) amr) : NULL,
     .claims = *claims_json != '\0' ? g_steal_pointer (&claims_json) : NULL,

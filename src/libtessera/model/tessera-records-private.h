@@ -20,10 +20,13 @@ typedef struct
   char *acr;        /* or NULL */
   char *amr;        /* names separated by single spaces, or NULL */
   char *claims;     /* what else is known of the person, a JSON object; or NULL */
+  char *sub;        /* what tokens call them when that is not the subject; or NULL */
 } TesseraLogin;
 
 void tessera_login_clear (TesseraLogin *self);
 void tessera_login_copy (const TesseraLogin *self, TesseraLogin *out_copy);
+/* The claim `sub`. Borrowed. */
+const char *tessera_login_get_sub (const TesseraLogin *self);
 
 /* The stored approval: what a resource owner allowed a client to do. The family of its refresh
  * tokens. */

@@ -11,6 +11,7 @@ tessera_login_clear (TesseraLogin *self)
   g_clear_pointer (&self->acr, g_free);
   g_clear_pointer (&self->amr, g_free);
   g_clear_pointer (&self->claims, g_free);
+  g_clear_pointer (&self->sub, g_free);
   self->auth_time = 0;
 }
 
@@ -23,6 +24,13 @@ tessera_login_copy (const TesseraLogin *self, TesseraLogin *out_copy)
   out_copy->acr = g_strdup (self->acr);
   out_copy->amr = g_strdup (self->amr);
   out_copy->claims = g_strdup (self->claims);
+  out_copy->sub = g_strdup (self->sub);
+}
+
+const char *
+tessera_login_get_sub (const TesseraLogin *self)
+{
+  return self->sub != NULL ? self->sub : self->subject;
 }
 
 /**

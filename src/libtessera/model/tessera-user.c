@@ -170,7 +170,8 @@ tessera_user_get_username (TesseraUser *self)
  * tessera_user_get_subject:
  * @self: a user
  *
- * What tokens call the person in the claim `sub` (RFC 9068 §2.2).
+ * Who the person is when they have logged in. It is the claim `sub` of tokens (RFC 9068 §2.2),
+ * unless it cannot stand there, or the client is told another ([property@Client:subject-type]).
  *
  * Returns: the subject
  */

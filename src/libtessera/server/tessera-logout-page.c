@@ -114,7 +114,8 @@ on_asked_for (TesseraVisit *visit)
   if (visit->session == NULL)
     on_nobody_there (visit);
   else if (visit->logout != NULL
-           && tessera_logout_request_is_about (visit->logout, &visit->session->login))
+           && tessera_logout_request_is_about (visit->logout, visit->engine,
+                                               &visit->session->login))
     end_session (visit);
   else
     ask (visit);

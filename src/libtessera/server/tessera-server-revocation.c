@@ -306,7 +306,7 @@ tessera_server_revoke_grant_finish (TesseraServer *self, GAsyncResult *result, G
 /**
  * tessera_server_revoke_subject:
  * @self: a server
- * @subject: a resource owner, as the claim `sub` names them
+ * @subject: a resource owner, as a claim `sub` names them or as their login was accepted with
  * @error: return location for an error
  *
  * Revokes everything one person allowed, and ends their sessions. They can log in again; what is
@@ -327,7 +327,7 @@ tessera_server_revoke_subject (TesseraServer *self, const char *subject, GError 
 /**
  * tessera_server_revoke_subject_async:
  * @self: a server
- * @subject: a resource owner, as the claim `sub` names them
+ * @subject: a resource owner, as a claim `sub` names them or as their login was accepted with
  * @cancellable: (nullable): ignored: a revocation is not called back
  * @callback: (scope async): called when the outcome is durable
  * @user_data: for @callback

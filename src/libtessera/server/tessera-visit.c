@@ -6,6 +6,7 @@
 #include "server/tessera-visit-private.h"
 
 #include "base/tessera-uri-private.h"
+#include "grants/tessera-pairwise-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-scope-private.h"
 #include "server/tessera-answer-watch-private.h"
@@ -89,7 +90,9 @@ is_not_wanted (TesseraVisit *self)
   const TesseraLogin *login = &self->session->login;
   const TesseraAuthorizationRequest *request = self->request;
 
-  if (request->wanted_subject != NULL && strcmp (login->subject, request->wanted_subject) != 0)
+  if (request->wanted_subject != NULL
+      && !tessera_pairwise_is_called (self->engine, request->client, login,
+                                      request->wanted_subject))
     return TRUE;
   return request->essential_acr != NULL
          && (login->acr == NULL || !tessera_scope_has (request->essential_acr, login->acr));

@@ -467,6 +467,40 @@ tessera_deny_list_deny_session (TesseraDenyList *self,
                        error);
 }
 
+/* Verifiers know people by the sub of tokens alone. Behind the entry for the subject, which the
+ * issuer asks for: whatever was signed before that was visible is older than these. */
+static gboolean
+cut_off_subs (TesseraDenyList *self,
+              TesseraStore *store,
+              const char *subject,
+              guint64 *out_generation,
+              GError **error)
+{
+  g_autoptr (GPtrArray) subs = tessera_store_list_subs (store, subject, error);
+
+  if (subs == NULL)
+    return FALSE;
+  for (guint i = 0; i < subs->len; i++)
+    if (!cut_off_now (self, store, TESSERA_CUT_OFF_SUBJECT, subs->pdata[i], NULL, out_generation,
+                      error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+deny_person (TesseraDenyList *self,
+             TesseraStore *store,
+             const char *subject,
+             guint64 *out_generation,
+             GError **error)
+{
+  gint64 instant;
+  return cut_off_now (self, store, TESSERA_CUT_OFF_SUBJECT, subject, &instant, out_generation,
+                      error)
+         && cut_off_subs (self, store, subject, out_generation, error)
+         && tessera_store_end_all (store, subject, NULL, instant, error);
+}
+
 gboolean
 tessera_deny_list_deny_subject (TesseraDenyList *self,
                                 TesseraStore *store,
@@ -474,10 +508,14 @@ tessera_deny_list_deny_subject (TesseraDenyList *self,
                                 guint64 *out_generation,
                                 GError **error)
 {
-  gint64 instant;
-  return cut_off_now (self, store, TESSERA_CUT_OFF_SUBJECT, subject, &instant, out_generation,
-                      error)
-         && tessera_store_end_all (store, subject, NULL, instant, error);
+  g_autofree char *person = NULL;
+
+  /* It may be what tokens call somebody; and what it says, it says in any case. */
+  if (!tessera_store_lookup_subject (store, subject, &person, error))
+    return FALSE;
+  if (person != NULL && !deny_person (self, store, person, out_generation, error))
+    return FALSE;
+  return deny_person (self, store, subject, out_generation, error);
 }
 
 gboolean

@@ -813,6 +813,57 @@ tessera_memory_store_foreach_user (TesseraStore *store,
   return TRUE;
 }
 
+/* What tokens call people. */
+
+static gboolean
+tessera_memory_store_lookup_subject (TesseraStore *store,
+                                     const char *sub,
+                                     char **out_subject,
+                                     GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  const TesseraLogin *found = NULL;
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->grants.rows);
+  while (found == NULL && g_hash_table_iter_next (&iter, NULL, &row))
+    if (g_strcmp0 (((const TesseraGrant *) row)->login.sub, sub) == 0)
+      found = &((const TesseraGrant *) row)->login;
+  g_hash_table_iter_init (&iter, self->sessions.rows);
+  while (found == NULL && g_hash_table_iter_next (&iter, NULL, &row))
+    if (g_strcmp0 (((const TesseraSession *) row)->login.sub, sub) == 0)
+      found = &((const TesseraSession *) row)->login;
+  *out_subject = found != NULL ? g_strdup (found->subject) : NULL;
+  return TRUE;
+}
+
+static int
+compare_texts (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+static GPtrArray *
+tessera_memory_store_list_subs (TesseraStore *store, const char *subject, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GPtrArray *subs = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->grants.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    {
+      const TesseraLogin *login = &((const TesseraGrant *) row)->login;
+      if (login->sub != NULL && g_strcmp0 (login->subject, subject) == 0
+          && !g_ptr_array_find_with_equal_func (subs, login->sub, g_str_equal, NULL))
+        g_ptr_array_add (subs, g_strdup (login->sub));
+    }
+  g_ptr_array_sort (subs, compare_texts);
+  return subs;
+}
+
 /* Lists. */
 
 static int
@@ -1050,7 +1101,10 @@ prune_grants (TesseraMemoryStore *self, gint64 now_ms)
   while (g_hash_table_iter_next (&iter, NULL, &row))
     {
       const TesseraGrant *grant = row;
-      if (grant->expires_ms < now_ms)
+      gint64 life_ms = grant->login.sub == NULL
+                           ? 0
+                           : self->state.longest_lifetime_ms + TESSERA_STORE_TOKEN_SKEW_MS;
+      if (grant->expires_ms < now_ms - life_ms)
         g_ptr_array_add (ids, g_strdup (grant->grant_id));
     }
   for (guint i = 0; i < ids->len; i++)
@@ -1151,6 +1205,8 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->put_refresh_token = tessera_memory_store_put_refresh_token;
   iface->lookup_refresh_token = tessera_memory_store_lookup_refresh_token;
   iface->supersede_refresh_token = tessera_memory_store_supersede_refresh_token;
+  iface->lookup_subject = tessera_memory_store_lookup_subject;
+  iface->list_subs = tessera_memory_store_list_subs;
   iface->put_session = tessera_memory_store_put_session;
   iface->lookup_session = tessera_memory_store_lookup_session;
   iface->touch_session = tessera_memory_store_touch_session;

@@ -177,6 +177,12 @@ static const char *const migrations[] = {
   "  digest BLOB PRIMARY KEY,"
   "  expires_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
   "CREATE INDEX assertions_by_end ON assertions (expires_ms);",
+  /* What tokens call a person, when that is not the subject. */
+  "ALTER TABLE codes ADD COLUMN sub TEXT;"
+  "ALTER TABLE grants ADD COLUMN sub TEXT;"
+  "ALTER TABLE sessions ADD COLUMN sub TEXT;"
+  "CREATE INDEX grants_by_sub ON grants (sub) WHERE sub IS NOT NULL;"
+  "CREATE INDEX sessions_by_sub ON sessions (sub) WHERE sub IS NOT NULL;",
   NULL
 };
 
@@ -452,20 +458,20 @@ tessera_sqlite_store_put_code (TesseraStore *store,
   return tessera_database_put (
       self->database,
       "INSERT INTO codes (digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
-      " subject, session_id, auth_time, acr, amr, claims, scope, resources, began_ms, expires_ms,"
-      " grant_id, redeemed_ms, forget_ms, nonce, claims_request)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " subject, session_id, auth_time, acr, amr, claims, sub, scope, resources, began_ms,"
+      " expires_ms, grant_id, redeemed_ms, forget_ms, nonce, claims_request)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       error,
       "dttittt"
-      "itttttiitiitt",
+      "ittttttiitiitt",
       &code->digest, code->client_id, code->redirect_uri, (gint64) code->redirect_uri_was_sent,
       code->code_challenge, code->login.subject, code->login.session_id, code->login.auth_time,
-      code->login.acr, code->login.amr, code->login.claims, code->scope, code->resources,
-      code->began_ms, code->expires_ms, code->grant_id, code->redeemed_ms, code->expires_ms,
-      code->nonce, code->claims_request);
+      code->login.acr, code->login.amr, code->login.claims, code->login.sub, code->scope,
+      code->resources, code->began_ms, code->expires_ms, code->grant_id, code->redeemed_ms,
+      code->expires_ms, code->nonce, code->claims_request);
 }
 
-#define LOGIN_COLUMNS "subject, session_id, auth_time, acr, amr, claims"
+#define LOGIN_COLUMNS "subject, session_id, auth_time, acr, amr, claims, sub"
 
 static void
 read_login (TesseraQuery *query, int column, TesseraLogin *out_login)
@@ -476,6 +482,7 @@ read_login (TesseraQuery *query, int column, TesseraLogin *out_login)
   out_login->acr = tessera_query_dup_text (query, column + 3);
   out_login->amr = tessera_query_dup_text (query, column + 4);
   out_login->claims = tessera_query_dup_text (query, column + 5);
+  out_login->sub = tessera_query_dup_text (query, column + 6);
 }
 
 static TesseraAuthorizationCode *
@@ -488,14 +495,14 @@ read_code (TesseraQuery *query)
   code->redirect_uri_was_sent = tessera_query_get_int (query, 3) != 0;
   code->code_challenge = tessera_query_dup_text (query, 4);
   read_login (query, 5, &code->login);
-  code->scope = tessera_query_dup_text (query, 11);
-  code->resources = tessera_query_dup_text (query, 12);
-  code->began_ms = tessera_query_get_int (query, 13);
-  code->expires_ms = tessera_query_get_int (query, 14);
-  code->grant_id = tessera_query_dup_text (query, 15);
-  code->redeemed_ms = tessera_query_get_int (query, 16);
-  code->nonce = tessera_query_dup_text (query, 17);
-  code->claims_request = tessera_query_dup_text (query, 18);
+  code->scope = tessera_query_dup_text (query, 12);
+  code->resources = tessera_query_dup_text (query, 13);
+  code->began_ms = tessera_query_get_int (query, 14);
+  code->expires_ms = tessera_query_get_int (query, 15);
+  code->grant_id = tessera_query_dup_text (query, 16);
+  code->redeemed_ms = tessera_query_get_int (query, 17);
+  code->nonce = tessera_query_dup_text (query, 18);
+  code->claims_request = tessera_query_dup_text (query, 19);
   return code;
 }
 
@@ -512,7 +519,7 @@ tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *dige
       " FROM codes WHERE digest = ?",
       error, "d", digest);
   if (!step_to_row (self, query, &found, error) || !found
-      || is_ended (self, tessera_query_get_text (query, 15)))
+      || is_ended (self, tessera_query_get_text (query, 16)))
     return NULL;
   return read_code (query);
 }
@@ -566,7 +573,7 @@ tessera_sqlite_store_is_challenge_redeemed (TesseraStore *store,
   "max(last_used_ms, ifnull((SELECT max(issued_ms) FROM refresh_tokens"                            \
   " WHERE grant_number = number), 0))"
 
-#define N_GRANT_COLUMNS 14
+#define N_GRANT_COLUMNS 15
 #define GRANT_COLUMNS(LAST_USED)                                                                   \
   "grant_id, client_id, " LOGIN_COLUMNS ", scope, resources, began_ms, " LAST_USED                 \
   ", expires_ms, claims_request"
@@ -578,11 +585,11 @@ tessera_sqlite_store_put_grant (TesseraStore *store, const TesseraGrant *grant, 
   return tessera_database_put (
       self->database,
       "INSERT INTO grants (" GRANT_COLUMNS (
-          "last_used_ms") ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      error, "ttttitttttiiit", grant->grant_id, grant->client_id, grant->login.subject,
+          "last_used_ms") ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      error, "ttttittttttiiit", grant->grant_id, grant->client_id, grant->login.subject,
       grant->login.session_id, grant->login.auth_time, grant->login.acr, grant->login.amr,
-      grant->login.claims, grant->scope, grant->resources, grant->began_ms, grant->last_used_ms,
-      grant->expires_ms, grant->claims_request);
+      grant->login.claims, grant->login.sub, grant->scope, grant->resources, grant->began_ms,
+      grant->last_used_ms, grant->expires_ms, grant->claims_request);
 }
 
 static TesseraGrant *
@@ -592,12 +599,12 @@ read_grant (TesseraQuery *query)
   grant->grant_id = tessera_query_dup_text (query, 0);
   grant->client_id = tessera_query_dup_text (query, 1);
   read_login (query, 2, &grant->login);
-  grant->scope = tessera_query_dup_text (query, 8);
-  grant->resources = tessera_query_dup_text (query, 9);
-  grant->began_ms = tessera_query_get_int (query, 10);
-  grant->last_used_ms = tessera_query_get_int (query, 11);
-  grant->expires_ms = tessera_query_get_int (query, 12);
-  grant->claims_request = tessera_query_dup_text (query, 13);
+  grant->scope = tessera_query_dup_text (query, 9);
+  grant->resources = tessera_query_dup_text (query, 10);
+  grant->began_ms = tessera_query_get_int (query, 11);
+  grant->last_used_ms = tessera_query_get_int (query, 12);
+  grant->expires_ms = tessera_query_get_int (query, 13);
+  grant->claims_request = tessera_query_dup_text (query, 14);
   return grant;
 }
 
@@ -768,6 +775,52 @@ tessera_sqlite_store_supersede_refresh_token (TesseraStore *store,
          && insert_refresh_token (store, successor, digest, error);
 }
 
+/* What tokens call people. */
+
+static gboolean
+tessera_sqlite_store_lookup_subject (TesseraStore *store,
+                                     const char *sub,
+                                     char **out_subject,
+                                     GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT subject FROM grants WHERE sub = ?1 UNION ALL"
+                                " SELECT subject FROM sessions WHERE sub = ?1 LIMIT 1",
+                                error, "t", sub);
+
+  *out_subject = NULL;
+  if (!step_to_row (self, query, &found, error))
+    return FALSE;
+  if (found)
+    *out_subject = tessera_query_dup_text (query, 0);
+  return TRUE;
+}
+
+static GPtrArray *
+tessera_sqlite_store_list_subs (TesseraStore *store, const char *subject, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (GPtrArray) subs = g_ptr_array_new_with_free_func (g_free);
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT DISTINCT sub FROM grants"
+                                " WHERE subject = ? AND sub IS NOT NULL ORDER BY sub",
+                                error, "t", subject);
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return NULL;
+      if (found)
+        g_ptr_array_add (subs, tessera_query_dup_text (query, 0));
+    }
+  while (found);
+  return g_steal_pointer (&subs);
+}
+
 /* Sessions and consents. */
 
 #define SESSION_COLUMNS "digest, " LOGIN_COLUMNS ", began_ms, last_seen_ms, expires_ms"
@@ -778,13 +831,12 @@ tessera_sqlite_store_put_session (TesseraStore *store,
                                   GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_put (self->database,
-                               "INSERT INTO sessions (" SESSION_COLUMNS
-                               ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                               error, "dttitttiii", &session->digest, session->login.subject,
-                               session->login.session_id, session->login.auth_time,
-                               session->login.acr, session->login.amr, session->login.claims,
-                               session->began_ms, session->last_seen_ms, session->expires_ms);
+  return tessera_database_put (
+      self->database,
+      "INSERT INTO sessions (" SESSION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", error,
+      "dttittttiii", &session->digest, session->login.subject, session->login.session_id,
+      session->login.auth_time, session->login.acr, session->login.amr, session->login.claims,
+      session->login.sub, session->began_ms, session->last_seen_ms, session->expires_ms);
 }
 
 static TesseraSession *
@@ -793,9 +845,9 @@ read_session (TesseraQuery *query)
   TesseraSession *session = g_new0 (TesseraSession, 1);
   tessera_query_get_digest (query, 0, &session->digest);
   read_login (query, 1, &session->login);
-  session->began_ms = tessera_query_get_int (query, 7);
-  session->last_seen_ms = tessera_query_get_int (query, 8);
-  session->expires_ms = tessera_query_get_int (query, 9);
+  session->began_ms = tessera_query_get_int (query, 8);
+  session->last_seen_ms = tessera_query_get_int (query, 9);
+  session->expires_ms = tessera_query_get_int (query, 10);
   return session;
 }
 
@@ -1351,7 +1403,11 @@ prune_denials (TesseraSqliteStore *self, guint part, gint64 now_ms, GError **err
 }
 
 #define FIRST_ENDED " (SELECT grant_id FROM ended_grants ORDER BY number LIMIT ?1)"
-#define FIRST_EXPIRED " FROM grants WHERE expires_ms < ?2 ORDER BY expires_ms LIMIT ?1)"
+/* One that alone knows what its tokens call the person stays as long as one of them may live, ?3.
+ */
+#define FIRST_EXPIRED                                                                              \
+  " FROM grants WHERE expires_ms < ?2 AND (sub IS NULL OR expires_ms < ?3)"                        \
+  " ORDER BY expires_ms LIMIT ?1)"
 
 static gboolean
 forget_ended (TesseraSqliteStore *self, gint64 count, GError **error)
@@ -1397,12 +1453,26 @@ prune_ended_grants (TesseraSqliteStore *self, GError **error)
 }
 
 static gboolean
-prune_expired (TesseraSqliteStore *self, gint64 now_ms, GError **error)
+prune_expired_grants (TesseraSqliteStore *self, gint64 now_ms, GError **error)
 {
   static const char *const deletions[] = {
     "DELETE FROM refresh_tokens WHERE grant_number IN (SELECT number" FIRST_EXPIRED,
     "DELETE FROM codes WHERE grant_id IN (SELECT grant_id" FIRST_EXPIRED,
     "DELETE FROM grants WHERE number IN (SELECT number" FIRST_EXPIRED,
+  };
+  gint64 then_ms = now_ms - self->state.longest_lifetime_ms - TESSERA_STORE_TOKEN_SKEW_MS;
+
+  for (guint i = 0; i < G_N_ELEMENTS (deletions); i++)
+    if (!tessera_database_execute (self->database, deletions[i], error, "iii", (gint64) PRUNE_ROWS,
+                                   now_ms, then_ms))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+prune_expired (TesseraSqliteStore *self, gint64 now_ms, GError **error)
+{
+  static const char *const deletions[] = {
     "DELETE FROM codes WHERE rowid IN"
     " (SELECT rowid FROM codes WHERE forget_ms < ?2 LIMIT ?1)",
     "DELETE FROM sessions WHERE rowid IN"
@@ -1425,7 +1495,7 @@ tessera_sqlite_store_prune (TesseraStore *store, gint64 now_ms, GError **error)
   tessera_database_restore_reserve (self->database);
   return prune_denials (self, DENIED_TOKENS, now_ms, error)
          && prune_denials (self, CUT_OFFS, now_ms, error) && prune_ended_grants (self, error)
-         && prune_expired (self, now_ms, error);
+         && prune_expired_grants (self, now_ms, error) && prune_expired (self, now_ms, error);
 }
 
 /* The object. */
@@ -1483,6 +1553,8 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->put_refresh_token = tessera_sqlite_store_put_refresh_token;
   iface->lookup_refresh_token = tessera_sqlite_store_lookup_refresh_token;
   iface->supersede_refresh_token = tessera_sqlite_store_supersede_refresh_token;
+  iface->lookup_subject = tessera_sqlite_store_lookup_subject;
+  iface->list_subs = tessera_sqlite_store_list_subs;
   iface->put_session = tessera_sqlite_store_put_session;
   iface->lookup_session = tessera_sqlite_store_lookup_session;
   iface->touch_session = tessera_sqlite_store_touch_session;

@@ -44,6 +44,10 @@ typedef struct
   gint64 now_ms; /* what ended before is left out */
 } TesseraStoreFilter;
 
+/* A token may be accepted so long after its exp, and be issued so long after its grant was looked
+ * at. */
+#define TESSERA_STORE_TOKEN_SKEW_MS (2 * 60 * 1000)
+
 /* So many entries of the deny-list prune looks at, at most. */
 #define TESSERA_STORE_PRUNED_DENIALS 5000
 
@@ -137,6 +141,16 @@ struct _TesseraStoreInterface
                                        const TesseraDigest *digest,
                                        const TesseraRefreshToken *successor,
                                        GError **error);
+
+  /* Whom tokens of a grant, or of a session, call @sub; NULL: nobody, but for who has it as
+   * subject. */
+  gboolean (*lookup_subject) (TesseraStore *self,
+                              const char *sub,
+                              char **out_subject,
+                              GError **error);
+  /* What else than @subject the tokens of this person's grants call them: char*. Grants that bear
+   * such a name stay a while after their end, as long as a token of theirs may live. */
+  GPtrArray *(*list_subs) (TesseraStore *self, const char *subject, GError **error);
 
   gboolean (*put_session) (TesseraStore *self, const TesseraSession *session, GError **error);
   TesseraSession *(*lookup_session) (TesseraStore *self,
@@ -272,6 +286,11 @@ gboolean tessera_store_supersede_refresh_token (TesseraStore *self,
                                                 const TesseraDigest *digest,
                                                 const TesseraRefreshToken *successor,
                                                 GError **error);
+gboolean tessera_store_lookup_subject (TesseraStore *self,
+                                       const char *sub,
+                                       char **out_subject,
+                                       GError **error);
+GPtrArray *tessera_store_list_subs (TesseraStore *self, const char *subject, GError **error);
 gboolean
 tessera_store_put_session (TesseraStore *self, const TesseraSession *session, GError **error);
 TesseraSession *

@@ -205,6 +205,21 @@ tessera_store_supersede_refresh_token (TesseraStore *self,
 }
 
 gboolean
+tessera_store_lookup_subject (TesseraStore *self,
+                              const char *sub,
+                              char **out_subject,
+                              GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->lookup_subject (self, sub, out_subject, error);
+}
+
+GPtrArray *
+tessera_store_list_subs (TesseraStore *self, const char *subject, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->list_subs (self, subject, error);
+}
+
+gboolean
 tessera_store_put_session (TesseraStore *self, const TesseraSession *session, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->put_session (self, session, error);

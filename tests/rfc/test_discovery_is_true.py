@@ -54,6 +54,8 @@ def clients():
         Client('asks', redirect_uri='https://asks.test/cb', **dict(keys, first_party='false')),
         Client('public', 'none', redirect_uri='https://public.test/cb', scope=OPENID, grant_types='authorization_code;refresh_token;'),
         Client('post', 'client_secret_post', redirect_uri='https://post.test/cb', **keys),
+        Client('pair', redirect_uri='https://pair.test/cb', subject_type='pairwise', **keys),
+        Client('pair2', redirect_uri='https://pair2.test/cb', subject_type='pairwise', **keys),
     ]
     made += [KeyClient('signs-' + alg, [jwk_of(key, alg=alg)], key, alg, redirect_uri='https://signs.test/cb', **keys) for alg, key in KEYS.items()]
     made += [Client('id-' + alg, redirect_uri='https://id.test/cb', id_token_signed_response_alg=alg, **keys) for alg in KEYS]
@@ -270,9 +272,11 @@ def _(s, known, value):
 
 @walks('subject_types_supported')
 def _(s, known, value):
-    equal(value, ['public'])
-    equal([claims_of(login(s, s.clients[name])['id_token'])['sub'] for name in ('rp', 'post')], ['alice'] * 2)
-    check(not starts(subject_type='pairwise'), 'pairwise')
+    equal(set(value), {'public', 'pairwise'})
+    told = {name: claims_of(login(s, s.clients[name])['id_token'])['sub'] for name in ('rp', 'post', 'pair', 'pair2')}
+    equal((told['rp'], told['post']), ('alice', 'alice'))
+    equal(len(set(told.values())), 3, 'subs: %r' % told)
+    check(not starts(subject_type='other'), 'another')
 
 
 @walks('id_token_signing_alg_values_supported')

@@ -244,6 +244,23 @@ test_a_follower_catches_up_from_memory (Fixture *self, gconstpointer data)
   assert_denials (outlet, 200, 1001);
 }
 
+/* While one catches up, more comes than was published: that goes to all at once. */
+static void
+test_what_is_not_published_waits_for_all (Fixture *self, gconstpointer data)
+{
+  FakeOutlet *behind = add_outlet (self);
+
+  deny (self, 3);
+  behind->stopped = TRUE;
+  follow (self, behind, 0);
+  deny (self, 2); /* the loop does not turn */
+  behind->stopped = FALSE;
+  behind->base.funcs->ready (&behind->base, behind->base.data);
+  assert_denials (behind, 0, 3);
+  fake_outlet_wait_for (behind, "\"n4\"");
+  assert_denials (behind, 0, 5);
+}
+
 /* The oldest are in the store alone. */
 static void
 test_a_follower_catches_up_from_the_store (Fixture *self, gconstpointer data)
@@ -332,6 +349,7 @@ test_who_is_behind_hears_a_heartbeat_without_a_time (Fixture *self, gconstpointe
   deny (self, 3);
   behind->stopped = TRUE;
   follow (self, behind, 0);
+  g_string_truncate (behind->text, 0); /* it begins with one */
   self->engine->offset_ms += TESSERA_DENY_FEED_HEARTBEAT_MS + 1000;
   fake_outlet_wait_for (behind, "event: heartbeat\n");
   g_assert_cmpuint (fake_outlet_count (behind, "\"time\":0,\"generation\":0}"), ==, 1);
@@ -474,6 +492,7 @@ main (int argc, char *argv[])
        test_only_the_last_of_several_carries_the_time);
   ADD ("what-was-undone-is-never-told", FALSE, test_what_was_undone_is_never_told);
   ADD ("a-follower-catches-up-from-memory", FALSE, test_a_follower_catches_up_from_memory);
+  ADD ("what-is-not-published-waits-for-all", FALSE, test_what_is_not_published_waits_for_all);
   ADD ("a-follower-catches-up-from-the-store", FALSE, test_a_follower_catches_up_from_the_store);
   ADD ("what-the-store-forgot-is-not-missed", FALSE, test_what_the_store_forgot_is_not_missed);
   ADD ("a-store-that-fails-ends-the-stream", FALSE, test_a_store_that_fails_ends_the_stream);

@@ -260,6 +260,18 @@ test_a_client_registers_no_private_keys (void)
   g_assert_cmpuint (tessera_key_set_get_count (others), ==, 1);
 }
 
+/* RFC 7517 §4.3. */
+static void
+test_a_client_may_have_keys_for_something_else (void)
+{
+  g_autofree char *good = make_jwk (keys[0], "");
+  g_autofree char *other = make_jwk (keys[1], "\"key_ops\":[\"sign\"],\"use\":null");
+  g_autoptr (TesseraKeySet) set = parse_client (TESSERA_ALGORITHM_RS256, good, other);
+
+  g_assert_cmpuint (tessera_key_set_get_count (set), ==, 1);
+  g_assert_false (verifies (set, keys[1], NULL));
+}
+
 static void
 test_words_are_of_the_keys_not_of_their_names (void)
 {
@@ -296,6 +308,8 @@ main (int argc, char **argv)
                    test_an_rsa_key_of_a_client_is_for_what_it_is_registered_for);
   g_test_add_func ("/key-set/a-client-registers-no-private-keys",
                    test_a_client_registers_no_private_keys);
+  g_test_add_func ("/key-set/a-client-may-have-keys-for-something-else",
+                   test_a_client_may_have_keys_for_something_else);
   g_test_add_func ("/key-set/words-are-of-the-keys-not-of-their-names",
                    test_words_are_of_the_keys_not_of_their_names);
   g_test_add_func ("/key-set/too-many-are-refused", test_too_many_are_refused);

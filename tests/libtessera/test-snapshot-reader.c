@@ -443,6 +443,50 @@ test_reads_a_file_that_was_put_together (void)
     }
 }
 
+/* All that was compressed by then, and no end: as a server flushes it. */
+static void
+compress_some (GConverter *deflater, const char *text, gsize length, GByteArray *out)
+{
+  guint8 deflated[64 * 1024];
+  gsize n_read = 0, n_written = 0, at = 0;
+
+  for (GConverterResult result = G_CONVERTER_CONVERTED; result != G_CONVERTER_FLUSHED;)
+    {
+      result = g_converter_convert (deflater, text + at, length - at, deflated, sizeof deflated,
+                                    G_CONVERTER_FLUSH, &n_read, &n_written, NULL);
+      g_assert_cmpint (result, !=, G_CONVERTER_ERROR);
+      g_byte_array_append (out, deflated, (guint) n_written);
+      at += n_read;
+    }
+}
+
+/* Whatever the pieces are that it inflates at once: one of them ends where they do. */
+static void
+test_pieces_may_end_where_the_room_for_them_does (void)
+{
+  for (gsize room = 1024; room <= 64 * 1024; room *= 2)
+    {
+      g_autoptr (GConverter) deflater
+          = G_CONVERTER (g_zlib_compressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP, 6));
+      g_autoptr (TesseraDenyReplica) replica = tessera_deny_replica_new (the_clock);
+      g_autoptr (TesseraSnapshotReader) reader
+          = tessera_snapshot_reader_new (replica, FEED_MAKER_ISSUER);
+      g_autoptr (GString) text = make_entries ();
+      g_autoptr (GByteArray) bytes = g_byte_array_new ();
+
+      for (guint i = 8; text->len <= room; i++)
+        {
+          g_autofree char *jti = g_strdup_printf ("018bcfe5-6800-7000-8000-%012u", i);
+          feed_maker_add_token (text, i, jti);
+        }
+      compress_some (deflater, text->str, room, bytes);
+      g_assert_true (tessera_snapshot_reader_feed (reader, bytes->data, bytes->len, NULL));
+      g_byte_array_set_size (bytes, 0);
+      compress_some (deflater, text->str + room, text->len - room, bytes);
+      g_assert_true (tessera_snapshot_reader_feed (reader, bytes->data, bytes->len, NULL));
+    }
+}
+
 static void
 test_does_not_go_back (void)
 {
@@ -490,6 +534,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/snapshot-reader/survives-a-bomb", test_survives_a_bomb);
   g_test_add_func ("/snapshot-reader/reads-a-file-that-was-put-together",
                    test_reads_a_file_that_was_put_together);
+  g_test_add_func ("/snapshot-reader/pieces-may-end-where-the-room-for-them-does",
+                   test_pieces_may_end_where_the_room_for_them_does);
   g_test_add_func ("/snapshot-reader/does-not-go-back", test_does_not_go_back);
   int result = g_test_run ();
   tessera_clock_unref (the_clock);

@@ -126,14 +126,21 @@ log_in (Fixture *self, const char *scope, const char *claims_request)
   return ask (self, front, "POST", "/token", form);
 }
 
-static json_t *
-get_userinfo (Fixture *self, json_t *tokens)
+static void
+set_bearer (FakeFront *front, json_t *tokens)
 {
-  g_autoptr (FakeFront) front = fake_front_new ();
   g_autofree char *bearer
       = g_strconcat ("Bearer ", json_string_value (json_object_get (tokens, "access_token")), NULL);
 
   fake_front_set_header (front, "Authorization", bearer);
+}
+
+static json_t *
+get_userinfo (Fixture *self, json_t *tokens)
+{
+  g_autoptr (FakeFront) front = fake_front_new ();
+
+  set_bearer (front, tokens);
   return ask (self, front, "GET", "/userinfo", NULL);
 }
 
@@ -216,6 +223,35 @@ test_what_only_the_server_says_is_not_taken (void)
   g_assert_cmpuint (g_variant_n_children (known), ==, 0);
 }
 
+static gboolean
+run_end_grant (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_store_end_grant (store, data, error);
+}
+
+/* Whether the deny-list says so yet or not: without its grant a token tells nothing. */
+static void
+test_a_grant_that_is_gone_tells_nothing (Fixture *self, gconstpointer data)
+{
+  g_autoptr (json_t) tokens = log_in (self, "openid email", NULL);
+  g_autoptr (FakeFront) front = fake_front_new ();
+  const char *text = json_string_value (json_object_get (tokens, "access_token"));
+  g_autoptr (TesseraAccessToken) token
+      = tessera_engine_check_token (&self->server->engine, text, strlen (text), ISSUER, NULL);
+
+  g_assert_true (tessera_committer_submit_and_wait (
+      self->server->engine.committer, run_end_grant,
+      (gpointer) tessera_access_token_get_grant_id (token), NULL));
+  set_bearer (front, tokens);
+  g_autoptr (TesseraExchange) exchange = fake_front_request (front, "GET", "/userinfo", NULL);
+  tessera_server_handle (self->server, exchange);
+  while (front->sent == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (front->status, ==, 401);
+  g_assert_nonnull (
+      strstr (g_hash_table_lookup (front->headers, "WWW-Authenticate"), "invalid_token"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -226,6 +262,7 @@ main (int argc, char **argv)
   ADD ("a-client-is-told-what-it-asks-for-by-name", test_a_client_is_told_what_it_asks_for_by_name);
   ADD ("an-id-token-of-which-nothing-is-asked-asks-nobody",
        test_an_id_token_of_which_nothing_is_asked_asks_nobody);
+  ADD ("a-grant-that-is-gone-tells-nothing", test_a_grant_that_is_gone_tells_nothing);
   g_test_add_func ("/user-claims/what-only-the-server-says-is-not-taken",
                    test_what_only_the_server_says_is_not_taken);
   return g_test_run ();

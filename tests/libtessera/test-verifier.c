@@ -781,6 +781,25 @@ test_silence_ends_in_refusal (Fixture *f, gconstpointer data)
   RUN_UNTIL (f->n_stale == 2); /* another episode */
 }
 
+/* What went wrong with the list is over when it is fresh again, though nothing was revoked since.
+ */
+static void
+test_a_problem_of_the_list_goes_by (Fixture *f, gconstpointer data)
+{
+  use_following (f, FALSE);
+  start (f);
+  RUN_UNTIL (feed_server_count_streams (f->issuer->feed) == 1);
+  log_capture_begin ();
+  f->issuer->feed->answers[FEED_EVENTS]
+      = g_strdup ("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+  feed_server_end_streams (f->issuer->feed, FALSE);
+  RUN_UNTIL (has_problem (f->verifier));
+  log_capture_assert_some (G_LOG_LEVEL_WARNING, "*its deny-list cannot be had: *");
+  RUN_UNTIL (feed_server_count_streams (f->issuer->feed) == 1);
+  feed_server_heartbeat (f->issuer->feed, g_get_real_time () / 1000 + offset);
+  RUN_UNTIL (!has_problem (f->verifier));
+}
+
 gboolean __real_tessera_deny_replica_check (TesseraDenyReplica *replica,
                                             const TesseraTokenIdentity *token);
 gboolean __wrap_tessera_deny_replica_check (TesseraDenyReplica *replica,
@@ -872,6 +891,21 @@ test_it_can_go_at_any_time (Fixture *f, gconstpointer data)
       tessera_verifier_stop (verifier);
       RUN_UNTIL (answers.n_good + answers.n_bad == 1);
     }
+}
+
+/* Nobody is left to tell. */
+static void
+test_its_last_news_are_told_to_nobody (Fixture *f, gconstpointer data)
+{
+  use_following (f, FALSE);
+  start (f);
+  feed_server_deny (f->issuer->feed, "grant", "g");
+  RUN_UNTIL (tessera_verifier_get_generation (f->verifier) == 1);
+  g_clear_object (&f->verifier);
+  guint before = f->n_changed;
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (f->n_changed, ==, before);
 }
 
 static void
@@ -1041,10 +1075,12 @@ add_tests (void)
   ADD ("what-is-revoked-is-refused", test_what_is_revoked_is_refused);
   ADD ("a-kept-token-is-asked-about-again", test_a_kept_token_is_asked_about_again);
   ADD ("silence-ends-in-refusal", test_silence_ends_in_refusal);
+  ADD ("a-problem-of-the-list-goes-by", test_a_problem_of_the_list_goes_by);
   ADD ("news-after-the-question-come-too-late", test_news_after_the_question_come_too_late);
   ADD ("stale-by-choice", test_stale_by_choice);
   ADD ("stopping-and-starting", test_stopping_and_starting);
   ADD ("it-can-go-at-any-time", test_it_can_go_at_any_time);
+  ADD ("its-last-news-are-told-to-nobody", test_its_last_news_are_told_to_nobody);
   ADD ("the-secret-is-in-a-file-of-ones-own", test_the_secret_is_in_a_file_of_ones_own);
   ADD ("threads-check-while-the-list-changes", test_threads_check_while_the_list_changes);
   ADD ("no-main-loop-is-needed", test_no_main_loop_is_needed);

@@ -104,8 +104,6 @@ tessera_issuer_metadata_parse (const char *issuer, const char *text, gsize lengt
 void
 tessera_issuer_metadata_free (TesseraIssuerMetadata *self)
 {
-  if (self == NULL)
-    return;
   g_free (self->jwks_uri);
   g_free (self->token_endpoint);
   g_free (self->deny_list_uri);

@@ -790,8 +790,7 @@ test_a_problem_of_the_list_goes_by (Fixture *f, gconstpointer data)
   start (f);
   RUN_UNTIL (feed_server_count_streams (f->issuer->feed) == 1);
   log_capture_begin ();
-  f->issuer->feed->answers[FEED_EVENTS]
-      = g_strdup ("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+  f->issuer->feed->answers[FEED_EVENTS] = g_strdup ("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
   feed_server_end_streams (f->issuer->feed, FALSE);
   RUN_UNTIL (has_problem (f->verifier));
   log_capture_assert_some (G_LOG_LEVEL_WARNING, "*its deny-list cannot be had: *");

@@ -105,6 +105,29 @@ def _(office):
     check(office.is_active(office.log_in('bob')['access_token']), 'a new login')
 
 
+@test('on another machine there are new keys, but the one of pairwise subjects may be there before')
+@in_office
+def _(office):
+    office.say('user', 'set', 'alice', '--claim', 'email=alice@a.test')
+    office.say('backup', 'copy')
+    equal(office.service.stop(), 0)
+    state = state_directory(office)
+    path = os.path.join(state, 'keys', 'subject.key')
+    with open(path, 'rb') as file:
+        key = file.read()
+    shutil.rmtree(state)
+    os.makedirs(os.path.dirname(path), 0o700)
+    for folder in (state, os.path.dirname(path)):
+        os.chmod(folder, 0o700)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'wb') as file:
+        file.write(key)
+    equal(office.json('restore', 'copy', '--state-directory', state, '--yes')['made_keys'], True)
+    office.start()
+    with open(path, 'rb') as file:
+        equal(file.read(), key)
+    equal(office.json('user', 'show', 'alice')['claims']['email'], 'alice@a.test')
+
+
 @test('no signing key, no token and no password is in a backup or an export')
 @in_office
 def _(office):
@@ -143,9 +166,17 @@ def _(office):
     check(not os.path.exists(office.path('other')), 'half a backup')
 
 
+def lines_with(lines, claims):
+    """The export, in which something else is known of a new user."""
+    user = dict(lines[-1]['user'], username='new', claims=claims)
+    return '\n'.join(json.dumps(line) for line in (lines[0], {'user': user})) + '\n'
+
+
 @test('an export is taken over by another service: all of it, or nothing')
 @in_office
 def _(office):
+    office.say('user', 'set', 'alice', '--claim', 'email=alice@a.test', '--claim', 'address:={"country":"CH"}')
+    told = office.json('user', 'show', 'alice')
     office.say('export', 'people')
     lines = [json.loads(line) for line in open(office.path('people'))]
     equal([next(iter(line)) for line in lines], ['tessera_export', 'client', 'user', 'user'])
@@ -156,9 +187,12 @@ def _(office):
         shutil.copy(office.path('people'), other.path('people'))
         equal(other.json('import', 'people'), {'clients': 1, 'users': 2})
         check(other.is_active(other.sign_in(office.app, 'alice', PASSWORD)['access_token']), 'a login at the other one')
+        equal(other.json('user', 'show', 'alice'), told)
         other.restart()
         equal(len(other.json('user', 'list')), 2)
-        for said in ('', '{"tessera_export":2}\n', '{"tessera_export":1}\n{"user":{}}\n', '{"tessera_export":1}\nnonsense\n'):
+        equal(other.json('user', 'show', 'alice'), told)
+        for said in ('', '{"tessera_export":2}\n', '{"tessera_export":1}\n{"user":{}}\n', '{"tessera_export":1}\nnonsense\n',
+                     lines_with(lines, {'email': 'no address'})):
             other.fails(1, 'import', '-', said=said)
         equal(len(other.json('user', 'list')), 2)
     finally:

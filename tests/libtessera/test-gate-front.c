@@ -21,6 +21,7 @@
 #define SECRET "0123456789012345678901234567890123456789"
 #define PATIENCE_US (10 * G_TIME_SPAN_SECOND)
 #define GET_JWKS "GET /jwks HTTP/1.1\r\nHost: a\r\n\r\n"
+#define GET_CLOSE "GET /jwks HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 #define GET_STYLE "GET /tessera.css HTTP/1.1\r\nHost: a\r\n\r\n"
 
 typedef struct
@@ -466,6 +467,98 @@ test_requests_of_a_connection_are_counted (Fixture *self, gconstpointer data)
   g_assert_cmpuint (count (client->heard->str, "Connection: close"), ==, 1);
 }
 
+static double
+get_buffered (Fixture *self)
+{
+  static const char name[] = "\ntessera_buffered_bytes ";
+  g_autofree char *metrics = tessera_server_dup_metrics (self->server);
+
+  return g_ascii_strtod (strstr (metrics, name) + strlen (name), NULL);
+}
+
+/* A client that asks and asks, and reads nothing until it has asked for all. */
+static void
+test_who_does_not_read_is_not_answered_further (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GString) requests = g_string_new (NULL);
+  g_autoptr (Client) client = client_new (self);
+
+  for (guint i = 0; i < 4000; i++)
+    g_string_append (requests, i < 3999 ? GET_JWKS : GET_CLOSE);
+  g_object_set (self->listener, "buffer-size", 1 << 30, NULL);
+  say (client, requests->str);
+  iterate_for_ms (100);
+  g_assert_cmpfloat (get_buffered (self), <, 4 * 65536);
+  hear_end (client);
+  g_assert_cmpuint (count (client->heard->str, "HTTP/1.1 200 OK"), ==, 4000);
+}
+
+static void
+test_stalled_reader_is_cut (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GString) requests = g_string_new (NULL);
+  g_autoptr (Client) client = client_new (self);
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+
+  g_object_set (self->listener, "write-timeout", 50, NULL);
+  for (guint i = 0; i < 10000; i++)
+    g_string_append (requests, GET_JWKS);
+  while (tessera_listener_get_n_connections (self->listener) > 0
+         || g_get_monotonic_time () < end - PATIENCE_US + 100 * G_TIME_SPAN_MILLISECOND)
+    {
+      send (client->fd, requests->str, requests->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      iterate_for_ms (2);
+    }
+}
+
+static void
+on_request_large (TesseraServer *server, TesseraRequest *request, Fixture *self)
+{
+  g_autofree char *text = g_strnfill (300000, 'x');
+
+  tessera_request_respond (request, 200, "text/plain", text);
+}
+
+static void
+test_large_answer_arrives_whole (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) client = client_new (self);
+  gulong handler
+      = g_signal_connect (self->server, "before-request", G_CALLBACK (on_request_large), self);
+
+  say (client, GET_JWKS "HEAD /jwks HTTP/1.1\r\nHost: a\r\n\r\n" GET_JWKS);
+  hear (client, "Content-Length: 300000\r\n");
+  hear (client, "HTTP/1.1 200 OK");
+  hear (client, "Content-Length: 300000\r\n\r\nHTTP/1.1 200 OK");
+  hear (client, "Content-Length: 300000\r\n\r\n");
+  while (client->heard->len < 300000)
+    {
+      iterate_for_ms (1);
+      listen_to (client);
+    }
+  g_assert_cmpuint (strspn (client->heard->str, "x"), ==, 300000);
+  g_signal_handler_disconnect (self->server, handler);
+  g_string_truncate (client->heard, 0);
+  say (client, GET_JWKS);
+  hear (client, "\"keys\"");
+  g_assert_cmpuint (self->n_seen, ==, 0);
+}
+
+/* A server that is not ready answers when it is. */
+static void
+test_request_waits_for_its_server (Fixture *self, gconstpointer data)
+{
+  g_autoptr (TesseraServer) other = tessera_server_new_in_memory (ISSUER "/late");
+  g_autoptr (Client) client = client_new (self);
+
+  tessera_server_add_listener (other, self->listener);
+  say (client, "GET /late/jwks HTTP/1.1\r\nHost: a\r\n\r\n" GET_JWKS);
+  hear (client, "\"keys\"");
+  hear (client, "\"keys\"");
+  g_assert_cmpuint (self->n_seen, ==, 0);
+}
+
 /* Who leaves, and who is late */
 
 static void
@@ -704,6 +797,10 @@ main (int argc, char **argv)
   ADD ("half-closed-client-gets-all-its-answers", test_half_closed_client_gets_all_its_answers);
   ADD ("pipelined-wait-for-a-late-answer", test_pipelined_wait_for_a_late_answer);
   ADD ("requests-of-a-connection-are-counted", test_requests_of_a_connection_are_counted);
+  ADD ("who-does-not-read-is-not-answered-further", test_who_does_not_read_is_not_answered_further);
+  ADD ("stalled-reader-is-cut", test_stalled_reader_is_cut);
+  ADD ("large-answer-arrives-whole", test_large_answer_arrives_whole);
+  ADD ("request-waits-for-its-server", test_request_waits_for_its_server);
   ADD ("client-may-leave-before-the-answer", test_client_may_leave_before_the_answer);
   ADD ("late-answer-is-not-waited-for", test_late_answer_is_not_waited_for);
   ADD ("drain-answers-who-has-asked", test_drain_answers_who_has_asked);

@@ -245,7 +245,7 @@ def _():
         for command, words in re.findall(r'`?\./dev (\w+)((?: [a-z0-9][\w-]*)*)', path.read_text(encoding='utf-8')):
             tap.check(command in commands, f'{path.name}: there is no ./dev {command}')
             for word in words.split() if command == 'test' else []:
-                tap.check(any(word in program for program in programs), f'{path.name}: no test is called {word}')
+                tap.check(any(word.replace('_', '-') in program for program in programs), f'{path.name}: no test is called {word}')
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 /* org.tessera.Tessera1.Manager: clients, people, grants, sessions and tokens (design.md §9). */
 
 #include "tessera-dbus-call-private.h"
+#include "tessera-dbus-initial-tokens-private.h"
 #include "tessera-dbus-interfaces.h"
 #include "tessera-dbus-path-private.h"
 #include "tessera-dbus-registration-private.h"
@@ -467,6 +468,11 @@ static const TesseraDBusMethod methods[] = {
   { "RegisterClient", TESSERA_DBUS_ACTION_MANAGE_CLIENTS, register_client },
   { "ListClients", TESSERA_DBUS_ACTION_READ, list_clients },
   { "GetClient", TESSERA_DBUS_ACTION_READ, get_client },
+  { "CreateInitialAccessToken", TESSERA_DBUS_ACTION_MANAGE_CLIENTS,
+    tessera_dbus_initial_tokens_create },
+  { "ListInitialAccessTokens", TESSERA_DBUS_ACTION_READ, tessera_dbus_initial_tokens_list },
+  { "RevokeInitialAccessToken", TESSERA_DBUS_ACTION_MANAGE_CLIENTS,
+    tessera_dbus_initial_tokens_revoke, TESSERA_DBUS_ABOUT_ARGUMENT },
   { "AddUser", TESSERA_DBUS_ACTION_MANAGE_USERS, add_user, TESSERA_DBUS_ABOUT_PERSON },
   { "ListUsers", TESSERA_DBUS_ACTION_READ, list_users },
   { "GetUser", TESSERA_DBUS_ACTION_READ, get_user },

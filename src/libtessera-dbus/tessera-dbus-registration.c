@@ -38,9 +38,34 @@ static const Member members[] = {
   { "refresh_token_lifetime", "refresh-token-lifetime", "i" },
   { "first_party", "first-party", "b" },
   { "require_pkce", "require-pkce", "b" },
+  { "jwks_uri", "jwks-uri", "s" },
+  { "client_names", "client-names", "as" },
+  { "client_uri", "client-uri", "s" },
+  { "logo_uri", "logo-uri", "s" },
+  { "policy_uri", "policy-uri", "s" },
+  { "tos_uri", "tos-uri", "s" },
+  { "contacts", "contacts", "as" },
+  { "software_id", "software-id", "s" },
+  { "software_version", "software-version", "s" },
+  { "initiate_login_uri", "initiate-login-uri", "s" },
+  { "default_max_age", "default-max-age", "i" },
+  { "require_auth_time", "require-auth-time", "b" },
+  { "default_acr_values", "default-acr-values", "as" },
   { "disabled", "disabled", "b", TRUE },
+  { "dynamic", "dynamic", "b", TRUE },
+  { "registered_at", "registered-at", "x", TRUE },
+  { "used_at", "used-at", "x", TRUE },
   { "origin", "origin", "s", TRUE },
 };
+
+/* What a number is when nobody has set it: mostly 0. */
+static gboolean
+is_unsaid (TesseraClient *client, const Member *member, int number)
+{
+  GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (client), member->property);
+
+  return number == G_PARAM_SPEC_INT (spec)->default_value;
+}
 
 /* NULL: there is nothing to say. */
 static GVariant *
@@ -54,8 +79,13 @@ get_member (TesseraClient *client, const Member *member)
                                                : NULL;
   if (G_VALUE_HOLDS_BOOLEAN (&value))
     return g_variant_new_boolean (g_value_get_boolean (&value));
+  if (G_VALUE_HOLDS_INT64 (&value))
+    return g_value_get_int64 (&value) != 0 ? g_variant_new_int64 (g_value_get_int64 (&value))
+                                           : NULL;
   if (G_VALUE_HOLDS_INT (&value))
-    return g_value_get_int (&value) != 0 ? g_variant_new_int32 (g_value_get_int (&value)) : NULL;
+    return is_unsaid (client, member, g_value_get_int (&value))
+               ? NULL
+               : g_variant_new_int32 (g_value_get_int (&value));
   const char *const *list = g_value_get_boxed (&value);
   return list != NULL && *list != NULL ? g_variant_new_strv (list, -1) : NULL;
 }

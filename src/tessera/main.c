@@ -8,25 +8,16 @@
 #include <sys/stat.h>
 
 static const TesseraCommand *const commands[] = {
-  &tessera_status_command,
-  &tessera_client_command,
-  &tessera_user_command,
-  &tessera_grant_command,
-  &tessera_session_command,
-  &tessera_subject_command,
-  &tessera_token_command,
-  &tessera_key_command,
-  &tessera_denylist_command,
-  &tessera_login_command,
-  &tessera_reload_command,
-  &tessera_backup_command,
-  &tessera_restore_command,
-  &tessera_export_command,
-  &tessera_import_command,
-  &tessera_purge_command,
-  &tessera_generate_secret_command,
-  &tessera_hash_password_command,
-  NULL,
+  &tessera_status_command,        &tessera_client_command,
+  &tessera_initial_token_command, &tessera_user_command,
+  &tessera_grant_command,         &tessera_session_command,
+  &tessera_subject_command,       &tessera_token_command,
+  &tessera_key_command,           &tessera_denylist_command,
+  &tessera_login_command,         &tessera_reload_command,
+  &tessera_backup_command,        &tessera_restore_command,
+  &tessera_export_command,        &tessera_import_command,
+  &tessera_purge_command,         &tessera_generate_secret_command,
+  &tessera_hash_password_command, NULL,
 };
 
 static const TesseraCommand root = {

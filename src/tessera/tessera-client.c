@@ -19,6 +19,7 @@ static const TesseraColumn list_columns[] = {
   { "GRANT TYPES", "grant_types" },
   { "AUTHENTICATION", "token_endpoint_auth_method" },
   { "STATE", "disabled", TESSERA_COLUMN_STATE },
+  { "REGISTERED ITSELF", "dynamic", TESSERA_COLUMN_FLAG },
   { "DECLARED BY", "origin" },
   { NULL },
 };

@@ -45,6 +45,7 @@ struct _TesseraCommand
 };
 
 extern const TesseraCommand tessera_client_command;
+extern const TesseraCommand tessera_initial_token_command;
 extern const TesseraCommand tessera_user_command;
 extern const TesseraCommand tessera_token_command;
 extern const TesseraCommand tessera_grant_command;

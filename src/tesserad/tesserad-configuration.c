@@ -5,6 +5,8 @@
 
 #include "tesserad-log.h"
 #include "tesserad-places.h"
+#include "tesserad-properties.h"
+#include "tesserad-registration.h"
 #include "tesserad-schema.h"
 #include "tesserad-secret-file.h"
 
@@ -48,6 +50,7 @@ tesserad_configuration_free (TesseradConfiguration *self)
   g_ptr_array_unref (self->listeners);
   g_ptr_array_unref (self->resources);
   g_ptr_array_unref (self->clients);
+  g_clear_object (&self->registration_policy);
   g_ptr_array_unref (self->trusted_proxies);
   g_hash_table_unref (self->values);
   g_hash_table_unref (self->limits);
@@ -131,7 +134,8 @@ read_values (TesseradConfiguration *self, GError **error)
     {
       g_autofree char *text = g_strdup (setting->fallback);
 
-      if (setting->property == NULL || g_str_equal (setting->group, "client"))
+      if (setting->property == NULL || g_str_equal (setting->group, "client")
+          || g_str_equal (setting->group, "registration"))
         continue;
       if (!tesserad_key_file_get_string (self->key_file, setting->group, setting->key, &text,
                                          error))
@@ -315,86 +319,12 @@ read_resource (TesseradConfiguration *self, const char *group, const char *name,
                           error);
 }
 
-/* Properties collected for g_object_new_with_properties(). */
-typedef struct
-{
-  GPtrArray *names; /* const char* */
-  GArray *values;   /* GValue */
-} Properties;
-
-static void
-properties_clear (Properties *self)
-{
-  g_clear_pointer (&self->names, g_ptr_array_unref);
-  g_clear_pointer (&self->values, g_array_unref);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Properties, properties_clear)
-
-static GValue *
-properties_add (Properties *self, const char *name, GType type)
-{
-  GValue *value = NULL;
-
-  if (self->names == NULL)
-    {
-      self->names = g_ptr_array_new ();
-      self->values = g_array_new (FALSE, TRUE, sizeof (GValue));
-      g_array_set_clear_func (self->values, (GDestroyNotify) g_value_unset);
-    }
-  g_ptr_array_add (self->names, (gpointer) name);
-  g_array_set_size (self->values, self->names->len);
-  value = &g_array_index (self->values, GValue, self->names->len - 1);
-  return g_value_init (value, type);
-}
-
-static gboolean
-read_client_property (TesseradKeyFile *key_file,
-                      const char *group,
-                      const TesseradSetting *setting,
-                      Properties *properties,
-                      GError **error)
-{
-  char *text = NULL;
-  char **texts = NULL;
-  gboolean truth = FALSE;
-  int number = 0;
-
-  switch (setting->kind)
-    {
-    case TESSERAD_KIND_STRING:
-      if (!tesserad_key_file_get_string (key_file, group, setting->key, &text, error))
-        return FALSE;
-      g_value_take_string (properties_add (properties, setting->property, G_TYPE_STRING), text);
-      return TRUE;
-    case TESSERAD_KIND_STRINGS:
-      if (!tesserad_key_file_get_strings (key_file, group, setting->key, &texts, error))
-        return FALSE;
-      g_value_take_boxed (properties_add (properties, setting->property, G_TYPE_STRV), texts);
-      return TRUE;
-    case TESSERAD_KIND_BOOLEAN:
-      if (!tesserad_key_file_get_boolean (key_file, group, setting->key, &truth, error))
-        return FALSE;
-      g_value_set_boolean (properties_add (properties, setting->property, G_TYPE_BOOLEAN), truth);
-      return TRUE;
-    case TESSERAD_KIND_INTEGER:
-      if (!tesserad_key_file_get_integer (key_file, group, setting->key, setting->minimum,
-                                          setting->maximum, &number, error))
-        return FALSE;
-      g_value_set_int (properties_add (properties, setting->property, G_TYPE_INT), number);
-      return TRUE;
-    case TESSERAD_KIND_REFUSED:
-    default:
-      return TRUE;
-    }
-}
-
 static gboolean
 read_secret (TesseradKeyFile *key_file,
              const char *group,
              const char *name,
              const char *property,
-             Properties *properties,
+             TesseradProperties *properties,
              GError **error)
 {
   g_autoptr (GError) inner = NULL;
@@ -407,14 +337,17 @@ read_secret (TesseradKeyFile *key_file,
   if (secret == NULL)
     return tesserad_key_file_propagate (key_file, group, "client_secret_file",
                                         g_steal_pointer (&inner), error);
-  g_value_set_string (properties_add (properties, property, G_TYPE_STRING), secret);
+  g_value_set_string (tesserad_properties_add (properties, property, G_TYPE_STRING), secret);
   tesserad_secret_free (secret);
   return TRUE;
 }
 
 /* One secret; two while a client moves from the old one to the new one. */
 static gboolean
-read_secrets (TesseradKeyFile *key_file, const char *group, Properties *properties, GError **error)
+read_secrets (TesseradKeyFile *key_file,
+              const char *group,
+              TesseradProperties *properties,
+              GError **error)
 {
   static const char *const names[] = { "secret", "previous-secret" };
   g_auto (GStrv) files = NULL;
@@ -432,7 +365,10 @@ read_secrets (TesseradKeyFile *key_file, const char *group, Properties *properti
 
 /* Public keys: nothing that has to be kept secret. */
 static gboolean
-read_jwks (TesseradKeyFile *key_file, const char *group, Properties *properties, GError **error)
+read_jwks (TesseradKeyFile *key_file,
+           const char *group,
+           TesseradProperties *properties,
+           GError **error)
 {
   g_autofree char *path = NULL;
   g_autofree char *jwks = NULL;
@@ -445,13 +381,13 @@ read_jwks (TesseradKeyFile *key_file, const char *group, Properties *properties,
   if (!g_file_get_contents (path, &jwks, NULL, &inner))
     return tesserad_key_file_propagate (key_file, group, "jwks_file", g_steal_pointer (&inner),
                                         error);
-  g_value_set_string (properties_add (properties, "jwks", G_TYPE_STRING), jwks);
+  g_value_set_string (tesserad_properties_add (properties, "jwks", G_TYPE_STRING), jwks);
   return TRUE;
 }
 
 /* Overwrites the copies that the property values held. */
 static void
-scrub (Properties *properties)
+scrub (TesseradProperties *properties)
 {
   for (guint i = 0; properties->names != NULL && i < properties->names->len; i++)
     {
@@ -467,18 +403,18 @@ scrub (Properties *properties)
 static TesseraClient *
 build_client (TesseradKeyFile *key_file, const char *group, const char *left_out, GError **error)
 {
-  g_auto (Properties) properties = { NULL };
+  g_auto (TesseradProperties) properties = { NULL };
   TesseraClient *client = NULL;
 
-  g_value_set_string (properties_add (&properties, "id", G_TYPE_STRING),
+  g_value_set_string (tesserad_properties_add (&properties, "id", G_TYPE_STRING),
                       tesserad_schema_get_name (group));
-  g_value_take_string (properties_add (&properties, "origin", G_TYPE_STRING),
+  g_value_take_string (tesserad_properties_add (&properties, "origin", G_TYPE_STRING),
                        tesserad_key_file_dup_place (key_file, group, NULL));
   for (const TesseradSetting *setting = tesserad_settings; setting->group != NULL; setting++)
     if (g_str_equal (setting->group, "client") && setting->property != NULL
         && g_strcmp0 (setting->key, left_out) != 0
         && tesserad_key_file_has (key_file, group, setting->key)
-        && !read_client_property (key_file, group, setting, &properties, error))
+        && !tesserad_properties_read (&properties, key_file, group, setting, error))
       return NULL;
   if (g_strcmp0 (left_out, "client_secret_file") != 0
       && !read_secrets (key_file, group, &properties, error))
@@ -486,9 +422,7 @@ build_client (TesseradKeyFile *key_file, const char *group, const char *left_out
   if (g_strcmp0 (left_out, "jwks_file") != 0 && !read_jwks (key_file, group, &properties, error))
     return NULL;
 
-  client = TESSERA_CLIENT (g_object_new_with_properties (TESSERA_TYPE_CLIENT, properties.names->len,
-                                                         (const char **) properties.names->pdata,
-                                                         (const GValue *) properties.values->data));
+  client = TESSERA_CLIENT (tesserad_properties_new_object (&properties, TESSERA_TYPE_CLIENT));
   scrub (&properties);
   return client;
 }
@@ -596,6 +530,7 @@ tesserad_configuration_load (const char *path, GError **error)
       || !check_algorithm (self->key_file, "tokens", "signing-algorithm",
                            g_hash_table_lookup (self->values, "signing-algorithm"), error)
       || !read_named_groups (self, error)
+      || !tesserad_registration_read (self->key_file, &self->registration_policy, error)
       || !read_private_path (self->key_file, "users", "file", &self->users_file, error)
       || !tesserad_audit_settings_read (&self->audit, self->key_file, error)
       || !tesserad_outbound_settings_read (&self->outbound, self->key_file, path, error)
@@ -654,6 +589,7 @@ tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server
     set_from_text (G_OBJECT (server), property, text);
   apply_trusted_proxies (self, server);
   tesserad_outbound_settings_apply (&self->outbound, server);
+  g_object_set (server, "registration-policy", self->registration_policy, NULL);
 }
 
 void

@@ -43,9 +43,10 @@ typedef struct
   TesseradOutboundSettings outbound;
   char *metrics_address; /* or NULL: none */
   TesseradBusSettings *bus;
-  GPtrArray *listeners;       /* TesseradListenerSettings* */
-  GPtrArray *resources;       /* TesseradResourceSettings* */
-  GPtrArray *clients;         /* TesseraClient* */
+  GPtrArray *listeners; /* TesseradListenerSettings* */
+  GPtrArray *resources; /* TesseradResourceSettings* */
+  GPtrArray *clients;   /* TesseraClient* */
+  TesseraRegistrationPolicy *registration_policy;
   GPtrArray *trusted_proxies; /* char*: addresses in digits, or "unix" */
   GHashTable *values;         /* const char *property of TesseraServer -> char *value as text */
   GHashTable *limits;         /* const char *property of TesseraListener -> char *value as text */

@@ -17,7 +17,8 @@ READ, CLIENTS, USERS, REVOKE, KEYS, AGENT, BACKUP, RELOAD, FOLLOW = (
 # Which action polkit is asked about; a method that is not here fails the test.
 ACTIONS = {
     'Manager': dict(
-        RegisterClient=CLIENTS, ListClients=READ, GetClient=READ, AddUser=USERS, ListUsers=READ, GetUser=READ,
+        RegisterClient=CLIENTS, ListClients=READ, GetClient=READ, CreateInitialAccessToken=CLIENTS, ListInitialAccessTokens=READ,
+        RevokeInitialAccessToken=CLIENTS, AddUser=USERS, ListUsers=READ, GetUser=READ,
         SetUserClaims=USERS, SetUserPassword=USERS, SetUserDisabled=USERS, RemoveUser=USERS, ListGrants=READ, ListSessions=READ, EndSession=REVOKE, RevokeToken=REVOKE,
         RevokeJti=REVOKE, RevokeGrant=REVOKE, RevokeSubject=REVOKE, RevokeClient=REVOKE, Introspect=READ,
         RegisterAgent=AGENT, UnregisterAgent=AGENT, Backup=BACKUP, Purge=BACKUP, Export=BACKUP,

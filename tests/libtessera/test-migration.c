@@ -139,6 +139,20 @@ use_assertion (TesseraStore *store)
 }
 
 static gboolean
+put_initial_token (TesseraStore *store)
+{
+  const TesseraInitialAccessToken token = { .id = (char *) "i1",
+                                            .digest = tessera_digest ("initial", -1),
+                                            .note = (char *) "for the wiki",
+                                            .created_ms = 1000,
+                                            .expires_ms = IN_2090_MS,
+                                            .max_uses = 3,
+                                            .uses = 1 };
+
+  return tessera_store_put_initial_token (store, &token, NULL);
+}
+
+static gboolean
 run_fill (gpointer data, TesseraStore *store, GError **error)
 {
   State *s = data;
@@ -151,7 +165,7 @@ run_fill (gpointer data, TesseraStore *store, GError **error)
 
   g_assert_true (put_grant (store, "g1") && put_grant (store, "g2") && put_code (store, "redeemed")
                  && put_code (store, "open") && put_others (store) && put_tokens (store)
-                 && use_assertion (store));
+                 && use_assertion (store) && put_initial_token (store));
   g_assert_true (tessera_store_redeem_code (store, &redeemed, "g1", IN_2090_MS, NULL));
   g_assert_true (tessera_deny_list_deny_token (s->list, store, &token, NULL, NULL));
   g_assert_true (tessera_deny_list_deny_grant (s->list, store, "g2", NULL, NULL));
@@ -171,6 +185,23 @@ make (const char *directory)
 }
 
 /* Whether it is all there. */
+
+/* There are some since the tenth, and room for them in any. */
+static void
+assert_initial_token (TesseraStore *store)
+{
+  TesseraDigest digest = tessera_digest ("initial", -1);
+  g_autoptr (TesseraInitialAccessToken) token
+      = tessera_store_lookup_initial_token (store, &digest, NULL);
+
+  g_assert_true ((token != NULL) == (golden >= 10));
+  if (token == NULL)
+    return;
+  g_assert_cmpuint (token->uses, ==, 1);
+  g_assert_cmpuint (token->max_uses, ==, 3);
+  g_assert_cmpstr (token->note, ==, "for the wiki");
+  g_assert_cmpint (token->expires_ms, ==, IN_2090_MS);
+}
 
 static gboolean
 run_look (gpointer data, TesseraStore *store, GError **error)
@@ -212,6 +243,7 @@ run_look (gpointer data, TesseraStore *store, GError **error)
   g_assert_cmpstr (session->login.subject, ==, "alice");
   g_assert_cmpstr (consent->scope, ==, "a");
   g_assert_cmpstr (g_hash_table_lookup (declared, "user/alice"), ==, "print");
+  assert_initial_token (store);
   return TRUE;
 }
 
@@ -461,7 +493,7 @@ main (int argc, char *argv[])
     g_setenv ("TMPDIR", "/dev/shm", FALSE);
   g_test_init (&argc, &argv, NULL);
   faulty_vfs_install ();
-  for (guint schema = 1; schema <= 9; schema++)
+  for (guint schema = 1; schema <= 10; schema++)
     add_tests (schema);
   return g_test_run ();
 }

@@ -421,6 +421,34 @@ use_assertion (TesseraStore *store, GError **error)
 }
 
 static gboolean
+look_for_initial_token (TesseraStore *store, GError **error)
+{
+  TesseraDigest digest = tessera_digest ("initial", -1);
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (TesseraInitialAccessToken) token
+      = tessera_store_lookup_initial_token (store, &digest, &problem);
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
+
+static gboolean
+list_initial_tokens (TesseraStore *store, GError **error)
+{
+  const TesseraStoreFilter filter = { .after = "", .limit = 10, .now_ms = 1 };
+  g_autoptr (GPtrArray) page = tessera_store_list_initial_tokens (store, &filter, error);
+  return page != NULL;
+}
+
+static gboolean
+remove_initial_token (TesseraStore *store, GError **error)
+{
+  gboolean removed = FALSE;
+  return tessera_store_remove_initial_token (store, "i1", &removed, error);
+}
+
+static gboolean
 prune_late (TesseraStore *store, GError **error)
 {
   return tessera_store_prune (store, 2000000, error);
@@ -430,12 +458,20 @@ static const struct
 {
   const char *name;
   gboolean (*run) (TesseraStore *store, GError **error);
-} questions[] = { { "clients", list_clients },         { "users", list_users },
-                  { "grants", list_grants },           { "sessions", list_sessions },
-                  { "declared", list_declared },       { "consents", list_consents },
-                  { "denials", list_denials },         { "denied-tokens", list_denied_tokens },
-                  { "challenge", look_for_challenge }, { "prune", prune_late },
-                  { "assertion", use_assertion } };
+} questions[] = { { "clients", list_clients },
+                  { "users", list_users },
+                  { "grants", list_grants },
+                  { "sessions", list_sessions },
+                  { "declared", list_declared },
+                  { "consents", list_consents },
+                  { "denials", list_denials },
+                  { "denied-tokens", list_denied_tokens },
+                  { "challenge", look_for_challenge },
+                  { "prune", prune_late },
+                  { "assertion", use_assertion },
+                  { "initial-token", look_for_initial_token },
+                  { "initial-tokens", list_initial_tokens },
+                  { "removal", remove_initial_token } };
 
 static TesseraStore *
 open_store (const char *directory)

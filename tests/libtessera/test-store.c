@@ -285,6 +285,94 @@ use_assertion (Fixture *f, const char *text, gint64 expires_ms, gboolean for_rev
 }
 
 static void
+put_initial_token (Fixture *f, const char *id, gint64 expires_ms, guint max_uses, guint uses)
+{
+  const TesseraInitialAccessToken token = { .id = (char *) id,
+                                            .digest = tessera_digest (id, -1),
+                                            .note = (char *) "note",
+                                            .created_ms = 1000,
+                                            .expires_ms = expires_ms,
+                                            .max_uses = max_uses,
+                                            .uses = uses };
+  g_assert_true (tessera_store_put_initial_token (f->store, &token, NULL));
+}
+
+static char *
+list_initial_tokens (Fixture *f, const char *after, guint limit, gint64 now_ms)
+{
+  const TesseraStoreFilter filter = { .after = after, .limit = limit, .now_ms = now_ms };
+  g_autoptr (GPtrArray) page = tessera_store_list_initial_tokens (f->store, &filter, NULL);
+  GString *text = g_string_new (NULL);
+  for (guint i = 0; i < page->len; i++)
+    {
+      const TesseraInitialAccessToken *token = page->pdata[i];
+      g_string_append_printf (text, "%s:%u/%u ", token->id, token->uses, token->max_uses);
+    }
+  return g_string_free (text, FALSE);
+}
+
+static TesseraInitialAccessToken *
+lookup_initial_token (Fixture *f, const char *text)
+{
+  TesseraDigest digest = tessera_digest (text, -1);
+  g_autoptr (GError) error = NULL;
+  TesseraInitialAccessToken *token = tessera_store_lookup_initial_token (f->store, &digest, &error);
+  g_assert_no_error (error);
+  return token;
+}
+
+static void
+test_initial_tokens_are_found_and_listed_while_good (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_initial_token (f, "c", 5000, 0, 77);
+  put_initial_token (f, "a", 5000, 2, 1);
+  put_initial_token (f, "b", 5000, 2, 2);
+  put_initial_token (f, "d", 3000, 1, 0);
+  commit (f);
+  begin (f);
+  g_autofree char *all = list_initial_tokens (f, "", 10, 2000);
+  g_assert_cmpstr (all, ==, "a:1/2 c:77/0 d:0/1 ");
+  g_autofree char *first = list_initial_tokens (f, "", 1, 2000);
+  g_assert_cmpstr (first, ==, "a:1/2 ");
+  g_autofree char *later = list_initial_tokens (f, "a", 10, 4000);
+  g_assert_cmpstr (later, ==, "c:77/0 ");
+  g_autoptr (TesseraInitialAccessToken) used = lookup_initial_token (f, "b");
+  g_assert_cmpstr (used->note, ==, "note");
+  g_assert_false (tessera_initial_access_token_is_good (used, 2000));
+  g_assert_null (lookup_initial_token (f, "x"));
+  commit (f);
+}
+
+static void
+test_initial_tokens_are_replaced_removed_and_pruned (Fixture *f, gconstpointer data)
+{
+  gboolean removed = FALSE;
+  begin (f);
+  put_initial_token (f, "a", 5000, 2, 0);
+  put_initial_token (f, "b", 9000, 2, 0);
+  commit (f);
+  begin (f);
+  put_initial_token (f, "a", 5000, 2, 1);
+  tessera_store_rollback (f->store);
+  begin (f);
+  g_autofree char *before = list_initial_tokens (f, "", 10, 2000);
+  g_assert_cmpstr (before, ==, "a:0/2 b:0/2 ");
+  put_initial_token (f, "a", 5000, 2, 1);
+  g_assert_true (tessera_store_remove_initial_token (f->store, "b", &removed, NULL));
+  g_assert_true (removed);
+  g_assert_true (tessera_store_remove_initial_token (f->store, "b", &removed, NULL));
+  g_assert_false (removed);
+  commit (f);
+  begin (f);
+  g_autofree char *after = list_initial_tokens (f, "", 10, 2000);
+  g_assert_cmpstr (after, ==, "a:1/2 ");
+  g_assert_true (tessera_store_prune (f->store, 5001, NULL));
+  g_assert_null (lookup_initial_token (f, "a"));
+  commit (f);
+}
+
+static void
 test_assertion_is_new_once (Fixture *f, gconstpointer data)
 {
   begin (f);
@@ -1380,6 +1468,7 @@ test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
               "ALTER TABLE grants DROP COLUMN sub;"
               "ALTER TABLE codes DROP COLUMN sub;"
               "ALTER TABLE sessions DROP COLUMN sub;"
+              "DROP TABLE initial_tokens;"
               "ALTER TABLE denials DROP COLUMN subject;"
               "ALTER TABLE grants DROP COLUMN claims;"
               "ALTER TABLE codes DROP COLUMN claims;"
@@ -1560,6 +1649,10 @@ main (int argc, char *argv[])
 
   ADD ("code", test_code);
   ADD ("redeemed-code-is-remembered", test_redeemed_code_is_remembered);
+  ADD ("initial-tokens-are-found-and-listed-while-good",
+       test_initial_tokens_are_found_and_listed_while_good);
+  ADD ("initial-tokens-are-replaced-removed-and-pruned",
+       test_initial_tokens_are_replaced_removed_and_pruned);
   ADD ("assertion-is-new-once", test_assertion_is_new_once);
   ADD ("assertion-of-what-was-undone-is-new", test_assertion_of_what_was_undone_is_new);
   ADD ("grant", test_grant);

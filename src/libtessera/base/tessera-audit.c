@@ -94,6 +94,9 @@ static const Event events[] = {
   [TESSERA_AUDIT_ADMINISTRATION_REFUSED]
   = { "administration-refused", "administration refused", "3ef573797b9642bfac4571c328fa1287",
       TESSERA_AUDIT_REFUSALS, G_LOG_LEVEL_MESSAGE },
+  [TESSERA_AUDIT_REGISTRATION]
+  = { "registration", "a client registered itself", "6f3a1d0c5b7e4a92b8c41e97d2f06a53",
+      TESSERA_AUDIT_ACTS, G_LOG_LEVEL_INFO },
   [TESSERA_AUDIT_STATE_ROLLED_BACK]
   = { "state-rolled-back", "the state was rolled back, everything issued is refused",
       "457ef96c6119453780fcd9e417f519d4", TESSERA_AUDIT_ACTS, G_LOG_LEVEL_WARNING },

@@ -3,6 +3,8 @@
  * §3.1). */
 #include "base/tessera-error.h"
 
+#include "base/tessera-metrics-private.h"
+
 typedef struct
 {
   const char *name;
@@ -32,7 +34,12 @@ static const ErrorRow error_table[] = {
   [TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED] = { "request_uri_not_supported", 400 },
   [TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED] = { "registration_not_supported", 400 },
   [TESSERA_ERROR_INVALID_REQUEST_OBJECT] = { "invalid_request_object", 400 },
+  [TESSERA_ERROR_INVALID_REDIRECT_URI] = { "invalid_redirect_uri", 400 },
+  [TESSERA_ERROR_INVALID_CLIENT_METADATA] = { "invalid_client_metadata", 400 },
 };
+
+/* Each of them is counted under its own name. */
+G_STATIC_ASSERT (G_N_ELEMENTS (error_table) == TESSERA_METRICS_ERRORS);
 
 /**
  * tessera_error_quark:

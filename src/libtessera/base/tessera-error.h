@@ -38,6 +38,9 @@ G_BEGIN_DECLS
  * Core §3.1.2.6)
  * @TESSERA_ERROR_INVALID_REQUEST_OBJECT: the request object is not the client's, or not for here
  * and now (RFC 9101 §7)
+ * @TESSERA_ERROR_INVALID_REDIRECT_URI: a client cannot be registered with such a redirect URI (RFC
+ * 7591 §3.2.2)
+ * @TESSERA_ERROR_INVALID_CLIENT_METADATA: a client cannot be registered like this (RFC 7591 §3.2.2)
  *
  * The error codes of OAuth 2. The message of such a #GError is what the wire calls
  * `error_description`: printable ASCII, without secrets, and never an echo of the input.
@@ -64,7 +67,9 @@ typedef enum
   TESSERA_ERROR_REQUEST_NOT_SUPPORTED,
   TESSERA_ERROR_REQUEST_URI_NOT_SUPPORTED,
   TESSERA_ERROR_REGISTRATION_NOT_SUPPORTED,
-  TESSERA_ERROR_INVALID_REQUEST_OBJECT
+  TESSERA_ERROR_INVALID_REQUEST_OBJECT,
+  TESSERA_ERROR_INVALID_REDIRECT_URI,
+  TESSERA_ERROR_INVALID_CLIENT_METADATA
 } TesseraError;
 
 /**

@@ -22,6 +22,7 @@ typedef enum
   TESSERA_ENDPOINT_JWKS,
   TESSERA_ENDPOINT_DENY_LIST, /* the events too */
   TESSERA_ENDPOINT_USERINFO,
+  TESSERA_ENDPOINT_REGISTRATION,
   TESSERA_ENDPOINT_METADATA,
   TESSERA_ENDPOINT_STATUS_LIST,
   TESSERA_ENDPOINT_PAGE, /* what people see, but for the next two */
@@ -52,7 +53,7 @@ typedef enum
 /* What was revoked: TesseraRevocationKind, and what had no effect at 0. */
 #define TESSERA_METRICS_REVOCATIONS 8
 /* OAuth errors: TesseraError. */
-#define TESSERA_METRICS_ERRORS (TESSERA_ERROR_INVALID_REQUEST_OBJECT + 1) /* the last one */
+#define TESSERA_METRICS_ERRORS (TESSERA_ERROR_INVALID_CLIENT_METADATA + 1) /* the last one */
 #define TESSERA_METRICS_STATUSES 24
 
 struct _TesseraMetrics

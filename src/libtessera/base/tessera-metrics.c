@@ -15,6 +15,7 @@ static const char *const endpoints[TESSERA_N_ENDPOINTS] = {
   [TESSERA_ENDPOINT_JWKS] = "jwks",
   [TESSERA_ENDPOINT_DENY_LIST] = "deny-list",
   [TESSERA_ENDPOINT_USERINFO] = "userinfo",
+  [TESSERA_ENDPOINT_REGISTRATION] = "registration",
   [TESSERA_ENDPOINT_METADATA] = "metadata",
   [TESSERA_ENDPOINT_STATUS_LIST] = "status-list",
   [TESSERA_ENDPOINT_PAGE] = "page",
@@ -38,9 +39,9 @@ static const char *const revocations[TESSERA_METRICS_REVOCATIONS]
     = { "nothing", "token", "grant", "session", "subject", "client", "key", "all" };
 
 /* The statuses there are; any other is counted with the last. */
-static const guint16 statuses[TESSERA_METRICS_STATUSES] = { 200, 204, 303, 304, 400, 401, 403,
-                                                            404, 405, 408, 411, 413, 414, 415,
-                                                            429, 431, 500, 503, 0 };
+static const guint16 statuses[TESSERA_METRICS_STATUSES]
+    = { 200, 201, 204, 303, 304, 400, 401, 403, 404, 405,
+        408, 411, 413, 414, 415, 429, 431, 500, 503, 0 };
 
 TesseraMetrics *
 tessera_metrics_new (void)

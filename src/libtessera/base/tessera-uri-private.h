@@ -24,6 +24,10 @@ gboolean tessera_uri_is_loopback_redirect (const char *uri);
 gboolean tessera_uri_is_private_use (const char *uri);
 /* RFC 8707 §2: absolute, no fragment, at most 2048 bytes. A URN is one too. */
 gboolean tessera_uri_is_resource (const char *uri);
+/* https with a host, and no userinfo or fragment: what may be read, or linked to. */
+gboolean tessera_uri_is_https (const char *uri);
+/* https or http on localhost or one of its addresses: what only this machine can mean. */
+gboolean tessera_uri_is_on_loopback (const char *uri);
 /* scheme://host[:port] of @uri as an Origin header spells it (RFC 6454 §6.2), or NULL (owned). */
 char *tessera_uri_dup_origin (const char *uri);
 /* The host of @uri for people to read: ASCII, in punycode where needed (owned); for a private-use

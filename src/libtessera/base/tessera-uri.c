@@ -245,6 +245,29 @@ tessera_uri_is_resource (const char *uri)
          && (parts.authority_length > 0 || parts.rest[0] != '\0');
 }
 
+gboolean
+tessera_uri_is_https (const char *uri)
+{
+  UriParts parts;
+
+  return parse_plain (uri, &parts) && strchr (uri, '#') == NULL && has_scheme (&parts, "https")
+         && has_host (&parts);
+}
+
+gboolean
+tessera_uri_is_on_loopback (const char *uri)
+{
+  UriParts parts;
+
+  if (!parse_plain (uri, &parts) || !has_host (&parts))
+    return FALSE;
+  g_autofree char *host = g_ascii_strdown (parts.authority, (gssize) get_host_length (&parts));
+  /* RFC 6761 §6.3; and 127.0.0.0/8 is loopback as a whole. */
+  return strcmp (host, "localhost") == 0 || g_str_has_suffix (host, ".localhost")
+         || strcmp (host, "localhost.") == 0 || g_str_has_prefix (host, "127.")
+         || strcmp (host, "[::1]") == 0;
+}
+
 char *
 tessera_uri_dup_origin (const char *uri)
 {

@@ -6,6 +6,7 @@
 
 #include "grants/tessera-id-token-private.h"
 #include "model/tessera-claims-request-private.h"
+#include "model/tessera-client-private.h"
 #include "model/tessera-scope-private.h"
 
 #include <string.h>
@@ -58,8 +59,10 @@ read_acr_values (const Reading *self, GError **error)
 
   if (parsed == NULL)
     return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "acr_values is malformed");
-  if (*parsed != '\0')
-    self->request->acr_values = g_steal_pointer (&parsed);
+  /* OpenID Connect Dynamic Client Registration §2. */
+  self->request->acr_values = *parsed != '\0'
+                                  ? g_steal_pointer (&parsed)
+                                  : tessera_client_dup_default_acr_values (self->request->client);
   return TRUE;
 }
 

@@ -8,6 +8,7 @@
 #include "base/tessera-uri-private.h"
 #include "endpoints/tessera-authentication-request-private.h"
 #include "endpoints/tessera-authorization-response-private.h"
+#include "endpoints/tessera-client-keys-private.h"
 #include "endpoints/tessera-request-object-private.h"
 #include "grants/tessera-pairwise-private.h"
 #include "model/tessera-client-private.h"
@@ -27,7 +28,8 @@ typedef struct
   TesseraExchange *exchange;
   TesseraParams *params;
   TesseraAuthorizationRequest *request;
-  gboolean is_signed; /* by the client, in a request object */
+  TesseraKeySet *keys; /* of the client; NULL: none, or they are not wanted */
+  gboolean is_signed;  /* by the client, in a request object */
   TesseraExplanation explanation;
 } Reading;
 
@@ -36,6 +38,7 @@ reading_free (Reading *self)
 {
   g_clear_pointer (&self->params, tessera_params_free);
   g_clear_pointer (&self->request, tessera_authorization_request_unref);
+  tessera_key_set_unref (self->keys);
   tessera_explanation_clear (&self->explanation);
   tessera_exchange_unref (self->exchange);
   g_free (self);
@@ -194,10 +197,9 @@ read_request_object (Reading *self, GError **error)
       || !tessera_authentication_request_check_offered (self->params, error))
     return FALSE;
 
-  TesseraParams *params
-      = tessera_request_object_read (text, self->request->client, self->engine->settings,
-                                     tessera_clock_get_seconds (self->engine->clock),
-                                     &self->explanation, error);
+  TesseraParams *params = tessera_request_object_read (
+      text, self->request->client, self->keys, self->engine->settings,
+      tessera_clock_get_seconds (self->engine->clock), &self->explanation, error);
   if (params == NULL)
     return FALSE;
   forget_return (self);
@@ -320,7 +322,11 @@ read_hints (Reading *self, GError **error)
   self->request->login_hint = g_strdup (tessera_params_get (self->params, "login_hint"));
   self->request->ui_locales = g_strdup (tessera_params_get (self->params, "ui_locales"));
   if (max_age == NULL)
-    return TRUE;
+    {
+      /* OpenID Connect Dynamic Client Registration §2. */
+      self->request->max_age = tessera_client_get_default_max_age (self->request->client);
+      return TRUE;
+    }
   if (!g_ascii_string_to_unsigned (max_age, 10, 0, G_MAXINT32, &seconds, NULL))
     return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "max_age must be seconds");
   self->request->max_age = (gint64) seconds;
@@ -330,8 +336,8 @@ read_hints (Reading *self, GError **error)
 static gboolean
 read_request (Reading *self, GError **error)
 {
-  return read_params (self, error) && read_client (self, error) && read_request_object (self, error)
-         && read_return (self, error) && tessera_params_check_repeats (self->params, error)
+  return read_request_object (self, error) && read_return (self, error)
+         && tessera_params_check_repeats (self->params, error)
          && tessera_authentication_request_check_offered (self->params, error)
          && check_signed (self, error) && check_response (self, error)
          && read_code_challenge (self, error) && read_scope (self, error)
@@ -367,6 +373,31 @@ on_challenge_checked (gpointer data, const GError *error)
     self->engine->hooks.interact (self->engine->hooks_data, self->exchange, self->request);
 }
 
+static void
+proceed (Reading *taken_self)
+{
+  g_autoptr (Reading) self = taken_self;
+  TesseraEngine *engine = self->engine;
+  g_autoptr (GError) error = NULL;
+
+  if (!read_request (self, &error))
+    respond_refusal (self, error);
+  else if (self->request->code_challenge == NULL)
+    engine->hooks.interact (engine->hooks_data, self->exchange, self->request);
+  else
+    tessera_committer_submit (engine->committer, run_challenge_check, on_challenge_checked,
+                              g_steal_pointer (&self));
+}
+
+static void
+on_keys_found (gpointer data, TesseraKeySet *keys)
+{
+  Reading *self = data;
+
+  self->keys = keys != NULL ? tessera_key_set_ref (keys) : NULL;
+  proceed (self);
+}
+
 void
 tessera_authorization_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
 {
@@ -375,13 +406,22 @@ tessera_authorization_endpoint_handle (TesseraEngine *engine, TesseraExchange *e
 
   self->engine = engine;
   self->exchange = tessera_exchange_ref (exchange);
-  if (!read_request (self, &error))
-    respond_refusal (self, error);
-  else if (self->request->code_challenge == NULL)
-    engine->hooks.interact (engine->hooks_data, exchange, self->request);
-  else
-    tessera_committer_submit (engine->committer, run_challenge_check, on_challenge_checked,
-                              g_steal_pointer (&self));
+  if (!read_params (self, &error) || !read_client (self, &error))
+    {
+      respond_refusal (self, error);
+      return;
+    }
+  const char *object = tessera_params_get (self->params, "request");
+  if (object == NULL)
+    {
+      proceed (g_steal_pointer (&self));
+      return;
+    }
+  /* What it is signed with may have to be read elsewhere. */
+  g_autofree char *kid = tessera_request_object_dup_kid (object);
+  TesseraClient *client = self->request->client;
+  tessera_client_keys_find (engine, client, TESSERA_CLIENT_KEYS_OF_REQUESTS, kid, on_keys_found,
+                            g_steal_pointer (&self));
 }
 
 void

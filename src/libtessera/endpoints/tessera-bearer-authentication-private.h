@@ -19,4 +19,7 @@ void tessera_bearer_authentication_refuse (TesseraExchange *exchange,
                                            TesseraError code,
                                            const char *static_message);
 
+/* Answers who came without a token: 401, and how to send one. */
+void tessera_bearer_authentication_ask (TesseraExchange *exchange);
+
 G_END_DECLS

@@ -77,3 +77,12 @@ tessera_bearer_authentication_refuse (TesseraExchange *exchange,
 
   refuse (exchange, TRUE, NULL, error);
 }
+
+void
+tessera_bearer_authentication_ask (TesseraExchange *exchange)
+{
+  g_autoptr (GError) error = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_INVALID_TOKEN,
+                                                  "An access token is needed");
+
+  refuse (exchange, FALSE, NULL, error);
+}

@@ -38,6 +38,7 @@ has_right_id (const TesseraJwt *self)
 const char *
 tessera_client_assertion_find_fault (const TesseraJwt *self,
                                      TesseraClient *client,
+                                     TesseraKeySet *keys,
                                      const TesseraSettings *settings,
                                      gint64 now_seconds)
 {
@@ -45,7 +46,7 @@ tessera_client_assertion_find_fault (const TesseraJwt *self,
       != 0)
     return "iss or sub of another client";
   const char *fault
-      = tessera_client_statement_find_fault (self, &rules, client, settings, now_seconds);
+      = tessera_client_statement_find_fault (self, &rules, client, keys, settings, now_seconds);
   if (fault != NULL)
     return fault;
   return has_right_id (self) ? NULL : "jti absent or too long";

@@ -18,8 +18,8 @@ typedef void (*TesseraClientAuthenticated) (gpointer data,
  * client_secret_post, private_key_jwt, or none for a public client. Exactly one method, the
  * registered one.
  *
- * @done is called once: at once, unless there is an assertion, which waits until it is durable that
- * it was used. @explanation lives until then, with @data; @params may go before. */
+ * @done is called once: at once, unless there is an assertion, which waits for keys, and until it
+ * is durable that it was used. @explanation and @params live until then, with @data. */
 void tessera_client_authentication_authenticate (TesseraEngine *engine,
                                                  TesseraExchange *exchange,
                                                  TesseraParams *params,

@@ -5,6 +5,7 @@
 
 #include "base/tessera-secret-private.h"
 #include "endpoints/tessera-client-assertion-private.h"
+#include "endpoints/tessera-client-keys-private.h"
 #include "model/tessera-client-private.h"
 
 #include <string.h>
@@ -204,10 +205,11 @@ check_throttle (TesseraEngine *engine,
 static gboolean
 check_assertion (TesseraEngine *engine,
                  TesseraClient *client,
+                 TesseraKeySet *keys,
                  const TesseraJwt *assertion,
                  const char **out_fault)
 {
-  *out_fault = tessera_client_assertion_find_fault (assertion, client, engine->settings,
+  *out_fault = tessera_client_assertion_find_fault (assertion, client, keys, engine->settings,
                                                     tessera_clock_get_seconds (engine->clock));
   return *out_fault == NULL;
 }
@@ -216,6 +218,7 @@ check_assertion (TesseraEngine *engine,
 static gboolean
 check_credentials (TesseraEngine *engine,
                    TesseraClient *client,
+                   TesseraKeySet *keys,
                    const Credentials *credentials,
                    const char **out_fault)
 {
@@ -226,7 +229,7 @@ check_credentials (TesseraEngine *engine,
       return FALSE;
     }
   if (credentials->assertion != NULL)
-    return check_assertion (engine, client, credentials->assertion, out_fault);
+    return check_assertion (engine, client, keys, credentials->assertion, out_fault);
   if (credentials->secret == NULL)
     return !tessera_client_has_credentials (client);
   return tessera_client_check_secret (client, credentials->secret);
@@ -249,29 +252,38 @@ tessera_client_authentication_is_present (TesseraExchange *exchange, TesseraPara
          || tessera_params_get (params, "client_assertion_type") != NULL;
 }
 
-/* The client that the request speaks for, owned; @credentials are good, but for an assertion, which
- * may have been used before. */
-static TesseraClient *
-check_request (TesseraEngine *engine,
-               TesseraExchange *exchange,
-               TesseraParams *params,
-               Credentials *credentials,
-               TesseraExplanation *explanation,
-               GError **error)
+/* Who it is said to be, owned; NULL: nobody. FALSE: it cannot be looked at. */
+static gboolean
+identify (TesseraEngine *engine,
+          TesseraExchange *exchange,
+          TesseraParams *params,
+          Credentials *credentials,
+          TesseraClient **out_client,
+          GError **error)
 {
-  g_autoptr (TesseraClient) client = NULL;
-  const char *fault = NULL;
-
   if (!read_credentials (exchange, params, credentials, error))
-    return NULL;
+    return FALSE;
   tessera_exchange_set_client_id (exchange, credentials->client_id);
   if (!check_throttle (engine, exchange, credentials->client_id, error))
-    return NULL;
+    return FALSE;
+  *out_client = tessera_client_registry_lookup (engine->clients, credentials->client_id);
+  return TRUE;
+}
 
-  client = tessera_client_registry_lookup (engine->clients, credentials->client_id);
-  if (check_credentials (engine, client, credentials, &fault))
-    return g_steal_pointer (&client);
+/* Are they good? But an assertion may have been used before. */
+static gboolean
+check (TesseraEngine *engine,
+       TesseraExchange *exchange,
+       TesseraClient *client,
+       TesseraKeySet *keys,
+       const Credentials *credentials,
+       TesseraExplanation *explanation,
+       GError **error)
+{
+  const char *fault = NULL;
 
+  if (check_credentials (engine, client, keys, credentials, &fault))
+    return TRUE;
   count_failure (engine, exchange, credentials->client_id);
   if (fault != NULL)
     tessera_explanation_set (explanation, "client_assertion", "a fresh one for the issuer", fault);
@@ -281,18 +293,18 @@ check_request (TesseraEngine *engine,
                                  ? "unknown client"
                                  : tessera_client_get_token_endpoint_auth_method (client),
                              credentials->method);
-  refuse_client (error);
-  return NULL;
+  return refuse_client (error);
 }
 
-/* An assertion, good but for one question, which waits for the committing thread: was it used
- * before (RFC 7523 §3, 7)? */
+/* An assertion, which may wait twice: for the keys of its client, and for the committing thread to
+ * say whether it was used before (RFC 7523 §3, 7). */
 typedef struct
 {
   TesseraEngine *engine;
   TesseraExchange *exchange;
   TesseraExplanation *explanation;
   TesseraClient *client;
+  Credentials credentials;
   TesseraDigest digest;
   gint64 expires_ms;
   gboolean for_revocation;
@@ -305,6 +317,7 @@ use_free (Use *self)
 {
   tessera_exchange_unref (self->exchange);
   g_object_unref (self->client);
+  credentials_clear (&self->credentials);
   g_free (self);
 }
 
@@ -329,7 +342,11 @@ is_registered_still (Use *self)
       = tessera_client_registry_lookup (self->engine->clients,
                                         tessera_client_get_id (self->client));
 
-  return client == self->client;
+  if (client == NULL || client == self->client)
+    return client != NULL;
+  g_autofree char *before = tessera_client_dup_fingerprint (self->client);
+  g_autofree char *now = tessera_client_dup_fingerprint (client);
+  return g_str_equal (before, now);
 }
 
 static void
@@ -351,6 +368,25 @@ on_used (gpointer data, const GError *error)
   self->done (self->data, error == NULL ? self->client : NULL, error);
 }
 
+static void
+on_keys_found (gpointer data, TesseraKeySet *keys)
+{
+  g_autoptr (Use) self = data;
+  const TesseraJwt *assertion = self->credentials.assertion;
+  TesseraCommitter *committer = self->engine->committer;
+  g_autoptr (GError) error = NULL;
+
+  if (!check (self->engine, self->exchange, self->client, keys, &self->credentials,
+              self->explanation, &error))
+    {
+      self->done (self->data, NULL, error);
+      return;
+    }
+  self->digest = tessera_client_assertion_get_digest (assertion);
+  self->expires_ms = tessera_client_assertion_get_expiry_ms (assertion);
+  tessera_committer_submit (committer, run_use, on_used, g_steal_pointer (&self));
+}
+
 void
 tessera_client_authentication_authenticate (TesseraEngine *engine,
                                             TesseraExchange *exchange,
@@ -360,13 +396,20 @@ tessera_client_authentication_authenticate (TesseraEngine *engine,
                                             gpointer data)
 {
   g_auto (Credentials) credentials = { 0 };
+  g_autoptr (TesseraClient) client = NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (TesseraClient) client
-      = check_request (engine, exchange, params, &credentials, explanation, &error);
 
-  if (client == NULL || credentials.assertion == NULL)
+  if (!identify (engine, exchange, params, &credentials, &client, &error))
     {
-      done (data, client, error);
+      done (data, NULL, error);
+      return;
+    }
+  if (credentials.assertion == NULL || client == NULL
+      || !tessera_client_allows_auth_method (client, credentials.method))
+    {
+      gboolean good = check (engine, exchange, client, NULL, &credentials, explanation, &error);
+
+      done (data, good ? client : NULL, error);
       return;
     }
   Use *use = g_new (Use, 1);
@@ -375,12 +418,13 @@ tessera_client_authentication_authenticate (TesseraEngine *engine,
     .exchange = tessera_exchange_ref (exchange),
     .explanation = explanation,
     .client = g_object_ref (client),
-    .digest = tessera_client_assertion_get_digest (credentials.assertion),
-    .expires_ms = tessera_client_assertion_get_expiry_ms (credentials.assertion),
+    .credentials = credentials,
     /* A full disk does not keep anybody from revoking. */
     .for_revocation = exchange->endpoint == TESSERA_ENDPOINT_REVOCATION,
     .done = done,
     .data = data,
   };
-  tessera_committer_submit (engine->committer, run_use, on_used, use);
+  credentials = (Credentials){ 0 };
+  tessera_client_keys_find (engine, client, TESSERA_CLIENT_KEYS_OF_ASSERTIONS,
+                            use->credentials.assertion->kid, on_keys_found, use);
 }

@@ -17,16 +17,17 @@ typedef struct
 {
   const char *type;    /* media type; with another one, but JWT or none, it is of another kind */
   gint64 max_lifetime; /* seconds */
-  gboolean (*check_signature) (TesseraClient *client, const TesseraJwt *jwt);
+  gboolean (*check_signature) (TesseraClient *client, TesseraKeySet *keys, const TesseraJwt *jwt);
   gboolean may_list_audience;       /* in an array; of us alone all the same */
   gboolean may_name_token_endpoint; /* as the audience, where that is set */
 } TesseraClientStatementRules;
 
-/* What is wrong with it, in words for a log; NULL: nothing, it was made by @client, for us, and for
- * now. */
+/* What is wrong with it, in words for a log; NULL: nothing, it was made by @client, which has @keys
+ * (tessera_client_keys_find(); NULL: none), for us, and for now. */
 const char *tessera_client_statement_find_fault (const TesseraJwt *self,
                                                  const TesseraClientStatementRules *rules,
                                                  TesseraClient *client,
+                                                 TesseraKeySet *keys,
                                                  const TesseraSettings *settings,
                                                  gint64 now_seconds);
 

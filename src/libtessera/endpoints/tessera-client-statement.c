@@ -71,12 +71,13 @@ const char *
 tessera_client_statement_find_fault (const TesseraJwt *self,
                                      const TesseraClientStatementRules *rules,
                                      TesseraClient *client,
+                                     TesseraKeySet *keys,
                                      const TesseraSettings *settings,
                                      gint64 now_seconds)
 {
   if (!has_right_type (self, rules->type))
     return "another typ";
-  if (!rules->check_signature (client, self))
+  if (!rules->check_signature (client, keys, self))
     return "no signature by a registered key and algorithm";
   if (!has_right_audience (self, rules, settings))
     return "another aud";

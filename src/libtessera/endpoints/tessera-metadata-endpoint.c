@@ -80,6 +80,14 @@ set_token (json_t *json, TesseraSettings *settings)
     }
 }
 
+/* RFC 8414 §2: for whom there is an address to send it to. */
+static void
+set_registration (json_t *json, TesseraSettings *settings)
+{
+  if (settings->registration_enabled)
+    set_url (json, "registration_endpoint", settings, settings->registration_path);
+}
+
 static void
 set_status_list (json_t *json, TesseraSettings *settings)
 {
@@ -138,6 +146,7 @@ serialise (TesseraSettings *settings)
   json_object_set_new (json, "issuer", json_string (settings->issuer));
   set_authorization (json, settings);
   set_token (json, settings);
+  set_registration (json, settings);
   set_status_list (json, settings);
   set_deny_list (json, settings);
   if (settings->openid_enabled)

@@ -45,6 +45,7 @@ find_wrong_name (const TesseraJwt *self, const char *client_id)
 static const char *
 find_fault (const TesseraJwt *self,
             TesseraClient *client,
+            TesseraKeySet *keys,
             const TesseraSettings *settings,
             gint64 now_seconds)
 {
@@ -52,7 +53,7 @@ find_fault (const TesseraJwt *self,
 
   if (fault != NULL)
     return fault;
-  fault = tessera_client_statement_find_fault (self, &rules, client, settings, now_seconds);
+  fault = tessera_client_statement_find_fault (self, &rules, client, keys, settings, now_seconds);
   if (fault != NULL)
     return fault;
   /* RFC 9101 §4: not one inside another. */
@@ -210,6 +211,7 @@ check_offered (const char *text, TesseraClient *client, GError **error)
 TesseraParams *
 tessera_request_object_read (const char *text,
                              TesseraClient *client,
+                             TesseraKeySet *keys,
                              const TesseraSettings *settings,
                              gint64 now_seconds,
                              TesseraExplanation *explanation,
@@ -221,7 +223,7 @@ tessera_request_object_read (const char *text,
     return NULL;
   g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (text, strlen (text), NULL);
   if (jwt != NULL)
-    fault = find_fault (jwt, client, settings, now_seconds);
+    fault = find_fault (jwt, client, keys, settings, now_seconds);
   if (fault != NULL)
     {
       tessera_explanation_set (explanation, "request", "a fresh one for the issuer", fault);
@@ -229,4 +231,12 @@ tessera_request_object_read (const char *text,
       return NULL;
     }
   return read_members (jwt, error);
+}
+
+char *
+tessera_request_object_dup_kid (const char *text)
+{
+  g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (text, strlen (text), NULL);
+
+  return jwt != NULL ? g_strdup (jwt->kid) : NULL;
 }

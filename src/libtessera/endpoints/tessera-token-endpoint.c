@@ -105,6 +105,14 @@ record_issued (TesseraExchange *exchange,
     write_issued (exchange, kinds[i].event, token, authorization);
 }
 
+/* Who registered itself and is never seen again is forgotten. */
+static void
+note_use (TesseraEngine *engine, TesseraClient *client)
+{
+  if (tessera_client_is_dynamic (client) && engine->hooks.client_used != NULL)
+    engine->hooks.client_used (engine->hooks_data, client);
+}
+
 static void
 issue (Pending *self)
 {
@@ -115,7 +123,10 @@ issue (Pending *self)
   gboolean issued = tessera_token_issuer_issue (engine, authorization, &token, &error);
 
   if (issued)
-    record_issued (self->exchange, &token, authorization);
+    {
+      record_issued (self->exchange, &token, authorization);
+      note_use (engine, authorization->client);
+    }
   /* What has to be written down and was not, did not happen: nobody hears of the token. */
   if (issued && tessera_audit_check (engine->audit, &error))
     respond_token (self->exchange, &token, authorization);

@@ -22,6 +22,11 @@ typedef struct _TesseraIssuance TesseraIssuance;
 typedef struct _TesseraDenyFeed TesseraDenyFeed;
 typedef struct _TesseraDenyExports TesseraDenyExports;
 typedef struct _TesseraUserClaims TesseraUserClaims;
+typedef struct _TesseraRegistration TesseraRegistration;
+typedef struct _TesseraClientKeys TesseraClientKeys;
+
+/* What lies at an address; NULL: nothing that could be read. */
+typedef void (*TesseraFetched) (gpointer data, GBytes *document);
 
 /* What the layers to the right do for those to the left. All on the main loop; any may be NULL. */
 typedef struct
@@ -48,6 +53,17 @@ typedef struct
                      TesseraExchange *exchange,
                      TesseraAuthorizationRequest *request,
                      const char *const *pairs);
+  /* Makes a registration durable; ends in tessera_registration_done(). Takes it. */
+  void (*register_client) (gpointer data, TesseraRegistration *registration);
+  /* A client that registered itself was used, the first time for a day. */
+  void (*client_used) (gpointer data, TesseraClient *client);
+  /* Reads a document of one of @media_types, 64 KiB at most, from an https address. NULL: this
+   * server reads none. */
+  void (*fetch) (gpointer data,
+                 const char *uri,
+                 const char *const *media_types,
+                 TesseraFetched fetched,
+                 gpointer fetched_data);
 } TesseraEngineHooks;
 
 /* The parts of one server, as the grants and endpoints see them. Plain and borrowed: the server
@@ -60,9 +76,11 @@ typedef struct
   gint clock_is_behind; /* atomic; so that it is said once */
   TesseraClientRegistry *clients;
   TesseraUserRegistry *users;
-  TesseraThrottle *client_throttle; /* failed client authentications by (client, address) */
-  GBytes *metadata;                 /* serialised; whoever changes a setting clears it */
-  TesseraMetrics *metrics;          /* or NULL, as the next */
+  TesseraThrottle *client_throttle;       /* failed client authentications by (client, address) */
+  TesseraThrottle *registration_throttle; /* attempts to register, by address */
+  TesseraClientKeys *client_keys;         /* those read from elsewhere; of the layer to the right */
+  GBytes *metadata;                       /* serialised; whoever changes a setting clears it */
+  TesseraMetrics *metrics;                /* or NULL, as the next */
   TesseraAudit *audit;
 
   gboolean ready;

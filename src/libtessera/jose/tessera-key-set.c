@@ -148,10 +148,16 @@ tessera_key_set_parse (const char *text, gsize length, GError **error)
   return self;
 }
 
+/* RFC 7518 §6.2.2, §6.3.2, §6.4.1. */
 static gboolean
 is_secret (const json_t *jwk)
 {
-  return json_object_get (jwk, "d") != NULL || json_object_get (jwk, "k") != NULL;
+  static const char *const members[] = { "d", "k", "p", "q", "dp", "dq", "qi", "oth", NULL };
+
+  for (guint i = 0; members[i] != NULL; i++)
+    if (json_object_get (jwk, members[i]) != NULL)
+      return TRUE;
+  return FALSE;
 }
 
 TesseraKeySet *

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define CLIENT_LIST_MAX 256
+#define CLIENT_TEXT_MAX 1024
+#define CLIENT_CONTACTS_MAX 32
+#define LANGUAGE_TAG_MAX 35 /* RFC 5646 §4.4.1 */
 
 static gboolean G_GNUC_PRINTF (2, 3) refuse (GError **error, const char *format, ...)
 {
@@ -33,16 +36,68 @@ check_id (TesseraClient *self, GError **error)
   return TRUE;
 }
 
+/* What people may be shown. */
 static gboolean
-check_name (TesseraClient *self, GError **error)
+check_text (TesseraClient *self, const char *what, const char *text, GError **error)
 {
-  if (self->name == NULL)
+  if (text == NULL)
     return TRUE;
-  if (strlen (self->name) > 1024 || !g_utf8_validate (self->name, -1, NULL))
-    return refuse (error, "Client %s: the name is too long or not UTF-8", self->id);
-  for (const char *c = self->name; *c != '\0'; c = g_utf8_next_char (c))
+  if (strlen (text) > CLIENT_TEXT_MAX || !g_utf8_validate (text, -1, NULL))
+    return refuse (error, "Client %s: the %s is too long or not UTF-8", self->id, what);
+  for (const char *c = text; *c != '\0'; c = g_utf8_next_char (c))
     if (g_unichar_iscntrl (g_utf8_get_char (c)))
-      return refuse (error, "Client %s: the name has control characters", self->id);
+      return refuse (error, "Client %s: the %s has control characters", self->id, what);
+  return TRUE;
+}
+
+static gboolean
+check_texts (TesseraClient *self, const char *what, char **texts, GError **error)
+{
+  if (g_strv_length (texts) > CLIENT_CONTACTS_MAX)
+    return refuse (error, "Client %s: there are too many of the kind %s", self->id, what);
+  for (; *texts != NULL; texts++)
+    if (!check_text (self, what, *texts, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+check_names (TesseraClient *self, GError **error)
+{
+  for (char **name = self->client_names; *name != NULL; name++)
+    {
+      gsize length
+          = strspn (*name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-");
+      if (length == 0 || length > LANGUAGE_TAG_MAX || (*name)[length] != ' ')
+        return refuse (error, "Client %s: a name in a language begins with its tag", self->id);
+    }
+  return check_text (self, "name", self->name, error)
+         && check_texts (self, "name", self->client_names, error)
+         && check_texts (self, "contact", self->contacts, error)
+         && check_text (self, "software_id", self->software_id, error)
+         && check_text (self, "software_version", self->software_version, error);
+}
+
+/* Where people or we may be sent to read something (threats.md A30, G02). */
+static gboolean
+check_links (TesseraClient *self, GError **error)
+{
+  const char *const links[][2] = {
+    { "client_uri", self->client_uri },
+    { "logo_uri", self->logo_uri },
+    { "policy_uri", self->policy_uri },
+    { "tos_uri", self->tos_uri },
+    { "jwks_uri", self->jwks_uri },
+    { "sector_identifier_uri", self->sector_identifier_uri },
+    { "initiate_login_uri", self->initiate_login_uri },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (links); i++)
+    if (links[i][1] != NULL && !tessera_uri_is_https (links[i][1]))
+      return refuse (error, "Client %s: %s is no https address", self->id, links[i][0]);
+  /* RFC 7591 §2. */
+  if (self->jwks != NULL && self->jwks_uri != NULL)
+    return refuse (error, "Client %s: it is jwks or jwks_uri", self->id);
   return TRUE;
 }
 
@@ -84,9 +139,10 @@ check_request_objects (TesseraClient *self, GError **error)
                    self->id);
   if (!tessera_client_pins_request_objects (self))
     return TRUE;
-  if (self->request_keys == NULL)
+  if (self->request_keys == NULL && self->jwks_uri == NULL)
     return refuse (error, "Client %s: signed request objects need public keys (jwks)", self->id);
-  if (name != NULL && !tessera_key_set_has_algorithm (self->request_keys, algorithm))
+  if (name != NULL && self->request_keys != NULL
+      && !tessera_key_set_has_algorithm (self->request_keys, algorithm))
     return refuse (error, "Client %s: its key set has no key for %s", self->id, name);
   return TRUE;
 }
@@ -124,7 +180,7 @@ check_authentication (TesseraClient *self, GError **error)
                    self->id);
   if (method != NULL && !g_strv_contains (methods, method))
     return refuse (error, "Client %s: unknown token_endpoint_auth_method", self->id);
-  if (g_strcmp0 (method, "private_key_jwt") == 0 && self->jwks == NULL)
+  if (g_strcmp0 (method, "private_key_jwt") == 0 && self->jwks == NULL && self->jwks_uri == NULL)
     return refuse (error, "Client %s: private_key_jwt needs public keys (jwks)", self->id);
   return check_secrets (self, error) && check_keys (self, error);
 }
@@ -138,6 +194,8 @@ check_grant_types (TesseraClient *self, GError **error)
     if (!g_strv_contains (known, *grant_type))
       return refuse (error, "Client %s: unknown grant type", self->id);
 
+  if (self->dynamic && self->first_party)
+    return refuse (error, "Client %s registered itself and cannot be first_party", self->id);
   if (tessera_client_is_confidential (self))
     return TRUE;
   /* RFC 6749 §4.4: only confidential clients. */
@@ -210,6 +268,9 @@ check_lists (TesseraClient *self, GError **error)
   for (char **audience = self->introspect; *audience != NULL; audience++)
     if (!is_printable (*audience))
       return refuse (error, "Client %s: an audience to introspect is printable ASCII", self->id);
+  for (char **acr = self->default_acr_values; *acr != NULL; acr++)
+    if (!is_printable (*acr))
+      return refuse (error, "Client %s: an authentication context is printable ASCII", self->id);
   for (char **origin = self->allowed_origins; *origin != NULL; origin++)
     if (!is_origin (*origin))
       return refuse (error, "Client %s: an origin is scheme://host or scheme://host:port",
@@ -276,9 +337,9 @@ check_subjects (TesseraClient *self, GError **error)
 gboolean
 tessera_client_check (TesseraClient *self, GError **error)
 {
-  return check_id (self, error) && check_name (self, error) && check_authentication (self, error)
-         && check_grant_types (self, error) && check_redirect_uris (self, error)
-         && check_lists (self, error) && check_scope (self, error)
-         && check_signed_answers (self, error) && check_request_objects (self, error)
-         && check_subjects (self, error);
+  return check_id (self, error) && check_names (self, error) && check_links (self, error)
+         && check_authentication (self, error) && check_grant_types (self, error)
+         && check_redirect_uris (self, error) && check_lists (self, error)
+         && check_scope (self, error) && check_signed_answers (self, error)
+         && check_request_objects (self, error) && check_subjects (self, error);
 }

@@ -13,7 +13,8 @@ typedef enum
 {
   TESSERA_CLIENT_TEXT,   /* char *; NULL: none, and "" is none */
   TESSERA_CLIENT_LIST,   /* char **, never NULL */
-  TESSERA_CLIENT_NUMBER, /* int, not negative; 0: none */
+  TESSERA_CLIENT_NUMBER, /* int, not negative; as usual: none */
+  TESSERA_CLIENT_TIME,   /* gint64, seconds since 1970; 0: none */
   TESSERA_CLIENT_FLAG,   /* gboolean */
 } TesseraClientMemberKind;
 
@@ -34,7 +35,7 @@ typedef struct
   TesseraClientMemberKind kind;
   gsize offset; /* in TesseraClient */
   guint uses;   /* TesseraClientMemberUses */
-  gboolean usual;
+  int usual;
 } TesseraClientMember;
 
 guint tessera_client_member_get_count (void);

@@ -175,6 +175,24 @@ static const TesseraClientMember members[] = {
     TESSERA_CLIENT_KEPT | TESSERA_CLIENT_RIGHT | TESSERA_CLIENT_ALWAYS_WRITTEN, TRUE },
 
   /**
+   * TesseraClient:jwks-uri:
+   *
+   * Where the public keys of the client are (RFC 7591 §2), in place of
+   * [property@Client:jwks]: an https address that the server's [class@Outbound] reads.
+   */
+  { "jwks_uri", "jwks-uri", TESSERA_CLIENT_TEXT, FIELD (jwks_uri),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_RIGHT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:dynamic:
+   *
+   * Whether the client registered itself (RFC 7591 §3). Such a client can never be
+   * [property@Client:first-party].
+   */
+  { "dynamic", "dynamic", TESSERA_CLIENT_FLAG, FIELD (dynamic),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_RIGHT },
+
+  /**
    * TesseraClient:name: (getter get_name)
    *
    * What people read on the consent page; the id when none is given.
@@ -218,6 +236,122 @@ static const TesseraClientMember members[] = {
    */
   { "require_signed_request_object", "require-signed-request-object", TESSERA_CLIENT_FLAG,
     FIELD (require_signed_request_object), TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:client-names:
+   *
+   * Its name in other languages: each a language tag (RFC 5646), a space and the name (RFC 7591
+   * §2.2), such as `de Tagebuch`.
+   */
+  { "client_names", "client-names", TESSERA_CLIENT_LIST, FIELD (client_names),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:client-uri:
+   *
+   * The https address of a page about the client (RFC 7591 §2). People see it on the consent page.
+   */
+  { "client_uri", "client-uri", TESSERA_CLIENT_TEXT, FIELD (client_uri),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:logo-uri:
+   *
+   * The https address of a picture (RFC 7591 §2). It is never loaded; people see where it is.
+   */
+  { "logo_uri", "logo-uri", TESSERA_CLIENT_TEXT, FIELD (logo_uri),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:policy-uri:
+   *
+   * The https address of what the client says it does with data (RFC 7591 §2).
+   */
+  { "policy_uri", "policy-uri", TESSERA_CLIENT_TEXT, FIELD (policy_uri),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:tos-uri:
+   *
+   * The https address of the client's terms of service (RFC 7591 §2).
+   */
+  { "tos_uri", "tos-uri", TESSERA_CLIENT_TEXT, FIELD (tos_uri),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:contacts:
+   *
+   * How to reach the people who are responsible for the client, mostly e-mail addresses (RFC 7591
+   * §2). For the administrator; people do not see them.
+   */
+  { "contacts", "contacts", TESSERA_CLIENT_LIST, FIELD (contacts),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:software-id:
+   *
+   * What program the client is a copy of (RFC 7591 §2).
+   */
+  { "software_id", "software-id", TESSERA_CLIENT_TEXT, FIELD (software_id),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:software-version:
+   *
+   * Which version of it (RFC 7591 §2).
+   */
+  { "software_version", "software-version", TESSERA_CLIENT_TEXT, FIELD (software_version),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:initiate-login-uri:
+   *
+   * The https address at which others can have the client begin a login (OpenID Connect Core §4).
+   */
+  { "initiate_login_uri", "initiate-login-uri", TESSERA_CLIENT_TEXT, FIELD (initiate_login_uri),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:default-max-age:
+   *
+   * After how many seconds a login is asked for again when a request does not say (OpenID Connect
+   * Dynamic Client Registration §2); -1 for never.
+   */
+  { "default_max_age", "default-max-age", TESSERA_CLIENT_NUMBER, FIELD (default_max_age),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE, -1 },
+
+  /**
+   * TesseraClient:require-auth-time:
+   *
+   * Whether its ID tokens must have `auth_time`. They always do.
+   */
+  { "require_auth_time", "require-auth-time", TESSERA_CLIENT_FLAG, FIELD (require_auth_time),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:default-acr-values:
+   *
+   * The authentication contexts it wishes for when a request does not say, the best one first
+   * (OpenID Connect Dynamic Client Registration §2).
+   */
+  { "default_acr_values", "default-acr-values", TESSERA_CLIENT_LIST, FIELD (default_acr_values),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:registered-at:
+   *
+   * When the client registered itself, in seconds since 1970; 0 when it did not.
+   */
+  { "registered_at", "registered-at", TESSERA_CLIENT_TIME, FIELD (registered_at),
+    TESSERA_CLIENT_KEPT },
+
+  /**
+   * TesseraClient:used-at:
+   *
+   * About when a client that registered itself was used last, in seconds since 1970; 0 for never.
+   * Written down once a day at most.
+   */
+  { "used_at", "used-at", TESSERA_CLIENT_TIME, FIELD (used_at), TESSERA_CLIENT_KEPT },
 
   /**
    * TesseraClient:post-logout-redirect-uris:
@@ -284,7 +418,10 @@ tessera_client_member_new_property (const TesseraClientMember *self)
     case TESSERA_CLIENT_LIST:
       return g_param_spec_boxed (self->property, NULL, NULL, G_TYPE_STRV, flags);
     case TESSERA_CLIENT_NUMBER:
-      return g_param_spec_int (self->property, NULL, NULL, 0, G_MAXINT32, 0, flags);
+      return g_param_spec_int (self->property, NULL, NULL, self->usual, G_MAXINT32, self->usual,
+                               flags);
+    case TESSERA_CLIENT_TIME:
+      return g_param_spec_int64 (self->property, NULL, NULL, 0, G_MAXINT64, 0, flags);
     case TESSERA_CLIENT_FLAG:
       return g_param_spec_boolean (self->property, NULL, NULL, self->usual, flags);
     case TESSERA_CLIENT_TEXT:
@@ -296,6 +433,7 @@ tessera_client_member_new_property (const TesseraClientMember *self)
 #define TEXT(client, member) G_STRUCT_MEMBER (char *, client, (member)->offset)
 #define LIST(client, member) G_STRUCT_MEMBER (char **, client, (member)->offset)
 #define NUMBER(client, member) G_STRUCT_MEMBER (int, client, (member)->offset)
+#define TIME(client, member) G_STRUCT_MEMBER (gint64, client, (member)->offset)
 #define FLAG(client, member) G_STRUCT_MEMBER (gboolean, client, (member)->offset)
 
 /* Empty members say nothing: an application that registers "" means "none". */
@@ -331,6 +469,9 @@ tessera_client_member_set (const TesseraClientMember *self,
     case TESSERA_CLIENT_NUMBER:
       NUMBER (client, self) = g_value_get_int (value);
       break;
+    case TESSERA_CLIENT_TIME:
+      TIME (client, self) = g_value_get_int64 (value);
+      break;
     case TESSERA_CLIENT_FLAG:
       FLAG (client, self) = g_value_get_boolean (value);
       break;
@@ -350,6 +491,9 @@ tessera_client_member_read (const TesseraClientMember *self, TesseraClient *clie
       break;
     case TESSERA_CLIENT_NUMBER:
       g_value_set_int (value, NUMBER (client, self));
+      break;
+    case TESSERA_CLIENT_TIME:
+      g_value_set_int64 (value, TIME (client, self));
       break;
     case TESSERA_CLIENT_FLAG:
       g_value_set_boolean (value, FLAG (client, self));
@@ -386,7 +530,9 @@ tessera_client_member_to_json (const TesseraClientMember *self, TesseraClient *c
     case TESSERA_CLIENT_LIST:
       return *LIST (client, self) != NULL ? list_to_json (LIST (client, self)) : NULL;
     case TESSERA_CLIENT_NUMBER:
-      return NUMBER (client, self) != 0 ? json_integer (NUMBER (client, self)) : NULL;
+      return NUMBER (client, self) != self->usual ? json_integer (NUMBER (client, self)) : NULL;
+    case TESSERA_CLIENT_TIME:
+      return TIME (client, self) != 0 ? json_integer (TIME (client, self)) : NULL;
     case TESSERA_CLIENT_FLAG:
       if (FLAG (client, self) == self->usual && !(self->uses & TESSERA_CLIENT_ALWAYS_WRITTEN))
         return NULL;
@@ -424,7 +570,13 @@ tessera_client_member_from_json (const TesseraClientMember *self,
       break;
     case TESSERA_CLIENT_NUMBER:
       g_value_init (out_value, G_TYPE_INT);
-      g_value_set_int (out_value, (int) CLAMP (json_integer_value (json), 0, G_MAXINT32));
+      g_value_set_int (out_value, json_is_integer (json)
+                                      ? (int) CLAMP (json_integer_value (json), 0, G_MAXINT32)
+                                      : self->usual);
+      break;
+    case TESSERA_CLIENT_TIME:
+      g_value_init (out_value, G_TYPE_INT64);
+      g_value_set_int64 (out_value, MAX (json_integer_value (json), 0));
       break;
     case TESSERA_CLIENT_FLAG:
       g_value_init (out_value, G_TYPE_BOOLEAN);

@@ -23,6 +23,7 @@ struct _TesseraClient
   char *token_endpoint_auth_signing_alg;
   char *request_object_signing_alg;
   char *jwks;
+  char *jwks_uri;
   char *application_type;
   char *id_token_signed_response_alg;
   char *userinfo_signed_response_alg;
@@ -32,6 +33,21 @@ struct _TesseraClient
   char **audience;
   char **introspect;
   char **allowed_origins;
+  char **client_names;
+  char *client_uri;
+  char *logo_uri;
+  char *policy_uri;
+  char *tos_uri;
+  char **contacts;
+  char *software_id;
+  char *software_version;
+  char *initiate_login_uri;
+  char **default_acr_values;
+  int default_max_age;
+  gboolean require_auth_time;
+  gboolean dynamic;
+  gint64 registered_at;
+  gint64 used_at;
   int access_token_lifetime;
   int refresh_token_lifetime;
   gboolean refresh_tokens;
@@ -46,6 +62,8 @@ struct _TesseraClient
   gboolean has_short_secret;
   TesseraKeySet *keys;         /* of `jwks`; NULL: none, or it is malformed */
   TesseraKeySet *request_keys; /* the same, for request objects */
+  TesseraDigest registration_token;
+  gboolean has_registration_token;
 };
 
 static inline gboolean
@@ -59,5 +77,8 @@ void tessera_client_add_secret (TesseraClient *self, const char *secret);
 /* What its `jwks` says to who wants signatures of @signing_alg (NULL: any). */
 TesseraKeySet *
 tessera_client_parse_keys (TesseraClient *self, const char *signing_alg, GError **error);
+
+/* Of what tessera_client_to_json() wrote; without the secrets, and not checked. */
+TesseraClient *tessera_client_new_from_members (const json_t *json);
 
 G_END_DECLS

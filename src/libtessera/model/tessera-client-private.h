@@ -11,6 +11,14 @@ G_BEGIN_DECLS
  * strings and lists are borrowed from the client, and a list is never NULL. */
 
 #define TESSERA_CLIENT_ID_MAX_LENGTH 128
+/* What a client signs. */
+typedef enum
+{
+  TESSERA_CLIENT_KEYS_OF_ASSERTIONS,
+  TESSERA_CLIENT_KEYS_OF_REQUESTS,
+  TESSERA_CLIENT_N_KEY_USES
+} TesseraClientKeyUse;
+
 #define TESSERA_CLIENT_SECRET_MIN_LENGTH 16 /* bytes: 128 bits of length */
 
 /* Is this registration free of contradictions and dangers (threats.md A30, B20)? Error:
@@ -27,13 +35,19 @@ gboolean tessera_client_check_secret (TesseraClient *self, const char *presented
 gboolean tessera_client_has_keys (TesseraClient *self);
 /* A secret, or keys: can it prove who it is? */
 gboolean tessera_client_has_credentials (TesseraClient *self);
-/* Did one of its keys sign it, by the algorithm it is registered for, if any? */
-gboolean tessera_client_check_signature (TesseraClient *self, const TesseraJwt *jwt);
+/* Did one of its @keys (NULL: none) sign it, by the algorithm it is registered for, if any? For the
+ * keys ask tessera_client_keys_find(). */
+gboolean
+tessera_client_check_signature (TesseraClient *self, TesseraKeySet *keys, const TesseraJwt *jwt);
+/* What an RSA key of its is for that does not say it. */
+TesseraAlgorithm tessera_client_get_rsa_algorithm (TesseraClient *self, TesseraClientKeyUse use);
 
 /* Has it registered keys that request objects can be signed with (RFC 9101)? */
 gboolean tessera_client_has_request_keys (TesseraClient *self);
 /* Did one of them sign it, by the algorithm it is registered for, if any? */
-gboolean tessera_client_check_request_signature (TesseraClient *self, const TesseraJwt *jwt);
+gboolean tessera_client_check_request_signature (TesseraClient *self,
+                                                 TesseraKeySet *keys,
+                                                 const TesseraJwt *jwt);
 /* Does its registration say that they are signed? And that there must be one? */
 gboolean tessera_client_pins_request_objects (TesseraClient *self);
 gboolean tessera_client_requires_request_object (TesseraClient *self);
@@ -63,6 +77,26 @@ const char *const *tessera_client_get_resources (TesseraClient *self);
 const char *const *tessera_client_get_audience (TesseraClient *self);
 const char *const *tessera_client_get_introspect (TesseraClient *self);
 const char *const *tessera_client_get_allowed_origins (TesseraClient *self);
+
+/* Did it register itself, when (seconds), and when was it used last (0: never; by the day)? */
+gboolean tessera_client_is_dynamic (TesseraClient *self);
+gint64 tessera_client_get_registered_at (TesseraClient *self);
+gint64 tessera_client_get_used_at (TesseraClient *self);
+/* Constant time: may whoever has @token change the registration? */
+gboolean tessera_client_check_registration_token (TesseraClient *self, const char *token);
+/* The public keys of its `jwks`, borrowed; NULL: none. And where others are; or NULL. */
+TesseraKeySet *tessera_client_get_keys (TesseraClient *self, TesseraClientKeyUse use);
+const char *tessera_client_get_jwks_uri (TesseraClient *self);
+/* What people read, in the language that @tag names (RFC 4647 §3.4), if it has such a name. */
+const char *tessera_client_get_name_in (TesseraClient *self, const char *tag);
+/* Pages about it; NULL: none. */
+const char *tessera_client_get_client_uri (TesseraClient *self);
+const char *tessera_client_get_logo_uri (TesseraClient *self);
+const char *tessera_client_get_policy_uri (TesseraClient *self);
+const char *tessera_client_get_tos_uri (TesseraClient *self);
+/* What a request means that does not say: -1 is no limit, NULL no wish. */
+int tessera_client_get_default_max_age (TesseraClient *self);
+char *tessera_client_dup_default_acr_values (TesseraClient *self);
 
 /* May it ask who logged in (OpenID Connect), and how is it told? */
 gboolean tessera_client_uses_openid (TesseraClient *self);
@@ -94,6 +128,15 @@ tessera_client_copy_with_secret (TesseraClient *self, const char *secret, gboole
 TesseraClient *tessera_client_copy_with_disabled (TesseraClient *self, gboolean disabled);
 /* What @self says, with the identifier, the secrets and the state of @registered. */
 TesseraClient *tessera_client_copy_for (TesseraClient *self, TesseraClient *registered);
+
+/* @self with the members of @wanted that a client may register; what an administrator gave it
+ * stays, and its secrets stay as long as it authenticates by one. */
+TesseraClient *tessera_client_copy_replaced (TesseraClient *self, TesseraClient *wanted);
+/* The same client, whose registration whoever has @token may change (RFC 7592). */
+TesseraClient *tessera_client_copy_with_registration (TesseraClient *self,
+                                                      const char *token,
+                                                      gint64 registered_at);
+TesseraClient *tessera_client_copy_with_use (TesseraClient *self, gint64 used_at);
 
 /* Digest of all that tokens depend on, that is, of everything but the name and where to go after a
  * logout. "REST SECRET…", where each secret, or key that it authenticates by, has a word of its

@@ -10,6 +10,8 @@
 /* The whole registration is read at once from the store, so it may not grow without bound. */
 #define CLIENT_JSON_MAX_LENGTH (256 * 1024)
 
+#define REGISTRATION_TOKEN "registration_token_digest"
+
 /* The members that have one of @uses. */
 static json_t *
 members_to_json (TesseraClient *self, guint uses)
@@ -25,18 +27,36 @@ members_to_json (TesseraClient *self, guint uses)
   return json;
 }
 
+static json_t *
+digest_to_json (const TesseraDigest *digest)
+{
+  g_autofree char *text = tessera_base64url_encode (digest->bytes, TESSERA_DIGEST_SIZE);
+  return json_string (text);
+}
+
+static gboolean
+digest_from_json (const json_t *json, TesseraDigest *out_digest)
+{
+  const char *text = json_string_value (json);
+  gsize length = 0;
+  g_autofree guint8 *bytes
+      = text != NULL ? tessera_base64url_decode (text, strlen (text), &length) : NULL;
+  if (bytes == NULL || length != TESSERA_DIGEST_SIZE)
+    return FALSE;
+  memcpy (out_digest->bytes, bytes, length);
+  return TRUE;
+}
+
 json_t *
 tessera_client_to_json (TesseraClient *self)
 {
   json_t *json = members_to_json (self, TESSERA_CLIENT_KEPT);
   json_t *digests = json_array ();
   for (guint i = 0; i < self->n_secrets; i++)
-    {
-      g_autofree char *digest
-          = tessera_base64url_encode (self->secrets[i].bytes, TESSERA_DIGEST_SIZE);
-      json_array_append_new (digests, json_string (digest));
-    }
+    json_array_append_new (digests, digest_to_json (&self->secrets[i]));
   json_object_set_new (json, "secret_digests", digests);
+  if (self->has_registration_token)
+    json_object_set_new (json, REGISTRATION_TOKEN, digest_to_json (&self->registration_token));
   return json;
 }
 
@@ -48,20 +68,13 @@ take_secret_digests (TesseraClient *self, const json_t *json)
     return FALSE;
 
   for (size_t i = 0; i < json_array_size (digests); i++)
-    {
-      const char *text = json_string_value (json_array_get (digests, i));
-      gsize length = 0;
-      g_autofree guint8 *bytes
-          = text != NULL ? tessera_base64url_decode (text, strlen (text), &length) : NULL;
-      if (bytes == NULL || length != TESSERA_DIGEST_SIZE)
-        return FALSE;
-      memcpy (self->secrets[self->n_secrets++].bytes, bytes, length);
-    }
+    if (!digest_from_json (json_array_get (digests, i), &self->secrets[self->n_secrets++]))
+      return FALSE;
   return TRUE;
 }
 
-static TesseraClient *
-new_from_object (const json_t *json)
+TesseraClient *
+tessera_client_new_from_members (const json_t *json)
 {
   guint count = tessera_client_member_get_count ();
   g_autoptr (GPtrArray) names = g_ptr_array_new (); /* static */
@@ -78,9 +91,12 @@ new_from_object (const json_t *json)
       tessera_client_member_from_json (member, json_object_get (json, member->name),
                                        &g_array_index (values, GValue, names->len - 1));
     }
-  return TESSERA_CLIENT (g_object_new_with_properties (TESSERA_TYPE_CLIENT, names->len,
-                                                       (const char **) names->pdata,
-                                                       (const GValue *) values->data));
+  TesseraClient *self = TESSERA_CLIENT (
+      g_object_new_with_properties (TESSERA_TYPE_CLIENT, names->len, (const char **) names->pdata,
+                                    (const GValue *) values->data));
+  self->has_registration_token
+      = digest_from_json (json_object_get (json, REGISTRATION_TOKEN), &self->registration_token);
+  return self;
 }
 
 TesseraClient *
@@ -90,7 +106,7 @@ tessera_client_new_from_json (const char *text, gsize length, GError **error)
   if (json == NULL)
     return NULL;
 
-  g_autoptr (TesseraClient) self = new_from_object (json);
+  g_autoptr (TesseraClient) self = tessera_client_new_from_members (json);
   if (!take_secret_digests (self, json))
     {
       g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT,
@@ -109,7 +125,7 @@ tessera_client_copy_with (TesseraClient *self, const char *id, const char *secre
   json_object_set_new (json, "client_id", json_string (id));
   json_object_del (json, "allow_short_secret");
 
-  TesseraClient *copy = new_from_object (json);
+  TesseraClient *copy = tessera_client_new_from_members (json);
   tessera_client_add_secret (copy, secret);
   return copy;
 }
@@ -138,10 +154,25 @@ tessera_client_copy_with_disabled (TesseraClient *self, gboolean disabled)
 {
   g_autoptr (json_t) json = tessera_client_to_json (self);
   json_object_set_new (json, "disabled", json_boolean (disabled));
-  TesseraClient *copy = new_from_object (json);
+  TesseraClient *copy = tessera_client_new_from_members (json);
 
   take_secrets (copy, self);
   return copy;
+}
+
+/* How it came to be registered is nothing that can be wished for. */
+static void
+keep_registration (json_t *json, TesseraClient *registered)
+{
+  static const char *const names[] = { "dynamic", "registered_at", "used_at", REGISTRATION_TOKEN };
+  g_autoptr (json_t) kept = tessera_client_to_json (registered);
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      json_object_del (json, names[i]);
+      if (json_object_get (kept, names[i]) != NULL)
+        json_object_set (json, names[i], json_object_get (kept, names[i]));
+    }
 }
 
 TesseraClient *
@@ -150,7 +181,8 @@ tessera_client_copy_for (TesseraClient *self, TesseraClient *registered)
   g_autoptr (json_t) json = tessera_client_to_json (self);
   json_object_set_new (json, "client_id", json_string (registered->id));
   json_object_set_new (json, "disabled", json_boolean (registered->disabled));
-  TesseraClient *copy = new_from_object (json);
+  keep_registration (json, registered);
+  TesseraClient *copy = tessera_client_new_from_members (json);
 
   /* What it authenticates by now may replace them. */
   if (!tessera_client_has_keys (copy))
@@ -158,11 +190,62 @@ tessera_client_copy_for (TesseraClient *self, TesseraClient *registered)
   return copy;
 }
 
-/* Only where they are what it authenticates by, for one that stays makes it the same client. */
+static gboolean
+needs_secret (TesseraClient *self)
+{
+  return tessera_client_allows_auth_method (self, "client_secret_basic")
+         || tessera_client_allows_auth_method (self, "client_secret_post");
+}
+
+TesseraClient *
+tessera_client_copy_replaced (TesseraClient *self, TesseraClient *wanted)
+{
+  g_autoptr (json_t) json = tessera_client_to_json (self);
+  g_autoptr (json_t) wishes = members_to_json (wanted, TESSERA_CLIENT_REGISTRABLE);
+
+  for (guint i = 0; i < tessera_client_member_get_count (); i++)
+    {
+      const TesseraClientMember *member = tessera_client_member_get (i);
+      if (member->uses & TESSERA_CLIENT_REGISTRABLE)
+        json_object_del (json, member->name);
+    }
+  json_object_update (json, wishes);
+  TesseraClient *copy = tessera_client_new_from_members (json);
+  if (needs_secret (copy))
+    take_secrets (copy, self);
+  return copy;
+}
+
+TesseraClient *
+tessera_client_copy_with_registration (TesseraClient *self, const char *token, gint64 registered_at)
+{
+  g_autoptr (json_t) json = tessera_client_to_json (self);
+  TesseraDigest digest = tessera_digest (token, -1);
+
+  json_object_set_new (json, REGISTRATION_TOKEN, digest_to_json (&digest));
+  json_object_set_new (json, "registered_at", json_integer (registered_at));
+  TesseraClient *copy = tessera_client_new_from_members (json);
+  take_secrets (copy, self);
+  return copy;
+}
+
+TesseraClient *
+tessera_client_copy_with_use (TesseraClient *self, gint64 used_at)
+{
+  g_autoptr (json_t) json = tessera_client_to_json (self);
+
+  json_object_set_new (json, "used_at", json_integer (used_at));
+  TesseraClient *copy = tessera_client_new_from_members (json);
+  take_secrets (copy, self);
+  return copy;
+}
+
+/* Only where they are what it authenticates by, for one that stays makes it the same client; what
+ * lies at a jwks_uri is not known here. */
 static void
 append_keys (TesseraClient *self, GString *fingerprint)
 {
-  if (!tessera_client_has_keys (self))
+  if (!tessera_client_has_keys (self) || self->keys == NULL)
     return;
   g_auto (GStrv) words = tessera_key_set_list_words (self->keys);
   for (char **word = words; *word != NULL; word++)

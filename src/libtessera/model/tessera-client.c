@@ -101,15 +101,25 @@ append_to_list (char ***list, const char *member)
   (*list)[length + 1] = NULL;
 }
 
+/* An RSA key that does not say what it is for is for what the client is registered for. */
+static TesseraAlgorithm
+get_rsa (const char *signing_alg)
+{
+  return g_strcmp0 (signing_alg, "PS256") == 0 ? TESSERA_ALGORITHM_PS256 : TESSERA_ALGORITHM_RS256;
+}
+
+TesseraAlgorithm
+tessera_client_get_rsa_algorithm (TesseraClient *self, TesseraClientKeyUse use)
+{
+  return get_rsa (use == TESSERA_CLIENT_KEYS_OF_REQUESTS ? self->request_object_signing_alg
+                                                         : self->token_endpoint_auth_signing_alg);
+}
+
 TesseraKeySet *
 tessera_client_parse_keys (TesseraClient *self, const char *signing_alg, GError **error)
 {
-  TesseraAlgorithm rsa = TESSERA_ALGORITHM_RS256;
-
-  /* An RSA key that does not say what it is for is for what the client is registered for. */
-  if (g_strcmp0 (signing_alg, "PS256") == 0)
-    rsa = TESSERA_ALGORITHM_PS256;
-  return tessera_key_set_parse_client (self->jwks, strlen (self->jwks), rsa, error);
+  return tessera_key_set_parse_client (self->jwks, strlen (self->jwks), get_rsa (signing_alg),
+                                       error);
 }
 
 /* grant-types and refresh-tokens say the same thing in two ways; from here on they agree. */
@@ -338,7 +348,8 @@ tessera_client_has_secret (TesseraClient *self)
 gboolean
 tessera_client_has_keys (TesseraClient *self)
 {
-  return g_strcmp0 (self->token_endpoint_auth_method, "private_key_jwt") == 0 && self->keys != NULL;
+  return g_strcmp0 (self->token_endpoint_auth_method, "private_key_jwt") == 0
+         && (self->keys != NULL || self->jwks_uri != NULL);
 }
 
 gboolean
@@ -348,30 +359,32 @@ tessera_client_has_credentials (TesseraClient *self)
 }
 
 gboolean
-tessera_client_check_signature (TesseraClient *self, const TesseraJwt *jwt)
+tessera_client_check_signature (TesseraClient *self, TesseraKeySet *keys, const TesseraJwt *jwt)
 {
   const char *registered = self->token_endpoint_auth_signing_alg;
 
   /* RFC 8725 §3.1: the token does not choose. */
   if (registered != NULL && strcmp (registered, tessera_algorithm_get_name (jwt->algorithm)) != 0)
     return FALSE;
-  return tessera_client_has_keys (self) && tessera_key_set_verify (self->keys, jwt);
+  return tessera_client_has_keys (self) && keys != NULL && tessera_key_set_verify (keys, jwt);
 }
 
 gboolean
 tessera_client_has_request_keys (TesseraClient *self)
 {
-  return self->request_keys != NULL;
+  return self->request_keys != NULL || self->jwks_uri != NULL;
 }
 
 gboolean
-tessera_client_check_request_signature (TesseraClient *self, const TesseraJwt *jwt)
+tessera_client_check_request_signature (TesseraClient *self,
+                                        TesseraKeySet *keys,
+                                        const TesseraJwt *jwt)
 {
   const char *registered = self->request_object_signing_alg;
 
   if (registered != NULL && strcmp (registered, tessera_algorithm_get_name (jwt->algorithm)) != 0)
     return FALSE;
-  return self->request_keys != NULL && tessera_key_set_verify (self->request_keys, jwt);
+  return keys != NULL && tessera_key_set_verify (keys, jwt);
 }
 
 gboolean
@@ -540,4 +553,105 @@ tessera_client_get_id_token_algorithm (TesseraClient *self)
 
   tessera_algorithm_parse (self->id_token_signed_response_alg, &algorithm);
   return algorithm;
+}
+
+/* What a client says of itself when it registers. */
+
+gboolean
+tessera_client_is_dynamic (TesseraClient *self)
+{
+  return self->dynamic;
+}
+
+gint64
+tessera_client_get_registered_at (TesseraClient *self)
+{
+  return self->registered_at;
+}
+
+gint64
+tessera_client_get_used_at (TesseraClient *self)
+{
+  return self->used_at;
+}
+
+gboolean
+tessera_client_check_registration_token (TesseraClient *self, const char *token)
+{
+  TesseraDigest digest = tessera_digest (token, -1);
+
+  return self->has_registration_token && tessera_digest_equal (&self->registration_token, &digest);
+}
+
+TesseraKeySet *
+tessera_client_get_keys (TesseraClient *self, TesseraClientKeyUse use)
+{
+  return use == TESSERA_CLIENT_KEYS_OF_REQUESTS ? self->request_keys : self->keys;
+}
+
+const char *
+tessera_client_get_jwks_uri (TesseraClient *self)
+{
+  return self->jwks_uri;
+}
+
+/* The name behind a tag that begins with @length bytes of @tag. */
+static const char *
+find_name (TesseraClient *self, const char *tag, gsize length)
+{
+  for (char **name = self->client_names; *name != NULL; name++)
+    if (g_ascii_strncasecmp (*name, tag, length) == 0 && (*name)[length] == ' ')
+      return *name + length + 1;
+  return NULL;
+}
+
+const char *
+tessera_client_get_name_in (TesseraClient *self, const char *tag)
+{
+  /* de-CH, then de, then whatever it is called. */
+  for (gsize length = strlen (tag); length > 0;)
+    {
+      const char *name = find_name (self, tag, length);
+      if (name != NULL)
+        return name;
+      while (length > 0 && tag[--length] != '-')
+        continue;
+    }
+  return tessera_client_get_name (self);
+}
+
+const char *
+tessera_client_get_client_uri (TesseraClient *self)
+{
+  return self->client_uri;
+}
+
+const char *
+tessera_client_get_logo_uri (TesseraClient *self)
+{
+  return self->logo_uri;
+}
+
+const char *
+tessera_client_get_policy_uri (TesseraClient *self)
+{
+  return self->policy_uri;
+}
+
+const char *
+tessera_client_get_tos_uri (TesseraClient *self)
+{
+  return self->tos_uri;
+}
+
+int
+tessera_client_get_default_max_age (TesseraClient *self)
+{
+  return self->default_max_age;
+}
+
+char *
+tessera_client_dup_default_acr_values (TesseraClient *self)
+{
+  return self->default_acr_values[0] != NULL ? g_strjoinv (" ", self->default_acr_values) : NULL;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "jose/tessera-algorithm.h"
+#include "model/tessera-registration-policy-private.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +23,7 @@ typedef struct
   char *deny_list_path;
   char *deny_list_events_path;
   char *userinfo_path;
+  char *registration_path;
   char *login_path;
   char *consent_path;
   char *logout_path;
@@ -35,6 +37,7 @@ typedef struct
   gboolean account_enabled;
   gboolean status_list_enabled;
   gboolean openid_enabled;
+  gboolean registration_enabled;
   gboolean revocation_requires_client_authentication;
   gboolean assertions_for_token_endpoint; /* may name it as their audience, beside the issuer */
   gboolean revocation_ends_grant;         /* revoking an access token ends its grant too */
@@ -49,6 +52,7 @@ typedef struct
   guint session_idle;
   guint jwks_max_age;
   guint status_list_ttl;
+  TesseraRegistrationPolicy *registration_policy; /* never NULL */
   guint feed_subscribers; /* how many may follow the deny-list at the same time */
 } TesseraSettings;
 

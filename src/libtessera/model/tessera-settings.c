@@ -25,6 +25,7 @@ set_default_paths (TesseraSettings *self)
   self->deny_list_path = g_strdup ("/deny-list");
   self->deny_list_events_path = g_strdup ("/deny-list/events");
   self->userinfo_path = g_strdup ("/userinfo");
+  self->registration_path = g_strdup ("/register");
   self->login_path = g_strdup ("/login");
   self->consent_path = g_strdup ("/consent");
   self->logout_path = g_strdup ("/logout");
@@ -57,6 +58,7 @@ tessera_settings_new (const char *issuer)
   self->introspection_enabled = TRUE;
   self->deny_list_enabled = TRUE;
   self->feed_subscribers = 2048;
+  self->registration_policy = tessera_registration_policy_new ();
   self->account_enabled = TRUE;
   self->openid_enabled = TRUE;
   self->revocation_requires_client_authentication = TRUE;
@@ -81,6 +83,8 @@ tessera_settings_free (TesseraSettings *self)
   g_free (self->deny_list_path);
   g_free (self->deny_list_events_path);
   g_free (self->userinfo_path);
+  g_free (self->registration_path);
+  g_object_unref (self->registration_policy);
   g_free (self->login_path);
   g_free (self->consent_path);
   g_free (self->logout_path);

@@ -3,6 +3,7 @@
 
 #include "model/tessera-denial.h"
 #include "model/tessera-grant.h"
+#include "model/tessera-initial-access-token.h"
 #include "model/tessera-session.h"
 #include "model/tessera-user.h"
 #include "server/tessera-server.h"
@@ -45,6 +46,42 @@ char *tessera_server_rotate_client_secret_finish (TesseraServer *self,
                                                   GError **error);
 TESSERA_AVAILABLE_IN_1_0
 GPtrArray *tessera_server_list_clients (TesseraServer *self, const char *after, guint limit);
+
+/* Who may register clients. */
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_create_initial_access_token_async (TesseraServer *self,
+                                                       const char *note,
+                                                       guint lifetime,
+                                                       guint max_uses,
+                                                       GCancellable *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+char *tessera_server_create_initial_access_token_finish (TesseraServer *self,
+                                                         GAsyncResult *result,
+                                                         char **out_id,
+                                                         GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_list_initial_access_tokens_async (TesseraServer *self,
+                                                      const char *after,
+                                                      guint limit,
+                                                      GCancellable *cancellable,
+                                                      GAsyncReadyCallback callback,
+                                                      gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+GPtrArray *tessera_server_list_initial_access_tokens_finish (TesseraServer *self,
+                                                             GAsyncResult *result,
+                                                             GError **error);
+TESSERA_AVAILABLE_IN_1_0
+void tessera_server_revoke_initial_access_token_async (TesseraServer *self,
+                                                       const char *id,
+                                                       GCancellable *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer user_data);
+TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_server_revoke_initial_access_token_finish (TesseraServer *self,
+                                                            GAsyncResult *result,
+                                                            GError **error);
 
 /* People whom the store keeps. */
 TESSERA_AVAILABLE_IN_1_0

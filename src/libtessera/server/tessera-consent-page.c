@@ -40,6 +40,31 @@ add_destination (TesseraVisit *visit, TesseraValues *values)
   tessera_values_set_flag (values, "to_loopback", tessera_uri_is_loopback_redirect (uri));
 }
 
+/* Links for whoever wants to know more; nothing of it is loaded, and each says where it leads, in
+ * ASCII (threats.md G04). */
+static void
+add_links (TesseraVisit *visit, TesseraValues *values)
+{
+  TesseraClient *client = visit->request->client;
+  const char *const links[][2] = {
+    { "client_uri", tessera_client_get_client_uri (client) },
+    { "policy_uri", tessera_client_get_policy_uri (client) },
+    { "tos_uri", tessera_client_get_tos_uri (client) },
+    { "logo_uri", tessera_client_get_logo_uri (client) },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (links); i++)
+    {
+      if (links[i][1] == NULL)
+        continue;
+      g_autofree char *name = g_strconcat (links[i][0], "_host", NULL);
+      g_autofree char *host = tessera_uri_dup_display (links[i][1]);
+      tessera_values_set (values, links[i][0], links[i][1]);
+      tessera_values_set (values, name, host);
+      tessera_values_set_flag (values, "links", TRUE);
+    }
+}
+
 static void
 show_consent (TesseraVisit *visit)
 {
@@ -51,6 +76,7 @@ show_consent (TesseraVisit *visit)
 
   add_scopes (visit, values);
   add_destination (visit, values);
+  add_links (visit, values);
   tessera_values_set (values, "csrf", csrf);
   tessera_values_set (values, "action", action);
   tessera_values_set (values, "switch", other);

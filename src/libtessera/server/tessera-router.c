@@ -10,6 +10,7 @@
 #include "endpoints/tessera-introspection-endpoint-private.h"
 #include "endpoints/tessera-jwks-endpoint-private.h"
 #include "endpoints/tessera-metadata-endpoint-private.h"
+#include "endpoints/tessera-registration-endpoint-private.h"
 #include "endpoints/tessera-revocation-endpoint-private.h"
 #include "endpoints/tessera-status-list-endpoint-private.h"
 #include "endpoints/tessera-token-endpoint-private.h"
@@ -28,6 +29,9 @@ typedef enum
   METHOD_GET = 1 << 0, /* HEAD too */
   METHOD_POST = 1 << 1,
   METHOD_EMPTY = 1 << 2, /* a POST without a body will do */
+  METHOD_PUT = 1 << 3,
+  METHOD_DELETE = 1 << 4,
+  METHOD_JSON = 1 << 5, /* bodies are JSON, and no forms */
 } Methods;
 
 typedef enum
@@ -81,6 +85,9 @@ static const TesseraRoute route_table[] = {
   { SETTING (userinfo_path), NULL, SETTING (openid_enabled),
     METHOD_GET | METHOD_POST | METHOD_EMPTY, ORIGINS_CLIENTS, ANSWER_WHOLE,
     TESSERA_ENDPOINT_USERINFO, tessera_userinfo_endpoint_handle, NULL },
+  { SETTING (registration_path), NULL, SETTING (registration_enabled), METHOD_POST | METHOD_JSON,
+    ORIGINS_NONE, ANSWER_WHOLE, TESSERA_ENDPOINT_REGISTRATION, tessera_registration_endpoint_handle,
+    NULL },
   { SETTING (login_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, ANSWER_PAGE,
     TESSERA_ENDPOINT_LOGIN, NULL, tessera_interaction_handle_login },
   { SETTING (consent_path), NULL, 0, METHOD_GET | METHOD_POST, ORIGINS_NONE, ANSWER_PAGE,
@@ -114,6 +121,17 @@ static const TesseraRoute status_list_route = { SETTING (status_list_path),
                                                 TESSERA_ENDPOINT_STATUS_LIST,
                                                 tessera_status_list_endpoint_handle,
                                                 NULL };
+
+/* Each client that registered itself, below the registration endpoint. */
+static const TesseraRoute client_route = { SETTING (registration_path),
+                                           NULL,
+                                           SETTING (registration_enabled),
+                                           METHOD_GET | METHOD_PUT | METHOD_DELETE | METHOD_JSON,
+                                           ORIGINS_NONE,
+                                           ANSWER_WHOLE,
+                                           TESSERA_ENDPOINT_REGISTRATION,
+                                           tessera_client_configuration_endpoint_handle,
+                                           NULL };
 
 static const TesseraRoute metadata_route = { 0,
                                              WELL_KNOWN_PATH,
@@ -175,13 +193,16 @@ get_name_below (const TesseraSettings *settings, const char *parent, const char 
   return path + length + 1;
 }
 
-/* A key set's single keys lie below it as KID.pem, status lists below their aggregation. */
+/* A key set's single keys lie below it as KID.pem, status lists below their aggregation, clients
+ * below the place where they are registered. */
 static const TesseraRoute *
 lookup_below (const TesseraSettings *settings, const char *path)
 {
   const char *name = get_name_below (settings, settings->jwks_path, path);
   if (name != NULL && g_str_has_suffix (name, ".pem"))
     return &key_route;
+  if (get_name_below (settings, settings->registration_path, path) != NULL)
+    return &client_route;
   name = get_name_below (settings, settings->status_list_path, path);
   return name != NULL ? &status_list_route : NULL;
 }
@@ -194,7 +215,13 @@ lookup_route (TesseraServer *self, const char *path)
   if (self->routes == NULL)
     self->routes = make_routes (settings);
   const TesseraRoute *route = g_hash_table_lookup (self->routes, path);
-  return route != NULL ? route : lookup_below (settings, path);
+  if (route == NULL)
+    route = lookup_below (settings, path);
+  /* Where nobody registers a client, /register is the application's own: people sign up there. */
+  if (route != NULL && route->name == TESSERA_ENDPOINT_REGISTRATION
+      && !settings->registration_enabled)
+    return NULL;
+  return route;
 }
 
 static gboolean
@@ -232,11 +259,11 @@ tessera_server_answers_whole (TesseraServer *self, const char *path)
 static const char *
 get_allowed_methods (Methods methods)
 {
+  if (methods & METHOD_PUT)
+    return "GET, HEAD, PUT, DELETE";
   if (methods == METHOD_GET)
     return "GET, HEAD";
-  if (methods == METHOD_POST)
-    return "POST";
-  return "GET, HEAD, POST";
+  return methods & METHOD_GET ? "GET, HEAD, POST" : "POST";
 }
 
 /* CORS: says so when a script of the request's origin may read the answer. */
@@ -274,14 +301,13 @@ respond_preflight (TesseraServer *self, const TesseraRoute *route, TesseraExchan
   tessera_exchange_respond (exchange, 204, NULL, NULL);
 }
 
-/* application/x-www-form-urlencoded, with no parameter but charset=utf-8 (threats.md B03). */
+/* @wanted, with no parameter but charset=utf-8 (threats.md B03). */
 static gboolean
-is_form (const char *content_type)
+is_of_type (const char *content_type, const char *wanted)
 {
-  static const char form[] = "application/x-www-form-urlencoded";
-  if (content_type == NULL || g_ascii_strncasecmp (content_type, form, strlen (form)) != 0)
+  if (content_type == NULL || g_ascii_strncasecmp (content_type, wanted, strlen (wanted)) != 0)
     return FALSE;
-  const char *rest = content_type + strlen (form);
+  const char *rest = content_type + strlen (wanted);
   rest += strspn (rest, " \t");
   if (*rest == '\0')
     return TRUE;
@@ -302,6 +328,10 @@ check_method (TesseraServer *self, const TesseraRoute *route, TesseraExchange *e
     return TRUE;
   if (strcmp (exchange->method, "POST") == 0 && (route->methods & METHOD_POST))
     return TRUE;
+  if (strcmp (exchange->method, "PUT") == 0 && (route->methods & METHOD_PUT))
+    return TRUE;
+  if (strcmp (exchange->method, "DELETE") == 0 && (route->methods & METHOD_DELETE))
+    return TRUE;
   if (strcmp (exchange->method, "OPTIONS") == 0 && route->origins != ORIGINS_NONE)
     {
       respond_preflight (self, route, exchange);
@@ -315,15 +345,20 @@ check_method (TesseraServer *self, const TesseraRoute *route, TesseraExchange *e
 static gboolean
 check_media_type (const TesseraRoute *route, TesseraExchange *exchange)
 {
-  if (strcmp (exchange->method, "POST") != 0)
+  gboolean json = (route->methods & METHOD_JSON) != 0;
+  const char *wanted = json ? "application/json" : "application/x-www-form-urlencoded";
+
+  if (strcmp (exchange->method, "POST") != 0 && strcmp (exchange->method, "PUT") != 0)
     return TRUE;
   if ((route->methods & METHOD_EMPTY) && exchange->body_length == 0)
     return TRUE;
-  if (is_form (tessera_exchange_get_header (exchange, "Content-Type"))
+  if (is_of_type (tessera_exchange_get_header (exchange, "Content-Type"), wanted)
       && tessera_exchange_get_header (exchange, "Content-Encoding") == NULL)
     return TRUE;
   tessera_exchange_respond_http_error (exchange, 415,
-                                       "The body must be application/x-www-form-urlencoded.");
+                                       json
+                                           ? "The body must be application/json."
+                                           : "The body must be application/x-www-form-urlencoded.");
   return FALSE;
 }
 

@@ -122,6 +122,19 @@ gboolean tessera_server_settle (TesseraServer *self, GError **error);
 /* The same for @what alone: the rest may not be declared yet. */
 gboolean tessera_server_settle_only (TesseraServer *self, TesseraDeclared what, GError **error);
 
+/* tessera-server-dynamic-clients.c: hooks of the engine, whose data is the server. */
+void tessera_server_start_registration (gpointer data, TesseraRegistration *registration);
+void tessera_server_note_client_use (gpointer data, TesseraClient *client);
+/* Those that registered themselves and were not used for long. */
+void tessera_server_forget_clients (TesseraServer *self);
+
+/* tessera-server-fetch.c: likewise */
+void tessera_server_fetch (gpointer data,
+                           const char *uri,
+                           const char *const *media_types,
+                           TesseraFetched fetched,
+                           gpointer fetched_data);
+
 /* tessera-monitoring.c */
 void tessera_server_audit_revocation (TesseraServer *self, TesseraRevocation *revocation);
 /* The keys are there: subjects can be hashed. */

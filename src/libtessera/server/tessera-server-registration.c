@@ -1,131 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The clients that the store keeps: registered at run time, changed and removed (RFC 7591 §2). */
 
-#include "server/tessera-act-private.h"
 #include "server/tessera-administration.h"
+#include "server/tessera-client-change-private.h"
 
-#include "grants/tessera-id-token-private.h"
 #include "model/tessera-client-private.h"
-
-#define CLIENT_SECRET_PREFIX "tcs_"
-
-/* One client as it was and as it will be. */
-typedef struct
-{
-  TesseraAct act;
-  char *client_id;
-  TesseraClient *wanted; /* of an update: what is asked for */
-  TesseraClient *before; /* NULL: it is new */
-  TesseraClient *after;  /* NULL: it goes */
-  gboolean was_declared;
-  gboolean disabled;
-  gboolean keep_previous;
-  char *secret;       /* a new one, or NULL */
-  guint64 generation; /* of the entry that ended its tokens, or 0 */
-} Registration;
-
-static void
-registration_clear (TesseraAct *act)
-{
-  Registration *self = (Registration *) act;
-  g_clear_object (&self->wanted);
-  g_clear_object (&self->before);
-  g_clear_object (&self->after);
-  tessera_secret_free (self->secret);
-  g_free (self->client_id);
-}
-
-static TesseraClientRegistry *
-get_clients (Registration *self)
-{
-  return self->act.server->engine.clients;
-}
-
-/* The client as it is, which only a file or the application may change when it declares it. */
-static gboolean
-find (Registration *self, gboolean even_declared, GError **error)
-{
-  self->before = tessera_client_registry_lookup_any (get_clients (self), self->client_id);
-  if (self->before == NULL)
-    {
-      g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND,
-                           "There is no such client.");
-      return FALSE;
-    }
-  self->was_declared = tessera_client_registry_is_declared (get_clients (self), self->client_id);
-  if (!self->was_declared || even_declared)
-    return TRUE;
-  g_autofree char *origin = NULL;
-  g_object_get (self->before, "origin", &origin, NULL);
-  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_DECLARED,
-               "Client %s is declared by %s, which alone can change it.", self->client_id,
-               origin != NULL ? origin : "the application");
-  return FALSE;
-}
-
-/* Tokens depend on what a client may do: what changes that ends them, as if it were removed. */
-static gboolean
-ends_tokens (Registration *self)
-{
-  if (self->before == NULL)
-    return FALSE;
-  if (self->after == NULL || tessera_client_is_disabled (self->after))
-    return TRUE;
-  g_autofree char *before = tessera_client_dup_fingerprint (self->before);
-  g_autofree char *after = tessera_client_dup_fingerprint (self->after);
-  return !tessera_client_fingerprint_matches (before, after);
-}
-
-static gboolean
-registration_run (TesseraAct *act, TesseraStore *store, GError **error)
-{
-  Registration *self = (Registration *) act;
-  if (self->after != NULL
-      && (!tessera_id_token_make_key (act->server->engine.keys, self->after, error)
-          || !tessera_store_put_client (store, self->after, error)))
-    return FALSE;
-  if (self->after == NULL)
-    {
-      g_autofree char *declared = g_strconcat ("client:", self->client_id, NULL);
-      if (!tessera_store_remove_client (store, self->client_id, error)
-          || !tessera_store_put_declared (store, declared, NULL, error))
-        return FALSE;
-    }
-  return !ends_tokens (self)
-         || tessera_deny_list_deny_client (act->server->engine.deny_list, store, self->client_id,
-                                           &self->generation, error);
-}
-
-static void
-report (Registration *self)
-{
-  g_autoptr (TesseraRevocation) revocation
-      = tessera_revocation_new (NULL, NULL, NULL, TESSERA_REVOCATION_CAUSE_REMOVED);
-  tessera_revocation_set_outcome (revocation, TESSERA_REVOCATION_KIND_CLIENT, self->client_id,
-                                  self->generation);
-  tessera_server_report_revocation (self->act.server, revocation);
-}
-
-static char *
-make_secret (TesseraClient *client)
-{
-  if (tessera_client_has_keys (client))
-    return NULL;
-  if (tessera_client_is_confidential (client)
-      || tessera_client_allows_auth_method (client, "client_secret_basic")
-      || tessera_client_allows_auth_method (client, "client_secret_post"))
-    return tessera_secret_new (CLIENT_SECRET_PREFIX);
-  return NULL;
-}
 
 /* Registering: the client exists from the moment it is durable. */
 
 static gboolean
 register_begin (TesseraAct *act, GError **error)
 {
-  Registration *self = (Registration *) act;
+  TesseraClientChange *self = (TesseraClientChange *) act;
   self->client_id = tessera_identifier_new ();
-  self->secret = make_secret (self->wanted);
+  self->secret = tessera_client_change_make_secret (self->wanted);
   self->after = tessera_client_copy_with (self->wanted, self->client_id, self->secret);
   return tessera_client_check (self->after, error);
 }
@@ -133,32 +21,32 @@ register_begin (TesseraAct *act, GError **error)
 static void
 register_end (TesseraAct *act, const GError *error)
 {
-  Registration *self = (Registration *) act;
+  TesseraClientChange *self = (TesseraClientChange *) act;
   if (error != NULL)
     return;
   /* Nobody else can have the identifier that was made for it. */
-  tessera_client_registry_add (get_clients (self), self->after, FALSE, NULL);
+  tessera_client_registry_add (tessera_client_change_get_clients (self), self->after, FALSE, NULL);
   tessera_server_settings_changed (act->server);
 }
 
 static const TesseraActClass register_class = {
-  .size = sizeof (Registration),
+  .size = sizeof (TesseraClientChange),
   .begin = register_begin,
-  .run = registration_run,
+  .run = tessera_client_change_run,
   .end = register_end,
-  .clear = registration_clear,
+  .clear = tessera_client_change_clear,
 };
 
-static Registration *
+static TesseraClientChange *
 registration_new (TesseraServer *server, TesseraClient *client)
 {
-  Registration *self = tessera_act_new (&register_class, server);
+  TesseraClientChange *self = tessera_act_new (&register_class, server);
   self->wanted = g_object_ref (client);
   return self;
 }
 
 static char *
-take_outcome (Registration *self, char **out_client_secret)
+take_outcome (TesseraClientChange *self, char **out_client_secret)
 {
   if (out_client_secret != NULL)
     *out_client_secret = g_steal_pointer (&self->secret);
@@ -191,7 +79,7 @@ tessera_server_register_client (TesseraServer *self,
   g_return_val_if_fail (TESSERA_IS_SERVER (self), NULL);
   g_return_val_if_fail (TESSERA_IS_CLIENT (client), NULL);
 
-  Registration *registration = registration_new (self, client);
+  TesseraClientChange *registration = registration_new (self, client);
   g_autoptr (TesseraAct) act = &registration->act;
   return tessera_act_perform (act, error) ? take_outcome (registration, out_client_secret) : NULL;
 }
@@ -238,7 +126,7 @@ tessera_server_register_client_finish (TesseraServer *self,
                                        char **out_client_secret,
                                        GError **error)
 {
-  Registration *registration
+  TesseraClientChange *registration
       = tessera_act_finish (self, result, tessera_server_register_client_async, error);
   return registration != NULL ? take_outcome (registration, out_client_secret) : NULL;
 }
@@ -248,45 +136,23 @@ tessera_server_register_client_finish (TesseraServer *self,
 static gboolean
 remove_begin (TesseraAct *act, GError **error)
 {
-  return find ((Registration *) act, TRUE, error);
-}
-
-static void
-remove_apply (TesseraAct *act)
-{
-  Registration *self = (Registration *) act;
-  tessera_client_registry_remove (get_clients (self), self->client_id);
-  tessera_server_settings_changed (act->server);
-}
-
-static void
-remove_end (TesseraAct *act, const GError *error)
-{
-  Registration *self = (Registration *) act;
-  if (error == NULL)
-    {
-      report (self);
-      return;
-    }
-  /* It could not be stored: the client is still there, so that it can be removed another time. */
-  tessera_client_registry_add (get_clients (self), self->before, self->was_declared, NULL);
-  tessera_server_settings_changed (act->server);
+  return tessera_client_change_find ((TesseraClientChange *) act, TRUE, error);
 }
 
 static const TesseraActClass remove_class = {
-  .size = sizeof (Registration),
+  .size = sizeof (TesseraClientChange),
   .always = TRUE,
   .begin = remove_begin,
-  .apply = remove_apply,
-  .run = registration_run,
-  .end = remove_end,
-  .clear = registration_clear,
+  .apply = tessera_client_change_apply_removal,
+  .run = tessera_client_change_run,
+  .end = tessera_client_change_end_removal,
+  .clear = tessera_client_change_clear,
 };
 
-static Registration *
+static TesseraClientChange *
 removal_new (TesseraServer *server, const char *client_id)
 {
-  Registration *self = tessera_act_new (&remove_class, server);
+  TesseraClientChange *self = tessera_act_new (&remove_class, server);
   self->client_id = g_strdup (client_id);
   return self;
 }
@@ -356,35 +222,11 @@ tessera_server_remove_client_finish (TesseraServer *self, GAsyncResult *result, 
 
 /* Changing */
 
-static void
-put_in_force (Registration *self, TesseraClient *client)
-{
-  tessera_client_registry_update (get_clients (self), client);
-  tessera_server_settings_changed (self->act.server);
-}
-
-static void
-change_apply (TesseraAct *act)
-{
-  Registration *self = (Registration *) act;
-  put_in_force (self, self->after);
-}
-
-static void
-change_end (TesseraAct *act, const GError *error)
-{
-  Registration *self = (Registration *) act;
-  if (error != NULL)
-    put_in_force (self, self->before);
-  else if (self->generation != 0)
-    report (self);
-}
-
 static gboolean
 update_begin (TesseraAct *act, GError **error)
 {
-  Registration *self = (Registration *) act;
-  if (!find (self, FALSE, error))
+  TesseraClientChange *self = (TesseraClientChange *) act;
+  if (!tessera_client_change_find (self, FALSE, error))
     return FALSE;
   self->after = tessera_client_copy_for (self->wanted, self->before);
   return tessera_client_check (self->after, error);
@@ -393,8 +235,8 @@ update_begin (TesseraAct *act, GError **error)
 static gboolean
 disable_begin (TesseraAct *act, GError **error)
 {
-  Registration *self = (Registration *) act;
-  if (!find (self, FALSE, error))
+  TesseraClientChange *self = (TesseraClientChange *) act;
+  if (!tessera_client_change_find (self, FALSE, error))
     return FALSE;
   self->after = tessera_client_copy_with_disabled (self->before, self->disabled);
   return TRUE;
@@ -403,10 +245,10 @@ disable_begin (TesseraAct *act, GError **error)
 static gboolean
 rotate_begin (TesseraAct *act, GError **error)
 {
-  Registration *self = (Registration *) act;
-  if (!find (self, FALSE, error))
+  TesseraClientChange *self = (TesseraClientChange *) act;
+  if (!tessera_client_change_find (self, FALSE, error))
     return FALSE;
-  self->secret = make_secret (self->before);
+  self->secret = tessera_client_change_make_secret (self->before);
   if (self->secret == NULL)
     {
       g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT,
@@ -419,18 +261,19 @@ rotate_begin (TesseraAct *act, GError **error)
 
 #define CHANGE_CLASS(BEGIN, ALWAYS)                                                                \
   {                                                                                                \
-    .size = sizeof (Registration), .always = ALWAYS, .begin = BEGIN, .apply = change_apply,        \
-    .run = registration_run, .end = change_end, .clear = registration_clear                        \
+    .size = sizeof (TesseraClientChange), .always = ALWAYS, .begin = BEGIN,                        \
+    .apply = tessera_client_change_apply, .run = tessera_client_change_run,                        \
+    .end = tessera_client_change_end, .clear = tessera_client_change_clear                         \
   }
 
 static const TesseraActClass update_class = CHANGE_CLASS (update_begin, FALSE);
 static const TesseraActClass disable_class = CHANGE_CLASS (disable_begin, TRUE);
 static const TesseraActClass rotate_class = CHANGE_CLASS (rotate_begin, FALSE);
 
-static Registration *
+static TesseraClientChange *
 change_new (const TesseraActClass *klass, TesseraServer *server, const char *client_id)
 {
-  Registration *self = tessera_act_new (klass, server);
+  TesseraClientChange *self = tessera_act_new (klass, server);
   self->client_id = g_strdup (client_id);
   return self;
 }
@@ -456,7 +299,7 @@ tessera_server_update_client_async (TesseraServer *self,
   g_return_if_fail (TESSERA_IS_SERVER (self));
   g_return_if_fail (TESSERA_IS_CLIENT (client));
 
-  Registration *change = change_new (&update_class, self, tessera_client_get_id (client));
+  TesseraClientChange *change = change_new (&update_class, self, tessera_client_get_id (client));
   change->wanted = g_object_ref (client);
   tessera_act_start (&change->act, tessera_server_update_client_async, cancellable, callback,
                      user_data);
@@ -504,7 +347,7 @@ tessera_server_disable_client_async (TesseraServer *self,
   g_return_if_fail (TESSERA_IS_SERVER (self));
   g_return_if_fail (client_id != NULL);
 
-  Registration *change = change_new (&disable_class, self, client_id);
+  TesseraClientChange *change = change_new (&disable_class, self, client_id);
   change->disabled = disabled;
   tessera_act_start (&change->act, tessera_server_disable_client_async, cancellable, callback,
                      user_data);
@@ -551,7 +394,7 @@ tessera_server_rotate_client_secret_async (TesseraServer *self,
   g_return_if_fail (TESSERA_IS_SERVER (self));
   g_return_if_fail (client_id != NULL);
 
-  Registration *change = change_new (&rotate_class, self, client_id);
+  TesseraClientChange *change = change_new (&rotate_class, self, client_id);
   change->keep_previous = keep_previous;
   tessera_act_start (&change->act, tessera_server_rotate_client_secret_async, cancellable, callback,
                      user_data);
@@ -575,7 +418,7 @@ tessera_server_rotate_client_secret_finish (TesseraServer *self,
                                             GAsyncResult *result,
                                             GError **error)
 {
-  Registration *change
+  TesseraClientChange *change
       = tessera_act_finish (self, result, tessera_server_rotate_client_secret_async, error);
   return change != NULL ? g_steal_pointer (&change->secret) : NULL;
 }

@@ -261,6 +261,7 @@ on_prune (gpointer data)
   if (!tessera_key_ring_prune (self->engine.keys,
                                tessera_engine_get_longest_lifetime_ms (&self->engine), &error))
     g_warning ("Retired keys could not be removed: %s", error->message);
+  tessera_server_forget_clients (self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -321,6 +322,7 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   self->prune_source = g_timeout_source_new_seconds (PRUNE_SECONDS);
   g_source_set_callback (self->prune_source, on_prune, self, NULL);
   g_source_attach (self->prune_source, self->context);
+  tessera_server_forget_clients (self);
   tessera_server_unsettle (self, TESSERA_DECLARED_CLIENTS | TESSERA_DECLARED_USERS);
 }
 

@@ -5,6 +5,7 @@
 #include "server/tessera-server-object-private.h"
 
 #include "base/tessera-log-private.h"
+#include "endpoints/tessera-client-keys-private.h"
 #include "endpoints/tessera-deny-export-private.h"
 #include "endpoints/tessera-deny-feed-private.h"
 #include "model/tessera-issuance-private.h"
@@ -141,6 +142,13 @@ static const Setting settings_table[] = {
    * set.
    */
   PATH ("userinfo-path", userinfo_path),
+  /**
+   * TesseraServer:registration-path:
+   *
+   * Path of the client registration endpoint, below the issuer (RFC 7591 §3): `/register` unless
+   * set. Below it lie the registrations themselves (RFC 7592 §2).
+   */
+  PATH ("registration-path", registration_path),
   /**
    * TesseraServer:login-path:
    *
@@ -283,6 +291,13 @@ static const Setting settings_table[] = {
    */
   SWITCH ("openid-enabled", openid_enabled),
   /**
+   * TesseraServer:registration-enabled:
+   *
+   * Whether clients can register themselves (RFC 7591, RFC 7592): %FALSE unless set. What they may
+   * be, and who may register them, is said by [property@Server:registration-policy].
+   */
+  SWITCH ("registration-enabled", registration_enabled),
+  /**
    * TesseraServer:revocation-requires-client-authentication:
    *
    * Whether clients must say who they are to revoke, and those with a secret show it (RFC 7009
@@ -318,6 +333,7 @@ enum
   PROP_TRUSTED_PROXIES,
   PROP_PROXIES_SEND_FORWARDED,
   PROP_OUTBOUND,
+  PROP_REGISTRATION_POLICY,
   PROP_SETTINGS
 };
 
@@ -400,11 +416,33 @@ set_theme_directory (TesseraServer *self, const char *directory)
     tessera_interaction_set_theme_directory (self->interaction, directory);
 }
 
+/* NULL: the usual one. */
+static void
+set_registration_policy (TesseraServer *self, TesseraRegistrationPolicy *policy)
+{
+  TesseraSettings *settings = self->engine.settings;
+  g_autoptr (GError) error = NULL;
+
+  if (policy != NULL && !tessera_registration_policy_check (policy, &error))
+    {
+      g_warning ("The policy for registrations stays: %s", error->message);
+      return;
+    }
+  g_object_unref (settings->registration_policy);
+  settings->registration_policy
+      = policy != NULL ? g_object_ref (policy) : tessera_registration_policy_new ();
+  tessera_throttle_free (self->engine.registration_throttle);
+  self->engine.registration_throttle
+      = tessera_throttle_new (tessera_registration_policy_get_rate (settings->registration_policy));
+  tessera_server_settings_changed (self);
+}
+
 static void
 set_outbound (TesseraServer *self, TesseraOutbound *outbound)
 {
   g_set_object (&self->outbound, outbound);
   self->engine.settings->has_outbound = outbound != NULL;
+  self->engine.hooks.fetch = outbound != NULL ? tessera_server_fetch : NULL;
   tessera_server_settings_changed (self);
 }
 
@@ -447,6 +485,9 @@ tessera_server_set_property (GObject *object, guint id, const GValue *value, GPa
     case PROP_OUTBOUND:
       set_outbound (self, g_value_get_object (value));
       break;
+    case PROP_REGISTRATION_POLICY:
+      set_registration_policy (self, g_value_get_object (value));
+      break;
     default:
       set_setting (self, &settings_table[id - PROP_SETTINGS], value);
       break;
@@ -487,6 +528,9 @@ tessera_server_get_property (GObject *object, guint id, GValue *value, GParamSpe
       break;
     case PROP_OUTBOUND:
       g_value_set_object (value, self->outbound);
+      break;
+    case PROP_REGISTRATION_POLICY:
+      g_value_set_object (value, self->engine.settings->registration_policy);
       break;
     default:
       get_setting (self, &settings_table[id - PROP_SETTINGS], value);
@@ -813,6 +857,8 @@ tessera_server_init (TesseraServer *self)
   engine->clients = tessera_client_registry_new ();
   engine->users = self->users;
   engine->client_throttle = tessera_throttle_new (CLIENT_FAILURES_A_MINUTE);
+  engine->registration_throttle = tessera_throttle_new (10);
+  engine->client_keys = tessera_client_keys_new ();
   engine->metrics = tessera_metrics_new ();
   engine->audit = tessera_audit_new (self->context);
   engine->hooks.revoked = on_revoked;
@@ -820,6 +866,8 @@ tessera_server_init (TesseraServer *self)
   engine->hooks.show_error = on_show_error;
   engine->hooks.show_return = on_show_return;
   engine->hooks.show_form = on_show_form;
+  engine->hooks.register_client = tessera_server_start_registration;
+  engine->hooks.client_used = tessera_server_note_client_use;
   engine->hooks_data = self;
 }
 
@@ -855,6 +903,7 @@ engine_clear (TesseraEngine *engine)
   g_ptr_array_unref (engine->resources);
   tessera_client_registry_free (engine->clients);
   tessera_throttle_free (engine->client_throttle);
+  tessera_throttle_free (engine->registration_throttle);
   g_clear_pointer (&engine->metadata, g_bytes_unref);
   tessera_metrics_unref (engine->metrics);
   tessera_audit_unref (engine->audit);
@@ -1045,6 +1094,7 @@ tessera_server_close (TesseraServer *self)
   g_clear_pointer (&engine->status_publisher, tessera_status_publisher_free);
   g_clear_pointer (&engine->status_lists, tessera_status_lists_free);
   g_clear_pointer (&engine->exports, tessera_deny_exports_free);
+  g_clear_pointer (&engine->client_keys, tessera_client_keys_close);
   g_clear_pointer (&engine->feed, tessera_deny_feed_free);
   g_clear_pointer (&engine->deny_list, tessera_deny_list_free);
   g_clear_pointer (&engine->keys, tessera_key_ring_free);
@@ -1161,6 +1211,15 @@ install_properties (GObjectClass *klass)
   g_object_class_install_property (klass, PROP_OUTBOUND,
                                    g_param_spec_object ("outbound", NULL, NULL,
                                                         TESSERA_TYPE_OUTBOUND, flags));
+  /**
+   * TesseraServer:registration-policy:
+   *
+   * What clients that register themselves may be, and who may register them. Setting %NULL sets the
+   * usual policy.
+   */
+  g_object_class_install_property (klass, PROP_REGISTRATION_POLICY,
+                                   g_param_spec_object ("registration-policy", NULL, NULL,
+                                                        TESSERA_TYPE_REGISTRATION_POLICY, flags));
   install_settings (klass);
 }
 

@@ -145,6 +145,10 @@ tessera_visit_needs_consent (TesseraVisit *self)
   /* Whoever cannot prove to be the client is asked for each time (RFC 8252 §8.6). */
   if (!tessera_client_is_confidential (client))
     return TRUE;
+  if (tessera_client_is_dynamic (client)
+      && tessera_registration_policy_always_asks_consent (
+          self->engine->settings->registration_policy))
+    return TRUE;
   return !tessera_client_is_first_party (client) && !was_allowed_before (self);
 }
 
@@ -269,6 +273,17 @@ get_ui_locales (TesseraVisit *self)
   return self->logout != NULL ? self->logout->ui_locales : NULL;
 }
 
+/* Of the page: its sentences and the names in it are in one language. */
+static const char *
+choose_language (TesseraVisit *self)
+{
+  const TesseraTranslation *translation
+      = tessera_pages_choose_translation (self->interaction->pages, self->exchange,
+                                          get_ui_locales (self));
+
+  return translation != NULL ? tessera_translation_get_tag (translation) : "en";
+}
+
 TesseraValues *
 tessera_visit_make_values (TesseraVisit *self)
 {
@@ -279,7 +294,8 @@ tessera_visit_make_values (TesseraVisit *self)
   tessera_values_set (values, "host", host);
   tessera_values_set (values, "request_id", self->exchange->request_id);
   if (client != NULL)
-    tessera_values_set (values, "client", tessera_client_get_name (client));
+    tessera_values_set (values, "client",
+                        tessera_client_get_name_in (client, choose_language (self)));
   if (self->session != NULL)
     tessera_values_set (values, "subject", self->session->login.subject);
   if (self->transaction != NULL)

@@ -25,6 +25,7 @@ TesseraClient *tessera_client_registry_lookup_any (TesseraClientRegistry *self,
                                                    const char *client_id);
 gboolean tessera_client_registry_is_declared (TesseraClientRegistry *self, const char *client_id);
 guint tessera_client_registry_get_count (TesseraClientRegistry *self);
+guint tessera_client_registry_count_dynamic (TesseraClientRegistry *self);
 GPtrArray *
 tessera_client_registry_list (TesseraClientRegistry *self); /* TesseraClient*, owned, by id */
 /* Swaps all declared ones at once. @clients: TesseraClient*. An id that a registered client has:

@@ -219,6 +219,21 @@ tessera_client_registry_get_count (TesseraClientRegistry *self)
   return count;
 }
 
+guint
+tessera_client_registry_count_dynamic (TesseraClientRegistry *self)
+{
+  guint count = 0;
+  GHashTableIter iter;
+  gpointer entry;
+
+  g_rw_lock_reader_lock (&self->lock);
+  g_hash_table_iter_init (&iter, self->entries);
+  while (g_hash_table_iter_next (&iter, NULL, &entry))
+    count += tessera_client_is_dynamic (((Entry *) entry)->client) ? 1 : 0;
+  g_rw_lock_reader_unlock (&self->lock);
+  return count;
+}
+
 /* The registered ones and @clients, or NULL when two of them have one id. */
 static GHashTable *
 merge_declared (TesseraClientRegistry *self, GPtrArray *clients, GError **error)

@@ -39,17 +39,18 @@ struct _TesseraMemoryStore
 {
   GObject parent_instance;
 
-  Table codes;      /* TesseraAuthorizationCode, by digest */
-  Table challenges; /* grant_id, by client_id and code_challenge that was redeemed */
-  Table grants;     /* TesseraGrant */
-  Table tokens;     /* TokenRow, by digest */
-  Table sessions;   /* TesseraSession, by digest */
-  Table consents;   /* TesseraConsent, by subject, client_id and redirect_uri */
-  Table assertions; /* gint64 expires_ms, by digest */
-  Table clients;    /* TesseraClient */
-  Table users;      /* TesseraUser */
-  Table declared;   /* char *fingerprint */
-  Table denials;    /* TesseraDenial, by generation */
+  Table codes;          /* TesseraAuthorizationCode, by digest */
+  Table challenges;     /* grant_id, by client_id and code_challenge that was redeemed */
+  Table grants;         /* TesseraGrant */
+  Table tokens;         /* TokenRow, by digest */
+  Table sessions;       /* TesseraSession, by digest */
+  Table consents;       /* TesseraConsent, by subject, client_id and redirect_uri */
+  Table assertions;     /* gint64 expires_ms, by digest */
+  Table initial_tokens; /* TesseraInitialAccessToken */
+  Table clients;        /* TesseraClient */
+  Table users;          /* TesseraUser */
+  Table declared;       /* char *fingerprint */
+  Table denials;        /* TesseraDenial, by generation */
 
   GArray *undo; /* Undo, of the transaction under way */
   TesseraStoreState state;
@@ -753,6 +754,80 @@ tessera_memory_store_use_assertion (TesseraStore *store,
   return TRUE;
 }
 
+/* Initial access tokens, which are few. */
+
+static gboolean
+tessera_memory_store_put_initial_token (TesseraStore *store,
+                                        const TesseraInitialAccessToken *token,
+                                        GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+
+  write_row (self, &self->initial_tokens, token->id, tessera_initial_access_token_copy (token));
+  return TRUE;
+}
+
+static TesseraInitialAccessToken *
+tessera_memory_store_lookup_initial_token (TesseraStore *store,
+                                           const TesseraDigest *digest,
+                                           GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->initial_tokens.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    if (tessera_digest_equal (&((TesseraInitialAccessToken *) row)->digest, digest))
+      return tessera_initial_access_token_copy (row);
+  return NULL;
+}
+
+static gboolean
+tessera_memory_store_remove_initial_token (TesseraStore *store,
+                                           const char *id,
+                                           gboolean *out_removed,
+                                           GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+
+  *out_removed = g_hash_table_contains (self->initial_tokens.rows, id);
+  write_row (self, &self->initial_tokens, id, NULL);
+  return TRUE;
+}
+
+static int
+compare_initial_tokens (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(TesseraInitialAccessToken *const *) a)->id,
+                 (*(TesseraInitialAccessToken *const *) b)->id);
+}
+
+static GPtrArray *
+tessera_memory_store_list_initial_tokens (TesseraStore *store,
+                                          const TesseraStoreFilter *filter,
+                                          GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GPtrArray *page
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_initial_access_token_free);
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->initial_tokens.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    {
+      const TesseraInitialAccessToken *token = row;
+      if (strcmp (token->id, filter->after) > 0
+          && tessera_initial_access_token_is_good (token, filter->now_ms))
+        g_ptr_array_add (page, tessera_initial_access_token_copy (token));
+    }
+  g_ptr_array_sort (page, compare_initial_tokens);
+  if (page->len > filter->limit)
+    g_ptr_array_set_size (page, (int) filter->limit);
+  return page;
+}
+
 /* Clients and what was declared. */
 
 static gboolean
@@ -1086,6 +1161,12 @@ assertion_is_useless (gconstpointer row, gconstpointer now_ms)
 }
 
 static gboolean
+initial_token_is_useless (gconstpointer row, gconstpointer now_ms)
+{
+  return ((const TesseraInitialAccessToken *) row)->expires_ms < *(const gint64 *) now_ms;
+}
+
+static gboolean
 challenge_is_useless (gconstpointer row, gconstpointer codes)
 {
   return !g_hash_table_contains (((const Table *) codes)->by_grant, row);
@@ -1132,6 +1213,7 @@ tessera_memory_store_prune (TesseraStore *store, gint64 now_ms, GError **error)
   remove_rows (self, &self->challenges, challenge_is_useless, &self->codes);
   remove_rows (self, &self->sessions, session_is_useless, &now_ms);
   remove_rows (self, &self->assertions, assertion_is_useless, &now_ms);
+  remove_rows (self, &self->initial_tokens, initial_token_is_useless, &now_ms);
   remove_rows (self, &self->denials, denial_is_useless, &now_ms);
   skip_pruned_denials (self);
   return TRUE;
@@ -1143,9 +1225,10 @@ static void
 tessera_memory_store_finalize (GObject *object)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (object);
-  Table *tables[] = { &self->codes,    &self->challenges, &self->grants,    &self->tokens,
-                      &self->sessions, &self->consents,   &self->clients,   &self->users,
-                      &self->declared, &self->denials,    &self->assertions };
+  Table *tables[]
+      = { &self->codes,    &self->challenges, &self->grants,     &self->tokens,
+          &self->sessions, &self->consents,   &self->clients,    &self->users,
+          &self->declared, &self->denials,    &self->assertions, &self->initial_tokens };
 
   forget_undo (self);
   g_array_unref (self->undo);
@@ -1170,6 +1253,7 @@ tessera_memory_store_init (TesseraMemoryStore *self)
   table_init (&self->sessions, (GDestroyNotify) tessera_session_free, NULL);
   table_init (&self->consents, (GDestroyNotify) tessera_consent_free, NULL);
   table_init (&self->assertions, g_free, NULL);
+  table_init (&self->initial_tokens, (GDestroyNotify) tessera_initial_access_token_free, NULL);
   table_init (&self->clients, g_object_unref, NULL);
   table_init (&self->users, g_object_unref, NULL);
   table_init (&self->declared, g_free, NULL);
@@ -1215,6 +1299,10 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->lookup_consent = tessera_memory_store_lookup_consent;
   iface->list_consents = tessera_memory_store_list_consents;
   iface->use_assertion = tessera_memory_store_use_assertion;
+  iface->put_initial_token = tessera_memory_store_put_initial_token;
+  iface->lookup_initial_token = tessera_memory_store_lookup_initial_token;
+  iface->remove_initial_token = tessera_memory_store_remove_initial_token;
+  iface->list_initial_tokens = tessera_memory_store_list_initial_tokens;
   iface->put_client = tessera_memory_store_put_client;
   iface->remove_client = tessera_memory_store_remove_client;
   iface->foreach_client = tessera_memory_store_foreach_client;

@@ -183,6 +183,14 @@ static const char *const migrations[] = {
   "ALTER TABLE sessions ADD COLUMN sub TEXT;"
   "CREATE INDEX grants_by_sub ON grants (sub) WHERE sub IS NOT NULL;"
   "CREATE INDEX sessions_by_sub ON sessions (sub) WHERE sub IS NOT NULL;",
+  "CREATE TABLE initial_tokens ("
+  "  id TEXT PRIMARY KEY,"
+  "  digest BLOB NOT NULL UNIQUE,"
+  "  note TEXT,"
+  "  created_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL,"
+  "  max_uses INTEGER NOT NULL,"
+  "  uses INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
   NULL
 };
 
@@ -993,6 +1001,92 @@ tessera_sqlite_store_use_assertion (TesseraStore *store,
   return tessera_database_put (self->database, insertion, error, "di", digest, expires_ms);
 }
 
+/* Initial access tokens, which are few. */
+
+#define INITIAL_TOKEN "SELECT id, digest, note, created_ms, expires_ms, max_uses, uses"
+
+static TesseraInitialAccessToken *
+read_initial_token (TesseraQuery *query)
+{
+  TesseraInitialAccessToken *token = g_new0 (TesseraInitialAccessToken, 1);
+
+  token->id = tessera_query_dup_text (query, 0);
+  tessera_query_get_digest (query, 1, &token->digest);
+  token->note = tessera_query_dup_text (query, 2);
+  token->created_ms = tessera_query_get_int (query, 3);
+  token->expires_ms = tessera_query_get_int (query, 4);
+  token->max_uses = (guint) tessera_query_get_int (query, 5);
+  token->uses = (guint) tessera_query_get_int (query, 6);
+  return token;
+}
+
+static gboolean
+tessera_sqlite_store_put_initial_token (TesseraStore *store,
+                                        const TesseraInitialAccessToken *token,
+                                        GError **error)
+{
+  return tessera_database_put (
+      TESSERA_SQLITE_STORE (store)->database,
+      "INSERT OR REPLACE INTO initial_tokens (id, digest, note, created_ms,"
+      " expires_ms, max_uses, uses) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      error, "tdtiiii", token->id, &token->digest, token->note, token->created_ms,
+      token->expires_ms, (gint64) token->max_uses, (gint64) token->uses);
+}
+
+static TesseraInitialAccessToken *
+tessera_sqlite_store_lookup_initial_token (TesseraStore *store,
+                                           const TesseraDigest *digest,
+                                           GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  gboolean found;
+  g_autoptr (TesseraQuery) query = tessera_database_query (
+      self->database, INITIAL_TOKEN " FROM initial_tokens WHERE digest = ?", error, "d", digest);
+
+  return step_to_row (self, query, &found, error) && found ? read_initial_token (query) : NULL;
+}
+
+static gboolean
+tessera_sqlite_store_remove_initial_token (TesseraStore *store,
+                                           const char *id,
+                                           gboolean *out_removed,
+                                           GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, "SELECT 1 FROM initial_tokens WHERE id = ?", error,
+                                "t", id);
+
+  return step_to_row (self, query, out_removed, error)
+         && tessera_database_execute (self->database, "DELETE FROM initial_tokens WHERE id = ?",
+                                      error, "t", id);
+}
+
+static GPtrArray *
+tessera_sqlite_store_list_initial_tokens (TesseraStore *store,
+                                          const TesseraStoreFilter *filter,
+                                          GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (GPtrArray) page
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_initial_access_token_free);
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                INITIAL_TOKEN " FROM initial_tokens WHERE id > ? AND expires_ms > ?"
+                                              " AND (max_uses = 0 OR uses < max_uses) ORDER BY id",
+                                error, "ti", filter->after, filter->now_ms);
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return NULL;
+      if (found && page->len < filter->limit)
+        g_ptr_array_add (page, read_initial_token (query));
+    }
+  while (found && page->len < filter->limit);
+  return g_steal_pointer (&page);
+}
+
 /* Clients and what was declared. */
 
 static gboolean
@@ -1480,6 +1574,8 @@ prune_expired (TesseraSqliteStore *self, gint64 now_ms, GError **error)
     /* By far the most, where there are any. */
     "DELETE FROM assertions WHERE digest IN"
     " (SELECT digest FROM assertions WHERE expires_ms < ?2 LIMIT ?1 * 10)",
+    "DELETE FROM initial_tokens WHERE id IN"
+    " (SELECT id FROM initial_tokens WHERE expires_ms < ?2 LIMIT ?1)",
   };
   for (guint i = 0; i < G_N_ELEMENTS (deletions); i++)
     if (!tessera_database_execute (self->database, deletions[i], error, "ii", (gint64) PRUNE_ROWS,
@@ -1563,6 +1659,10 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->lookup_consent = tessera_sqlite_store_lookup_consent;
   iface->list_consents = tessera_sqlite_store_list_consents;
   iface->use_assertion = tessera_sqlite_store_use_assertion;
+  iface->put_initial_token = tessera_sqlite_store_put_initial_token;
+  iface->lookup_initial_token = tessera_sqlite_store_lookup_initial_token;
+  iface->remove_initial_token = tessera_sqlite_store_remove_initial_token;
+  iface->list_initial_tokens = tessera_sqlite_store_list_initial_tokens;
   iface->put_client = tessera_sqlite_store_put_client;
   iface->remove_client = tessera_sqlite_store_remove_client;
   iface->foreach_client = tessera_sqlite_store_foreach_client;

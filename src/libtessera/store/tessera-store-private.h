@@ -3,6 +3,7 @@
 
 #include "model/tessera-client.h"
 #include "model/tessera-denial-private.h"
+#include "model/tessera-initial-access-token-private.h"
 #include "model/tessera-records-private.h"
 #include "model/tessera-user-private.h"
 
@@ -180,6 +181,22 @@ struct _TesseraStoreInterface
                              gboolean *out_is_new,
                              GError **error);
 
+  /* Who may register clients; putting replaces. Those that are good no more at filter->now_ms are
+   * not listed; subject and client_id are not looked at. TesseraInitialAccessToken*. */
+  gboolean (*put_initial_token) (TesseraStore *self,
+                                 const TesseraInitialAccessToken *token,
+                                 GError **error);
+  TesseraInitialAccessToken *(*lookup_initial_token) (TesseraStore *self,
+                                                      const TesseraDigest *digest,
+                                                      GError **error);
+  gboolean (*remove_initial_token) (TesseraStore *self,
+                                    const char *id,
+                                    gboolean *out_removed,
+                                    GError **error);
+  GPtrArray *(*list_initial_tokens) (TesseraStore *self,
+                                     const TesseraStoreFilter *filter,
+                                     GError **error);
+
   /* Clients registered at run time (declared ones are the application's or the file's). */
   gboolean (*put_client) (TesseraStore *self, TesseraClient *client, GError **error);
   gboolean (*remove_client) (TesseraStore *self, const char *client_id, GError **error);
@@ -314,6 +331,19 @@ gboolean tessera_store_use_assertion (TesseraStore *self,
                                       gboolean for_revocation,
                                       gboolean *out_is_new,
                                       GError **error);
+gboolean tessera_store_put_initial_token (TesseraStore *self,
+                                          const TesseraInitialAccessToken *token,
+                                          GError **error);
+TesseraInitialAccessToken *tessera_store_lookup_initial_token (TesseraStore *self,
+                                                               const TesseraDigest *digest,
+                                                               GError **error);
+gboolean tessera_store_remove_initial_token (TesseraStore *self,
+                                             const char *id,
+                                             gboolean *out_removed,
+                                             GError **error);
+GPtrArray *tessera_store_list_initial_tokens (TesseraStore *self,
+                                              const TesseraStoreFilter *filter,
+                                              GError **error);
 gboolean tessera_store_put_client (TesseraStore *self, TesseraClient *client, GError **error);
 gboolean tessera_store_remove_client (TesseraStore *self, const char *client_id, GError **error);
 gboolean tessera_store_foreach_client (TesseraStore *self,

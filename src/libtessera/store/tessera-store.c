@@ -276,6 +276,37 @@ tessera_store_use_assertion (TesseraStore *self,
 }
 
 gboolean
+tessera_store_put_initial_token (TesseraStore *self,
+                                 const TesseraInitialAccessToken *token,
+                                 GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_initial_token (self, token, error);
+}
+
+TesseraInitialAccessToken *
+tessera_store_lookup_initial_token (TesseraStore *self, const TesseraDigest *digest, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->lookup_initial_token (self, digest, error);
+}
+
+gboolean
+tessera_store_remove_initial_token (TesseraStore *self,
+                                    const char *id,
+                                    gboolean *out_removed,
+                                    GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->remove_initial_token (self, id, out_removed, error);
+}
+
+GPtrArray *
+tessera_store_list_initial_tokens (TesseraStore *self,
+                                   const TesseraStoreFilter *filter,
+                                   GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->list_initial_tokens (self, filter, error);
+}
+
+gboolean
 tessera_store_put_client (TesseraStore *self, TesseraClient *client, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->put_client (self, client, error);

@@ -26,6 +26,18 @@ fails (int *count, GError **error)
   return TRUE;
 }
 
+/* Of those that may succeed first. */
+static gboolean
+fails_now (TesseraStore *store, int *count, GError **error)
+{
+  FaultyStore *self = (FaultyStore *) store;
+
+  if (*count == 0 || self->good_calls == 0)
+    return fails (count, error);
+  self->good_calls--;
+  return FALSE;
+}
+
 static gboolean
 faulty_begin (TesseraStore *store, GError **error)
 {
@@ -130,12 +142,16 @@ faulty_end_all (TesseraStore *store,
 static gboolean
 faulty_lookup_subject (TesseraStore *store, const char *sub, char **out_subject, GError **error)
 {
+  if (fails_now (store, &((FaultyStore *) store)->fail_lookups, error))
+    return FALSE;
   return tessera_store_lookup_subject (inner (store), sub, out_subject, error);
 }
 
 static GPtrArray *
 faulty_list_subs (TesseraStore *store, const char *subject, GError **error)
 {
+  if (fails_now (store, &((FaultyStore *) store)->fail_lookups, error))
+    return NULL;
   return tessera_store_list_subs (inner (store), subject, error);
 }
 
@@ -145,7 +161,7 @@ faulty_append_denial (TesseraStore *store,
                       guint64 *out_generation,
                       GError **error)
 {
-  if (fails (&((FaultyStore *) store)->fail_appends, error))
+  if (fails_now (store, &((FaultyStore *) store)->fail_appends, error))
     return FALSE;
   return tessera_store_append_denial (inner (store), denial, out_generation, error);
 }

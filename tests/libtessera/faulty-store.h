@@ -11,6 +11,8 @@ typedef struct
   int fail_commits; /* so many of the next ones fail */
   int fail_code;    /* TesseraStoreError */
   int fail_appends; /* so many of the next ones fail */
+  int fail_lookups; /* likewise, of what tokens call people */
+  int good_calls;   /* so many of either succeed before */
   gint commits;
   gint rollbacks;
   gint denied_tokens_given; /* to foreach_denied_token, so far */

@@ -565,6 +565,7 @@ dup_sector (const char *const *redirect_uris, const char *sector_identifier_uri)
   char *sector = tessera_client_dup_sector (client);
 
   g_assert_cmpint (sector != NULL, ==, tessera_client_check (client, NULL));
+  g_assert_cmpstr (tessera_client_get_sector_identifier_uri (client), ==, sector_identifier_uri);
   return sector;
 }
 

@@ -549,6 +549,48 @@ test_what_cannot_be_coalesced_is_refused (Fixture *f, gconstpointer data)
     }
 }
 
+/* A grant of alice, whose tokens call her something else. */
+static gboolean
+run_put_grant (gpointer data, TesseraStore *store, GError **error)
+{
+  Fixture *f = data;
+  TesseraGrant grant = { .grant_id = (char *) "g7",
+                         .client_id = (char *) "c1",
+                         .login = { .subject = (char *) "alice", .sub = (char *) "~pa" },
+                         .expires_ms = G_MAXINT64 };
+
+  return tessera_store_put_grant (f->store->inner, &grant, error);
+}
+
+static void
+test_a_person_is_refused_by_every_name_or_not_at_all (Fixture *f, gconstpointer data)
+{
+  g_assert_true (tessera_committer_submit_and_wait (f->committer, run_put_grant, f, NULL));
+  g_auto (Token) by_name = issue (f, "c2", "alice", "g6");
+  g_auto (Token) by_sub = issue (f, "c1", "~pa", "g7");
+  g_auto (Token) another = issue (f, "c1", "~pb", "g8");
+  Denying op = { .list = f->list, .deny = tessera_deny_list_deny_subject, .value = "~pa" };
+  int *faults[] = { &f->store->fail_lookups, &f->store->fail_appends };
+
+  for (guint i = 0; i < G_N_ELEMENTS (faults); i++)
+    for (int good = 0; good < 3; good++)
+      {
+        *faults[i] = 1;
+        f->store->good_calls = good;
+        g_assert_false (tessera_committer_submit_and_wait (f->committer, run_deny, &op, NULL));
+        g_assert_cmpint (*faults[i], ==, 0);
+        g_assert_false (is_denied (f, &by_name));
+        g_assert_false (is_denied (f, &by_sub));
+      }
+  deny (f, tessera_deny_list_deny_subject, "~pa");
+  g_assert_true (is_denied (f, &by_name));
+  g_assert_true (is_denied (f, &by_sub));
+  g_assert_false (is_denied (f, &another));
+  g_auto (Token) later = issue (f, "c1", "~pa", "g7");
+  later.identity.issued_ms++;
+  g_assert_false (is_denied (f, &later));
+}
+
 static void
 test_nothing_is_forgotten_early (Fixture *f, gconstpointer data)
 {
@@ -1705,6 +1747,8 @@ main (int argc, char *argv[])
        test_a_cut_off_that_cannot_be_written_refuses_the_start);
   ADD ("a-start-without-a-mirror-is-refused", 0, test_a_start_without_a_mirror_is_refused);
   ADD ("what-cannot-be-coalesced-is-refused", 100, test_what_cannot_be_coalesced_is_refused);
+  ADD ("a-person-is-refused-by-every-name-or-not-at-all", 0,
+       test_a_person_is_refused_by_every_name_or_not_at_all);
   ADD ("missing-mirror-is-noticed", 0, test_missing_mirror_is_noticed);
   g_test_add ("/deny-list/damaged-mirror-is-noticed", Fixture, "tessera-mirror 1 nonsense\n",
               fixture_set_up, (void (*) (Fixture *, gconstpointer)) test_missing_mirror_is_noticed,

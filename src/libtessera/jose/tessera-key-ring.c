@@ -571,10 +571,8 @@ load (TesseraKeyRing *self, GError **error)
       || !load_subject_key (self, list, &is_new, error))
     return FALSE;
   publish (self, g_steal_pointer (&entries));
-  if (is_new && !write_list (self, self->entries, error))
-    return FALSE;
   remove_file (self, CREATING_FILE);
-  return TRUE;
+  return !is_new || write_list (self, self->entries, error);
 }
 
 /* --- the first start --- */

@@ -3,9 +3,11 @@
 
 #include "tesserad-process.h"
 
+#include <link.h>
 #include <linux/capability.h>
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -110,4 +112,30 @@ tesserad_process_drop_privileges (void)
     return;
   if (!keep_capability (CAP_NET_BIND_SERVICE))
     g_warning ("started as root, and its capabilities cannot be given up");
+}
+
+/* Code is what its file says and nothing else, so that it can be mapped again from there. */
+static int
+drop_code (struct dl_phdr_info *object, size_t size, void *page_size)
+{
+  const ElfW (Addr) page = *(const ElfW (Addr) *) page_size;
+
+  for (ElfW (Half) i = 0; i < object->dlpi_phnum; i++)
+    {
+      const ElfW (Phdr) *part = &object->dlpi_phdr[i];
+      ElfW (Addr) begin = (object->dlpi_addr + part->p_vaddr) / page * page;
+      ElfW (Addr) end = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+
+      if (part->p_type == PT_LOAD && part->p_flags == (PF_R | PF_X))
+        madvise ((gpointer) begin, end - begin, MADV_DONTNEED);
+    }
+  return 0;
+}
+
+void
+tesserad_process_drop_start (void)
+{
+  ElfW (Addr) page_size = (ElfW (Addr)) sysconf (_SC_PAGESIZE);
+
+  dl_iterate_phdr (drop_code, &page_size);
 }

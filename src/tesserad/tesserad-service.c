@@ -7,6 +7,7 @@
 #include "tesserad-listener.h"
 #include "tesserad-metrics.h"
 #include "tesserad-notify.h"
+#include "tesserad-process.h"
 
 #include <glib-unix.h>
 #include <signal.h>
@@ -260,6 +261,7 @@ announce (TesseradService *self)
   if (self->metrics != NULL)
     g_message ("metrics on %s", tesserad_metrics_get_description (self->metrics));
   g_message ("controlled at unix:path=%s", self->configuration->bus->socket);
+  tesserad_process_drop_start ();
   tesserad_notify ("READY=1");
 }
 

@@ -19,7 +19,7 @@ def span(letter, *numbers):
 
 # Rows of authorization endpoint and pages, token endpoint, tokens, their validation, revocation and
 # introspection, metadata. What is missing here concerns features that are not offered.
-ROWS = [*span('A', (1, 43)), *span('B', (1, 42), 46, 47), *span('C', (1, 7)), *span('D', (1, 19)), *span('E', (1, 13)), *span('G', 3, 8)]
+ROWS = [*span('A', (1, 43)), *span('B', (1, 42), 46, 47), *span('C', (1, 7)), *span('D', (1, 19)), *span('E', (1, 13)), *span('G', (1, 6), 8)]
 
 
 def names_of_python(path):

@@ -204,6 +204,89 @@ test_what_is_not_utf8_is_no_claim (void)
   g_assert_cmpstr (json, ==, "{}");
 }
 
+/* Written down claim by claim, or by libjwt from its set: the same text. */
+static void
+assert_same_text (TesseraClaims *claims)
+{
+  g_autofree char *text = tessera_claims_to_json (claims);
+  g_autoptr (TesseraClaims) read = parse (text);
+  g_autofree char *by_libjwt = tessera_claims_to_json (read);
+
+  g_assert_cmpstr (text, ==, by_libjwt);
+  g_assert_true (tessera_claims_merge_json (claims, "{}", NULL));
+  g_free (text);
+  text = tessera_claims_to_json (claims);
+  g_assert_cmpstr (text, ==, by_libjwt);
+}
+
+static void
+test_the_text_is_that_of_the_set (void)
+{
+  static const char *const values[] = { "",          "a",        "https://as.test/a?b=c",
+                                        "a b",       "\"",       "\\",
+                                        "\x01",      "\n",       "/",
+                                        "\x7f",      "\xc3\xa9", "~",
+                                        "</script>", "&" };
+  static const char *const names[] = { "a", "aa", "a_", "a0", "auth_time", "aud", "b c", "b!",
+                                       "b", "A",  "é",  "_",  "exp",       "x:y", "\"" };
+  static const char *const several[] = { "pwd", "otp", NULL };
+
+  for (guint i = 0; i < G_N_ELEMENTS (values); i++)
+    for (guint n = 0; n < G_N_ELEMENTS (names); n++)
+      {
+        g_autoptr (TesseraClaims) claims = tessera_claims_new ();
+
+        for (guint more = 0; more <= n; more++)
+          tessera_claims_set_string (claims, names[more], values[(i + more) % 4]);
+        tessera_claims_set_string (claims, "zz", values[i]);
+        tessera_claims_set_array (claims, "amr", several);
+        tessera_claims_set_int (claims, "iat", (gint64) i * n - 7);
+        assert_same_text (claims);
+      }
+  for (guint i = 0; i < 64; i++)
+    {
+      g_autoptr (TesseraClaims) claims = tessera_claims_new ();
+
+      tessera_claims_set_int (claims, "a", (gint64) (G_GUINT64_CONSTANT (1) << i));
+      tessera_claims_set_int (claims, "b", (gint64) ((G_GUINT64_CONSTANT (1) << i) - 1));
+      tessera_claims_set_int (claims, "c", -(gint64) ((G_GUINT64_CONSTANT (1) << i) - 1));
+      assert_same_text (claims);
+    }
+}
+
+static void
+test_the_text_follows_what_is_set_again (void)
+{
+  static const char *const odd[] = { "a", "b\"", NULL };
+  g_autoptr (TesseraClaims) claims = tessera_claims_new ();
+  g_autofree char *empty = tessera_claims_to_json (claims);
+
+  g_assert_cmpstr (empty, ==, "{}");
+  tessera_claims_set_string (claims, "a", "1");
+  tessera_claims_set_int (claims, "b", 2);
+  assert_same_text (claims);
+  tessera_claims_set_string (claims, "a", "2");
+  tessera_claims_set_int (claims, "b", 3);
+  assert_same_text (claims);
+  tessera_claims_set_array (claims, "a", odd);
+  assert_same_text (claims);
+
+  g_autoptr (TesseraClaims) many = tessera_claims_new ();
+  for (guint i = 0; i < 40; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("c%u", i);
+      g_autoptr (TesseraClaims) twice = tessera_claims_new ();
+
+      tessera_claims_set_int (many, name, i);
+      tessera_claims_set_int (twice, name, i);
+      tessera_claims_set_int (twice, name, i + 1);
+      assert_same_text (twice);
+      g_autofree char *text = tessera_claims_to_json (many);
+      g_autoptr (TesseraClaims) again = parse (text);
+      g_assert_true (tessera_claims_has (again, "c0") && tessera_claims_has (again, name));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -211,6 +294,9 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/claims/what-is-set-is-written", test_what_is_set_is_written);
   g_test_add_func ("/claims/setting-again-replaces", test_setting_again_replaces);
+  g_test_add_func ("/claims/the-text-is-that-of-the-set", test_the_text_is_that_of_the_set);
+  g_test_add_func ("/claims/the-text-follows-what-is-set-again",
+                   test_the_text_follows_what_is_set_again);
   g_test_add_func ("/claims/absent-is-absent", test_absent_is_absent);
   g_test_add_func ("/claims/D09-integers-are-integers", test_integers_are_integers);
   g_test_add_func ("/claims/strings-are-strings", test_strings_are_strings);

@@ -6,6 +6,7 @@
 
 #include "base/tessera-error.h"
 #include "base/tessera-json-private.h"
+#include "jose/tessera-claim-text-private.h"
 
 #include <errno.h>
 #include <jwt.h>
@@ -16,6 +17,7 @@ struct _TesseraClaims
 {
   gint ref_count;
   jwt_t *jwt;
+  TesseraClaimText text; /* the same, as far as it was set claim by claim */
 };
 
 TesseraClaims *
@@ -42,6 +44,7 @@ tessera_claims_unref (TesseraClaims *self)
   if (!g_atomic_int_dec_and_test (&self->ref_count))
     return;
   jwt_free (self->jwt);
+  tessera_claim_text_clear (&self->text);
   g_free (self);
 }
 
@@ -50,6 +53,7 @@ tessera_claims_unref (TesseraClaims *self)
 static gboolean
 add_json (TesseraClaims *self, const char *json, gsize length)
 {
+  tessera_claim_text_give_up (&self->text);
   if (length > TESSERA_CLAIMS_MAX_LENGTH || memchr (json, '\0', length) != NULL
       || !tessera_json_is_shallow (json, length))
     return FALSE;
@@ -82,8 +86,13 @@ tessera_claims_set_string (TesseraClaims *self, const char *name, const char *va
       jwt_del_grants (self->jwt, name);
       result = jwt_add_grant (self->jwt, name, value);
     }
-  if (result != 0)
-    g_critical ("The claim %s cannot be set to a text that is not UTF-8.", name);
+  if (result == 0)
+    tessera_claim_text_add_string (&self->text, name, value);
+  else
+    {
+      tessera_claim_text_give_up (&self->text);
+      g_critical ("The claim %s cannot be set to a text that is not UTF-8.", name);
+    }
 }
 
 /* Any value; takes over @value. */
@@ -106,9 +115,11 @@ tessera_claims_set_int (TesseraClaims *self, const char *name, gint64 value)
 {
   if (value < G_MINLONG || value > G_MAXLONG) /* a long has 32 bits on some machines */
     {
+      tessera_claim_text_give_up (&self->text);
       set_json (self, name, json_integer (value));
       return;
     }
+  tessera_claim_text_add_int (&self->text, name, value);
   jwt_del_grants (self->jwt, name);
   jwt_add_grant_int (self->jwt, name, value);
 }
@@ -127,6 +138,7 @@ tessera_claims_set_array (TesseraClaims *self, const char *name, const char *con
 {
   json_t *array = json_array ();
 
+  tessera_claim_text_add_array (&self->text, name, values);
   for (guint i = 0; array != NULL && values[i] != NULL; i++)
     if (json_array_append_new (array, json_string (values[i])) != 0)
       g_clear_pointer (&array, json_decref); /* all of it, or nothing */
@@ -228,5 +240,7 @@ tessera_claims_dup_json (TesseraClaims *self, const char *name)
 char *
 tessera_claims_to_json (TesseraClaims *self)
 {
-  return jwt_get_grants_json (self->jwt, NULL);
+  char *json = tessera_claim_text_dup_json (&self->text);
+
+  return json != NULL ? json : jwt_get_grants_json (self->jwt, NULL);
 }

@@ -4,19 +4,24 @@
 request for each value, and what it does not list is seen refused. A member for which nothing is tried here fails."""
 
 import json
+import tempfile
 import urllib.parse
 
 import rfc_path  # noqa: F401
 import administrator
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from elsewhere import Authority, section
 from key_client import KeyClient, introduce, jwk_of
-from openid_fixture import ALICE, BY_SCOPE, OPENID, RelyingParty, discovery, is_login_page, login, userinfo, verify
+from openid_fixture import ALICE, BY_SCOPE, OPENID, RelyingParty, discovery, ids, is_login_page, login, userinfo, verify
+from registrar import WEB, Registered, send
 from tap import check, contains, equal, lacks, main, one_of, skip, test
 from tessera_fixture import (GRANTS, Client, Service, challenge_of, claims_of, default_clients, expect_client_refused, expect_error,
                              expect_proceeds, expect_redirect_error, header_of, new_verifier, parameters_of)
 
 KEYS = {'RS256': rsa.generate_private_key(65537, 2048), 'ES256': ec.generate_private_key(ec.SECP256R1()), 'EdDSA': ed25519.Ed25519PrivateKey.generate()}
 KEYS['PS256'] = KEYS['RS256']
+folder = tempfile.TemporaryDirectory(prefix='tessera-discovery-')
+authority = Authority(folder.name)
 # What the registries know; each is either listed and works, or is refused.
 METHODS = ('client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth', 'none')
 ALGORITHMS = ('RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'ES256K', 'EdDSA', 'HS256', 'HS384', 'HS512', 'none')
@@ -64,7 +69,9 @@ def clients():
 
 
 def service():
-    s = introduce(Service(clients=clients()))
+    """With all that can be offered."""
+    sections = section(authority) + '[registration]\nopen=true\nrate=100000\n\n'
+    s = introduce(Service(clients=clients(), endpoints='registration-enabled=true\n', sections=sections))
     s.known = {'alice': ALICE}
     return s
 
@@ -153,6 +160,15 @@ def _(s, known, value):
 def _(s, known, value):
     equal(s.get(path_of(s, value)).status, 401)
     equal(s.get(path_of(s, value), {'Authorization': 'Bearer ' + s.machine_token(s.rp)}).status, 403)
+
+
+@walks('registration_endpoint')
+def _(s, known, value):
+    answer = send(s, 'POST', path_of(s, value), WEB)
+    equal(answer.status, 201, repr(answer.body))
+    equal(send(s, 'POST', path_of(s, value), dict(WEB, redirect_uris=['javascript:x'])).status, 400)
+    made = Registered(answer)
+    contains(ids(s.new_browser().open(s.authorization_url(made, scope='openid'))), 'login')
 
 
 @walks('response_types_supported')

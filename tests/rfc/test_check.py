@@ -9,13 +9,15 @@ from jwt_forge import Forge
 from tap import check, contains, equal, lacks, main, test
 from tessera_fixture import R1, R2, Service, claims_of, expect_error, header_of
 
-ODD = 'eve%20\u00e9"\\,; x'
+ODD = 'eve%20"\\,; x'
+STRANGE = 'eve \u00e9'
 
 
 class WithCheck(Service):
     def __init__(self):
         super().__init__(endpoints='check-enabled=true')
         self.users[ODD] = 'odd-canary-Pw5'
+        self.users[STRANGE] = 'odd-canary-Pw6'
 
 
 def ask(s, token=None, headers=None, method='GET', target='/check', **query):
@@ -55,6 +57,10 @@ def _(s):
     equal(urllib.parse.unquote(told), ODD)
     equal(claims_of(token)['sub'], ODD)
     contains(told, '%2520')
+    # One that is no ASCII is told as the digest that tokens have of it.
+    token = s.tokens(username=STRANGE)['access_token']
+    equal(expect_good(ask(s, token)).header('Tessera-Subject'), claims_of(token)['sub'])
+    check(claims_of(token)['sub'].startswith('~u'), claims_of(token)['sub'])
 
 
 @test('check no token gets 401 and a challenge that names no error')

@@ -18,21 +18,26 @@
 #include <string.h>
 #include <time.h>
 
-#define SAMPLE 2000 /* tokens, and entries of the list */
+#define SAMPLE 1000 /* tokens, and entries of the list */
 #define ROUNDS 5
+#define DOOMED 500
 #define LIFETIME_MS (600 * 1000)
 
 typedef struct
 {
   EngineFixture *fixture;
   TesseraEngine *engine;
-  TesseraClient *client;
   GPtrArray *tokens; /* char*, all good */
   GPtrArray *jtis;   /* char*; what is listed is the first half */
 
   char *directory;
   TesseraStore *store; /* of the list below */
   TesseraDenyList *list;
+
+  EngineFixture *durable; /* with a database */
+  char *refresh_token;    /* of it, the newest */
+  GPtrArray *doomed;      /* char*, its tokens, to be revoked one after the other */
+  guint n_revoked;
 } Bench;
 
 static void
@@ -45,16 +50,17 @@ expect (gboolean condition, const char *what)
 /* --- What is measured ------------------------------------------------------------------------- */
 
 static char *
-mint (Bench *b)
+mint (TesseraEngine *engine)
 {
-  TesseraAuthorization authorization = { .client = b->client,
+  g_autoptr (TesseraClient) client = tessera_client_registry_lookup (engine->clients, "c1");
+  TesseraAuthorization authorization = { .client = client,
                                          .grant_type = "client_credentials",
                                          .login = { .subject = (char *) "c1" },
                                          .scope = (char *) "a b",
-                                         .began_ms = tessera_clock_get_ms (b->engine->clock) };
+                                         .began_ms = tessera_clock_get_ms (engine->clock) };
   g_auto (TesseraIssuedToken) token = { 0 };
 
-  expect (tessera_token_issuer_issue (b->engine, &authorization, &token, NULL), "no token");
+  expect (tessera_token_issuer_issue (engine, &authorization, &token, NULL), "no token");
   return g_steal_pointer (&token.access_token);
 }
 
@@ -62,7 +68,7 @@ static void
 path_mint (Bench *b, guint n)
 {
   for (guint i = 0; i < n; i++)
-    g_free (mint (b));
+    g_free (mint (b->engine));
 }
 
 static void
@@ -232,6 +238,39 @@ path_introspection_request (Bench *b, guint n)
     ask (b, "/introspect", form);
 }
 
+static Answer *
+ask_durable (Bench *b, const char *path, const char *form)
+{
+  Answer *answer = engine_fixture_ask (b->durable, path, "c1", form);
+
+  expect (answer->status == 200, "a durable request is refused");
+  return answer;
+}
+
+static void
+path_refresh_request (Bench *b, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *form
+          = g_strconcat ("grant_type=refresh_token&refresh_token=", b->refresh_token, NULL);
+      g_autoptr (Answer) answer = ask_durable (b, "/token", form);
+      g_free (b->refresh_token);
+      b->refresh_token = g_strdup (answer_get (answer, "refresh_token"));
+    }
+}
+
+static void
+path_revocation_request (Bench *b, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *form
+          = g_strconcat ("token=", b->doomed->pdata[b->n_revoked++ % b->doomed->len], NULL);
+      g_autoptr (Answer) answer = ask_durable (b, "/revoke", form);
+    }
+}
+
 /* --- Around it -------------------------------------------------------------------------------- */
 
 static void
@@ -253,6 +292,7 @@ typedef struct
   void (*run) (Bench *b, guint n);
   guint times;                /* in a round */
   void (*prepare) (Bench *b); /* each round, or NULL */
+  gboolean threads;           /* more than one work at it */
 } Path;
 
 static const Path paths[] = {
@@ -267,6 +307,8 @@ static const Path paths[] = {
   { "json", path_json, 20000, NULL },
   { "token_request", path_token_request, 2000, NULL },
   { "introspection_request", path_introspection_request, 20000, know_tokens },
+  { "refresh_request", path_refresh_request, 200, NULL, TRUE },
+  { "revocation_request", path_revocation_request, DOOMED / ROUNDS, NULL, TRUE },
 };
 
 static void
@@ -292,15 +334,26 @@ set_up (Bench *b)
 {
   b->fixture = engine_fixture_new (FALSE);
   b->engine = &b->fixture->engine;
-  b->client = tessera_client_registry_lookup (b->engine->clients, "c1");
   b->tokens = g_ptr_array_new_with_free_func (g_free);
   b->jtis = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < SAMPLE; i++)
     {
-      g_ptr_array_add (b->tokens, mint (b));
+      g_ptr_array_add (b->tokens, mint (b->engine));
       g_ptr_array_add (b->jtis, tessera_uuid_new (tessera_clock_get_ms (b->engine->clock)));
     }
   open_list (b);
+}
+
+static void
+set_up_durable (Bench *b)
+{
+  b->durable = engine_fixture_new (TRUE);
+  g_autofree char *code = engine_fixture_put_code (b->durable, "c1");
+  g_autoptr (Answer) answer = engine_fixture_redeem (b->durable, "c1", code);
+  b->refresh_token = g_strdup (answer_get (answer, "refresh_token"));
+  b->doomed = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < DOOMED; i++)
+    g_ptr_array_add (b->doomed, mint (&b->durable->engine));
 }
 
 static void
@@ -325,15 +378,22 @@ tear_down (Bench *b)
   g_free (b->directory);
   g_ptr_array_unref (b->tokens);
   g_ptr_array_unref (b->jtis);
-  g_object_unref (b->client);
   engine_fixture_free (b->fixture);
+}
+
+static void
+tear_down_durable (Bench *b)
+{
+  engine_fixture_free (b->durable);
+  g_free (b->refresh_token);
+  g_ptr_array_unref (b->doomed);
 }
 
 static double
 get_cpu_ns (void)
 {
   struct timespec now;
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
   return (double) now.tv_sec * 1e9 + (double) now.tv_nsec;
 }
 
@@ -355,30 +415,57 @@ measure (Bench *b, const Path *path)
 }
 
 static void
+time_paths (Bench *b)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
+    printf ("%s\"%s\": %.1f", i > 0 ? ", " : "{", paths[i].name, measure (b, &paths[i]));
+  printf ("}\n");
+}
+
+/* Those of one thread. */
+static void
 run_paths (Bench *b, guint times)
 {
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
     {
-      if (times == 0)
-        {
-          printf ("%s\"%s\": %.1f", i > 0 ? ", " : "{", paths[i].name, measure (b, &paths[i]));
-          continue;
-        }
+      if (paths[i].threads)
+        continue;
       if (paths[i].prepare != NULL)
         paths[i].prepare (b);
       paths[i].run (b, times);
     }
-  if (times == 0)
-    printf ("}\n");
+}
+
+/* One of those of several. */
+static void
+run_path (Bench *b, guint times, const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
+    if (paths[i].threads && g_str_equal (paths[i].name, name))
+      paths[i].run (b, times);
 }
 
 int
 main (int argc, char **argv)
 {
   Bench bench = { 0 };
+  guint times = argc > 1 ? (guint) atoi (argv[1]) : 0;
 
-  set_up (&bench);
-  run_paths (&bench, argc > 1 ? (guint) atoi (argv[1]) : 0);
-  tear_down (&bench);
+  if (argc < 3)
+    set_up (&bench);
+  if (argc != 2)
+    set_up_durable (&bench);
+
+  if (argc > 2)
+    run_path (&bench, times, argv[2]);
+  else if (argc == 2)
+    run_paths (&bench, times);
+  else
+    time_paths (&bench);
+
+  if (argc < 3)
+    tear_down (&bench);
+  if (argc != 2)
+    tear_down_durable (&bench);
   return 0;
 }

@@ -10,14 +10,16 @@ TITLES = {
     'mint': 'minting an access token, ES256',
     'verify_cold': 'verifying a token not seen before',
     'verify_seen': 'verifying a token seen before',
-    'check_listed': 'deny-list of 1,000, a listed token',
-    'check_not_listed': 'deny-list of 1,000, another',
+    'check_listed': 'deny-list of 500, a listed token',
+    'check_not_listed': 'deny-list of 500, another',
     'insert': 'revoking a token: list and row, without the sync',
     'parameters': 'reading the parameters of a form',
     'pkce': 'PKCE, S256',
     'json': 'reading and writing a claim set as JSON',
     'token_request': 'a client-credentials request, whole',
     'introspection_request': 'an introspection, seen before, whole',
+    'refresh_request': 'a refresh with rotation, whole, alone in its transaction',
+    'revocation_request': 'a revocation, seen before, whole, alone in its transaction',
 }
 
 

@@ -40,10 +40,10 @@ def all_rows():
 
 
 def page_rows():
-    """What the page shows: all at the usual number of connections, some at the others and over TLS."""
-    return [r for r in all_rows()
-            if (not r.tls and (r.connections == USUAL or r.operation.name in SWEPT))
-            or (r.tls and r.connections == USUAL and r.operation.name in OVER_TLS)]
+    """What the page shows: all at the usual number of connections, then some at the others and over TLS."""
+    usual = [r for r in all_rows() if r.connections == USUAL and not r.tls]
+    return usual + [r for r in all_rows() if r not in usual
+                    and (r.connections == USUAL and r.operation.name in OVER_TLS if r.tls else r.operation.name in SWEPT)]
 
 
 def choose(words):

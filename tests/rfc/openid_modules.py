@@ -74,14 +74,16 @@ def registered_files():
 
 
 def read_verdicts(log):
-    """{name of a test: whether it ran and was good}, of all programs of the suite."""
+    """{(file, name of a test): whether it ran and was good}, of all programs of the suite."""
     verdicts = {}
     for line in pathlib.Path(log).read_text(encoding='utf-8').splitlines():
-        for told in json.loads(line).get('stdout', '').splitlines():
+        record = json.loads(line)
+        file = 'test_%s.py' % record['name'].split(' / ')[-1].removeprefix('direct-')
+        for told in record.get('stdout', '').splitlines():
             match = re.match(r'(not ok|ok) \d+ (?:- )?(.*?)( # SKIP.*)?$', told)
             if match:
                 good = match.group(1) == 'ok' and not match.group(3)
-                verdicts[match.group(2)] = verdicts.get(match.group(2), True) and good
+                verdicts[file, match.group(2)] = verdicts.get((file, match.group(2)), True) and good
     return verdicts
 
 
@@ -98,7 +100,7 @@ def complaint_about(module, lists, verdicts):
     for file, name in module.found(lists):
         if name is None:
             return 'no such test in %s' % file
-        if verdicts is not None and not verdicts.get(name):
+        if verdicts is not None and not verdicts.get((file, name)):
             return '%s did not run, or was not good: %s' % (file, name)
     return None
 

@@ -280,6 +280,21 @@ def _(s):
         site.close()
 
 
+@test('of two who replace with one token at the same moment one comes too late')
+def _(s):
+    both = threading.Barrier(2)
+    site = Site(authority, lambda question: both.wait(10) is None or (200, 'application/json', json.dumps(['https://one.test/cb'])))
+    try:
+        client = registered(s, {'redirect_uris': ['https://one.test/cb']})
+        body = {'client_id': client.id, 'redirect_uris': ['https://one.test/cb'], 'sector_identifier_uri': site.uri('/sector.json', 'sector.rp.test')}
+        # Both have shown a good token; then both wait for the document.
+        sources = [s.new_source(), s.new_source()]
+        answers = in_parallel(2, lambda number: send(s, 'PUT', client.path(s), dict(body, client_name='Name %d' % number), client.token, source=sources[number]))
+        equal(sorted(answer.status for answer in answers), [200, 401])
+    finally:
+        site.close()
+
+
 @test('a refusal says nothing of what is at an address, or whether anything is')
 def _(s):
     site = Site(authority, (500, 'text/plain', 'inside'))

@@ -47,6 +47,8 @@ def _(s):
     lacks(answer.header('WWW-Authenticate'), 'error=')
     for token in ('wrong', 'tia_' + 'x' * 43, ''):
         contains(expect_bad_token(register(s, token=token)).header('WWW-Authenticate'), 'invalid_token')
+        # Before anything else is looked at: what is wrong with a body is told to who may register.
+        expect_bad_token(register(s, b'{', token=token))
     equal(send(s, 'POST', '/register', WEB, headers={'Authorization': s.c1.basic()}).status, 401)
 
 

@@ -18,6 +18,8 @@ static const Member members[] = {
   { "client_name", "name", "s" },
   { "redirect_uris", "redirect-uris", "as" },
   { "post_logout_redirect_uris", "post-logout-redirect-uris", "as" },
+  { "backchannel_logout_uri", "backchannel-logout-uri", "s" },
+  { "backchannel_logout_session_required", "backchannel-logout-session-required", "b" },
   { "grant_types", "grant-types", "as" },
   { "scope", "scope", "s" },
   { "token_endpoint_auth_method", "token-endpoint-auth-method", "s" },

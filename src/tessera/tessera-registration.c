@@ -6,6 +6,7 @@
 static char *option_name;
 static char **option_redirect_uris;
 static char **option_post_logout_redirect_uris;
+static char *option_backchannel_logout_uri;
 static char **option_grant_types;
 static char *option_scope;
 static char *option_auth_method;
@@ -85,6 +86,8 @@ const GOptionEntry tessera_registration_entries[] = {
     "Where answers may go; may be repeated", "URI" },
   { "post-logout-redirect-uri", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_post_logout_redirect_uris,
     "Where the browser may go after a logout; may be repeated", "URI" },
+  { "backchannel-logout-uri", 0, 0, G_OPTION_ARG_STRING, &option_backchannel_logout_uri,
+    "Where it hears that a session has ended (backchannel_logout_uri)", "URI" },
   { "grant-type", 'g', 0, G_OPTION_ARG_STRING_ARRAY, &option_grant_types,
     "authorization_code, refresh_token, client_credentials; may be repeated", "TYPE" },
   { "scope", 's', 0, G_OPTION_ARG_STRING, &option_scope, "The scopes it may ask for", "SCOPES" },
@@ -137,6 +140,7 @@ const TesseraColumn tessera_registration_columns[] = {
   { "State", "disabled", TESSERA_COLUMN_STATE },
   { "Redirect URIs", "redirect_uris" },
   { "After a logout", "post_logout_redirect_uris" },
+  { "Hears of logouts at", "backchannel_logout_uri" },
   { "Grant types", "grant_types" },
   { "Scope", "scope" },
   { "Authentication", "token_endpoint_auth_method" },
@@ -180,9 +184,9 @@ gboolean
 tessera_registration_is_given (void)
 {
   return option_name != NULL || option_redirect_uris != NULL
-         || option_post_logout_redirect_uris != NULL || option_grant_types != NULL
-         || option_scope != NULL || option_auth_method != NULL || option_public
-         || option_auth_signing_alg != NULL || option_jwks != NULL
+         || option_post_logout_redirect_uris != NULL || option_backchannel_logout_uri != NULL
+         || option_grant_types != NULL || option_scope != NULL || option_auth_method != NULL
+         || option_public || option_auth_signing_alg != NULL || option_jwks != NULL
          || option_application_type != NULL || option_id_token_alg != NULL
          || option_userinfo_alg != NULL || option_request_object_alg != NULL
          || option_require_request_object >= 0 || option_subject_type != NULL
@@ -241,6 +245,7 @@ tessera_registration_new (GVariant *current)
   put_text (&dict, "client_name", option_name);
   put_list (&dict, "redirect_uris", option_redirect_uris);
   put_list (&dict, "post_logout_redirect_uris", option_post_logout_redirect_uris);
+  put_text (&dict, "backchannel_logout_uri", option_backchannel_logout_uri);
   put_list (&dict, "grant_types", option_grant_types);
   put_text (&dict, "scope", option_scope);
   put_text (&dict, "token_endpoint_auth_method", get_auth_method ());

@@ -588,7 +588,6 @@ tesserad_configuration_apply (TesseradConfiguration *self, TesseraServer *server
   while (g_hash_table_iter_next (&iter, &property, &text))
     set_from_text (G_OBJECT (server), property, text);
   apply_trusted_proxies (self, server);
-  tesserad_outbound_settings_apply (&self->outbound, server);
   g_object_set (server, "registration-policy", self->registration_policy, NULL);
 }
 
@@ -851,6 +850,7 @@ tesserad_configuration_rehearse (TesseradConfiguration *self, GError **error)
 
   tesserad_log_hush (TRUE);
   server = tessera_server_new_in_memory (self->issuer);
+  tesserad_outbound_settings_apply (&self->outbound, server); /* nobody is asked yet */
   good = rehearse_on (self, server, error);
   tessera_server_close (server);
   tesserad_log_hush (FALSE);

@@ -214,6 +214,7 @@ start_server (TesseradService *self, GError **error)
   self->server = tessera_server_new (configuration->issuer, configuration->state_directory);
   g_object_set (self->server, "key-directory", configuration->key_directory, NULL);
   tesserad_configuration_apply (configuration, self->server);
+  tesserad_outbound_settings_apply (&configuration->outbound, self->server);
   /* Before the keys are made ready: a resource may need one of its own algorithm. */
   if (!tesserad_audit_settings_apply (&configuration->audit, configuration->key_file, self->server,
                                       error)
@@ -304,6 +305,8 @@ renew_certificates (TesseradService *self, TesseradConfiguration *fresh)
 static gboolean
 swap (TesseradService *self, TesseradConfiguration *fresh, GError **error)
 {
+  /* Before the clients, some of which may need it. */
+  tesserad_outbound_settings_apply (&fresh->outbound, self->server);
   if (!tesserad_audit_settings_apply (&fresh->audit, fresh->key_file, self->server, error)
       || !tesserad_configuration_replace_clients (fresh, self->server, error)
       || !tesserad_configuration_load_users (fresh, self->server, error)

@@ -138,6 +138,29 @@ use_assertion (TesseraStore *store)
   return is_new;
 }
 
+/* One has yet to hear of an end, and one would of another. */
+static gboolean
+put_participants (TesseraStore *store)
+{
+  TesseraParticipant ended
+      = { (char *) "over", (char *) "c1", (char *) "alice", NULL, 1000, IN_2090_MS };
+  TesseraParticipant alive
+      = { (char *) "sid", (char *) "c1", (char *) "alice", NULL, 1000, IN_2090_MS };
+
+  return tessera_store_put_participant (store, &ended, NULL)
+         && tessera_store_put_participant (store, &alive, NULL)
+         && tessera_store_end_session (store, "over", NULL);
+}
+
+static guint
+count_logouts (TesseraStore *store)
+{
+  g_autoptr (GPtrArray) page = tessera_store_list_logouts (store, 0, 10, NULL);
+
+  g_assert_nonnull (page);
+  return page->len;
+}
+
 static gboolean
 put_initial_token (TesseraStore *store)
 {
@@ -165,7 +188,7 @@ run_fill (gpointer data, TesseraStore *store, GError **error)
 
   g_assert_true (put_grant (store, "g1") && put_grant (store, "g2") && put_code (store, "redeemed")
                  && put_code (store, "open") && put_others (store) && put_tokens (store)
-                 && use_assertion (store) && put_initial_token (store));
+                 && use_assertion (store) && put_initial_token (store) && put_participants (store));
   g_assert_true (tessera_store_redeem_code (store, &redeemed, "g1", IN_2090_MS, NULL));
   g_assert_true (tessera_deny_list_deny_token (s->list, store, &token, NULL, NULL));
   g_assert_true (tessera_deny_list_deny_grant (s->list, store, "g2", NULL, NULL));
@@ -231,6 +254,7 @@ run_look (gpointer data, TesseraStore *store, GError **error)
   g_assert_cmpstr (alive->login.sub, ==, sub);
   g_assert_cmpstr (fresh->login.sub, ==, sub);
   g_assert_cmpstr (session->login.sub, ==, sub);
+  g_assert_cmpuint (count_logouts (store), ==, golden >= 11 ? 1 : 0);
   g_assert_cmpstr (alive->login.amr, ==, "pwd otp");
   g_assert_cmpstr (alive->login.claims, ==, claims);
   g_assert_cmpstr (fresh->login.claims, ==, claims);
@@ -493,7 +517,7 @@ main (int argc, char *argv[])
     g_setenv ("TMPDIR", "/dev/shm", FALSE);
   g_test_init (&argc, &argv, NULL);
   faulty_vfs_install ();
-  for (guint schema = 1; schema <= 10; schema++)
+  for (guint schema = 1; schema <= 11; schema++)
     add_tests (schema);
   return g_test_run ();
 }

@@ -273,6 +273,183 @@ test_code (Fixture *f, gconstpointer data)
   g_assert_false (has_code (f, "other"));
 }
 
+/* Who has to hear that a session has ended */
+
+static void
+put_participant (Fixture *f,
+                 const char *session_id,
+                 const char *client_id,
+                 const char *subject,
+                 gint64 began_ms,
+                 gint64 expires_ms)
+{
+  g_autofree char *called = g_strconcat (subject, "@", client_id, NULL);
+  TesseraParticipant participant = { (char *) session_id,
+                                     (char *) client_id,
+                                     (char *) subject,
+                                     g_str_equal (client_id, "c2") ? called : NULL,
+                                     began_ms,
+                                     expires_ms };
+
+  g_assert_true (tessera_store_put_participant (f->store, &participant, NULL));
+}
+
+/* "CLIENT/SESSION/SUBJECT/ATTEMPTS" of each, in order; owned. */
+static char *
+list_logouts (Fixture *f, gint64 after, guint limit)
+{
+  g_autoptr (GPtrArray) page = tessera_store_list_logouts (f->store, after, limit, NULL);
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < page->len; i++)
+    {
+      const TesseraLogout *logout = page->pdata[i];
+
+      g_assert_cmpint (logout->number, >, after);
+      g_assert_cmpint (logout->sub != NULL, ==, g_str_equal (logout->client_id, "c2"));
+      g_assert_true (logout->sub == NULL || g_str_has_suffix (logout->sub, "@c2"));
+      after = logout->number;
+      g_ptr_array_add (lines, g_strdup_printf ("%s/%s/%s/%u", logout->client_id, logout->session_id,
+                                               logout->subject, logout->attempts));
+    }
+  g_ptr_array_add (lines, NULL);
+  return g_strjoinv (" ", (char **) lines->pdata);
+}
+
+static void
+assert_logouts (Fixture *f, const char *expected)
+{
+  g_autofree char *found = list_logouts (f, 0, G_MAXINT);
+
+  g_assert_cmpstr (found, ==, expected);
+}
+
+static void
+test_participants_hear_of_their_session (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_participant (f, "s1", "c1", "alice", 1000, 9000);
+  put_participant (f, "s1", "c1", "alice", 1000, 8000);
+  put_participant (f, "s2", "c1", "alice", 1000, 9000);
+  put_participant (f, "s3", "c2", "bob", 1000, 9000);
+  assert_logouts (f, "");
+  g_assert_true (tessera_store_end_session (f->store, "s1", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s1", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s4", NULL));
+  commit (f);
+  reopen (f);
+
+  begin (f);
+  assert_logouts (f, "c1/s1/alice/0");
+  g_assert_true (tessera_store_end_session (f->store, "s3", NULL));
+  assert_logouts (f, "c1/s1/alice/0 c2/s3/bob/0");
+  commit (f);
+}
+
+static void
+test_participants_hear_of_the_end_of_all (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_participant (f, "s1", "c1", "alice", 1000, 9000);
+  put_participant (f, "s2", "c2", "alice", 2000, 9000);
+  put_participant (f, "s3", "c1", "bob", 1000, 9000);
+  /* What a client lost is no end of a session. */
+  g_assert_true (tessera_store_end_all (f->store, "alice", "c1", 5000, NULL));
+  g_assert_true (tessera_store_end_all (f->store, NULL, "c1", 5000, NULL));
+  assert_logouts (f, "");
+  g_assert_true (tessera_store_end_all (f->store, "alice", NULL, 1999, NULL));
+  assert_logouts (f, "c1/s1/alice/0");
+  g_assert_true (tessera_store_end_all (f->store, NULL, NULL, 1999, NULL));
+  assert_logouts (f, "c1/s1/alice/0 c1/s3/bob/0");
+  g_assert_true (tessera_store_end_all (f->store, "alice", NULL, 2000, NULL));
+  assert_logouts (f, "c1/s1/alice/0 c1/s3/bob/0 c2/s2/alice/0");
+  commit (f);
+}
+
+static void
+test_logouts_are_counted_and_removed (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_participant (f, "s1", "c1", "alice", 1000, 9000);
+  put_participant (f, "s1", "c2", "alice", 1000, 9000);
+  g_assert_true (tessera_store_end_session (f->store, "s1", NULL));
+  g_autoptr (GPtrArray) page = tessera_store_list_logouts (f->store, 0, 1, NULL);
+  g_assert_cmpuint (page->len, ==, 1);
+  gint64 first = ((const TesseraLogout *) page->pdata[0])->number;
+  g_autofree char *rest = list_logouts (f, first, 10);
+  g_assert_true (g_str_has_suffix (rest, "/s1/alice/0"));
+  g_assert_true (tessera_store_put_logout_attempts (f->store, first, 3, NULL));
+  g_assert_true (tessera_store_put_logout_attempts (f->store, first + 100, 3, NULL));
+  commit (f);
+  reopen (f);
+
+  begin (f);
+  g_autoptr (GPtrArray) again = tessera_store_list_logouts (f->store, 0, 10, NULL);
+  g_assert_cmpuint (again->len, ==, 2);
+  g_assert_cmpuint (((const TesseraLogout *) again->pdata[0])->attempts, ==, 3);
+  for (guint i = 0; i < again->len; i++)
+    g_assert_true (tessera_store_remove_logout (
+        f->store, ((const TesseraLogout *) again->pdata[i])->number, NULL));
+  assert_logouts (f, "");
+  /* A number is given once: whoever reads on from the last one misses nothing. */
+  put_participant (f, "s2", "c1", "alice", 1000, 9000);
+  g_assert_true (tessera_store_end_session (f->store, "s2", NULL));
+  g_autofree char *next = list_logouts (f, first + 1, 10);
+  g_assert_cmpstr (next, ==, "c1/s2/alice/0");
+  commit (f);
+}
+
+static void
+test_logouts_of_one_client_are_limited (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  for (guint i = 0; i < TESSERA_STORE_LOGOUTS_OF_CLIENT + 5; i++)
+    {
+      g_autofree char *session_id = g_strdup_printf ("s%u", i);
+
+      put_participant (f, session_id, "dead", "alice", 1000, 9000);
+      put_participant (f, session_id, i % 100 == 0 ? "good" : "dead", "alice", 1000, 9000);
+      g_assert_true (tessera_store_end_session (f->store, session_id, NULL));
+    }
+  g_autoptr (GPtrArray) page = tessera_store_list_logouts (f->store, 0, G_MAXINT, NULL);
+  g_assert_cmpuint (page->len, ==, TESSERA_STORE_LOGOUTS_OF_CLIENT + 11);
+  commit (f);
+}
+
+static void
+test_logouts_in_all_are_limited (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  for (guint i = 0; i < TESSERA_STORE_LOGOUTS + 5; i++)
+    {
+      g_autofree char *client_id = g_strdup_printf ("c%u", i % 97);
+      g_autofree char *session_id = g_strdup_printf ("s%u", i);
+
+      put_participant (f, session_id, client_id, "alice", 1000, 9000);
+    }
+  g_assert_true (tessera_store_end_all (f->store, "alice", NULL, 2000, NULL));
+  put_participant (f, "more", "c1", "alice", 1000, 9000);
+  g_assert_true (tessera_store_end_session (f->store, "more", NULL));
+  g_autoptr (GPtrArray) page = tessera_store_list_logouts (f->store, 0, G_MAXINT, NULL);
+  g_assert_cmpuint (page->len, ==, TESSERA_STORE_LOGOUTS);
+  commit (f);
+}
+
+static void
+test_participants_are_forgotten (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_participant (f, "s1", "c1", "alice", 1000, 5000);
+  put_participant (f, "s2", "c1", "alice", 1000, 7000);
+  g_assert_true (tessera_store_prune (f->store, 6000, NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s1", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s2", NULL));
+  assert_logouts (f, "c1/s2/alice/0");
+  g_assert_true (tessera_store_prune (f->store, G_GINT64_CONSTANT (3786912000000), NULL));
+  assert_logouts (f, "c1/s2/alice/0");
+  commit (f);
+}
+
 static gboolean
 use_assertion (Fixture *f, const char *text, gint64 expires_ms, gboolean for_revocation)
 {
@@ -1463,6 +1640,8 @@ test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
               "  SELECT generation, kind, value, instant_ms, expires_ms, checksum FROM cut_offs;"
               "DROP TABLE cut_offs;"
               "DROP TABLE assertions;"
+              "DROP TABLE participants;"
+              "DROP TABLE logouts;"
               "DROP INDEX grants_by_sub;"
               "DROP INDEX sessions_by_sub;"
               "ALTER TABLE grants DROP COLUMN sub;"
@@ -1669,6 +1848,12 @@ main (int argc, char *argv[])
   ADD ("end-all-of-a-client", test_end_all_of_a_client);
   ADD ("end-all-of-a-subject-at-a-client", test_end_all_of_a_subject_at_a_client);
   ADD ("end-all-of-everybody", test_end_all_of_everybody);
+  ADD ("participants-hear-of-their-session", test_participants_hear_of_their_session);
+  ADD ("participants-hear-of-the-end-of-all", test_participants_hear_of_the_end_of_all);
+  ADD ("logouts-are-counted-and-removed", test_logouts_are_counted_and_removed);
+  ADD ("logouts-of-one-client-are-limited", test_logouts_of_one_client_are_limited);
+  ADD ("logouts-in-all-are-limited", test_logouts_in_all_are_limited);
+  ADD ("participants-are-forgotten", test_participants_are_forgotten);
   ADD ("clients", test_clients);
   ADD ("users", test_users);
   ADD ("grants-are-listed", test_grants_are_listed);

@@ -10,7 +10,7 @@ import urllib.parse
 import rfc_path  # noqa: F401
 import administrator
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from elsewhere import Authority, section
+from elsewhere import Authority, Site, section
 from key_client import KeyClient, introduce, jwk_of
 from openid_fixture import ALICE, BY_SCOPE, OPENID, RelyingParty, discovery, ids, is_login_page, login, userinfo, verify
 from registrar import WEB, Registered, send
@@ -22,6 +22,7 @@ KEYS = {'RS256': rsa.generate_private_key(65537, 2048), 'ES256': ec.generate_pri
 KEYS['PS256'] = KEYS['RS256']
 folder = tempfile.TemporaryDirectory(prefix='tessera-discovery-')
 authority = Authority(folder.name)
+hearer = Site(authority, (200, None, b''))
 # What the registries know; each is either listed and works, or is refused.
 METHODS = ('client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth', 'none')
 ALGORITHMS = ('RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'ES256K', 'EdDSA', 'HS256', 'HS384', 'HS512', 'none')
@@ -56,6 +57,7 @@ def clients():
         Client('asks', redirect_uri='https://asks.test/cb', **dict(keys, first_party='false')),
         Client('public', 'none', redirect_uri='https://public.test/cb', scope=OPENID, grant_types='authorization_code;refresh_token;'),
         Client('post', 'client_secret_post', redirect_uri='https://post.test/cb', **keys),
+        Client('hears', redirect_uri='https://hears.test/cb', backchannel_logout_uri=hearer.uri('/out'), **keys),
         Client('pair', redirect_uri='https://pair.test/cb', subject_type='pairwise', **keys),
         Client('pair2', redirect_uri='https://pair2.test/cb', subject_type='pairwise', **keys),
     ]
@@ -127,6 +129,17 @@ def _(s, known, value):
     tokens = s.tokens(s.rp, browser=browser, scope='openid')
     equal(browser.open(path_of(s, value) + '?' + urllib.parse.urlencode({'id_token_hint': tokens['id_token']})).status, 200)
     equal(userinfo(s, tokens['access_token']).status, 401)
+
+
+@walks('backchannel_logout_supported', 'backchannel_logout_session_supported')
+def _(s, known, value):
+    equal(value, True)
+    hearer.questions.clear()
+    browser = s.new_browser()
+    tokens = s.tokens(s.hears, browser=browser, scope='openid')
+    browser.open('/logout?' + urllib.parse.urlencode({'id_token_hint': tokens['id_token']}))
+    told = claims_of(hearer.wait_for(1)[0].form['logout_token'])
+    equal((told['aud'], told['sid']), ('hears', claims_of(tokens['id_token'])['sid']))
 
 
 @walks('jwks_uri')

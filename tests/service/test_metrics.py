@@ -26,7 +26,7 @@ VALUES = {
     'error': '[a-z_]+',
     'le': r'\d+(\.\d+)?|\+Inf',
     'grant_type': 'authorization_code|refresh_token|client_credentials',
-    'outcome': 'accepted|asked|refused|throttled|put-off',
+    'outcome': 'accepted|asked|refused|throttled|put-off|told|again|untold',
     'kind': 'nothing|token|grant|session|subject|client|key|all',
     'event': '[a-z-]+',
     'kid': '[A-Za-z0-9_-]{43}',

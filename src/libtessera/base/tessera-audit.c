@@ -88,6 +88,12 @@ static const Event events[] = {
   [TESSERA_AUDIT_REPLAY]
   = { "replay", "a code or refresh token was used twice, its grant is revoked",
       "3443341b5859436f9d20ddfb767cc9a4", TESSERA_AUDIT_REVOCATIONS, G_LOG_LEVEL_WARNING },
+  [TESSERA_AUDIT_LOGOUT_TOLD]
+  = { "logout-told", "a client was told that a session ended", "9d2d7f20cb474ab0b3cc2105561509f7",
+      TESSERA_AUDIT_REVOCATIONS, G_LOG_LEVEL_INFO },
+  [TESSERA_AUDIT_LOGOUT_UNTOLD]
+  = { "logout-untold", "a client could not be told that a session ended",
+      "51a2313bc6f94258b76f6eb74ea3de87", TESSERA_AUDIT_REVOCATIONS, G_LOG_LEVEL_MESSAGE },
   [TESSERA_AUDIT_ADMINISTRATION]
   = { "administration", "administration", "15934814dc884ac58c37e154a86c2d78", TESSERA_AUDIT_ACTS,
       G_LOG_LEVEL_INFO },

@@ -50,6 +50,15 @@ typedef enum
   TESSERA_N_ISSUED
 } TesseraIssuedKind;
 
+/* A client was to hear that a session had ended. */
+typedef enum
+{
+  TESSERA_LOGOUT_TOLD,
+  TESSERA_LOGOUT_AGAIN, /* it did not hear, and will be told again */
+  TESSERA_LOGOUT_UNTOLD,
+  TESSERA_N_LOGOUTS
+} TesseraLogoutOutcome;
+
 /* What was revoked: TesseraRevocationKind, and what had no effect at 0. */
 #define TESSERA_METRICS_REVOCATIONS 8
 /* OAuth errors: TesseraError. */
@@ -67,6 +76,8 @@ struct _TesseraMetrics
   guint64 logins[TESSERA_N_LOGINS];
   guint64 revocations[TESSERA_METRICS_REVOCATIONS];
   guint64 replays;
+  guint64 logouts[TESSERA_N_LOGOUTS];
+  guint64 logouts_pending; /* now */
 };
 
 TesseraMetrics *tessera_metrics_new (void);

@@ -23,6 +23,7 @@ static const char *const endpoints[TESSERA_N_ENDPOINTS] = {
   [TESSERA_ENDPOINT_CONSENT] = "consent",
 };
 
+static const char *const logouts[TESSERA_N_LOGOUTS] = { "told", "again", "untold" };
 static const char *const logins[TESSERA_N_LOGINS] = {
   [TESSERA_LOGIN_ACCEPTED] = "accepted", [TESSERA_LOGIN_ASKED] = "asked",
   [TESSERA_LOGIN_REFUSED] = "refused",   [TESSERA_LOGIN_THROTTLED] = "throttled",
@@ -207,4 +208,10 @@ tessera_metrics_append (const TesseraMetrics *self, GString *text)
   tessera_metrics_append_single (text, "tessera_replays_total", "counter",
                                  "Codes and refresh tokens that were used twice.",
                                  (double) self->replays);
+  append_counts (text, "tessera_backchannel_logouts_total",
+                 "Clients that were to hear that a session had ended, by outcome.", "outcome",
+                 logouts, self->logouts, TESSERA_N_LOGOUTS);
+  tessera_metrics_append_single (text, "tessera_backchannel_logouts_pending", "gauge",
+                                 "Clients that have yet to hear that a session has ended.",
+                                 (double) self->logouts_pending);
 }

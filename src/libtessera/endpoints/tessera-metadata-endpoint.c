@@ -121,11 +121,22 @@ set_claims (json_t *json)
   json_object_set_new (json, "claims_parameter_supported", json_true ());
 }
 
+/* OpenID Connect Back-Channel Logout §2.1 */
+static void
+set_backchannel_logout (json_t *json, TesseraSettings *settings)
+{
+  if (!settings->has_outbound)
+    return;
+  json_object_set_new (json, "backchannel_logout_supported", json_true ());
+  json_object_set_new (json, "backchannel_logout_session_supported", json_true ());
+}
+
 static void
 set_openid (json_t *json, TesseraSettings *settings)
 {
   set_url (json, "userinfo_endpoint", settings, settings->userinfo_path);
   set_url (json, "end_session_endpoint", settings, settings->logout_path);
+  set_backchannel_logout (json, settings);
   set_strings (json, "scopes_supported", tessera_standard_claims_list_scopes ());
   set_strings (json, "subject_types_supported",
                (const char *const[]){ "pairwise", "public", NULL });

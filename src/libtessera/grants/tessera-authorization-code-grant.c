@@ -8,6 +8,7 @@
 #include "grants/tessera-refresh-token-grant-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-code-challenge-private.h"
+#include "model/tessera-scope-private.h"
 #include "model/tessera-target-private.h"
 
 static gboolean
@@ -83,6 +84,30 @@ check_code (TesseraRedemption *redemption, const TesseraAuthorizationCode *code,
          && check_code_verifier (redemption, code, error);
 }
 
+/* OpenID Connect Back-Channel Logout §2.1: whoever is told of this login will hear of its end, as
+ * long as something of it can be good. */
+static gboolean
+put_participant (TesseraRedemption *redemption,
+                 TesseraStore *store,
+                 const TesseraGrant *grant,
+                 GError **error)
+{
+  TesseraClient *client = redemption->request->client;
+  gint64 session_ms = redemption->engine->settings->session_lifetime * G_GINT64_CONSTANT (1000);
+  TesseraParticipant participant = {
+    .session_id = grant->login.session_id,
+    .client_id = grant->client_id,
+    .subject = grant->login.subject,
+    .sub = grant->login.sub,
+    .began_ms = grant->began_ms,
+    .expires_ms = MAX (grant->expires_ms, grant->login.auth_time * 1000 + session_ms),
+  };
+
+  return tessera_client_get_backchannel_logout_uri (client) == NULL
+         || participant.session_id == NULL || !tessera_scope_has (grant->scope, "openid")
+         || tessera_store_put_participant (store, &participant, error);
+}
+
 static gboolean
 put_grant (TesseraRedemption *redemption,
            TesseraStore *store,
@@ -108,7 +133,8 @@ put_grant (TesseraRedemption *redemption,
   grant->expires_ms = now_ms + lifetime * 1000;
 
   if (!tessera_store_put_grant (store, grant, error)
-      || !tessera_store_redeem_code (store, &code->digest, grant->grant_id, now_ms, error))
+      || !tessera_store_redeem_code (store, &code->digest, grant->grant_id, now_ms, error)
+      || !put_participant (redemption, store, grant, error))
     return FALSE;
   redemption->authorization.grant_id = g_strdup (grant->grant_id);
   if (!refreshes)

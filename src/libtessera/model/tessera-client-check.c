@@ -228,6 +228,18 @@ check_uris_to_return_to (TesseraClient *self, char **uris, GError **error)
   return TRUE;
 }
 
+/* OpenID Connect Back-Channel Logout §2.2. The helper that goes there is stricter still. */
+static gboolean
+check_backchannel_logout (TesseraClient *self, GError **error)
+{
+  const char *uri = self->backchannel_logout_uri;
+
+  if (uri == NULL || tessera_uri_is_https (uri))
+    return TRUE;
+  return refuse (error, "Client %s: backchannel_logout_uri is https with a host, without fragment",
+                 self->id);
+}
+
 static gboolean
 check_redirect_uris (TesseraClient *self, GError **error)
 {
@@ -236,7 +248,8 @@ check_redirect_uris (TesseraClient *self, GError **error)
   if (type != NULL && strcmp (type, "web") != 0 && strcmp (type, "native") != 0)
     return refuse (error, "Client %s: application_type is web or native", self->id);
   return check_uris_to_return_to (self, self->redirect_uris, error)
-         && check_uris_to_return_to (self, self->post_logout_redirect_uris, error);
+         && check_uris_to_return_to (self, self->post_logout_redirect_uris, error)
+         && check_backchannel_logout (self, error);
 }
 
 /* RFC 6454 §6.2: scheme, host and port, and nothing behind. */

@@ -364,6 +364,26 @@ static const TesseraClientMember members[] = {
     FIELD (post_logout_redirect_uris), TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
 
   /**
+   * TesseraClient:backchannel-logout-uri:
+   *
+   * Where the server tells the client that a person's session has ended (OpenID Connect
+   * Back-Channel Logout §2.2): with https, and without a fragment. The server needs a way there
+   * ([property@Server:outbound]). %NULL: it is not told.
+   */
+  { "backchannel_logout_uri", "backchannel-logout-uri", TESSERA_CLIENT_TEXT,
+    FIELD (backchannel_logout_uri), TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
+   * TesseraClient:backchannel-logout-session-required:
+   *
+   * Whether the client wants to be told which session ended, with a `sid` (OpenID Connect
+   * Back-Channel Logout §2.2). It is told in any case.
+   */
+  { "backchannel_logout_session_required", "backchannel-logout-session-required",
+    TESSERA_CLIENT_FLAG, FIELD (backchannel_logout_session_required),
+    TESSERA_CLIENT_KEPT | TESSERA_CLIENT_REGISTRABLE },
+
+  /**
    * TesseraClient:allow-short-secret:
    *
    * Whether a secret below 16 bytes is accepted. Such a secret can be guessed: for tests and

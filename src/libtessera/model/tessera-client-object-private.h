@@ -17,6 +17,7 @@ struct _TesseraClient
   char *origin;
   char **redirect_uris;
   char **post_logout_redirect_uris;
+  char *backchannel_logout_uri;
   char **grant_types;
   char *scope;
   char *token_endpoint_auth_method;
@@ -54,6 +55,7 @@ struct _TesseraClient
   gboolean first_party;
   gboolean require_pkce;
   gboolean require_signed_request_object;
+  gboolean backchannel_logout_session_required;
   gboolean allow_short_secret;
   gboolean disabled;
 

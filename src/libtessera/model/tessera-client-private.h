@@ -63,6 +63,8 @@ gboolean tessera_client_allows_redirect_uri (TesseraClient *self, const char *ur
 /* RP-Initiated Logout §3. Nothing registered: none. */
 gboolean tessera_client_allows_post_logout_redirect_uri (TesseraClient *self, const char *uri);
 const char *const *tessera_client_get_post_logout_redirect_uris (TesseraClient *self);
+/* Where it hears that a session ended; NULL: it does not. */
+const char *tessera_client_get_backchannel_logout_uri (TesseraClient *self);
 
 /* application-type "native"; or none registered and every redirect URI is loopback or private-use.
  */

@@ -521,6 +521,12 @@ tessera_client_get_introspect (TesseraClient *self)
   return (const char *const *) self->introspect;
 }
 
+const char *
+tessera_client_get_backchannel_logout_uri (TesseraClient *self)
+{
+  return self->backchannel_logout_uri;
+}
+
 const char *const *
 tessera_client_get_post_logout_redirect_uris (TesseraClient *self)
 {

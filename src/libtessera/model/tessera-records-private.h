@@ -94,6 +94,33 @@ typedef struct
   gint64 given_ms;
 } TesseraConsent;
 
+/* A client that was told of a login and wants to hear of its end (OpenID Connect Back-Channel
+ * Logout §2.1). */
+typedef struct
+{
+  char *session_id;
+  char *client_id;
+  char *subject;
+  char *sub;         /* what this client calls them when that is not the subject; or NULL */
+  gint64 began_ms;   /* the login */
+  gint64 expires_ms; /* nothing of it is good any more */
+} TesseraParticipant;
+
+/* One that has yet to hear. */
+typedef struct
+{
+  gint64 number; /* in the order in which sessions ended */
+  char *client_id;
+  char *subject;
+  char *sub; /* likewise */
+  char *session_id;
+  guint attempts; /* that came to nothing */
+} TesseraLogout;
+
+void tessera_participant_free (TesseraParticipant *self);
+TesseraParticipant *tessera_participant_copy (const TesseraParticipant *self);
+void tessera_logout_free (TesseraLogout *self);
+TesseraLogout *tessera_logout_copy (const TesseraLogout *self);
 void tessera_authorization_code_free (TesseraAuthorizationCode *self);
 TesseraAuthorizationCode *tessera_authorization_code_copy (const TesseraAuthorizationCode *self);
 void tessera_refresh_token_free (TesseraRefreshToken *self);
@@ -105,6 +132,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraLogin, tessera_login_clear)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraAuthorizationCode, tessera_authorization_code_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraRefreshToken, tessera_refresh_token_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraConsent, tessera_consent_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraParticipant, tessera_participant_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraLogout, tessera_logout_free)
 
 /* What a token is known by when the deny-list is asked. Borrowed. */
 typedef struct

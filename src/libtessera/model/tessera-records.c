@@ -184,3 +184,51 @@ tessera_consent_copy (const TesseraConsent *self)
   copy->resources = g_strdup (self->resources);
   return copy;
 }
+
+void
+tessera_participant_free (TesseraParticipant *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->session_id);
+  g_free (self->client_id);
+  g_free (self->subject);
+  g_free (self->sub);
+  g_free (self);
+}
+
+TesseraParticipant *
+tessera_participant_copy (const TesseraParticipant *self)
+{
+  TesseraParticipant *copy = g_new (TesseraParticipant, 1);
+  *copy = *self;
+  copy->session_id = g_strdup (self->session_id);
+  copy->client_id = g_strdup (self->client_id);
+  copy->subject = g_strdup (self->subject);
+  copy->sub = g_strdup (self->sub);
+  return copy;
+}
+
+void
+tessera_logout_free (TesseraLogout *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->client_id);
+  g_free (self->subject);
+  g_free (self->sub);
+  g_free (self->session_id);
+  g_free (self);
+}
+
+TesseraLogout *
+tessera_logout_copy (const TesseraLogout *self)
+{
+  TesseraLogout *copy = g_new (TesseraLogout, 1);
+  *copy = *self;
+  copy->client_id = g_strdup (self->client_id);
+  copy->subject = g_strdup (self->subject);
+  copy->sub = g_strdup (self->sub);
+  copy->session_id = g_strdup (self->session_id);
+  return copy;
+}

@@ -26,6 +26,17 @@ tell_weaknesses (TesseraClient *client)
                tessera_client_get_id (client));
 }
 
+gboolean
+tessera_server_can_serve (TesseraServer *self, TesseraClient *client, GError **error)
+{
+  if (tessera_client_get_backchannel_logout_uri (client) == NULL || self->outbound != NULL)
+    return TRUE;
+  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT,
+               "Client %s: backchannel_logout_uri needs a way to other machines, and there is none",
+               tessera_client_get_id (client));
+  return FALSE;
+}
+
 /**
  * tessera_server_add_client_object:
  * @self: a server
@@ -45,7 +56,7 @@ tessera_server_add_client_object (TesseraServer *self, TesseraClient *client, GE
   g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
   g_return_val_if_fail (TESSERA_IS_CLIENT (client), FALSE);
 
-  if (!tessera_client_check (client, error)
+  if (!tessera_client_check (client, error) || !tessera_server_can_serve (self, client, error)
       || !tessera_client_registry_add (self->engine.clients, client, TRUE, error))
     return FALSE;
   tell_weaknesses (client);
@@ -147,7 +158,8 @@ tessera_server_replace_clients (TesseraServer *self,
   for (gsize i = 0; i < n_clients; i++)
     {
       g_return_val_if_fail (TESSERA_IS_CLIENT (clients[i]), FALSE);
-      if (!tessera_client_check (clients[i], error))
+      if (!tessera_client_check (clients[i], error)
+          || !tessera_server_can_serve (self, clients[i], error))
         return FALSE;
       g_ptr_array_add (list, clients[i]);
     }

@@ -3,6 +3,7 @@
 
 #include "base/tessera-password-private.h"
 #include "server/tessera-interaction-private.h"
+#include "server/tessera-logout-notifier-private.h"
 #include "server/tessera-outbound-private.h"
 #include "server/tessera-server-private.h"
 #include "server/tessera-sharing-private.h"
@@ -38,6 +39,7 @@ struct _TesseraServer
   char **trusted_proxies;
   gboolean proxies_send_forwarded; /* instead of X-Forwarded-For */
   TesseraOutbound *outbound;       /* NULL: nothing leaves this machine */
+  TesseraLogoutNotifier *notifier; /* NULL until ready */
 
   GPtrArray *old_resources; /* GPtrArray*: lists that the committing thread may still read */
   TesseraUserRegistry *users;
@@ -112,6 +114,10 @@ void tessera_server_cancel_setup (TesseraServer *self);
 void tessera_server_await_ready (TesseraServer *self, GTask *task);
 /* Ready now, or why not. */
 gboolean tessera_server_check_ready (TesseraServer *self, GError **error);
+
+/* tessera-server-clients.c */
+/* Does this server offer what @client asks for? TESSERA_SETUP_ERROR_CLIENT. */
+gboolean tessera_server_can_serve (TesseraServer *self, TesseraClient *client, GError **error);
 
 /* tessera-server-declared.c */
 /* Soon, on the context, holds what is declared now against what was declared before. */

@@ -15,7 +15,8 @@ register_begin (TesseraAct *act, GError **error)
   self->client_id = tessera_identifier_new ();
   self->secret = tessera_client_change_make_secret (self->wanted);
   self->after = tessera_client_copy_with (self->wanted, self->client_id, self->secret);
-  return tessera_client_check (self->after, error);
+  return tessera_client_check (self->after, error)
+         && tessera_server_can_serve (self->act.server, self->after, error);
 }
 
 static void
@@ -229,7 +230,8 @@ update_begin (TesseraAct *act, GError **error)
   if (!tessera_client_change_find (self, FALSE, error))
     return FALSE;
   self->after = tessera_client_copy_for (self->wanted, self->before);
-  return tessera_client_check (self->after, error);
+  return tessera_client_check (self->after, error)
+         && tessera_server_can_serve (self->act.server, self->after, error);
 }
 
 static gboolean

@@ -316,6 +316,8 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   self->state = TESSERA_SERVER_READY;
   tessera_server_settings_changed (self);
   tessera_server_audit_ready (self);
+  self->notifier = tessera_logout_notifier_new (engine);
+  tessera_logout_notifier_set_outbound (self->notifier, self->outbound);
   if (setup->rolled_back)
     tessera_audit_write (engine->audit, TESSERA_AUDIT_STATE_ROLLED_BACK,
                          &(TesseraAuditRecord){ .result = "revoked", .message = ROLLED_BACK });

@@ -443,6 +443,8 @@ set_outbound (TesseraServer *self, TesseraOutbound *outbound)
   g_set_object (&self->outbound, outbound);
   self->engine.settings->has_outbound = outbound != NULL;
   self->engine.hooks.fetch = outbound != NULL ? tessera_server_fetch : NULL;
+  if (self->notifier != NULL)
+    tessera_logout_notifier_set_outbound (self->notifier, outbound);
   tessera_server_settings_changed (self);
 }
 
@@ -761,6 +763,15 @@ on_show_form (gpointer data,
   tessera_interaction_show_form (self->interaction, exchange, request, pairs);
 }
 
+static gboolean
+ends_sessions (TesseraRevocation *revocation)
+{
+  TesseraRevocationKind kind = tessera_revocation_get_kind (revocation);
+
+  return kind == TESSERA_REVOCATION_KIND_SESSION || kind == TESSERA_REVOCATION_KIND_SUBJECT
+         || kind == TESSERA_REVOCATION_KIND_ALL;
+}
+
 void
 tessera_server_report_revocation (TesseraServer *self, TesseraRevocation *revocation)
 {
@@ -770,6 +781,8 @@ tessera_server_report_revocation (TesseraServer *self, TesseraRevocation *revoca
     tessera_server_emit (self, TESSERA_SIGNAL_AFTER_REVOKE_TOKEN, revocation);
   if (tessera_revocation_get_revoked (revocation))
     tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));
+  if (ends_sessions (revocation) && self->notifier != NULL)
+    tessera_logout_notifier_wake (self->notifier);
   g_object_unref (self);
 }
 
@@ -1082,6 +1095,7 @@ tessera_server_close (TesseraServer *self)
   self->state = TESSERA_SERVER_CLOSED;
   tessera_server_drain_waiting (self);
   tessera_act_await_work (self);
+  g_clear_pointer (&self->notifier, tessera_logout_notifier_free);
   g_clear_pointer (&self->sharing, tessera_sharing_free);
   /* First the committing thread: it tells everybody who waits, and they use the rest. Closed, it
    * refuses what a login brings that was held until now. */

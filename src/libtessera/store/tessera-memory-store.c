@@ -46,6 +46,8 @@ struct _TesseraMemoryStore
   Table sessions;       /* TesseraSession, by digest */
   Table consents;       /* TesseraConsent, by subject, client_id and redirect_uri */
   Table assertions;     /* gint64 expires_ms, by digest */
+  Table participants;   /* TesseraParticipant, by session and client */
+  Table logouts;        /* TesseraLogout, by number */
   Table initial_tokens; /* TesseraInitialAccessToken */
   Table clients;        /* TesseraClient */
   Table users;          /* TesseraUser */
@@ -57,6 +59,7 @@ struct _TesseraMemoryStore
   TesseraStoreState state_at_begin;
   guint64 oldest_generation; /* no denial before it is left */
   guint64 oldest_at_begin;
+  gint64 last_logout;
   guint64 writes;
   guint64 writes_at_begin;
   guint64 syncs;
@@ -429,6 +432,16 @@ tessera_memory_store_is_challenge_redeemed (TesseraStore *store,
   return TRUE;
 }
 
+/* Numbers as keys: of denials, and of logouts. */
+
+typedef char GenerationKey[24];
+
+static void
+generation_to_key (guint64 generation, GenerationKey key)
+{
+  g_snprintf (key, sizeof (GenerationKey), "%" G_GUINT64_FORMAT, generation);
+}
+
 /* Grants. */
 
 static gboolean
@@ -532,6 +545,58 @@ end_grants_in_range (TesseraMemoryStore *self, const Range *range)
 }
 
 static gboolean
+participant_in_range (gconstpointer row, gconstpointer range)
+{
+  const TesseraParticipant *participant = row;
+  const TesseraLogin login
+      = { .subject = participant->subject, .session_id = participant->session_id };
+  return range_has (range, &login, NULL, participant->began_ms);
+}
+
+static guint
+count_logouts (TesseraMemoryStore *self, const char *client_id)
+{
+  GHashTableIter iter;
+  gpointer row;
+  guint count = 0;
+  g_hash_table_iter_init (&iter, self->logouts.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    count += g_str_equal (((const TesseraLogout *) row)->client_id, client_id);
+  return count;
+}
+
+static void
+put_logout (TesseraMemoryStore *self, const TesseraParticipant *participant)
+{
+  GenerationKey key;
+  TesseraLogout *logout = NULL;
+
+  if (g_hash_table_size (self->logouts.rows) >= TESSERA_STORE_LOGOUTS
+      || count_logouts (self, participant->client_id) >= TESSERA_STORE_LOGOUTS_OF_CLIENT)
+    return;
+  logout = g_new0 (TesseraLogout, 1);
+  logout->number = ++self->last_logout;
+  logout->client_id = g_strdup (participant->client_id);
+  logout->subject = g_strdup (participant->subject);
+  logout->sub = g_strdup (participant->sub);
+  logout->session_id = g_strdup (participant->session_id);
+  generation_to_key ((guint64) logout->number, key);
+  write_row (self, &self->logouts, key, logout);
+}
+
+static void
+put_logouts (TesseraMemoryStore *self, const Range *range)
+{
+  GHashTableIter iter;
+  gpointer row;
+  g_hash_table_iter_init (&iter, self->participants.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    if (participant_in_range (row, range))
+      put_logout (self, row);
+  remove_rows (self, &self->participants, participant_in_range, range);
+}
+
+static gboolean
 tessera_memory_store_end_session (TesseraStore *store, const char *session_id, GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
@@ -539,6 +604,7 @@ tessera_memory_store_end_session (TesseraStore *store, const char *session_id, G
   end_grants_in_range (self, &range);
   remove_rows (self, &self->codes, code_in_range, &range);
   remove_rows (self, &self->sessions, session_in_range, &range);
+  put_logouts (self, &range);
   return TRUE;
 }
 
@@ -554,8 +620,83 @@ tessera_memory_store_end_all (TesseraStore *store,
   end_grants_in_range (self, &range);
   remove_rows (self, &self->codes, code_in_range, &range);
   remove_rows (self, &self->consents, consent_in_range, &range);
-  if (client_id == NULL)
-    remove_rows (self, &self->sessions, session_in_range, &range);
+  if (client_id != NULL)
+    return TRUE;
+  remove_rows (self, &self->sessions, session_in_range, &range);
+  put_logouts (self, &range);
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_put_participant (TesseraStore *store,
+                                      const TesseraParticipant *participant,
+                                      GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  g_autofree char *key = g_strjoin (" ", participant->session_id, participant->client_id, NULL);
+  TesseraParticipant *row = tessera_participant_copy (participant);
+  const TesseraParticipant *before = g_hash_table_lookup (self->participants.rows, key);
+
+  if (before != NULL)
+    row->expires_ms = MAX (row->expires_ms, before->expires_ms);
+  write_row (self, &self->participants, key, row);
+  return TRUE;
+}
+
+static int
+compare_logouts (gconstpointer a, gconstpointer b)
+{
+  const TesseraLogout *one = *(const TesseraLogout *const *) a;
+  const TesseraLogout *other = *(const TesseraLogout *const *) b;
+  return (one->number > other->number) - (one->number < other->number);
+}
+
+static GPtrArray *
+tessera_memory_store_list_logouts (TesseraStore *store, gint64 after, guint limit, GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GPtrArray *page = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_logout_free);
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->logouts.rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    if (((const TesseraLogout *) row)->number > after)
+      g_ptr_array_add (page, tessera_logout_copy (row));
+  g_ptr_array_sort (page, compare_logouts);
+  if (page->len > limit)
+    g_ptr_array_set_size (page, (int) limit);
+  return page;
+}
+
+static gboolean
+tessera_memory_store_put_logout_attempts (TesseraStore *store,
+                                          gint64 number,
+                                          guint attempts,
+                                          GError **error)
+{
+  TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
+  GenerationKey key;
+  const TesseraLogout *found = NULL;
+  TesseraLogout *row = NULL;
+
+  generation_to_key ((guint64) number, key);
+  found = g_hash_table_lookup (self->logouts.rows, key);
+  if (found == NULL)
+    return TRUE;
+  row = tessera_logout_copy (found);
+  row->attempts = attempts;
+  write_row (self, &self->logouts, key, row);
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_remove_logout (TesseraStore *store, gint64 number, GError **error)
+{
+  GenerationKey key;
+
+  generation_to_key ((guint64) number, key);
+  write_row (TESSERA_MEMORY_STORE (store), &TESSERA_MEMORY_STORE (store)->logouts, key, NULL);
   return TRUE;
 }
 
@@ -1035,14 +1176,6 @@ tessera_memory_store_put_declared (TesseraStore *store,
 
 /* The deny-list. */
 
-typedef char GenerationKey[24];
-
-static void
-generation_to_key (guint64 generation, GenerationKey key)
-{
-  g_snprintf (key, sizeof (GenerationKey), "%" G_GUINT64_FORMAT, generation);
-}
-
 static gboolean
 tessera_memory_store_append_denial (TesseraStore *store,
                                     const TesseraDenial *denial,
@@ -1167,6 +1300,12 @@ initial_token_is_useless (gconstpointer row, gconstpointer now_ms)
 }
 
 static gboolean
+participant_is_useless (gconstpointer row, gconstpointer now_ms)
+{
+  return ((const TesseraParticipant *) row)->expires_ms < *(const gint64 *) now_ms;
+}
+
+static gboolean
 challenge_is_useless (gconstpointer row, gconstpointer codes)
 {
   return !g_hash_table_contains (((const Table *) codes)->by_grant, row);
@@ -1214,6 +1353,7 @@ tessera_memory_store_prune (TesseraStore *store, gint64 now_ms, GError **error)
   remove_rows (self, &self->sessions, session_is_useless, &now_ms);
   remove_rows (self, &self->assertions, assertion_is_useless, &now_ms);
   remove_rows (self, &self->initial_tokens, initial_token_is_useless, &now_ms);
+  remove_rows (self, &self->participants, participant_is_useless, &now_ms);
   remove_rows (self, &self->denials, denial_is_useless, &now_ms);
   skip_pruned_denials (self);
   return TRUE;
@@ -1226,9 +1366,10 @@ tessera_memory_store_finalize (GObject *object)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (object);
   Table *tables[]
-      = { &self->codes,    &self->challenges, &self->grants,     &self->tokens,
-          &self->sessions, &self->consents,   &self->clients,    &self->users,
-          &self->declared, &self->denials,    &self->assertions, &self->initial_tokens };
+      = { &self->codes,        &self->challenges, &self->grants,     &self->tokens,
+          &self->sessions,     &self->consents,   &self->clients,    &self->users,
+          &self->declared,     &self->denials,    &self->assertions, &self->initial_tokens,
+          &self->participants, &self->logouts };
 
   forget_undo (self);
   g_array_unref (self->undo);
@@ -1254,6 +1395,8 @@ tessera_memory_store_init (TesseraMemoryStore *self)
   table_init (&self->consents, (GDestroyNotify) tessera_consent_free, NULL);
   table_init (&self->assertions, g_free, NULL);
   table_init (&self->initial_tokens, (GDestroyNotify) tessera_initial_access_token_free, NULL);
+  table_init (&self->participants, (GDestroyNotify) tessera_participant_free, NULL);
+  table_init (&self->logouts, (GDestroyNotify) tessera_logout_free, NULL);
   table_init (&self->clients, g_object_unref, NULL);
   table_init (&self->users, g_object_unref, NULL);
   table_init (&self->declared, g_free, NULL);
@@ -1298,6 +1441,10 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->put_consent = tessera_memory_store_put_consent;
   iface->lookup_consent = tessera_memory_store_lookup_consent;
   iface->list_consents = tessera_memory_store_list_consents;
+  iface->put_participant = tessera_memory_store_put_participant;
+  iface->list_logouts = tessera_memory_store_list_logouts;
+  iface->put_logout_attempts = tessera_memory_store_put_logout_attempts;
+  iface->remove_logout = tessera_memory_store_remove_logout;
   iface->use_assertion = tessera_memory_store_use_assertion;
   iface->put_initial_token = tessera_memory_store_put_initial_token;
   iface->lookup_initial_token = tessera_memory_store_lookup_initial_token;

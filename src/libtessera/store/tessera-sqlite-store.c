@@ -191,6 +191,25 @@ static const char *const migrations[] = {
   "  expires_ms INTEGER NOT NULL,"
   "  max_uses INTEGER NOT NULL,"
   "  uses INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+  /* OpenID Connect Back-Channel Logout */
+  "CREATE TABLE participants ("
+  "  session_id TEXT NOT NULL,"
+  "  client_id TEXT NOT NULL,"
+  "  subject TEXT NOT NULL,"
+  "  sub TEXT,"
+  "  began_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL,"
+  "  PRIMARY KEY (session_id, client_id)) STRICT, WITHOUT ROWID;"
+  "CREATE INDEX participants_by_subject ON participants (subject);"
+  "CREATE INDEX participants_by_end ON participants (expires_ms);"
+  "CREATE TABLE logouts ("
+  "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+  "  client_id TEXT NOT NULL,"
+  "  subject TEXT NOT NULL,"
+  "  sub TEXT,"
+  "  session_id TEXT NOT NULL,"
+  "  attempts INTEGER NOT NULL) STRICT;"
+  "CREATE INDEX logouts_by_client ON logouts (client_id);",
   NULL
 };
 
@@ -645,14 +664,50 @@ tessera_sqlite_store_end_grant (TesseraStore *store, const char *grant_id, GErro
   return TRUE;
 }
 
+/* Who has yet to hear that a login ended: first they are copied, then they take part no more. A
+ * negative LIMIT would be none. */
+#define PUT_LOGOUTS(WHICH)                                                                         \
+  "INSERT INTO logouts (client_id, subject, sub, session_id, attempts)"                            \
+  " SELECT client_id, subject, sub, session_id, 0 FROM participants AS his WHERE " WHICH           \
+  " AND (SELECT COUNT(*) FROM logouts WHERE logouts.client_id = his.client_id) < ?3"               \
+  " LIMIT max (0, ?4 - (SELECT COUNT(*) FROM logouts))"
+#define PARTICIPANTS_OF_SESSION "session_id = ?1 AND ?2 = 0"
+#define PARTICIPANTS_OF_SUBJECT "subject = ?1 AND began_ms <= ?2"
+#define PARTICIPANTS_OF_ANYBODY "?1 IS NULL AND began_ms <= ?2"
+
+/* What is revoked is revoked, though there may be no room to tell of it. */
+static gboolean
+put_logouts (TesseraSqliteStore *self,
+             const char *insertion,
+             const char *deletion,
+             const char *whose,
+             gint64 began_ms,
+             GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+
+  if (!tessera_database_put (self->database, insertion, &problem, "tiii", whose, began_ms,
+                             (gint64) TESSERA_STORE_LOGOUTS_OF_CLIENT,
+                             (gint64) TESSERA_STORE_LOGOUTS)
+      && !g_error_matches (problem, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_RESERVED))
+    {
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return FALSE;
+    }
+  return tessera_database_execute (self->database, deletion, error, "ti", whose, began_ms);
+}
+
 static gboolean
 tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, GError **error)
 {
   TesseraDatabase *database = TESSERA_SQLITE_STORE (store)->database;
-  return tessera_database_execute (database,
-                                   "DELETE FROM refresh_tokens WHERE grant_number IN"
-                                   " (SELECT number FROM grants WHERE session_id = ?)",
-                                   error, "t", session_id)
+  return put_logouts (TESSERA_SQLITE_STORE (store), PUT_LOGOUTS (PARTICIPANTS_OF_SESSION),
+                      "DELETE FROM participants WHERE " PARTICIPANTS_OF_SESSION, session_id, 0,
+                      error)
+         && tessera_database_execute (database,
+                                      "DELETE FROM refresh_tokens WHERE grant_number IN"
+                                      " (SELECT number FROM grants WHERE session_id = ?)",
+                                      error, "t", session_id)
          && tessera_database_execute (database,
                                       "DELETE FROM codes WHERE grant_id IN"
                                       " (SELECT grant_id FROM grants WHERE session_id = ?)",
@@ -698,7 +753,83 @@ tessera_sqlite_store_end_all (TesseraStore *store,
     if (!tessera_database_execute (self->database, deletions[i], error, "tti", subject, client_id,
                                    began_ms))
       return FALSE;
-  return TRUE;
+  if (client_id != NULL)
+    return TRUE;
+  return subject != NULL ? put_logouts (self, PUT_LOGOUTS (PARTICIPANTS_OF_SUBJECT),
+                                        "DELETE FROM participants WHERE " PARTICIPANTS_OF_SUBJECT,
+                                        subject, began_ms, error)
+                         : put_logouts (self, PUT_LOGOUTS (PARTICIPANTS_OF_ANYBODY),
+                                        "DELETE FROM participants WHERE " PARTICIPANTS_OF_ANYBODY,
+                                        NULL, began_ms, error);
+}
+
+static gboolean
+tessera_sqlite_store_put_participant (TesseraStore *store,
+                                      const TesseraParticipant *participant,
+                                      GError **error)
+{
+  return tessera_database_put (TESSERA_SQLITE_STORE (store)->database,
+                               "INSERT INTO participants (session_id, client_id, subject, sub,"
+                               " began_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?)"
+                               " ON CONFLICT DO UPDATE SET"
+                               " expires_ms = max (expires_ms, excluded.expires_ms)",
+                               error, "ttttii", participant->session_id, participant->client_id,
+                               participant->subject, participant->sub, participant->began_ms,
+                               participant->expires_ms);
+}
+
+static TesseraLogout *
+read_logout (TesseraQuery *query)
+{
+  TesseraLogout *logout = g_new0 (TesseraLogout, 1);
+  logout->number = tessera_query_get_int (query, 0);
+  logout->client_id = tessera_query_dup_text (query, 1);
+  logout->subject = tessera_query_dup_text (query, 2);
+  logout->sub = tessera_query_dup_text (query, 3);
+  logout->session_id = tessera_query_dup_text (query, 4);
+  logout->attempts = (guint) tessera_query_get_int (query, 5);
+  return logout;
+}
+
+static GPtrArray *
+tessera_sqlite_store_list_logouts (TesseraStore *store, gint64 after, guint limit, GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (GPtrArray) page
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_logout_free);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT number, client_id, subject, sub, session_id, attempts"
+                                " FROM logouts WHERE number > ? ORDER BY number LIMIT ?",
+                                error, "ii", after, (gint64) limit);
+  gboolean found = TRUE;
+
+  while (found)
+    {
+      if (!step_to_row (self, query, &found, error))
+        return NULL;
+      if (found)
+        g_ptr_array_add (page, read_logout (query));
+    }
+  return g_steal_pointer (&page);
+}
+
+static gboolean
+tessera_sqlite_store_put_logout_attempts (TesseraStore *store,
+                                          gint64 number,
+                                          guint attempts,
+                                          GError **error)
+{
+  return tessera_database_execute (TESSERA_SQLITE_STORE (store)->database,
+                                   "UPDATE logouts SET attempts = ?2 WHERE number = ?1", error,
+                                   "ii", number, (gint64) attempts);
+}
+
+static gboolean
+tessera_sqlite_store_remove_logout (TesseraStore *store, gint64 number, GError **error)
+{
+  return tessera_database_execute (TESSERA_SQLITE_STORE (store)->database,
+                                   "DELETE FROM logouts WHERE number = ?", error, "i", number);
 }
 
 /* Refresh tokens. A row is found by its key, which is good for 64 bits, and compared whole. */
@@ -1576,6 +1707,8 @@ prune_expired (TesseraSqliteStore *self, gint64 now_ms, GError **error)
     " (SELECT digest FROM assertions WHERE expires_ms < ?2 LIMIT ?1 * 10)",
     "DELETE FROM initial_tokens WHERE id IN"
     " (SELECT id FROM initial_tokens WHERE expires_ms < ?2 LIMIT ?1)",
+    "DELETE FROM participants WHERE (session_id, client_id) IN"
+    " (SELECT session_id, client_id FROM participants WHERE expires_ms < ?2 LIMIT ?1)",
   };
   for (guint i = 0; i < G_N_ELEMENTS (deletions); i++)
     if (!tessera_database_execute (self->database, deletions[i], error, "ii", (gint64) PRUNE_ROWS,
@@ -1658,6 +1791,10 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->put_consent = tessera_sqlite_store_put_consent;
   iface->lookup_consent = tessera_sqlite_store_lookup_consent;
   iface->list_consents = tessera_sqlite_store_list_consents;
+  iface->put_participant = tessera_sqlite_store_put_participant;
+  iface->list_logouts = tessera_sqlite_store_list_logouts;
+  iface->put_logout_attempts = tessera_sqlite_store_put_logout_attempts;
+  iface->remove_logout = tessera_sqlite_store_remove_logout;
   iface->use_assertion = tessera_sqlite_store_use_assertion;
   iface->put_initial_token = tessera_sqlite_store_put_initial_token;
   iface->lookup_initial_token = tessera_sqlite_store_lookup_initial_token;

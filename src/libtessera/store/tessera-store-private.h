@@ -52,6 +52,10 @@ typedef struct
 /* So many entries of the deny-list prune looks at, at most. */
 #define TESSERA_STORE_PRUNED_DENIALS 5000
 
+/* So many clients have yet to hear of an end, at most: of one client, and in all. */
+#define TESSERA_STORE_LOGOUTS_OF_CLIENT 1000
+#define TESSERA_STORE_LOGOUTS 10000
+
 /* What is mirrored outside, to notice a database that was deleted or rolled back. */
 typedef struct
 {
@@ -170,6 +174,20 @@ struct _TesseraStoreInterface
                                      const char *client_id,
                                      const char *redirect_uri,
                                      GError **error);
+
+  /* Who is told when the login ends; one per session and client, putting replaces. end_session and
+   * end_all (of any client) put them among the logouts, in the same operation, as far as there is
+   * room: TESSERA_STORE_LOGOUTS. */
+  gboolean (*put_participant) (TesseraStore *self,
+                               const TesseraParticipant *participant,
+                               GError **error);
+  /* TesseraLogout* above @after, in order. Owned by the caller. */
+  GPtrArray *(*list_logouts) (TesseraStore *self, gint64 after, guint limit, GError **error);
+  gboolean (*put_logout_attempts) (TesseraStore *self,
+                                   gint64 number,
+                                   guint attempts,
+                                   GError **error);
+  gboolean (*remove_logout) (TesseraStore *self, gint64 number, GError **error);
 
   /* Remembers until @expires_ms that a client used the assertion @digest (RFC 7523 §3, `jti`).
    * @out_is_new FALSE: it had been used. @for_revocation: it may take of the space that is left for
@@ -325,6 +343,16 @@ TesseraConsent *tessera_store_lookup_consent (TesseraStore *self,
                                               const char *client_id,
                                               const char *redirect_uri,
                                               GError **error);
+gboolean tessera_store_put_participant (TesseraStore *self,
+                                        const TesseraParticipant *participant,
+                                        GError **error);
+GPtrArray *
+tessera_store_list_logouts (TesseraStore *self, gint64 after, guint limit, GError **error);
+gboolean tessera_store_put_logout_attempts (TesseraStore *self,
+                                            gint64 number,
+                                            guint attempts,
+                                            GError **error);
+gboolean tessera_store_remove_logout (TesseraStore *self, gint64 number, GError **error);
 gboolean tessera_store_use_assertion (TesseraStore *self,
                                       const TesseraDigest *digest,
                                       gint64 expires_ms,

@@ -264,6 +264,35 @@ tessera_store_lookup_consent (TesseraStore *self,
 }
 
 gboolean
+tessera_store_put_participant (TesseraStore *self,
+                               const TesseraParticipant *participant,
+                               GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_participant (self, participant, error);
+}
+
+GPtrArray *
+tessera_store_list_logouts (TesseraStore *self, gint64 after, guint limit, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->list_logouts (self, after, limit, error);
+}
+
+gboolean
+tessera_store_put_logout_attempts (TesseraStore *self,
+                                   gint64 number,
+                                   guint attempts,
+                                   GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->put_logout_attempts (self, number, attempts, error);
+}
+
+gboolean
+tessera_store_remove_logout (TesseraStore *self, gint64 number, GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->remove_logout (self, number, error);
+}
+
+gboolean
 tessera_store_use_assertion (TesseraStore *self,
                              const TesseraDigest *digest,
                              gint64 expires_ms,

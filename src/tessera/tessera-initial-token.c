@@ -131,6 +131,8 @@ static const TesseraCommand list_command = {
   .name = "list",
   .summary = "List the initial access tokens that are good",
   .run = run_list,
+  .details = "Example:\n"
+             "  tessera initial-token list",
 };
 
 static const TesseraCommand revoke_command = {
@@ -138,7 +140,9 @@ static const TesseraCommand revoke_command = {
   .words = "ID",
   .summary = "Let nobody register clients with this token any more",
   .run = run_revoke,
-  .details = "The clients that it registered stay; `tessera client remove` removes them.",
+  .details = "The clients that it registered stay; `tessera client remove` removes them.\n\n"
+             "Example:\n"
+             "  tessera initial-token revoke Xq3fJ0c8bN1wYk5pLr7tUg",
 };
 
 static const TesseraCommand *const commands[]

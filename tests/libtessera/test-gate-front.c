@@ -290,6 +290,20 @@ test_pages_and_other_paths_stay_with_libsoup (Fixture *self, gconstpointer data)
     }
 }
 
+/* The endpoints take less than the listener may let in for others. */
+static void
+test_large_bodies_are_refused_as_ever (Fixture *self, gconstpointer data)
+{
+  g_autofree char *body = g_strnfill (65537, 'a');
+  g_autoptr (Client) client = client_new (self);
+
+  g_object_set (self->listener, "body-size", 1000000, NULL);
+  say_form (client, "/token", "", body);
+  hear (client, "HTTP/1.1 413 ");
+  hear_end (client);
+  g_assert_cmpuint (self->n_seen, ==, 1);
+}
+
 static void
 test_is_a_switch (Fixture *self, gconstpointer data)
 {
@@ -787,6 +801,7 @@ main (int argc, char **argv)
 
   ADD ("programs-are-answered-without-libsoup", test_programs_are_answered_without_libsoup);
   ADD ("pages-and-other-paths-stay-with-libsoup", test_pages_and_other_paths_stay_with_libsoup);
+  ADD ("large-bodies-are-refused-as-ever", test_large_bodies_are_refused_as_ever);
   ADD ("is-a-switch", test_is_a_switch);
   ADD ("is-off-unless-asked-for", test_is_off_unless_asked_for);
   ADD ("connection-may-change-hands", test_connection_may_change_hands);

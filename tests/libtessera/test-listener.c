@@ -1387,6 +1387,38 @@ test_half_a_request_leaves_nothing_behind (Fixture *self, gconstpointer data)
   g_assert_cmpuint (search_memory (canary), ==, 0);
 }
 
+/* A secret in a request that the gate answers itself: all of ours who had it have overwritten it.
+ */
+static void
+test_what_is_answered_directly_leaves_nothing_behind (Fixture *self, gconstpointer data)
+{
+  static const char form[] = "client_id=c1&client_secret=", rest[] = "&token=x";
+  g_autoptr (TesseraServer) server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
+  g_autoptr (Client) client = client_new (self);
+  g_autoptr (GError) error = NULL;
+  guint8 canary[CANARY_SIZE];
+
+  for (guint i = 0; i < CANARY_SIZE; i++)
+    canary[i] = (guint8) g_random_int_range ('a', 'z' + 1) ^ MASK;
+  tessera_server_wait_ready (server, &error);
+  g_assert_no_error (error);
+  tessera_server_add_listener (server, self->listener);
+  g_object_set (self->listener, "direct-endpoints", TRUE, NULL);
+  g_autofree char *head = g_strdup_printf (
+      "POST /introspect HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+      "Content-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
+      strlen (form) + CANARY_SIZE + strlen (rest), form);
+  say (client, head);
+  say_canary (client, canary);
+  iterate_for_ms (20);
+  g_assert_cmpuint (search_memory (canary), >, 0);
+  say (client, rest);
+  hear (client, "invalid_client");
+  iterate_for_ms (20);
+  g_assert_cmpuint (search_memory (canary), ==, 0);
+  tessera_server_close (server);
+}
+
 static void
 test_full_listener_lets_others_wait (Fixture *self, gconstpointer data)
 {
@@ -2458,6 +2490,8 @@ main (int argc, char **argv)
   g_test_add_func ("/listener/what-was-answered-is-overwritten",
                    test_what_was_answered_is_overwritten);
   ADD ("half-a-request-leaves-nothing-behind", test_half_a_request_leaves_nothing_behind);
+  ADD ("what-is-answered-directly-leaves-nothing-behind",
+       test_what_is_answered_directly_leaves_nothing_behind);
   ADD ("address-has-its-share", test_address_has_its_share);
   ADD ("survives-without-descriptors", test_survives_without_descriptors);
   ADD ("loses-no-descriptors", test_loses_no_descriptors);

@@ -222,8 +222,8 @@ is_deserted (TesseraGateConnection *self)
 static void
 advance_answer (TesseraGateConnection *self)
 {
-  if (self->request
-          .handing) /* a handler runs the loop within itself; it is for who handed it out */
+  /* A handler runs the loop within itself: it is for whoever has handed the request out. */
+  if (self->request.handing)
     return;
   if (tessera_gate_request_is_answered (&self->request))
     end_answer (self);

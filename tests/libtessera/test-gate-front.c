@@ -271,9 +271,10 @@ static void
 test_pages_and_other_paths_stay_with_libsoup (Fixture *self, gconstpointer data)
 {
   static const char *const targets[]
-      = { "/tessera.css", "/login",     "/authorize",     "/deny-list", "/nothing",  "/jwk",
-          "/jwks/",       "/%6awks",    "/./jwks",        "/jwks?",     "/jwks?%41", "/jwks?%2f",
-          "/jwks?[",      "/x/../jwks", "/jwks/a%41.pem", "/jwks/..",   "/jwks/." };
+      = { "/tessera.css", "/login",           "/authorize", "/deny-list", "/nothing",
+          "/jwk",         "/jwks/",           "/%6awks",    "/./jwks",    "/jwks?",
+          "/jwks?%41",    "/jwks?%2f",        "/jwks?[",    "/x/../jwks", "/jwks/a%41.pem",
+          "/jwks/..",     "/status-lists/..", "/jwks/." };
   g_autoptr (Client) client = client_new (self);
 
   for (guint i = 0; i < G_N_ELEMENTS (targets); i++)

@@ -108,7 +108,7 @@ tessera_gate_front_find_server (TesseraGate *gate,
 {
   char path[PATH_MAX_BYTES];
 
-  if (gate->servers == NULL || head->upgrade || head->content_length > TESSERA_REQUEST_BODY_MAX
+  if (gate->servers == NULL || head->content_length > TESSERA_REQUEST_BODY_MAX
       || !read_path (head, bytes, path) || !is_plain_host (head, bytes))
     return NULL;
   for (guint i = 0; i < gate->servers->len; i++)

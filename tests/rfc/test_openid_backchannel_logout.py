@@ -317,10 +317,9 @@ def _(s):
         told(s, count=count)
         wait_for_metric(s, 'tessera_backchannel_logouts_total{outcome="again"}', since + min(count, 6))
         s.advance(36000)
-    wait_for_line(s, 'a client could not be told that a session ended')
+    wait_for_line(s, '%s" reason="it answered 500"' % claims_of(tokens['id_token'])['sid'])
     line = [line for line in s.log_lines() if 'could not be told that a session ended' in line][-1]
-    contains(line, 'rp')
-    contains(line, 'it answered 500')
+    contains(line, 'client="rp"')
     lacks(line, 'alice')
     s.sites['rp'].answer = (200, None, b'')
     browser, (tokens,) = signed_in(s, s.second)

@@ -108,7 +108,8 @@ register_begin (TesseraAct *act, GError **error)
       = give_token (self,
                     tessera_client_copy_with (change->wanted, change->client_id, change->secret),
                     tessera_clock_get_seconds (act->server->engine.clock));
-  return tessera_client_check (change->after, error);
+  return tessera_client_check (change->after, error)
+         && tessera_server_can_serve (act->server, change->after, error);
 }
 
 /* Both or neither: the token is used, the client is registered. */
@@ -190,7 +191,8 @@ replace_begin (TesseraAct *act, GError **error)
     return FALSE;
   change->after = give_token (self, make_replacement (change),
                               tessera_client_get_registered_at (change->before));
-  return tessera_client_check (change->after, error);
+  return tessera_client_check (change->after, error)
+         && tessera_server_can_serve (act->server, change->after, error);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "model/tessera-client-private.h"
 
+#include "base/tessera-seal-private.h"
 #include "base/tessera-secret-private.h"
 
 #include <string.h>
@@ -163,16 +164,212 @@ test_a_client_with_keys_has_no_secret (void)
   g_assert_false (tessera_client_allows_auth_method (client, "none"));
 }
 
-static void
-test_client_secret_jwt_is_refused_with_a_reason (void)
+static gboolean is_same (TesseraClient *before, TesseraClient *now);
+
+#define LONG_SECRET "a-secret-of-sixty-four-bytes-and-more-0123456789-0123456789-0123456789"
+#define MACS(...)                                                                                  \
+  CLIENT ("id", "c", "token-endpoint-auth-method", "client_secret_jwt", "secret", __VA_ARGS__)
+
+static const guint8 seal_key[TESSERA_SEAL_KEY_SIZE] = "one key of thirty-two bytes here";
+static const guint8 other_key[TESSERA_SEAL_KEY_SIZE] = "another key of 32 bytes is there";
+
+static char *
+make_assertion (const char *secret)
 {
-  g_autoptr (TesseraClient) client
-      = CLIENT ("id", "c", "secret", SECRET, "token-endpoint-auth-method", "client_secret_jwt");
+  GString *token = g_string_new (NULL);
+
+  tessera_base64url_append (token, (const guint8 *) "{\"alg\":\"HS256\"}", 15);
+  g_string_append (token, ".e30");
+  TesseraDigest mac
+      = tessera_hmac ((const guint8 *) secret, strlen (secret), token->str, token->len);
+  g_string_append_c (token, '.');
+  tessera_base64url_append (token, mac.bytes, sizeof mac.bytes);
+  return g_string_free (token, FALSE);
+}
+
+static gboolean
+takes_assertion (TesseraClient *client, const char *secret)
+{
+  g_autofree char *token = make_assertion (secret);
+  g_autoptr (TesseraJwt) jwt = tessera_jwt_parse_mac (token, strlen (token), NULL);
+
+  g_assert_nonnull (jwt);
+  return tessera_client_check_assertion (client, NULL, jwt);
+}
+
+static char *
+dump (TesseraClient *client)
+{
+  g_autoptr (json_t) json = tessera_client_to_json (client);
+
+  return tessera_json_dump (json);
+}
+
+static void
+test_client_secret_jwt_needs_a_secret_that_is_long_enough (void)
+{
+  g_autofree char *bytes_32 = g_strnfill (32, 's');
+  g_autofree char *bytes_31 = g_strnfill (31, 's');
+
+  assert_good (MACS (LONG_SECRET));
+  assert_good (MACS (bytes_32));
+  assert_good (MACS (LONG_SECRET, "token-endpoint-auth-signing-alg", "HS512"));
+  assert_refused (MACS (NULL));
+  assert_refused (MACS (bytes_31));
+  assert_refused (MACS (bytes_31, "allow-short-secret", TRUE));
+  assert_refused (MACS (bytes_32, "token-endpoint-auth-signing-alg", "HS384"));
+  assert_refused (MACS (bytes_32, "previous-secret", bytes_31));
+  assert_refused (MACS (LONG_SECRET, "token-endpoint-auth-signing-alg", "ES256"));
+  assert_refused (MACS (LONG_SECRET, "token-endpoint-auth-signing-alg", "none"));
+  /* Keys beside it are for its requests, and their algorithm is another matter. */
+  assert_good (MACS (LONG_SECRET, "token-endpoint-auth-signing-alg", "HS256", "jwks",
+                     KEYS (KEY_BEGIN "}"), "request-object-signing-alg", "ES256"));
+}
+
+static void
+test_the_registered_hmac_is_the_only_one (void)
+{
+  g_autoptr (TesseraClient) any = MACS (LONG_SECRET);
+  g_autoptr (TesseraClient) same = MACS (LONG_SECRET, "token-endpoint-auth-signing-alg", "HS256");
+  g_autoptr (TesseraClient) other = MACS (LONG_SECRET, "token-endpoint-auth-signing-alg", "HS512");
+  g_autoptr (TesseraClient) basic = CLIENT ("id", "c", "secret", LONG_SECRET);
+
+  g_assert_true (takes_assertion (any, LONG_SECRET));
+  g_assert_true (takes_assertion (same, LONG_SECRET));
+  g_assert_false (takes_assertion (other, LONG_SECRET));
+  g_assert_false (takes_assertion (basic, LONG_SECRET));
+  g_assert_false (takes_assertion (any, LONG_SECRET "x"));
+  g_assert_true (tessera_client_allows_auth_method (any, "client_secret_jwt"));
+  g_assert_false (tessera_client_allows_auth_method (any, "client_secret_basic"));
+  g_assert_false (tessera_client_allows_auth_method (any, "private_key_jwt"));
+  g_assert_true (tessera_client_is_confidential (any));
+}
+
+static void
+test_a_secret_that_is_read_again_is_kept_sealed (void)
+{
+  g_autoptr (TesseraClient) client = MACS (LONG_SECRET);
   g_autoptr (GError) error = NULL;
 
-  g_assert_false (tessera_client_check (client, &error));
+  g_assert_true (tessera_client_needs_seal (client));
+  tessera_client_seal (client, seal_key);
+  g_assert_false (tessera_client_needs_seal (client));
+  g_assert_false (tessera_client_is_sealed (client));
+  g_autofree char *text = dump (client);
+  g_assert_null (strstr (text, LONG_SECRET));
+
+  g_autoptr (TesseraClient) again = tessera_client_new_from_json (text, strlen (text), &error);
+  g_assert_no_error (error);
+  g_assert_true (tessera_client_is_sealed (again));
+  g_assert_false (takes_assertion (again, LONG_SECRET));
+  g_assert_false (tessera_client_unseal (again, other_key));
+  g_assert_true (tessera_client_is_sealed (again));
+  g_assert_false (takes_assertion (again, LONG_SECRET));
+  g_assert_true (tessera_client_unseal (again, seal_key));
+  g_assert_false (tessera_client_is_sealed (again));
+  g_assert_true (takes_assertion (again, LONG_SECRET));
+  g_assert_true (is_same (g_object_ref (client), g_object_ref (again)));
+}
+
+static void
+test_a_seal_is_of_one_client (void)
+{
+  g_autoptr (TesseraClient) client = MACS (LONG_SECRET);
+  tessera_client_seal (client, seal_key);
+  g_autoptr (json_t) json = tessera_client_to_json (client);
+  json_object_set_new (json, "client_id", json_string ("d"));
+  g_autofree char *text = tessera_json_dump (json);
+  g_autoptr (TesseraClient) other = tessera_client_new_from_json (text, strlen (text), NULL);
+
+  g_assert_nonnull (other);
+  g_assert_false (tessera_client_unseal (other, seal_key));
+  g_assert_false (takes_assertion (other, LONG_SECRET));
+}
+
+static void
+test_a_digest_alone_is_not_enough_to_sign_with (void)
+{
+  g_autoptr (TesseraClient) client = MACS (LONG_SECRET);
+  g_autofree char *text = dump (client); /* not sealed yet */
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tessera_client_new_from_json (text, strlen (text), &error));
   g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT);
-  g_assert_nonnull (strstr (error->message, "private_key_jwt"));
+  g_assert_nonnull (strstr (error->message, "digest"));
+
+  /* Nor can a client come to it that had another method. */
+  g_autoptr (TesseraClient) basic = CLIENT ("id", "c", "secret", LONG_SECRET);
+  g_autoptr (TesseraClient) wanted = MACS (NULL);
+  assert_refused (tessera_client_copy_for (wanted, basic));
+}
+
+static void
+test_only_who_signs_with_a_secret_has_it_kept (void)
+{
+  g_autoptr (TesseraClient) basic = CLIENT ("id", "c", "secret", LONG_SECRET);
+  g_autoptr (TesseraClient) client = MACS (LONG_SECRET);
+  g_autofree char *text = NULL, *after = NULL;
+
+  tessera_client_seal (basic, seal_key);
+  g_assert_false (tessera_client_needs_seal (basic));
+  text = dump (basic);
+  g_assert_null (strstr (text, "sealed"));
+
+  tessera_client_seal (client, seal_key);
+  g_autoptr (TesseraClient) wanted
+      = CLIENT ("id", "c", "token-endpoint-auth-method", "client_secret_post");
+  g_autoptr (TesseraClient) changed = tessera_client_copy_for (wanted, client);
+  after = dump (changed);
+  g_assert_null (strstr (after, "sealed"));
+  g_assert_true (tessera_client_check_secret (changed, LONG_SECRET));
+}
+
+static void
+test_copies_keep_what_is_sealed (void)
+{
+  g_autoptr (TesseraClient) client = MACS (LONG_SECRET);
+  tessera_client_seal (client, seal_key);
+  g_autoptr (TesseraClient) disabled = tessera_client_copy_with_disabled (client, TRUE);
+  g_autoptr (TesseraClient) both
+      = tessera_client_copy_with_secret (client, LONG_SECRET "-new", TRUE);
+  g_autoptr (TesseraClient) one
+      = tessera_client_copy_with_secret (client, LONG_SECRET "-new", FALSE);
+
+  g_assert_false (tessera_client_needs_seal (disabled));
+  g_assert_true (takes_assertion (disabled, LONG_SECRET));
+  g_assert_true (takes_assertion (both, LONG_SECRET));
+  g_assert_true (takes_assertion (both, LONG_SECRET "-new"));
+  g_assert_true (takes_assertion (one, LONG_SECRET "-new"));
+  g_assert_false (takes_assertion (one, LONG_SECRET));
+
+  g_assert_true (tessera_client_needs_seal (both));
+  tessera_client_seal (both, seal_key);
+  g_autofree char *text = dump (both);
+  g_autoptr (TesseraClient) again = tessera_client_new_from_json (text, strlen (text), NULL);
+  g_assert_true (tessera_client_unseal (again, seal_key));
+  g_assert_true (takes_assertion (again, LONG_SECRET));
+  g_assert_true (takes_assertion (again, LONG_SECRET "-new"));
+}
+
+static void
+test_request_objects_need_keys (void)
+{
+  assert_good (CLIENT ("id", "c", "secret", SECRET, "jwks", KEYS (KEY_BEGIN "}"),
+                       "request-object-signing-alg", "ES256", "require-signed-request-object",
+                       TRUE));
+  assert_refused (CLIENT ("id", "c", "secret", SECRET, "require-signed-request-object", TRUE));
+  assert_refused (CLIENT ("id", "c", "secret", SECRET, "request-object-signing-alg", "ES256"));
+  assert_refused (CLIENT ("id", "c", "secret", SECRET, "jwks", KEYS (KEY_BEGIN "}"),
+                          "request-object-signing-alg", "none"));
+  assert_refused (CLIENT ("id", "c", "secret", SECRET, "jwks", KEYS (KEY_BEGIN "}"),
+                          "request-object-signing-alg", "RS256"));
+  /* What it says of its requests ends no tokens. */
+  g_autoptr (TesseraClient) before
+      = CLIENT ("id", "c", "secret", SECRET, "jwks", KEYS (KEY_BEGIN "}"));
+  g_autoptr (TesseraClient) after
+      = CLIENT ("id", "c", "secret", SECRET, "jwks", KEYS (KEY_BEGIN "}"),
+                "request-object-signing-alg", "ES256", "require-signed-request-object", TRUE);
+  g_assert_true (is_same (g_object_ref (before), g_object_ref (after)));
 }
 
 static void
@@ -195,8 +392,6 @@ test_keys_survive_the_store (void)
   g_assert_true (tessera_client_has_keys (again));
   g_assert_cmpstr (before, ==, after);
 }
-
-static gboolean is_same (TesseraClient *before, TesseraClient *now);
 
 static void
 test_a_key_that_stays_makes_it_the_same_client (void)
@@ -649,8 +844,19 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/authentication-methods", test_authentication_methods);
   g_test_add_func ("/client/a-client-with-keys-has-no-secret",
                    test_a_client_with_keys_has_no_secret);
-  g_test_add_func ("/client/client_secret_jwt-is-refused-with-a-reason",
-                   test_client_secret_jwt_is_refused_with_a_reason);
+  g_test_add_func ("/client/client_secret_jwt-needs-a-secret-that-is-long-enough",
+                   test_client_secret_jwt_needs_a_secret_that_is_long_enough);
+  g_test_add_func ("/client/B39-the-registered-hmac-is-the-only-one",
+                   test_the_registered_hmac_is_the_only_one);
+  g_test_add_func ("/client/a-secret-that-is-read-again-is-kept-sealed",
+                   test_a_secret_that_is_read_again_is_kept_sealed);
+  g_test_add_func ("/client/a-seal-is-of-one-client", test_a_seal_is_of_one_client);
+  g_test_add_func ("/client/a-digest-alone-is-not-enough-to-sign-with",
+                   test_a_digest_alone_is_not_enough_to_sign_with);
+  g_test_add_func ("/client/only-who-signs-with-a-secret-has-it-kept",
+                   test_only_who_signs_with_a_secret_has_it_kept);
+  g_test_add_func ("/client/copies-keep-what-is-sealed", test_copies_keep_what_is_sealed);
+  g_test_add_func ("/client/request-objects-need-keys", test_request_objects_need_keys);
   g_test_add_func ("/client/keys-survive-the-store", test_keys_survive_the_store);
   g_test_add_func ("/client/a-key-that-stays-makes-it-the-same-client",
                    test_a_key_that_stays_makes_it_the_same_client);

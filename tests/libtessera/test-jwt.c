@@ -6,6 +6,7 @@
 
 #include <jwt.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -489,6 +490,119 @@ test_we_read_libjwts (void)
     }
 }
 
+/* RFC 7515 appendix A.1. */
+#define MAC_TOKEN                                                                                  \
+  "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0"  \
+  "dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+#define MAC_KEY                                                                                    \
+  "\x03\x23\x35\x4b\x2b\x0f\xa5\xbc\x83\x7e\x06\x65\x77\x7b\xa6\x8f\x5a\xb3\x28\xe6\xf0\x54\xc9"   \
+  "\x28\xa9\x0f\x84\xb2\xd2\x50\x2e\xbf\xd3\xfb\x5a\x92\xd2\x06\x47\xef\x96\x8a\xb4\xc3\x77\x62"   \
+  "\x3d\x22\x3d\x2e\x21\x72\x05\x2e\x4f\x08\xc0\xcd\x9a\xf5\x67\xd0\x80\xa3"
+
+static TesseraJwt *
+parse_mac (const char *token)
+{
+  return tessera_jwt_parse_mac (token, strlen (token), NULL);
+}
+
+static void
+test_an_hmac_is_verified_by_its_secret (void)
+{
+  g_autoptr (TesseraJwt) jwt = parse_mac (MAC_TOKEN);
+  g_autofree char *other = g_strdup (MAC_TOKEN);
+
+  g_assert_nonnull (jwt);
+  g_assert_cmpuint (jwt->mac_bits, ==, 256);
+  g_assert_cmpstr (tessera_jwt_get_mac_name (jwt), ==, "HS256");
+  g_assert_cmpstr (tessera_claims_get_string (jwt->claims, "iss"), ==, "joe");
+  g_assert_true (tessera_jwt_verify_mac (jwt, MAC_KEY));
+  g_assert_false (tessera_jwt_verify_mac (jwt, MAC_KEY "x"));
+  g_assert_false (tessera_jwt_verify_mac (jwt, "another secret of thirty-two byte"));
+  g_assert_false (tessera_jwt_verify_mac (jwt, ""));
+
+  strstr (other, "dBjf")[0] = 'e';
+  g_autoptr (TesseraJwt) changed = parse_mac (other);
+  g_assert_false (tessera_jwt_verify_mac (changed, MAC_KEY));
+}
+
+/* What a key signs is never good by an HMAC, nor the other way round (RFC 8725 §2.1). */
+static void
+test_an_hmac_and_a_signature_are_two_things (void)
+{
+  g_autofree char *token = sign (ES256_KEY, "JWT");
+  g_autofree char *pem = tessera_key_dup_public_pem (ES256_KEY);
+  g_autoptr (TesseraJwt) is_signed = parse (token);
+  g_autoptr (TesseraJwt) has_mac = parse_mac (MAC_TOKEN);
+
+  assert_malformed (MAC_TOKEN);
+  assert_malformed (MAC_TOKEN); /* not by what is remembered of headers either */
+  g_assert_null (parse_mac (token));
+  g_assert_false (tessera_jwt_verify_mac (is_signed, pem));
+  g_assert_null (tessera_jwt_get_mac_name (is_signed));
+  for (guint i = 0; i < G_N_ELEMENTS (algorithms); i++)
+    g_assert_false (tessera_jwt_verify (has_mac, keys[i]));
+}
+
+static char *
+make_mac (const char *name, const EVP_MD *digest, const char *secret)
+{
+  g_autofree char *header = g_strdup_printf ("{\"alg\":\"%s\"}", name);
+  GString *token = g_string_new (NULL);
+  guint8 mac[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+
+  tessera_base64url_append (token, (const guint8 *) header, strlen (header));
+  g_string_append (token, ".e30");
+  HMAC (digest, secret, (int) strlen (secret), (const guint8 *) token->str, token->len, mac,
+        &length);
+  g_string_append_c (token, '.');
+  tessera_base64url_append (token, mac, length);
+  return g_string_free (token, FALSE);
+}
+
+static void
+test_a_secret_is_as_long_as_its_hmac (void)
+{
+  const struct
+  {
+    const char *name;
+    const EVP_MD *digest;
+    gsize size;
+  } macs[] = { { "HS256", EVP_sha256 (), 32 },
+               { "HS384", EVP_sha384 (), 48 },
+               { "HS512", EVP_sha512 (), 64 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (macs); i++)
+    {
+      g_autofree char *enough = g_strnfill (macs[i].size, 's');
+      g_autofree char *less = g_strnfill (macs[i].size - 1, 's');
+      g_autofree char *good = make_mac (macs[i].name, macs[i].digest, enough);
+      g_autofree char *bad = make_mac (macs[i].name, macs[i].digest, less);
+      g_autoptr (TesseraJwt) good_jwt = parse_mac (good);
+      g_autoptr (TesseraJwt) bad_jwt = parse_mac (bad);
+
+      g_assert_true (tessera_jwt_verify_mac (good_jwt, enough));
+      g_assert_false (tessera_jwt_verify_mac (bad_jwt, less));
+    }
+}
+
+static void
+test_an_hmac_is_called_by_its_name (void)
+{
+  static const char *const names[]
+      = { "none", "hs256", "HS1", "HS224", "HS256 ", "", "ES256", "RS256", "EdDSA" };
+  g_autofree char *secret = g_strnfill (64, 's');
+  g_autofree char *other = make_mac ("HS512", EVP_sha256 (), secret);
+  g_autoptr (TesseraJwt) shorter = parse_mac (other);
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *token = make_mac (names[i], EVP_sha256 (), secret);
+      g_assert_null (parse_mac (token));
+    }
+  g_assert_false (tessera_jwt_verify_mac (shorter, secret));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -520,6 +634,12 @@ main (int argc, char **argv)
   g_test_add_func ("/jwt/random-changes-are-refused", test_random_changes_are_refused);
   g_test_add_func ("/jwt/libjwt-reads-ours", test_libjwt_reads_ours);
   g_test_add_func ("/jwt/we-read-libjwts", test_we_read_libjwts);
+  g_test_add_func ("/jwt/an-hmac-is-verified-by-its-secret",
+                   test_an_hmac_is_verified_by_its_secret);
+  g_test_add_func ("/jwt/B39-an-hmac-and-a-signature-are-two-things",
+                   test_an_hmac_and_a_signature_are_two_things);
+  g_test_add_func ("/jwt/a-secret-is-as-long-as-its-hmac", test_a_secret_is_as_long_as_its_hmac);
+  g_test_add_func ("/jwt/an-hmac-is-called-by-its-name", test_an_hmac_is_called_by_its_name);
   int result = g_test_run ();
   for (guint i = 0; i < G_N_ELEMENTS (algorithms); i++)
     tessera_key_unref (keys[i]);

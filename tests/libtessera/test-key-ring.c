@@ -3,6 +3,7 @@
 
 #include "base/tessera-error.h"
 #include "base/tessera-json-private.h"
+#include "base/tessera-seal-private.h"
 #include "base/tessera-secret-private.h"
 
 #include <glib/gstdio.h>
@@ -389,6 +390,34 @@ test_what_is_not_there_is_not_found (Fixture *f, gconstpointer data)
   g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_NOT_FOUND);
   tessera_key_ring_free (NULL);
   tessera_key_entry_free (NULL);
+}
+
+static void
+test_the_sealing_key_is_made_once_and_kept (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "sealing.key");
+  g_autoptr (GError) error = NULL;
+  guint8 key[TESSERA_SEAL_KEY_SIZE];
+
+  g_assert_null (tessera_key_ring_get_sealing_key (f->ring));
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_assert_true (tessera_key_ring_ensure_sealing_key (f->ring, &error));
+  g_assert_no_error (error);
+  memcpy (key, tessera_key_ring_get_sealing_key (f->ring), sizeof key);
+  g_assert_true (tessera_key_ring_ensure_sealing_key (f->ring, &error));
+  g_assert_cmpmem (tessera_key_ring_get_sealing_key (f->ring), sizeof key, key, sizeof key);
+  reopen (f);
+  g_assert_cmpmem (tessera_key_ring_get_sealing_key (f->ring), sizeof key, key, sizeof key);
+  g_assert_true (memcmp (tessera_key_ring_get_rotation_key (f->ring), key, TESSERA_SEAL_KEY_SIZE)
+                 != 0);
+
+  assert_open_mode_is_refused (f, path, 0640, 0600);
+  g_assert_true (
+      g_file_set_contents_full (path, "short", 5, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  assert_refused (f, FALSE, path);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  reopen (f);
+  g_assert_null (tessera_key_ring_get_sealing_key (f->ring));
 }
 
 static void
@@ -789,6 +818,7 @@ main (int argc, char **argv)
   ADD ("a-revoked-key-is-out-at-once-and-for-ever", test_a_revoked_key_is_out_at_once_and_for_ever);
   ADD ("a-second-algorithm-gets-keys-of-its-own", test_a_second_algorithm_gets_keys_of_its_own);
   ADD ("a-failed-write-changes-nothing", test_a_failed_write_changes_nothing);
+  ADD ("the-sealing-key-is-made-once-and-kept", test_the_sealing_key_is_made_once_and_kept);
   ADD ("G08-the-jwks-is-public", test_the_jwks_is_public);
   ADD ("readers-see-no-gap-while-keys-rotate", test_readers_see_no_gap_while_keys_rotate);
   g_test_add_func ("/key-ring/in-memory-only", test_in_memory_only);

@@ -11,7 +11,7 @@ import rfc_path  # noqa: F401
 import administrator
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from elsewhere import Authority, Site, section
-from key_client import KeyClient, introduce, jwk_of
+from key_client import KeyClient, SecretClient, introduce, jwk_of
 from openid_fixture import ALICE, BY_SCOPE, OPENID, RelyingParty, discovery, ids, is_login_page, login, userinfo, verify
 from registrar import WEB, Registered, send
 from tap import check, contains, equal, lacks, main, skip, test
@@ -62,6 +62,7 @@ def clients():
         Client('pair2', redirect_uri='https://pair2.test/cb', subject_type='pairwise', **keys),
     ]
     made += [KeyClient('signs-' + alg, [jwk_of(key, alg=alg)], key, alg, redirect_uri='https://signs.test/cb', **keys) for alg, key in KEYS.items()]
+    made += [SecretClient('mac-' + alg, alg, redirect_uri='https://mac.test/cb', **keys) for alg in ('HS256', 'HS384', 'HS512')]
     made += [Client('id-' + alg, redirect_uri='https://id.test/cb', id_token_signed_response_alg=alg, **keys) for alg in KEYS]
     made += [Client('told-' + alg, redirect_uri='https://told.test/cb', userinfo_signed_response_alg=alg, **keys) for alg in KEYS]
     return made
@@ -76,7 +77,7 @@ def service():
 
 
 def by_method(s, method):
-    names = {'client_secret_basic': 'rp', 'client_secret_post': 'post', 'private_key_jwt': 'signs-ES256', 'none': 'public'}
+    names = {'client_secret_basic': 'rp', 'client_secret_post': 'post', 'client_secret_jwt': 'mac-HS256', 'private_key_jwt': 'signs-ES256', 'none': 'public'}
     return s.clients[names[method]]
 
 
@@ -264,7 +265,7 @@ def _(s, known, value):
 @walks('token_endpoint_auth_signing_alg_values_supported', 'revocation_endpoint_auth_signing_alg_values_supported', 'introspection_endpoint_auth_signing_alg_values_supported')
 def _(s, known, value):
     for alg in ALGORITHMS:
-        client = s.clients['signs-' + (alg if alg in value else 'RS256' if alg[1:2] == 'S' else 'ES256')]
+        client = s.clients['mac-' + alg if alg[0] == 'H' else 'signs-' + (alg if alg in value else 'RS256' if alg[1:2] == 'S' else 'ES256')]
         for path, fields in (('/token', {'grant_type': 'client_credentials'}), ('/revoke', {'token': 'x'}), ('/introspect', {'token': 'x'})):
             more = {'client_assertion_type': 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', 'client_assertion': client.assertion(s, alg=alg)}
             answer = s.form(path, dict(fields, **more), source=s.new_source())

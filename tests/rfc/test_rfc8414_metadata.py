@@ -23,7 +23,7 @@ def _(s):
     equal(told['response_modes_supported'], ['query', 'form_post'])
     equal(sorted(told['grant_types_supported']), ['authorization_code', 'client_credentials', 'refresh_token'])
     equal(told['code_challenge_methods_supported'], ['S256'])
-    equal(sorted(told['token_endpoint_auth_methods_supported']), ['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt'])
+    equal(sorted(told['token_endpoint_auth_methods_supported']), ['client_secret_basic', 'client_secret_jwt', 'client_secret_post', 'none', 'private_key_jwt'])
     check(set(told['revocation_endpoint_auth_methods_supported']) >= {'client_secret_basic', 'client_secret_post'}, 'revocation methods')
     check(set(told['introspection_endpoint_auth_methods_supported']) >= {'client_secret_basic', 'client_secret_post'}, 'introspection methods')
     equal(told['authorization_response_iss_parameter_supported'], True)

@@ -70,7 +70,7 @@ def _(desk):
     status, _out, err = desk.run('client', 'add', '--jwks-file', desk.path('nothing.json'))
     equal(status, 2, err)
     contains(err, 'nothing.json')
-    for option in (('--auth-method', 'private_key_jwt'), ('--auth-method', 'client_secret_jwt'), ('--jwks-file', path, '--auth-signing-alg', 'RS256')):
+    for option in (('--auth-method', 'private_key_jwt'), ('--jwks-file', path, '--auth-signing-alg', 'RS256'), ('--auth-method', 'client_secret_jwt', '--auth-signing-alg', 'ES256')):
         status, _out, err = desk.run('client', 'add', '--grant-type', 'client_credentials', *option)
         equal(status, 1, err)
     # One with a secret may go over to keys: then the secret is none any more.
@@ -78,6 +78,33 @@ def _(desk):
     desk.machine_token(client_id, secret)
     equal(desk.run('client', 'update', client_id, '--jwks-file', path)[0], 0)
     equal(desk.json('client', 'show', client_id)['token_endpoint_auth_method'], 'private_key_jwt')
+
+
+@test('client add --auth-method client_secret_jwt: a secret that is long enough; one with another method cannot come to it')
+def _(desk):
+    added = desk.json('client', 'add', '--grant-type', 'client_credentials', '--auth-method', 'client_secret_jwt', '--auth-signing-alg', 'HS512')
+    check(len(added['client_secret']) >= 64, 'too short for HS512')
+    equal(desk.json('client', 'show', added['client_id'])['token_endpoint_auth_signing_alg'], 'HS512')
+    again = desk.json('client', 'rotate-secret', added['client_id'])
+    check(again['client_secret'] != added['client_secret'], 'the same secret')
+    client_id, _secret = desk.run('client', 'add', '--grant-type', 'client_credentials')[1].splitlines()
+    status, _out, err = desk.run('client', 'update', client_id, '--auth-method', 'client_secret_jwt')
+    equal(status, 1, err)
+    contains(err, 'digest')
+
+
+@test('client add --request-object-alg, --require-request-object: it signs its requests')
+def _(desk):
+    path = desk.write('keys.json', '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}')
+    words = ('client', 'add', '--redirect-uri', 'https://shop.test/cb', '--auth-method', 'client_secret_basic', '--jwks-file', path)
+    added = desk.json(*words, '--request-object-alg', 'EdDSA', '--require-request-object')
+    shown = desk.json('client', 'show', added['client_id'])
+    equal((shown['request_object_signing_alg'], shown['require_signed_request_object'], shown['token_endpoint_auth_method']), ('EdDSA', True, 'client_secret_basic'))
+    equal(desk.run('client', 'update', added['client_id'], '--require-request-object=no')[0], 0)
+    equal(desk.json('client', 'show', added['client_id']).get('require_signed_request_object', False), False)
+    for option in (('--request-object-alg', 'none'), ('--request-object-alg', 'ES256')):
+        status, _out, err = desk.run(*words, *option)
+        equal(status, 1, err)
 
 
 @test('client add --json: one document with id and secret; a public client has no secret')

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A client that signs: assertions (RFC 7523), and its requests (RFC 9101). Needs python3-cryptography."""
 
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -88,9 +90,38 @@ class KeyClient(Client):
         fields += [('client_assertion_type', ASSERTION_TYPE), ('client_assertion', self.assertion(self.service))]
 
 
+class SecretClient(Client):
+    """One that signs assertions with its secret (client_secret_jwt)."""
+
+    def __init__(self, client_id, alg='HS256', **keys):
+        super().__init__(client_id, method='client_secret_jwt', **dict({'secret': 'sec-canary-' + secrets.token_urlsafe(48)}, **keys))
+        self.alg = alg
+        self.service = None
+
+    claims = KeyClient.claims
+
+    def sign(self, claims, header=None, secret=None, alg=None, signature=None):
+        head = {'alg': alg or self.alg, 'typ': 'JWT'}
+        head.update(header or {})
+        head = {name: value for name, value in head.items() if value is not None}
+        text = '%s.%s' % (b64url(json.dumps(head)), b64url(json.dumps(claims)))
+        if signature is None:
+            secret = self.secret if secret is None else secret
+            secret = secret.encode() if isinstance(secret, str) else secret
+            digest = {'HS384': hashlib.sha384, 'HS512': hashlib.sha512}.get(alg or self.alg, hashlib.sha256)
+            signature = hmac.new(secret, text.encode(), digest).digest()
+        return '%s.%s' % (text, b64url(signature))
+
+    def assertion(self, s, header=None, secret=None, alg=None, **changes):
+        return self.sign(self.claims(s, **changes), header, secret, alg)
+
+    def authenticate(self, fields, headers):
+        fields += [('client_assertion_type', ASSERTION_TYPE), ('client_assertion', self.assertion(self.service))]
+
+
 def introduce(s):
     """The clients of @s to it: they sign for its issuer, at its time."""
     for client in s.clients.values():
-        if isinstance(client, KeyClient):
+        if isinstance(client, (KeyClient, SecretClient)):
             client.service = s
     return s

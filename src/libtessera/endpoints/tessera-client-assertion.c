@@ -13,7 +13,7 @@
 static const TesseraClientStatementRules rules = {
   .type = "client-authentication+jwt",
   .max_lifetime = TESSERA_CLIENT_ASSERTION_MAX_LIFETIME,
-  .check_signature = tessera_client_check_signature,
+  .check_signature = tessera_client_check_assertion,
   .may_name_token_endpoint = TRUE,
 };
 

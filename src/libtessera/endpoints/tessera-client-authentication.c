@@ -126,6 +126,19 @@ read_header (const char *header, Credentials *out, GError **error)
   return read_basic (header, out, error);
 }
 
+/* Which method it is, the algorithm says; whether the client has it, its registration. */
+static TesseraJwt *
+parse_assertion (const char *text, const char **out_method)
+{
+  TesseraJwt *assertion = tessera_jwt_parse (text, strlen (text), NULL);
+
+  *out_method = "private_key_jwt";
+  if (assertion != NULL)
+    return assertion;
+  *out_method = "client_secret_jwt";
+  return tessera_jwt_parse_mac (text, strlen (text), NULL);
+}
+
 /* RFC 7521 §4.2: @client_id may be absent; what it says then is in the assertion. */
 static gboolean
 read_assertion (const char *assertion,
@@ -136,13 +149,12 @@ read_assertion (const char *assertion,
 {
   const char *claimed = NULL;
 
-  out->method = "private_key_jwt";
   if (assertion == NULL || type == NULL)
     return refuse (error, TESSERA_ERROR_INVALID_REQUEST,
                    "client_assertion and client_assertion_type belong together");
   if (!g_str_equal (type, TESSERA_CLIENT_ASSERTION_TYPE))
     return refuse_client (error);
-  out->assertion = tessera_jwt_parse (assertion, strlen (assertion), NULL);
+  out->assertion = parse_assertion (assertion, &out->method);
   if (out->assertion != NULL)
     claimed = tessera_client_assertion_get_client_id (out->assertion);
   if (claimed == NULL || (client_id != NULL && !g_str_equal (client_id, claimed)))

@@ -54,9 +54,14 @@ set_authorization (json_t *json, TesseraSettings *settings)
 static void
 set_token (json_t *json, TesseraSettings *settings)
 {
-  static const char *const methods[]
-      = { "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL };
-  static const char *const algorithms[] = { "RS256", "ES256", "PS256", "EdDSA", NULL };
+  static const char *const methods[] = { "client_secret_basic",
+                                         "client_secret_post",
+                                         "client_secret_jwt",
+                                         "private_key_jwt",
+                                         "none",
+                                         NULL };
+  static const char *const algorithms[]
+      = { "RS256", "ES256", "PS256", "EdDSA", "HS256", "HS384", "HS512", NULL };
 
   set_url (json, "token_endpoint", settings, settings->token_path);
   set_strings (json, "token_endpoint_auth_methods_supported", methods);
@@ -75,7 +80,7 @@ set_token (json_t *json, TesseraSettings *settings)
       /* A public client cannot introspect. */
       set_strings (json, "introspection_endpoint_auth_methods_supported",
                    (const char *const[]){ "client_secret_basic", "client_secret_post",
-                                          "private_key_jwt", NULL });
+                                          "client_secret_jwt", "private_key_jwt", NULL });
       set_strings (json, "introspection_endpoint_auth_signing_alg_values_supported", algorithms);
     }
 }

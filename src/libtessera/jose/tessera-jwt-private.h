@@ -45,6 +45,9 @@ TesseraJwt *
 tessera_jwt_split_long (const char *token, gsize length, gsize max_length, GError **error);
 gboolean tessera_jwt_read_claims (TesseraJwt *self, GError **error);
 gboolean tessera_jwt_verify (const TesseraJwt *self, TesseraKey *key);
+/* Of an HMAC: FALSE for any other name. */
+gboolean tessera_jwt_parse_mac_name (const char *name, guint *out_bits);
+const char *tessera_jwt_get_mac_name (const TesseraJwt *self); /* NULL: it has none */
 /* FALSE also for a secret that is shorter than the HMAC (RFC 7518 §3.2). */
 gboolean tessera_jwt_verify_mac (const TesseraJwt *self, const char *secret);
 void tessera_jwt_free (TesseraJwt *self);

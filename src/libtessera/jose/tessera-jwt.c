@@ -88,8 +88,8 @@ static const struct
   { "HS512", 512, EVP_sha512 },
 };
 
-static gboolean
-parse_mac_name (const char *name, guint *out_bits)
+gboolean
+tessera_jwt_parse_mac_name (const char *name, guint *out_bits)
 {
   for (guint i = 0; i < G_N_ELEMENTS (macs); i++)
     if (g_strcmp0 (name, macs[i].name) == 0)
@@ -103,7 +103,7 @@ parse_mac_name (const char *name, guint *out_bits)
 static gboolean
 read_algorithm (TesseraJwt *self, const char *name, gboolean has_mac)
 {
-  return has_mac ? parse_mac_name (name, &self->mac_bits)
+  return has_mac ? tessera_jwt_parse_mac_name (name, &self->mac_bits)
                  : tessera_algorithm_parse (name, &self->algorithm);
 }
 
@@ -285,6 +285,15 @@ tessera_jwt_parse_mac (const char *token, gsize length, GError **error)
   if (self == NULL || !tessera_jwt_read_claims (self, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+const char *
+tessera_jwt_get_mac_name (const TesseraJwt *self)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (macs); i++)
+    if (macs[i].bits == self->mac_bits)
+      return macs[i].name;
+  return NULL;
 }
 
 gboolean

@@ -73,6 +73,12 @@ const guint8 *tessera_key_ring_get_rotation_key (TesseraKeyRing *self);
  * another one: with it each of these clients would meet new people. */
 const guint8 *tessera_key_ring_get_subject_key (TesseraKeyRing *self);
 
+/* What seals secrets that must be read again (base/tessera-seal-private.h), `sealing.key`; NULL:
+ * nothing was ever sealed here. */
+const guint8 *tessera_key_ring_get_sealing_key (TesseraKeyRing *self);
+/* Blocking: makes it if there is none. */
+gboolean tessera_key_ring_ensure_sealing_key (TesseraKeyRing *self, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraKeyRing, tessera_key_ring_free)
 
 G_END_DECLS

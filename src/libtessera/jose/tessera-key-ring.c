@@ -8,6 +8,7 @@
 
 #include "base/tessera-error.h"
 #include "base/tessera-json-private.h"
+#include "base/tessera-seal-private.h"
 #include "base/tessera-secret-private.h"
 
 #include <errno.h>
@@ -21,10 +22,12 @@
 #define RING_FILE "keyring.json"
 #define ROTATION_FILE "rotation.key"
 #define SUBJECT_FILE "subject.key"
+#define SEALING_FILE "sealing.key"
 /* Stands in the directory while the first files are written, so that a start that was cut off there
  * is told from a ring whose list was lost. */
 #define CREATING_FILE "creating"
 #define SECRET_SIZE 32
+G_STATIC_ASSERT (SECRET_SIZE == TESSERA_SEAL_KEY_SIZE);
 #define FILE_MAX_SIZE (64 * 1024)
 #define RING_VERSION 1
 
@@ -40,6 +43,7 @@ struct _TesseraKeyRing
   GPtrArray *entries; /* TesseraKeyEntry*, oldest first */
   GBytes *jwks;
   char *etag;
+  guint8 *sealing_key; /* NULL: there is none yet */
 };
 
 static const char *const state_names[] = {
@@ -546,6 +550,18 @@ load_subject_key (TesseraKeyRing *self, const json_t *list, gboolean *out_is_new
                     self->directory, SUBJECT_FILE);
 }
 
+/* It is made when it is needed first; or it came along, as the key of subjects may. */
+static gboolean
+load_sealing_key (TesseraKeyRing *self, GError **error)
+{
+  if (self->directory == NULL || !has_file (self, SEALING_FILE))
+    return TRUE;
+  self->sealing_key = OPENSSL_secure_zalloc (SECRET_SIZE);
+  if (self->sealing_key == NULL)
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "There is no secure memory left for keys.");
+  return load_secret (self, SEALING_FILE, self->sealing_key, error);
+}
+
 static gboolean
 load (TesseraKeyRing *self, GError **error)
 {
@@ -568,7 +584,7 @@ load (TesseraKeyRing *self, GError **error)
         return FALSE;
     }
   if (!load_secret (self, ROTATION_FILE, self->rotation_key, error)
-      || !load_subject_key (self, list, &is_new, error))
+      || !load_subject_key (self, list, &is_new, error) || !load_sealing_key (self, error))
     return FALSE;
   publish (self, g_steal_pointer (&entries));
   remove_file (self, CREATING_FILE);
@@ -628,7 +644,7 @@ create (TesseraKeyRing *self, TesseraAlgorithm algorithm, GError **error)
     return FALSE;
   publish (self, entries_new ());
   if (!make_secret (self, ROTATION_FILE, self->rotation_key, error)
-      || !load_or_make_subject_key (self, error)
+      || !load_or_make_subject_key (self, error) || !load_sealing_key (self, error)
       || !tessera_key_ring_ensure (self, algorithm, error))
     return FALSE;
   if (self->directory != NULL)
@@ -698,6 +714,7 @@ tessera_key_ring_free (TesseraKeyRing *self)
   tessera_clock_unref (self->clock);
   OPENSSL_secure_clear_free (self->rotation_key, SECRET_SIZE);
   OPENSSL_secure_clear_free (self->subject_key, SECRET_SIZE);
+  OPENSSL_secure_clear_free (self->sealing_key, SECRET_SIZE);
   g_free (self->etag);
   g_free (self->directory);
   g_mutex_clear (&self->mutex);
@@ -765,7 +782,44 @@ tessera_key_ring_get_subject_key (TesseraKeyRing *self)
   return self->subject_key;
 }
 
+const guint8 *
+tessera_key_ring_get_sealing_key (TesseraKeyRing *self)
+{
+  g_mutex_lock (&self->mutex);
+  const guint8 *key = self->sealing_key;
+  g_mutex_unlock (&self->mutex);
+  return key;
+}
+
 /* --- administration --- */
+
+/* Visible when it is durable: what it seals must not outlive it. */
+static gboolean
+make_sealing_key (TesseraKeyRing *self, GError **error)
+{
+  guint8 *key = OPENSSL_secure_zalloc (SECRET_SIZE);
+
+  if (key == NULL)
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "There is no secure memory left for keys.");
+  if (!make_secret (self, SEALING_FILE, key, error))
+    {
+      OPENSSL_secure_clear_free (key, SECRET_SIZE);
+      return FALSE;
+    }
+  g_mutex_lock (&self->mutex);
+  self->sealing_key = key;
+  g_mutex_unlock (&self->mutex);
+  return TRUE;
+}
+
+gboolean
+tessera_key_ring_ensure_sealing_key (TesseraKeyRing *self, GError **error)
+{
+  g_mutex_lock (&self->admin);
+  gboolean done = self->sealing_key != NULL || make_sealing_key (self, error);
+  g_mutex_unlock (&self->admin);
+  return done;
+}
 
 static gboolean
 add_generated (TesseraKeyRing *self,

@@ -110,6 +110,9 @@ check_keys (TesseraClient *self, GError **error)
   g_autoptr (GError) reason = NULL;
   g_autoptr (TesseraKeySet) keys = NULL;
 
+  /* Then it is of an HMAC, and keys are for something else. */
+  if (tessera_client_signs_with_secret (self))
+    name = NULL;
   if (name != NULL && !tessera_algorithm_parse (name, &algorithm))
     return refuse (error,
                    "Client %s: token_endpoint_auth_signing_alg is none of RS256, ES256, PS256 and "
@@ -165,24 +168,54 @@ check_secrets (TesseraClient *self, GError **error)
   return TRUE;
 }
 
+/* RFC 7518 §3.2: a key as long as the HMAC; and HMAC needs the key itself. */
+static gboolean
+check_mac_secrets (TesseraClient *self, GError **error)
+{
+  const char *name = self->token_endpoint_auth_signing_alg;
+  guint bits = 256;
+
+  if (!tessera_client_signs_with_secret (self))
+    return TRUE;
+  if (name != NULL && !tessera_jwt_parse_mac_name (name, &bits))
+    return refuse (
+        error,
+        "Client %s: token_endpoint_auth_signing_alg of client_secret_jwt is HS256, HS384 "
+        "or HS512",
+        self->id);
+  for (guint i = 0; i < self->n_secrets; i++)
+    {
+      const char *plain = self->secrets[i].plain;
+      if (plain == NULL && self->secrets[i].sealed == NULL)
+        return refuse (error,
+                       "Client %s: client_secret_jwt needs the secret itself, and only its digest "
+                       "was kept; register it anew",
+                       self->id);
+      if (plain != NULL && strlen (plain) * 8 < bits)
+        return refuse (error,
+                       "Client %s: its secret has less than %u bytes, as client_secret_jwt "
+                       "needs",
+                       self->id, bits / 8);
+    }
+  return TRUE;
+}
+
 static gboolean
 check_authentication (TesseraClient *self, GError **error)
 {
-  static const char *const methods[]
-      = { "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL };
+  static const char *const methods[] = { "client_secret_basic",
+                                         "client_secret_post",
+                                         "client_secret_jwt",
+                                         "private_key_jwt",
+                                         "none",
+                                         NULL };
   const char *method = self->token_endpoint_auth_method;
 
-  /* RFC 7518 §3.2: HMAC needs the key itself. */
-  if (g_strcmp0 (method, "client_secret_jwt") == 0)
-    return refuse (error,
-                   "Client %s: client_secret_jwt needs the secret itself, and only its digest is "
-                   "kept; use private_key_jwt",
-                   self->id);
   if (method != NULL && !g_strv_contains (methods, method))
     return refuse (error, "Client %s: unknown token_endpoint_auth_method", self->id);
   if (g_strcmp0 (method, "private_key_jwt") == 0 && self->jwks == NULL && self->jwks_uri == NULL)
     return refuse (error, "Client %s: private_key_jwt needs public keys (jwks)", self->id);
-  return check_secrets (self, error) && check_keys (self, error);
+  return check_secrets (self, error) && check_mac_secrets (self, error) && check_keys (self, error);
 }
 
 static gboolean

@@ -48,10 +48,11 @@ static const TesseraClientMember members[] = {
   /**
    * TesseraClient:token-endpoint-auth-method:
    *
-   * `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `none` (RFC 7591 §2). %NULL:
-   * either of the first two when there is a secret, else none.
+   * `client_secret_basic`, `client_secret_post`, `client_secret_jwt`, `private_key_jwt` or `none`
+   * (RFC 7591 §2). %NULL: either of the first two when there is a secret, else none.
    *
-   * `client_secret_jwt` is refused: it needs the secret itself, of which only a digest is kept.
+   * `client_secret_jwt` needs the secret itself: of a registered client the store keeps it, sealed
+   * with a key that lies beside the signing keys. Prefer `private_key_jwt`.
    */
   { "token_endpoint_auth_method", "token-endpoint-auth-method", TESSERA_CLIENT_TEXT,
     FIELD (token_endpoint_auth_method),
@@ -61,7 +62,8 @@ static const TesseraClientMember members[] = {
    * TesseraClient:token-endpoint-auth-signing-alg:
    *
    * How the assertions of a client with `private_key_jwt` are signed (OpenID Connect Dynamic Client
-   * Registration §2): `RS256`, `ES256`, `PS256` or `EdDSA`. %NULL: as any of its keys can.
+   * Registration §2): `RS256`, `ES256`, `PS256` or `EdDSA`; with `client_secret_jwt` `HS256`,
+   * `HS384` or `HS512`. %NULL: as any of its keys, or its secret, can.
    */
   { "token_endpoint_auth_signing_alg", "token-endpoint-auth-signing-alg", TESSERA_CLIENT_TEXT,
     FIELD (token_endpoint_auth_signing_alg),

@@ -8,6 +8,13 @@ G_BEGIN_DECLS
 
 /* For the files of the client itself. */
 
+typedef struct
+{
+  TesseraDigest digest;
+  char *plain;  /* of client_secret_jwt, and known: else NULL */
+  char *sealed; /* the same as the store keeps it; atomic, set once */
+} TesseraClientSecret;
+
 struct _TesseraClient
 {
   GObject parent_instance;
@@ -59,7 +66,7 @@ struct _TesseraClient
   gboolean allow_short_secret;
   gboolean disabled;
 
-  TesseraDigest secrets[2]; /* of `secret` and `previous-secret` */
+  TesseraClientSecret secrets[2]; /* `secret` and `previous-secret` */
   guint n_secrets;
   gboolean has_short_secret;
   TesseraKeySet *keys;         /* of `jwks`; NULL: none, or it is malformed */
@@ -76,6 +83,8 @@ list_has (char **list, const char *member)
 
 /* While it is built. */
 void tessera_client_add_secret (TesseraClient *self, const char *secret);
+/* Forgets them where a digest is enough. */
+void tessera_client_drop_plain_secrets (TesseraClient *self);
 /* What its `jwks` says to who wants signatures of @signing_alg (NULL: any). */
 TesseraKeySet *
 tessera_client_parse_keys (TesseraClient *self, const char *signing_alg, GError **error);

@@ -41,6 +41,18 @@ gboolean
 tessera_client_check_signature (TesseraClient *self, TesseraKeySet *keys, const TesseraJwt *jwt);
 /* What an RSA key of its is for that does not say it. */
 TesseraAlgorithm tessera_client_get_rsa_algorithm (TesseraClient *self, TesseraClientKeyUse use);
+/* The same, or one of its secrets where it signs with those: the way it is registered for. */
+gboolean
+tessera_client_check_assertion (TesseraClient *self, TesseraKeySet *keys, const TesseraJwt *jwt);
+
+/* client_secret_jwt: its secrets must be read again, and are kept sealed (base/tessera-seal.c).
+ * needs: before it is stored. is: none of what was kept can be used yet. */
+gboolean tessera_client_signs_with_secret (TesseraClient *self);
+gboolean tessera_client_needs_seal (TesseraClient *self);
+gboolean tessera_client_is_sealed (TesseraClient *self);
+void tessera_client_seal (TesseraClient *self, const guint8 *key);
+/* Before it is shared. FALSE: with another key; the client is there, but cannot authenticate. */
+gboolean tessera_client_unseal (TesseraClient *self, const guint8 *key);
 
 /* Has it registered keys that request objects can be signed with (RFC 9101)? */
 gboolean tessera_client_has_request_keys (TesseraClient *self);

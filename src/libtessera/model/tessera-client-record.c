@@ -51,25 +51,43 @@ json_t *
 tessera_client_to_json (TesseraClient *self)
 {
   json_t *json = members_to_json (self, TESSERA_CLIENT_KEPT);
-  json_t *digests = json_array ();
+  json_t *digests = json_array (), *sealed = json_array ();
   for (guint i = 0; i < self->n_secrets; i++)
-    json_array_append_new (digests, digest_to_json (&self->secrets[i]));
+    {
+      const char *text = g_atomic_pointer_get (&self->secrets[i].sealed);
+
+      json_array_append_new (digests, digest_to_json (&self->secrets[i].digest));
+      if (text != NULL)
+        json_array_append_new (sealed, json_string (text));
+    }
   json_object_set_new (json, "secret_digests", digests);
+  if (json_array_size (sealed) > 0)
+    json_object_set_new (json, "sealed_secrets", sealed);
+  else
+    json_decref (sealed);
   if (self->has_registration_token)
     json_object_set_new (json, REGISTRATION_TOKEN, digest_to_json (&self->registration_token));
   return json;
 }
 
+/* All of them are there sealed, or none. */
 static gboolean
-take_secret_digests (TesseraClient *self, const json_t *json)
+take_secrets_kept (TesseraClient *self, const json_t *json)
 {
   json_t *digests = json_object_get (json, "secret_digests");
-  if (json_array_size (digests) > G_N_ELEMENTS (self->secrets))
+  json_t *sealed = json_object_get (json, "sealed_secrets");
+  if (json_array_size (digests) > G_N_ELEMENTS (self->secrets)
+      || (sealed != NULL && json_array_size (sealed) != json_array_size (digests)))
     return FALSE;
 
   for (size_t i = 0; i < json_array_size (digests); i++)
-    if (!digest_from_json (json_array_get (digests, i), &self->secrets[self->n_secrets++]))
-      return FALSE;
+    {
+      self->secrets[i].sealed = g_strdup (json_string_value (json_array_get (sealed, i)));
+      self->n_secrets++;
+      if (!digest_from_json (json_array_get (digests, i), &self->secrets[i].digest))
+        return FALSE;
+    }
+  tessera_client_drop_plain_secrets (self);
   return TRUE;
 }
 
@@ -107,7 +125,7 @@ tessera_client_new_from_json (const char *text, gsize length, GError **error)
     return NULL;
 
   g_autoptr (TesseraClient) self = tessera_client_new_from_members (json);
-  if (!take_secret_digests (self, json))
+  if (!take_secrets_kept (self, json))
     {
       g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT,
                            "A stored client has malformed secrets");
@@ -127,15 +145,25 @@ tessera_client_copy_with (TesseraClient *self, const char *id, const char *secre
 
   TesseraClient *copy = tessera_client_new_from_members (json);
   tessera_client_add_secret (copy, secret);
+  tessera_client_drop_plain_secrets (copy);
   return copy;
 }
 
 /* The newest secret comes first. */
 static void
-take_secrets (TesseraClient *self, const TesseraClient *other)
+take_secrets (TesseraClient *self, TesseraClient *other)
 {
   for (guint i = 0; i < other->n_secrets && self->n_secrets < G_N_ELEMENTS (self->secrets); i++)
-    self->secrets[self->n_secrets++] = other->secrets[i];
+    {
+      TesseraClientSecret *secret = &other->secrets[i];
+
+      self->secrets[self->n_secrets++] = (TesseraClientSecret){
+        .digest = secret->digest,
+        .plain = g_strdup (secret->plain),
+        .sealed = g_strdup (g_atomic_pointer_get (&secret->sealed)),
+      };
+    }
+  tessera_client_drop_plain_secrets (self);
   self->has_short_secret |= other->has_short_secret;
 }
 
@@ -263,7 +291,7 @@ tessera_client_dup_fingerprint (TesseraClient *self)
 
   for (guint i = 0; i < self->n_secrets; i++)
     {
-      TesseraDigest secret = tessera_digest (self->secrets[i].bytes, TESSERA_DIGEST_SIZE);
+      TesseraDigest secret = tessera_digest (self->secrets[i].digest.bytes, TESSERA_DIGEST_SIZE);
       g_string_append_c (fingerprint, ' ');
       tessera_base64url_append (fingerprint, secret.bytes, TESSERA_DIGEST_SIZE);
     }

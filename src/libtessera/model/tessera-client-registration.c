@@ -338,8 +338,10 @@ tessera_client_registration_translate (GError **error)
 static gboolean
 check_client (TesseraClient *client, GError **error)
 {
-  g_autoptr (TesseraSecret) secret = tessera_secret_new ("");
-  gboolean with_secret = tessera_client_allows_auth_method (client, "client_secret_basic")
+  g_autoptr (TesseraSecret) half = tessera_secret_new ("");
+  g_autoptr (TesseraSecret) secret = tessera_secret_new (half); /* long enough for each method */
+  gboolean with_secret = tessera_client_signs_with_secret (client)
+                         || tessera_client_allows_auth_method (client, "client_secret_basic")
                          || tessera_client_allows_auth_method (client, "client_secret_post");
   g_autoptr (TesseraClient) complete
       = tessera_client_copy_with (client, PLACEHOLDER, with_secret ? secret : NULL);

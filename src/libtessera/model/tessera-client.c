@@ -3,6 +3,7 @@
 
 #include "model/tessera-client-object-private.h"
 
+#include "base/tessera-seal-private.h"
 #include "base/tessera-uri-private.h"
 #include "model/tessera-client-metadata-private.h"
 #include "model/tessera-scope-private.h"
@@ -48,7 +49,18 @@ tessera_client_add_secret (TesseraClient *self, const char *secret)
     return;
   if (strlen (secret) < TESSERA_CLIENT_SECRET_MIN_LENGTH)
     self->has_short_secret = TRUE;
-  self->secrets[self->n_secrets++] = tessera_digest (secret, -1);
+  self->secrets[self->n_secrets].plain = g_strdup (secret);
+  self->secrets[self->n_secrets++].digest = tessera_digest (secret, -1);
+}
+
+void
+tessera_client_drop_plain_secrets (TesseraClient *self)
+{
+  for (guint i = 0; i < self->n_secrets && !tessera_client_signs_with_secret (self); i++)
+    {
+      g_clear_pointer (&self->secrets[i].plain, tessera_secret_free);
+      g_clear_pointer (&self->secrets[i].sealed, g_free);
+    }
 }
 
 static const TesseraClientMember *
@@ -138,6 +150,7 @@ tessera_client_constructed (GObject *object)
       && !list_has (self->grant_types, "refresh_token"))
     append_to_list (&self->grant_types, "refresh_token");
   self->refresh_tokens = list_has (self->grant_types, "refresh_token");
+  tessera_client_drop_plain_secrets (self);
   if (self->jwks != NULL)
     {
       self->keys = tessera_client_parse_keys (self, self->token_endpoint_auth_signing_alg, NULL);
@@ -154,6 +167,11 @@ tessera_client_finalize (GObject *object)
     tessera_client_member_clear (tessera_client_member_get (i), self);
   tessera_key_set_unref (self->keys);
   tessera_key_set_unref (self->request_keys);
+  for (guint i = 0; i < self->n_secrets; i++)
+    {
+      tessera_secret_free (self->secrets[i].plain);
+      g_free (self->secrets[i].sealed);
+    }
   explicit_bzero (self->secrets, sizeof self->secrets);
 
   G_OBJECT_CLASS (tessera_client_parent_class)->finalize (object);
@@ -167,8 +185,10 @@ install_secrets (GObjectClass *object_class)
   /**
    * TesseraClient:secret:
    *
-   * The secret of a confidential client, or %NULL for a public one. Only its SHA-256 is kept. At
-   * least 16 bytes, see [property@Tessera.Client:allow-short-secret].
+   * The secret of a confidential client, or %NULL for a public one. Only its SHA-256 is kept, but
+   * for a client with `client_secret_jwt`, whose secret the store keeps sealed. At least 16 bytes,
+   * see [property@Tessera.Client:allow-short-secret]; for `client_secret_jwt` as many as its
+   * HMAC has.
    */
   g_object_class_install_property (object_class, PROP_SECRET,
                                    g_param_spec_string ("secret", NULL, NULL, NULL, WRITE_ONLY));
@@ -370,6 +390,89 @@ tessera_client_check_signature (TesseraClient *self, TesseraKeySet *keys, const 
 }
 
 gboolean
+tessera_client_signs_with_secret (TesseraClient *self)
+{
+  return g_strcmp0 (self->token_endpoint_auth_method, "client_secret_jwt") == 0;
+}
+
+/* RFC 8725 §3.1: here too it is the registration that chooses. */
+static gboolean
+check_mac (TesseraClient *self, const TesseraJwt *jwt)
+{
+  const char *registered = self->token_endpoint_auth_signing_alg;
+
+  if (!tessera_client_signs_with_secret (self)
+      || (registered != NULL && strcmp (registered, tessera_jwt_get_mac_name (jwt)) != 0))
+    return FALSE;
+  for (guint i = 0; i < self->n_secrets; i++)
+    if (self->secrets[i].plain != NULL && tessera_jwt_verify_mac (jwt, self->secrets[i].plain))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+tessera_client_check_assertion (TesseraClient *self, TesseraKeySet *keys, const TesseraJwt *jwt)
+{
+  return jwt->mac_bits != 0 ? check_mac (self, jwt)
+                            : tessera_client_check_signature (self, keys, jwt);
+}
+
+gboolean
+tessera_client_needs_seal (TesseraClient *self)
+{
+  for (guint i = 0; i < self->n_secrets; i++)
+    if (self->secrets[i].plain != NULL && g_atomic_pointer_get (&self->secrets[i].sealed) == NULL)
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+tessera_client_is_sealed (TesseraClient *self)
+{
+  for (guint i = 0; i < self->n_secrets; i++)
+    if (self->secrets[i].plain == NULL && self->secrets[i].sealed != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+static char *
+dup_seal_purpose (TesseraClient *self)
+{
+  return g_strconcat ("client_secret:", self->id, NULL);
+}
+
+void
+tessera_client_seal (TesseraClient *self, const guint8 *key)
+{
+  g_autofree char *purpose = dup_seal_purpose (self);
+
+  for (guint i = 0; i < self->n_secrets; i++)
+    {
+      TesseraClientSecret *secret = &self->secrets[i];
+
+      if (secret->plain != NULL && g_atomic_pointer_get (&secret->sealed) == NULL)
+        g_atomic_pointer_set (&secret->sealed, tessera_seal (key, secret->plain, purpose));
+    }
+}
+
+gboolean
+tessera_client_unseal (TesseraClient *self, const guint8 *key)
+{
+  g_autofree char *purpose = dup_seal_purpose (self);
+  gboolean all = TRUE;
+
+  for (guint i = 0; i < self->n_secrets; i++)
+    {
+      TesseraClientSecret *secret = &self->secrets[i];
+
+      if (secret->plain == NULL && secret->sealed != NULL)
+        secret->plain = tessera_unseal (key, secret->sealed, purpose);
+      all &= secret->plain != NULL;
+    }
+  return all;
+}
+
+gboolean
 tessera_client_has_request_keys (TesseraClient *self)
 {
   return self->request_keys != NULL || self->jwks_uri != NULL;
@@ -413,7 +516,7 @@ tessera_client_check_secret (TesseraClient *self, const char *presented_secret)
 
   /* Both are compared whichever matches, so that the time tells nothing (threats.md B18). */
   for (guint i = 0; i < self->n_secrets; i++)
-    matches |= tessera_digest_equal (&self->secrets[i], &digest);
+    matches |= tessera_digest_equal (&self->secrets[i].digest, &digest);
   explicit_bzero (&digest, sizeof digest);
   return matches;
 }

@@ -60,8 +60,12 @@ static const char *const usual_grant_types[] = { "authorization_code", "refresh_
 static const char *const known_grant_types[]
     = { "authorization_code", "refresh_token", "client_credentials", NULL };
 static const char *const known_redirect_kinds[] = { "https", "loopback", "private-use", NULL };
-static const char *const known_auth_methods[]
+/* The usual ones, and then one whose secrets the store has to keep: for who wants that. */
+static const char *const usual_auth_methods[]
     = { "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL };
+static const char *const known_auth_methods[] = { "client_secret_basic", "client_secret_post",
+                                                  "private_key_jwt",     "none",
+                                                  "client_secret_jwt",   NULL };
 
 static void
 set_list (char ***list, const GValue *value, const char *const *usual)
@@ -94,7 +98,7 @@ tessera_registration_policy_set_property (GObject *object,
       set_list (&self->redirect_kinds, value, known_redirect_kinds);
       break;
     case PROP_AUTH_METHODS:
-      set_list (&self->auth_methods, value, known_auth_methods);
+      set_list (&self->auth_methods, value, usual_auth_methods);
       break;
     case PROP_MAX_CLIENTS:
       self->max_clients = g_value_get_uint (value);
@@ -219,7 +223,7 @@ install_rights (GObjectClass *object_class)
    * TesseraRegistrationPolicy:auth-methods:
    *
    * How clients may authenticate: see [property@Client:token-endpoint-auth-method]. %NULL: in each
-   * of these ways.
+   * of these ways but `client_secret_jwt`.
    */
   g_object_class_install_property (object_class, PROP_AUTH_METHODS,
                                    g_param_spec_boxed ("auth-methods", NULL, NULL, G_TYPE_STRV,

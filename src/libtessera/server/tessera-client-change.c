@@ -5,6 +5,7 @@
 
 #include "grants/tessera-id-token-private.h"
 #include "model/tessera-client-private.h"
+#include "store/tessera-client-secrets-private.h"
 
 #define CLIENT_SECRET_PREFIX "tcs_"
 
@@ -68,6 +69,7 @@ tessera_client_change_run (TesseraAct *act, TesseraStore *store, GError **error)
   TesseraClientChange *self = (TesseraClientChange *) act;
   if (self->after != NULL
       && (!tessera_id_token_make_key (act->server->engine.keys, self->after, error)
+          || !tessera_client_secrets_seal (self->after, act->server->engine.keys, error)
           || !tessera_store_put_client (store, self->after, error)))
     return FALSE;
   if (self->after == NULL)
@@ -92,11 +94,22 @@ tessera_client_change_report (TesseraClientChange *self)
   tessera_server_report_revocation (self->act.server, revocation);
 }
 
+/* For HS512 it needs 64 bytes (RFC 7518 §3.2). */
+static char *
+make_long_secret (void)
+{
+  g_autoptr (TesseraSecret) first = tessera_secret_new (CLIENT_SECRET_PREFIX);
+
+  return tessera_secret_new (first);
+}
+
 char *
 tessera_client_change_make_secret (TesseraClient *client)
 {
   if (tessera_client_has_keys (client))
     return NULL;
+  if (tessera_client_signs_with_secret (client))
+    return make_long_secret ();
   if (tessera_client_is_confidential (client)
       || tessera_client_allows_auth_method (client, "client_secret_basic")
       || tessera_client_allows_auth_method (client, "client_secret_post"))

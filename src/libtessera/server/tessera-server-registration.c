@@ -59,7 +59,8 @@ take_outcome (TesseraClientChange *self, char **out_client_secret)
  * @self: a server
  * @client: what to register; its identifier and secret are ignored
  * @out_client_secret: (out) (optional) (nullable) (transfer full): the generated secret, to be told
- *   once: only its digest is kept; %NULL for a public client or one with keys
+ *   once: only its digest is kept, or with `client_secret_jwt` it is kept sealed; %NULL for a
+ *   public client or one with keys
  * @error: return location for an error
  *
  * Registers a client that the store keeps, with an identifier and a secret of the server's making.

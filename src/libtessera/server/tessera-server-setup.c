@@ -7,6 +7,7 @@
 #include "endpoints/tessera-deny-export-private.h"
 #include "endpoints/tessera-deny-feed-private.h"
 #include "model/tessera-client-private.h"
+#include "store/tessera-client-secrets-private.h"
 #include "store/tessera-memory-store-private.h"
 #include "store/tessera-sqlite-store-private.h"
 
@@ -171,6 +172,8 @@ setup_run (TesseraSetup *self, GError **error)
   if (!tessera_store_foreach_client (self->store, collect_client, self->clients, error)
       || !tessera_store_foreach_user (self->store, collect_user, self->users, error))
     return FALSE;
+  for (guint i = 0; i < self->clients->len; i++)
+    tessera_client_secrets_unseal (self->clients->pdata[i], self->keys);
   self->committer = tessera_committer_new (self->store, self->context);
   g_clear_object (&self->store);
   tessera_deny_list_attach (self->deny_list, self->committer);

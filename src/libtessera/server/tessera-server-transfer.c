@@ -7,6 +7,7 @@
 #include "base/tessera-json-private.h"
 #include "grants/tessera-id-token-private.h"
 #include "model/tessera-client-private.h"
+#include "store/tessera-client-secrets-private.h"
 
 #include <string.h>
 
@@ -126,7 +127,8 @@ tessera_server_export_async (TesseraServer *self,
  * Finishes [method@Server.export_async].
  *
  * Returns: (transfer full): lines of JSON. Secrets and passwords are in it as the store has them:
- *   as digests and hashes, which are worth guarding all the same
+ *   as digests and hashes, which are worth guarding all the same; those of `client_secret_jwt`
+ * sealed with a key that is not in it
  */
 char *
 tessera_server_export_finish (TesseraServer *self, GAsyncResult *result, GError **error)
@@ -266,6 +268,8 @@ import_run (TesseraAct *act, TesseraStore *store, GError **error)
 {
   Import *self = (Import *) act;
 
+  for (guint i = 0; i < self->clients->len; i++)
+    tessera_client_secrets_unseal (self->clients->pdata[i], act->server->engine.keys);
   for (guint i = 0; i < self->clients->len; i++)
     if (!tessera_id_token_make_key (act->server->engine.keys, self->clients->pdata[i], error)
         || !tessera_store_put_client (store, self->clients->pdata[i], error))

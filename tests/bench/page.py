@@ -99,7 +99,7 @@ def _own_rows(parts):
         yield 'until a revocation is known: the next request to the service', '{median_ms:.2f} ms'.format(**feed['next_request'])
         yield 'programs on D-Bus, median and 99 %', '{median_ms:.1f} and {p99_ms:.1f} ms'.format(**feed['dbus'])
         yield ('each of {subscribers:,} resource servers that follow the list, median and 99 %'.format(**feed['latency']),
-               '{median_ms:.0f} and {p99_ms:.0f} ms'.format(**feed['latency']))
+               '{median_ms:.1f} and {p99_ms:.1f} ms'.format(**feed['latency']))
 
 
 def _better_peers(parts):

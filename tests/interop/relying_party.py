@@ -8,8 +8,7 @@ from key_client import KeyClient, jwk_of
 
 SCOPE = 'openid profile email offline_access'
 LATER = {
-    'back-channel logout': 'logout tokens are not sent yet',
-    'client_secret_jwt': 'a client signs with a key of its own',
+    'client_secret_jwt': 'no secret is kept that could be read again',
 }
 
 
@@ -22,8 +21,8 @@ def signing_client(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out
                      post_logout_redirect_uris=after_logout + ';', scope=scope, grant_types='authorization_code;refresh_token;', application_type='native')
 
 
-def clients(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out'):
-    keys = dict(redirect_uri=redirect, post_logout_redirect_uris=after_logout + ';', scope=scope, grant_types='authorization_code;refresh_token;', application_type='native')
+def clients(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out', **more):
+    keys = dict(more, redirect_uri=redirect, post_logout_redirect_uris=after_logout + ';', scope=scope, grant_types='authorization_code;refresh_token;', application_type='native')
     return [
         Client('rp-basic', client_name='Basic Diary', **keys),
         Client('rp-post', client_name='Post Diary', method='client_secret_post', id_token_signed_response_alg='ES256', **keys),

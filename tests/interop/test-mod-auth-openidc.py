@@ -11,6 +11,7 @@ import urllib.parse
 
 import relying_party
 from browser import Page, Response
+from elsewhere import Authority, section
 from interop import HERE, Report
 from tessera_fixture import free_port
 
@@ -21,7 +22,7 @@ except ImportError as error:
     MISSING = str(error)
 
 FOLDER = '/usr/lib/apache2/modules'
-MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'dir', 'headers', 'auth_openidc']
+MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'dir', 'headers', 'socache_shmcb', 'ssl', 'auth_openidc']
 EXAMPLE = os.path.join(HERE, '..', '..', 'docs', 'apache-openidc.conf.example')
 AROUND = '''ServerRoot %(directory)s
 ServerName 127.0.0.1
@@ -55,6 +56,13 @@ OIDCInfoHook access_token access_token_expires id_token userinfo refresh_token s
 <Location /private/bob>
     Require user bob
 </Location>
+# Where the service tells that somebody signed out: it goes to https alone.
+Listen 127.0.0.1:%(tls_port)d
+<VirtualHost 127.0.0.1:%(tls_port)d>
+    SSLEngine on
+    SSLCertificateFile %(certificates)s/site.pem
+    SSLCertificateKeyFile %(certificates)s/site-key.pem
+</VirtualHost>
 '''
 
 
@@ -63,7 +71,8 @@ MODES = {'rp-basic': 'form_post', 'rp-post': 'query', 'rp-public': 'query'}
 
 
 class Site:
-    def __init__(self, service, client, directory, port):
+    def __init__(self, service, client, directory, ports):
+        port, tls_port = ports
         self.service, self.client, self.directory = service, client, directory
         self.mode = MODES[client.id]
         self.origin = 'http://127.0.0.1:%d' % port
@@ -75,7 +84,7 @@ class Site:
         modules = '\n'.join('LoadModule %s_module %s/mod_%s.so' % (name, FOLDER, name) for name in MODULES)
         self.config = os.path.join(directory, 'apache.conf')
         with open(self.config, 'w', encoding='ascii') as file:
-            file.write(AROUND % dict(directory=directory, port=port, modules=modules, example=self.example(), method=client.method,
+            file.write(AROUND % dict(directory=directory, port=port, tls_port=tls_port, certificates=authority.folder, modules=modules, example=self.example(), method=client.method,
                                      algorithm=client.keys.get('id_token_signed_response_alg', 'RS256'), mode=self.mode))
 
     def example(self):
@@ -185,6 +194,7 @@ class Walk:
         self.step('a grant that was revoked refreshes no more', self.refuse_refresh)
         self.step('and the place that wants fresh tokens ends the session', self.end_session)
         self.step('logout at the site ends its session and ours, revokes what it had, and leads back', self.log_out)
+        self.step('logout at the service: the site is told, and its session is over', self.log_out_here)
 
     def log_in(self):
         answer = self.person.visit(self.site.origin + '/private/')
@@ -256,11 +266,30 @@ class Walk:
         refused = self.service.refresh(had['refresh_token'], self.site.client)
         return is_back and asked and refused.status == 400 and refused.json()['error'] == 'invalid_grant'
 
+    def log_out_here(self):
+        person = Person(self.service)
+        person.visit(self.site.origin + '/private/')
+        stays = Person(self.service, 'bob')
+        stays.visit(self.site.origin + '/private/')
+        answer = person.get(self.service.issuer + '/logout')
+        person.session.post(answer.url, page_of(answer).form_with('csrf').values(), headers={'Origin': self.service.issuer}, timeout=30)
+        deadline = time.monotonic() + 20
+        while self.info(person) is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return self.info(stays) is not None
 
-def walk(report, service, port):
+
+def clients(ports):
+    names = dict(redirect='http://127.0.0.1:%d/private/back' % ports[0], after_logout='http://127.0.0.1:%d/' % ports[0])
+    return relying_party.clients(**names, backchannel_logout_uri='https://127.0.0.1:%d/private/back?logout=backchannel' % ports[1])
+
+
+def walk(report, service, ports):
     for client in relying_party.clients():
         with tempfile.TemporaryDirectory(prefix='tessera-site-') as directory:
-            site = Site(service, service.clients[client.id], directory, port)
+            site = Site(service, service.clients[client.id], directory, ports)
             try:
                 site.start()
                 Walk(report, service, site).run()
@@ -275,8 +304,10 @@ os.environ['PATH'] += ':/usr/sbin'
 if MISSING:
     report.skip('mod_auth_openidc', MISSING)
 elif shutil.which('apache2') and os.path.exists(FOLDER + '/mod_auth_openidc.so'):
-    port = free_port()
-    report.run(walk, port, more=relying_party.clients('http://127.0.0.1:%d/private/back' % port, after_logout='http://127.0.0.1:%d/' % port), sections='[tokens]\nreplay-window=0\n')
+    ports = free_port(), free_port()
+    with tempfile.TemporaryDirectory(prefix='tessera-authority-') as folder:
+        authority = Authority(folder)
+        report.run(walk, ports, more=clients(ports), sections='[tokens]\nreplay-window=0\n' + section(authority))
 else:
     report.skip('mod_auth_openidc', 'libapache2-mod-auth-openidc is not installed')
 relying_party.skip_later(report, 'mod_auth_openidc')

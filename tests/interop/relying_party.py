@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests with OpenID Connect's relying parties share: their clients, one for each way to authenticate
-and each algorithm, and what none of them can do yet."""
+and each algorithm."""
 from interop import REDIRECT, Client  # first: it finds tests/support
 from administrator import rotate_keys  # noqa: F401
 from cryptography.hazmat.primitives.asymmetric import rsa
 from key_client import KeyClient, jwk_of
 
 SCOPE = 'openid profile email offline_access'
-LATER = {
-    'client_secret_jwt': 'no secret is kept that could be read again',
-}
-
-
 KEY = rsa.generate_private_key(65537, 2048)  # which each of them can sign with
+
+
+def sealing_client(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out'):
+    """One that signs with its secret, and never shows it."""
+    return Client('rp-hmac', method='client_secret_jwt', client_name='Sealed Diary', redirect_uri=redirect, post_logout_redirect_uris=after_logout + ';',
+                  scope=scope, grant_types='authorization_code;refresh_token;', application_type='native')
 
 
 def signing_client(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out'):
@@ -28,8 +29,3 @@ def clients(redirect=REDIRECT, scope=SCOPE, after_logout=REDIRECT + '/out', **mo
         Client('rp-post', client_name='Post Diary', method='client_secret_post', id_token_signed_response_alg='ES256', **keys),
         Client('rp-public', client_name='Field Diary', method='none', **keys),
     ]
-
-
-def skip_later(report, name):
-    for what, reason in LATER.items():
-        report.skip('%s: %s' % (name, what), reason)

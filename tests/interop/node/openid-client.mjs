@@ -26,6 +26,7 @@ const otherKey = signs && await crypto.subtle.generateKey({ name: 'RSASSA-PKCS1-
 function authentication(secret) {
   if (isPublic) return client.None();
   if (signs) return client.PrivateKeyJwt(secret === 'wrong' ? otherKey.privateKey : key);
+  if (settings.method === 'client_secret_jwt') return client.ClientSecretJwt(secret);
   return settings.method === 'client_secret_post' ? client.ClientSecretPost(secret) : client.ClientSecretBasic(secret);
 }
 

@@ -104,7 +104,11 @@ class Walk:
         self.refuses('and its refresh token refreshes no more', self.refresh, OAuthError, lambda error: error.error == 'invalid_grant')
 
     def check_metadata(self):
-        OpenIDProviderMetadata(requests.get(self.well_known, timeout=30).json()).validate()
+        known = requests.get(self.well_known, timeout=30).json()
+        # It takes for an error what is only advised: that requests without a signature are good, which they are not.
+        if 'none' in known.pop('request_object_signing_alg_values_supported'):
+            return False
+        OpenIDProviderMetadata(known).validate()
 
     def authorize(self, browser, **parameters):
         """(tokens, nonce)"""

@@ -105,7 +105,7 @@ class Workplace:
         """All that these tests need; everything for none."""
         targets = [f'tests/libtessera/test-{name}' for name in tests if (self.tree / f'tests/libtessera/test-{name}.c').exists()]
         if not tests or len(targets) < len(tests):
-            targets += ['tests/support/tesserad-test', 'tests/support/register-client']
+            targets += [f'tests/support/{name}' for name in ('tesserad-test', 'tessera-outbound-test', 'register-client', 'add-user')]
         return self.run(['ninja', '-C', str(self.build), *(targets if tests else [])])
 
     def passes(self, tests, broken=True):

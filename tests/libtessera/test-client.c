@@ -661,6 +661,18 @@ test_fingerprint_tells_a_change_from_a_rotation (void)
   g_assert_true (is_same (CLIENT ("id", "c"), CLIENT ("id", "c", "name", "Another")));
 }
 
+#define SIGNS_AT(uri)                                                                              \
+  CLIENT ("id", "c", "token-endpoint-auth-method", "private_key_jwt", "jwks-uri", uri)
+
+/* Whoever publishes the keys is the client, whichever they are. */
+static void
+test_the_place_of_its_keys_holds_a_client_together (void)
+{
+  g_assert_true (is_same (SIGNS_AT ("https://a.test/jwks"), SIGNS_AT ("https://a.test/jwks")));
+  g_assert_false (is_same (SIGNS_AT ("https://a.test/jwks"), SIGNS_AT ("https://b.test/jwks")));
+  g_assert_false (is_same (SIGNS (KEYS (KEY_BEGIN "}")), SIGNS_AT ("https://a.test/jwks")));
+}
+
 /* It is kept beside the database: were it another one, each upgrade would log everybody out. */
 static void
 test_the_fingerprint_outlives_an_upgrade (void)
@@ -881,6 +893,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/damaged-registrations-are-refused",
                    test_damaged_registrations_are_refused);
   g_test_add_func ("/client/copy-with-another-id-and-secret", test_copy_with_another_id_and_secret);
+  g_test_add_func ("/client/the-place-of-its-keys-holds-a-client-together",
+                   test_the_place_of_its_keys_holds_a_client_together);
   g_test_add_func ("/client/fingerprint-tells-a-change-from-a-rotation",
                    test_fingerprint_tells_a_change_from_a_rotation);
   g_test_add_func ("/client/the-fingerprint-outlives-an-upgrade",

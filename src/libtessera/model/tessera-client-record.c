@@ -268,12 +268,25 @@ tessera_client_copy_with_use (TesseraClient *self, gint64 used_at)
   return copy;
 }
 
-/* Only where they are what it authenticates by, for one that stays makes it the same client; what
- * lies at a jwks_uri is not known here. */
+static void
+append_digest (GString *fingerprint, const void *bytes, gsize length)
+{
+  TesseraDigest digest = tessera_digest (bytes, (gssize) length);
+
+  g_string_append_c (fingerprint, ' ');
+  tessera_base64url_append (fingerprint, digest.bytes, TESSERA_DIGEST_SIZE);
+}
+
+/* Only where they are what it authenticates by, for one that stays makes it the same client. What
+ * lies at a jwks_uri is not known here; but whoever publishes there is the client. */
 static void
 append_keys (TesseraClient *self, GString *fingerprint)
 {
-  if (!tessera_client_has_keys (self) || self->keys == NULL)
+  if (!tessera_client_has_keys (self))
+    return;
+  if (self->jwks_uri != NULL)
+    append_digest (fingerprint, self->jwks_uri, strlen (self->jwks_uri));
+  if (self->keys == NULL)
     return;
   g_auto (GStrv) words = tessera_key_set_list_words (self->keys);
   for (char **word = words; *word != NULL; word++)
@@ -290,11 +303,7 @@ tessera_client_dup_fingerprint (TesseraClient *self)
   tessera_base64url_append (fingerprint, digest.bytes, TESSERA_DIGEST_SIZE);
 
   for (guint i = 0; i < self->n_secrets; i++)
-    {
-      TesseraDigest secret = tessera_digest (self->secrets[i].digest.bytes, TESSERA_DIGEST_SIZE);
-      g_string_append_c (fingerprint, ' ');
-      tessera_base64url_append (fingerprint, secret.bytes, TESSERA_DIGEST_SIZE);
-    }
+    append_digest (fingerprint, self->secrets[i].digest.bytes, TESSERA_DIGEST_SIZE);
   append_keys (self, fingerprint);
   return g_string_free (fingerprint, FALSE);
 }

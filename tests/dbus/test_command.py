@@ -93,6 +93,7 @@ def end(*_):
     say('gone')
     os._exit(0)
 signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal goes, too
 say(' '.join(sys.argv[1:]))
 os.close(3)
 while True:  # not pause (): a signal just before it would be waited for

@@ -11,9 +11,11 @@
 #include "model/tessera-issuance.h"
 #include "server/tessera-page.h"
 #include "server/tessera-administration.h"
+#include "server/tessera-outbound.h"
 #include "server/tessera-server-private.h"
 #include "store/tessera-deny-list-private.h"
 
+#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -287,6 +289,64 @@ test_close_answers_who_waits (void)
   log_capture_assert_one (G_LOG_LEVEL_MESSAGE, "refused *error=temporarily_unavailable*");
 
   g_assert_cmpuint (front->status, ==, 503);
+}
+
+/* A program for the way out that takes connections and says nothing. */
+static GSocket *
+listen_at (const char *path)
+{
+  g_autoptr (GSocketAddress) address = g_unix_socket_address_new (path);
+  GSocket *socket
+      = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+
+  g_assert_true (g_socket_bind (socket, address, FALSE, NULL));
+  g_assert_true (g_socket_listen (socket, NULL));
+  return socket;
+}
+
+static void
+register_in_sector (TesseraServer *server, FakeFront *front)
+{
+  g_autoptr (TesseraRegistrationPolicy) policy
+      = g_object_new (TESSERA_TYPE_REGISTRATION_POLICY, "open", TRUE, NULL);
+
+  g_object_set (server, "registration-enabled", TRUE, "registration-policy", policy, NULL);
+  fake_front_set_header (front, "Content-Type", "application/json");
+  TesseraExchange *exchange
+      = fake_front_request (front, "POST", "/register",
+                            "{\"redirect_uris\":[\"https://a.test/cb\"],"
+                            "\"sector_identifier_uri\":\"https://a.test/sector\"}");
+  tessera_server_handle (server, exchange);
+  tessera_exchange_unref (exchange);
+}
+
+/* The document comes to nobody: no later than that the server would be used after it was freed. */
+static void
+test_close_answers_who_waits_for_a_document (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "socket", NULL);
+  g_autoptr (GSocket) listener = listen_at (path);
+  TesseraOutbound *outbound = tessera_outbound_new_for_socket (path);
+  g_autoptr (TesseraServer) server = new_server ();
+  g_autoptr (FakeFront) front = fake_front_new ();
+
+  g_object_set (server, "outbound", outbound, NULL);
+  register_in_sector (server, front);
+  g_assert_cmpuint (front->sent, ==, 0);
+  log_capture_begin ();
+  tessera_server_close (server);
+  g_assert_cmpuint (front->sent, ==, 1);
+  g_assert_cmpuint (front->status, ==, 400);
+  g_clear_object (&server);
+  g_object_add_weak_pointer (G_OBJECT (outbound), (gpointer *) &outbound);
+  g_object_unref (outbound);
+  g_clear_object (&listener);
+  while (outbound != NULL)
+    g_main_context_iteration (NULL, TRUE);
+  log_capture_assert_some (G_LOG_LEVEL_MESSAGE, "refused *");
+  g_assert_cmpuint (front->sent, ==, 1);
+  remove_directory (directory);
 }
 
 static void
@@ -1522,6 +1582,8 @@ add_setup_tests (void)
   g_test_add_func ("/server/second-server-is-locked-out", test_second_server_is_locked_out);
   g_test_add_func ("/server/requests-wait-until-ready", test_requests_wait);
   g_test_add_func ("/server/close-answers-who-waits", test_close_answers_who_waits);
+  g_test_add_func ("/server/close-answers-who-waits-for-a-document",
+                   test_close_answers_who_waits_for_a_document);
   g_test_add_func ("/server/nothing-is-good-after-close", test_nothing_is_good_after_close);
 }
 

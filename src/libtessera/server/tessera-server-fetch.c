@@ -9,6 +9,7 @@
 
 typedef struct
 {
+  TesseraServer *server; /* NULL: it went, and who waited was told */
   TesseraFetched fetched;
   gpointer data;
 } Fetch;
@@ -26,7 +27,25 @@ on_got (GObject *source, GAsyncResult *result, gpointer data)
       g_autofree char *reason = tessera_log_escape (error->message);
       g_message ("Could not be read: %s", reason);
     }
+  if (self->server == NULL)
+    return;
+  /* Whoever is told may drop it. */
+  g_autoptr (TesseraServer) server = g_object_ref (self->server);
+  g_queue_remove (&server->fetches, self);
   self->fetched (self->data, document);
+}
+
+void
+tessera_server_end_fetches (TesseraServer *self)
+{
+  Fetch *fetch = NULL;
+
+  self->engine.hooks.fetch = NULL;
+  while ((fetch = g_queue_pop_head (&self->fetches)) != NULL)
+    {
+      fetch->server = NULL;
+      fetch->fetched (fetch->data, NULL);
+    }
 }
 
 void
@@ -39,6 +58,7 @@ tessera_server_fetch (gpointer data,
   TesseraServer *server = data;
   Fetch *self = g_new (Fetch, 1);
 
-  *self = (Fetch){ fetched, fetched_data };
+  *self = (Fetch){ server, fetched, fetched_data };
+  g_queue_push_tail (&server->fetches, self);
   _tessera_outbound_get_async (server->outbound, uri, media_types, NULL, on_got, self);
 }

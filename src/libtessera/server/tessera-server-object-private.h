@@ -61,6 +61,7 @@ struct _TesseraServer
   GQueue waiting;          /* TesseraExchange*, until ready */
   GQueue tasks;            /* GTask*, until ready */
   GQueue acts;             /* TesseraAct*; the first one is under way */
+  GQueue fetches;          /* Fetch*, of tessera-server-fetch.c */
   TesseraSharing *sharing; /* NULL: nobody has asked for it */
 
   GArray *meters; /* TesseraMeter: who else has something to tell */
@@ -140,6 +141,8 @@ void tessera_server_fetch (gpointer data,
                            const char *const *media_types,
                            TesseraFetched fetched,
                            gpointer fetched_data);
+/* The server goes: whoever waits is told, and nothing more is read. */
+void tessera_server_end_fetches (TesseraServer *self);
 
 /* tessera-monitoring.c */
 void tessera_server_audit_revocation (TesseraServer *self, TesseraRevocation *revocation);

@@ -862,6 +862,7 @@ tessera_server_init (TesseraServer *self)
   self->users = tessera_user_registry_new ();
   g_queue_init (&self->waiting);
   g_queue_init (&self->tasks);
+  g_queue_init (&self->fetches);
   self->meters = g_array_new (FALSE, FALSE, sizeof (TesseraMeter));
 
   engine->resources = g_ptr_array_new ();
@@ -1094,6 +1095,7 @@ tessera_server_close (TesseraServer *self)
   tessera_server_cancel_setup (self);
   self->state = TESSERA_SERVER_CLOSED;
   tessera_server_drain_waiting (self);
+  tessera_server_end_fetches (self);
   tessera_act_await_work (self);
   g_clear_pointer (&self->notifier, tessera_logout_notifier_free);
   g_clear_pointer (&self->sharing, tessera_sharing_free);

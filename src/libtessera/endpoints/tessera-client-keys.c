@@ -27,8 +27,8 @@ typedef struct
   gint64 read_ms;
   gint64 tried_ms;
   gint64 used_ms;
-  gboolean reading;
-  GArray *waiting; /* Waiter */
+  gboolean reading; /* until all who waited are told: so long it is not freed */
+  GArray *waiting;  /* Waiter */
 } Entry;
 
 typedef struct
@@ -65,18 +65,18 @@ ref_usable_keys (Entry *self, TesseraClientKeyUse use, gint64 now_ms)
   return tessera_key_set_ref (self->keys[use]);
 }
 
-/* Each of them once, with what is there at @now_ms; they may ask again meanwhile. */
+/* Each of them once, with what is there at @now_ms, or with nothing once all is closed. They may
+ * ask again meanwhile, or close. */
 static void
 tell_waiting (Entry *self, gint64 now_ms)
 {
-  g_autoptr (GArray) waiting = g_steal_pointer (&self->waiting);
-
-  self->waiting = g_array_new (FALSE, FALSE, sizeof (Waiter));
-  for (guint i = 0; i < waiting->len; i++)
+  while (self->waiting->len > 0)
     {
-      const Waiter *waiter = &g_array_index (waiting, Waiter, i);
-      g_autoptr (TesseraKeySet) keys = ref_usable_keys (self, waiter->use, now_ms);
-      waiter->found (waiter->data, keys);
+      Waiter waiter = g_array_index (self->waiting, Waiter, 0);
+      g_autoptr (TesseraKeySet) keys
+          = self->owner->entries != NULL ? ref_usable_keys (self, waiter.use, now_ms) : NULL;
+      g_array_remove_index (self->waiting, 0);
+      waiter.found (waiter.data, keys);
     }
 }
 
@@ -109,7 +109,7 @@ tessera_client_keys_close (TesseraClientKeys *self)
   g_hash_table_iter_init (&iter, entries);
   while (g_hash_table_iter_next (&iter, NULL, &entry))
     {
-      tell_waiting (entry, G_MAXINT64);
+      tell_waiting (entry, 0);
       /* Else its reading frees it. */
       if (!((Entry *) entry)->reading)
         entry_free (entry);
@@ -138,21 +138,30 @@ make_room (TesseraClientKeys *self)
   entry_free (oldest);
 }
 
+/* Are they to be read where, and as what, @client says now? */
+static gboolean
+is_of (Entry *self, TesseraClient *client)
+{
+  for (guint use = 0; use < TESSERA_CLIENT_N_KEY_USES; use++)
+    if (self->rsa[use] != tessera_client_get_rsa_algorithm (client, use))
+      return FALSE;
+  return strcmp (self->uri, tessera_client_get_jwks_uri (client)) == 0;
+}
+
 /* NULL: there are too many. */
 static Entry *
 find_entry (TesseraClientKeys *self, TesseraClient *client)
 {
-  const char *uri = tessera_client_get_jwks_uri (client);
   Entry *entry = g_hash_table_lookup (self->entries, tessera_client_get_id (client));
 
-  if (entry != NULL && strcmp (entry->uri, uri) == 0)
+  if (entry != NULL && is_of (entry, client))
     return entry;
-  if (entry != NULL && entry->reading)
-    return NULL;
   if (entry != NULL)
     {
       g_hash_table_remove (self->entries, entry->client_id);
-      entry_free (entry);
+      /* Else its reading frees it. */
+      if (!entry->reading)
+        entry_free (entry);
     }
   make_room (self);
   if (g_hash_table_size (self->entries) >= ENTRIES_MAX)
@@ -161,7 +170,7 @@ find_entry (TesseraClientKeys *self, TesseraClient *client)
   entry = g_new0 (Entry, 1);
   entry->owner = self;
   entry->client_id = g_strdup (tessera_client_get_id (client));
-  entry->uri = g_strdup (uri);
+  entry->uri = g_strdup (tessera_client_get_jwks_uri (client));
   for (guint use = 0; use < TESSERA_CLIENT_N_KEY_USES; use++)
     entry->rsa[use] = tessera_client_get_rsa_algorithm (client, use);
   entry->tried_ms = -BETWEEN_READINGS_MS;
@@ -187,20 +196,26 @@ take_document (Entry *self, GBytes *document)
     }
 }
 
+/* Is it still what its client is looked up in? */
+static gboolean
+is_kept (Entry *self)
+{
+  GHashTable *entries = self->owner->entries;
+
+  return entries != NULL && g_hash_table_lookup (entries, self->client_id) == self;
+}
+
 static void
 on_fetched (gpointer data, GBytes *document)
 {
   Entry *self = data;
   TesseraClientKeys *owner = self->owner;
 
+  take_document (self, document);
+  tell_waiting (self, self->tried_ms);
   self->reading = FALSE;
-  if (owner->entries == NULL)
+  if (!is_kept (self))
     entry_free (self);
-  else
-    {
-      take_document (self, document);
-      tell_waiting (self, self->tried_ms);
-    }
   unref_keys (owner);
 }
 

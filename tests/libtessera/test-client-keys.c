@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Keys of clients that lie elsewhere, while something else happens: what is fetched is what the
+ * test says, when it says so. */
+
+#include "endpoints/tessera-client-keys-private.h"
+
+#include "base/tessera-json-private.h"
+
+#include <string.h>
+
+typedef struct
+{
+  TesseraEngine engine;
+  TesseraFetched fetched; /* of the latest, as the next */
+  gpointer fetched_data;
+  guint n_fetches;
+  guint n_found;
+  guint n_keys; /* of the latest who was told; 0: none */
+  gboolean is_ps256;
+} Fixture;
+
+static void
+fetch (gpointer data,
+       const char *uri,
+       const char *const *media_types,
+       TesseraFetched fetched,
+       gpointer fetched_data)
+{
+  Fixture *f = data;
+
+  f->n_fetches++;
+  f->fetched = fetched;
+  f->fetched_data = fetched_data;
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->engine.clock = tessera_clock_new ();
+  f->engine.client_keys = tessera_client_keys_new ();
+  f->engine.hooks.fetch = fetch;
+  f->engine.hooks_data = f;
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  g_clear_pointer (&f->engine.client_keys, tessera_client_keys_close);
+  tessera_clock_unref (f->engine.clock);
+}
+
+/* One RSA key that does not say what it is for. */
+static GBytes *
+make_document (void)
+{
+  g_autoptr (TesseraKey) key = tessera_key_generate (TESSERA_ALGORITHM_RS256, NULL);
+  json_t *jwk = tessera_key_to_jwk (key);
+
+  json_object_del (jwk, "alg");
+  g_autoptr (json_t) set = json_pack ("{s:[o]}", "keys", jwk);
+  char *text = tessera_json_dump (set);
+  return g_bytes_new_take (text, strlen (text));
+}
+
+static TesseraClient *
+make_client (const char *algorithm)
+{
+  return g_object_new (TESSERA_TYPE_CLIENT, "id", "c", "token-endpoint-auth-method",
+                       "private_key_jwt", "jwks-uri", "https://rp.test/keys",
+                       "token-endpoint-auth-signing-alg", algorithm, NULL);
+}
+
+static void
+on_found (gpointer data, TesseraKeySet *keys)
+{
+  Fixture *f = data;
+
+  f->n_found++;
+  f->n_keys = keys != NULL ? tessera_key_set_get_count (keys) : 0;
+  f->is_ps256 = keys != NULL && tessera_key_set_has_algorithm (keys, TESSERA_ALGORITHM_PS256);
+}
+
+static void
+on_found_close (gpointer data, TesseraKeySet *keys)
+{
+  Fixture *f = data;
+
+  on_found (f, keys);
+  g_assert_cmpuint (f->n_keys, ==, 1);
+  g_clear_pointer (&f->engine.client_keys, tessera_client_keys_close);
+  /* The one behind was told, of none. */
+  g_assert_cmpuint (f->n_found, ==, 2);
+  g_assert_cmpuint (f->n_keys, ==, 0);
+}
+
+static void
+find (Fixture *f, const char *algorithm, const char *kid, TesseraClientKeysFound found)
+{
+  g_autoptr (TesseraClient) client = make_client (algorithm);
+
+  tessera_client_keys_find (&f->engine, client, TESSERA_CLIENT_KEYS_OF_ASSERTIONS, kid, found, f);
+}
+
+static void
+on_found_ask (gpointer data, TesseraKeySet *keys)
+{
+  Fixture *f = data;
+
+  on_found (f, keys);
+  find (f, "RS256", "another", on_found);
+}
+
+static void
+test_close_while_told (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) document = make_document ();
+
+  find (f, "RS256", NULL, on_found_close);
+  find (f, "RS256", NULL, on_found);
+  f->fetched (f->fetched_data, document);
+  g_assert_cmpuint (f->n_found, ==, 2);
+}
+
+static void
+test_close_while_read (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) document = make_document ();
+
+  find (f, "RS256", NULL, on_found);
+  g_clear_pointer (&f->engine.client_keys, tessera_client_keys_close);
+  g_assert_cmpuint (f->n_found, ==, 1);
+  f->fetched (f->fetched_data, document);
+  g_assert_cmpuint (f->n_found, ==, 1);
+}
+
+static void
+test_ask_while_told (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) document = make_document ();
+
+  find (f, "RS256", NULL, on_found_ask);
+  find (f, "RS256", NULL, on_found);
+  f->fetched (f->fetched_data, document);
+  g_assert_cmpuint (f->n_found, ==, 3);
+  g_assert_cmpuint (f->n_fetches, ==, 1);
+}
+
+static void
+test_algorithm_changes (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) document = make_document ();
+
+  find (f, "RS256", NULL, on_found);
+  f->fetched (f->fetched_data, document);
+  g_assert_cmpuint (f->n_keys, ==, 1);
+  g_assert_false (f->is_ps256);
+  find (f, "PS256", NULL, on_found);
+  g_assert_cmpuint (f->n_fetches, ==, 2);
+  f->fetched (f->fetched_data, document);
+  g_assert_true (f->is_ps256);
+}
+
+static void
+test_algorithm_changes_while_read (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) document = make_document ();
+
+  find (f, "RS256", NULL, on_found);
+  TesseraFetched fetched = f->fetched;
+  gpointer fetched_data = f->fetched_data;
+  find (f, "PS256", NULL, on_found);
+  g_assert_cmpuint (f->n_fetches, ==, 2);
+  g_assert_cmpuint (f->n_found, ==, 0);
+  f->fetched (f->fetched_data, document);
+  g_assert_cmpuint (f->n_found, ==, 1);
+  g_assert_true (f->is_ps256);
+  fetched (fetched_data, document);
+  g_assert_cmpuint (f->n_found, ==, 2);
+  g_assert_false (f->is_ps256);
+  find (f, "PS256", NULL, on_found);
+  g_assert_true (f->is_ps256);
+  g_assert_cmpuint (f->n_fetches, ==, 2);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, func) g_test_add ("/client-keys/" name, Fixture, NULL, set_up, func, tear_down)
+  ADD ("whoever-is-told-may-close", test_close_while_told);
+  ADD ("close-answers-who-waits", test_close_while_read);
+  ADD ("whoever-is-told-may-ask-again", test_ask_while_told);
+  ADD ("are-read-again-for-another-algorithm", test_algorithm_changes);
+  ADD ("are-read-for-another-algorithm-meanwhile", test_algorithm_changes_while_read);
+  return g_test_run ();
+}

@@ -49,7 +49,7 @@ class Proxy:
         with open(EXAMPLE, encoding='utf-8') as file:
             text = file.read()
         for example, real in (('/run/haproxy/admin.sock', self.socket), ('/var/lib/haproxy/tessera.map', self.map),
-                              ('/etc/haproxy/KID.pem', self.write('key.pem', pem)), ('-m str KID', '-m str ' + kid),
+                              ('/etc/haproxy/KID.pem', self.write('key.pem', pem)), ('-m str -- KID', '-m str -- ' + kid),
                               ('str https://id.example.org', 'str ' + issuer), ('str https://api.example.org', 'str ' + audience),
                               ('127.0.0.1:8080', '127.0.0.1:%d' % self.port), ('127.0.0.1:9000', '127.0.0.1:%d' % self.behind.server_address[1]),
                               ('scope="read"', 'scope="%s"' % scope), (')read(', ')%s(' % scope)):

@@ -9,7 +9,6 @@ LATER = {
     'pushed authorization requests': 'PAR is not offered in this release',
     'DPoP': 'sender-constrained tokens are not offered in this release',
     'device authorization grant': 'it is not offered in this release',
-    'private_key_jwt': 'client assertions are not offered in this release',
 }
 
 

@@ -37,19 +37,23 @@ char *
 tessera_client_dup_sector (TesseraClient *self)
 {
   g_autofree char *sector = NULL;
+  gboolean is_elsewhere = FALSE;
 
   if (self->sector_identifier_uri != NULL)
     return dup_host (self->sector_identifier_uri);
   for (char **uri = self->redirect_uris; *uri != NULL; uri++)
     {
       g_autofree char *host = dup_host (*uri);
+      is_elsewhere |= host == NULL;
       if (host != NULL && sector != NULL && strcmp (host, sector) != 0)
         return NULL;
       if (host != NULL && sector == NULL)
         sector = g_steal_pointer (&host);
     }
-  /* No host is called so. */
-  return sector != NULL ? g_steal_pointer (&sector) : g_strconcat ("client ", self->id, NULL);
+  /* What comes back to a program, or to this machine, vouches for no host; or anybody could say
+   * that he belongs to one. No host is called so. */
+  return sector != NULL && !is_elsewhere ? g_steal_pointer (&sector)
+                                         : g_strconcat ("client ", self->id, NULL);
 }
 
 static gboolean

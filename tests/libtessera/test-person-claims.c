@@ -194,6 +194,22 @@ test_a_change_replaces_takes_away_and_leaves (void)
   assert_change ("{\"name\":\"A\"}", "{\"name\":1}", NULL);
 }
 
+/* An application that takes accounts together by verified addresses would give one away. */
+static void
+test_another_address_is_not_verified_yet (void)
+{
+#define KNOWN "{\"email\":\"a@x\",\"email_verified\":true,\"phone_number_verified\":true}"
+  assert_change (KNOWN, "{\"email\":\"b@y\"}",
+                 "{\"email\":\"b@y\",\"phone_number_verified\":true}");
+  assert_change (KNOWN, "{\"email\":\"a@x\"}", KNOWN);
+  assert_change (KNOWN, "{\"email\":\"\"}", "{\"phone_number_verified\":true}");
+  assert_change (KNOWN, "{\"phone_number\":\"+1\"}",
+                 "{\"email\":\"a@x\",\"email_verified\":true,\"phone_number\":\"+1\"}");
+  assert_change (KNOWN, "{\"email\":\"b@y\",\"email_verified\":true}",
+                 "{\"email\":\"b@y\",\"phone_number_verified\":true,\"email_verified\":true}");
+#undef KNOWN
+}
+
 static TesseraUser *
 user_from_line (const char *line)
 {
@@ -272,6 +288,7 @@ main (int argc, char **argv)
   ADD ("refuses-what-only-the-server-says", test_refuses_what_only_the_server_says);
   ADD ("has-limits", test_has_limits);
   ADD ("a-change-replaces-takes-away-and-leaves", test_a_change_replaces_takes_away_and_leaves);
+  ADD ("another-address-is-not-verified-yet", test_another_address_is_not_verified_yet);
   ADD ("a-line-of-a-file-can-say-what-is-known", test_a_line_of_a_file_can_say_what_is_known);
   ADD ("a-user-is-written-and-read-with-what-is-known",
        test_a_user_is_written_and_read_with_what_is_known);

@@ -202,6 +202,25 @@ test_an_id_token_of_which_nothing_is_asked_asks_nobody (Fixture *self, gconstpoi
   g_assert_cmpuint (self->n_asked, ==, 0);
 }
 
+/* Who says another address does not say that it was verified. */
+static void
+test_another_address_is_not_verified_yet (void)
+{
+  g_autoptr (TesseraClient) client = g_object_new (TESSERA_TYPE_CLIENT, "id", "rp", NULL);
+  g_autoptr (TesseraUserClaims) claims = tessera_user_claims_new ("alice", client, "openid");
+  const char *known = "{\"email\":\"a@x\",\"email_verified\":true}";
+
+  tessera_user_claims_merge_json (claims, known);
+  tessera_user_claims_merge_json (claims, "{\"name\":\"A\",\"email\":\"a@x\"}");
+  assert_json (tessera_user_claims_get_json (claims),
+               "{\"email\":\"a@x\",\"email_verified\":true,\"name\":\"A\"}");
+  tessera_user_claims_merge_json (claims, "{\"email\":\"b@y\"}");
+  assert_json (tessera_user_claims_get_json (claims), "{\"email\":\"b@y\",\"name\":\"A\"}");
+  tessera_user_claims_merge_json (claims, "{\"email_verified\":true}");
+  tessera_user_claims_set_string (claims, "email", "c@z");
+  assert_json (tessera_user_claims_get_json (claims), "{\"email\":\"c@z\",\"name\":\"A\"}");
+}
+
 static void
 test_what_only_the_server_says_is_not_taken (void)
 {
@@ -263,6 +282,8 @@ main (int argc, char **argv)
   ADD ("an-id-token-of-which-nothing-is-asked-asks-nobody",
        test_an_id_token_of_which_nothing_is_asked_asks_nobody);
   ADD ("a-grant-that-is-gone-tells-nothing", test_a_grant_that_is_gone_tells_nothing);
+  g_test_add_func ("/user-claims/another-address-is-not-verified-yet",
+                   test_another_address_is_not_verified_yet);
   g_test_add_func ("/user-claims/what-only-the-server-says-is-not-taken",
                    test_what_only_the_server_says_is_not_taken);
   return g_test_run ();

@@ -18,4 +18,8 @@ json_t *tessera_person_claims_parse (const char *text, GError **error);
  * an empty text takes it away. Checked, and owned; NULL with an error. */
 json_t *tessera_person_claims_change (json_t *known, json_t *changes, GError **error);
 
+/* Before @news come into @known: an address that is another one was not verified yet, whatever was
+ * said of the one before (OpenID Connect Core §5.1). */
+void tessera_person_claims_forget_verified (json_t *known, json_t *news);
+
 G_END_DECLS

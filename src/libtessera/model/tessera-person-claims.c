@@ -245,6 +245,21 @@ tessera_person_claims_parse (const char *text, GError **error)
   return tessera_person_claims_check (claims, error) ? g_steal_pointer (&claims) : NULL;
 }
 
+void
+tessera_person_claims_forget_verified (json_t *known, json_t *news)
+{
+  static const char *const flags[][2]
+      = { { "email", "email_verified" }, { "phone_number", "phone_number_verified" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (flags); i++)
+    {
+      json_t *value = json_object_get (news, flags[i][0]);
+
+      if (value != NULL && !json_equal (value, json_object_get (known, flags[i][0])))
+        json_object_del (known, flags[i][1]);
+    }
+}
+
 json_t *
 tessera_person_claims_change (json_t *known, json_t *changes, GError **error)
 {
@@ -252,6 +267,7 @@ tessera_person_claims_change (json_t *known, json_t *changes, GError **error)
   const char *name;
   json_t *value;
 
+  tessera_person_claims_forget_verified (claims, changes);
   json_object_foreach (changes, name, value)
     {
       if (g_strcmp0 (json_string_value (value), "") != 0)

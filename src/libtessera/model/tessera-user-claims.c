@@ -6,6 +6,7 @@
 #include "base/tessera-error.h"
 #include "base/tessera-json-variant-private.h"
 #include "base/tessera-log-private.h"
+#include "model/tessera-person-claims-private.h"
 #include "model/tessera-standard-claims-private.h"
 
 #include <string.h>
@@ -76,6 +77,7 @@ merge (TesseraUserClaims *self, json_t *claims)
   json_object_foreach (claims, name, value)
     if (*name == '\0' || tessera_standard_claims_are_own (name))
       return FALSE;
+  tessera_person_claims_forget_verified (self->json, claims);
   json_object_update (self->json, claims);
   return TRUE;
 }
@@ -179,10 +181,11 @@ tessera_user_claims_set_string (TesseraUserClaims *self, const char *name, const
   g_return_if_fail (name != NULL);
   g_return_if_fail (value != NULL);
 
-  if (*name == '\0' || tessera_standard_claims_are_own (name) || !g_utf8_validate (value, -1, NULL))
+  g_autoptr (json_t) claim = json_object ();
+
+  /* What is no UTF-8 is no JSON. */
+  if (json_object_set_new (claim, name, json_string (value)) < 0 || !merge (self, claim))
     g_warning ("user-claims: the claim is the server's own, or its value no UTF-8");
-  else
-    json_object_set_new (self->json, name, json_string (value));
 }
 
 /**

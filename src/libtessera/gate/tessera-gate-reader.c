@@ -155,6 +155,9 @@ tessera_gate_reader_read (TesseraGateConnection *connection)
     }
   if (connection->state != TESSERA_GATE_CLOSED && connection->state != TESSERA_GATE_READING)
     tessera_gate_connection_flush (connection);
+  /* An answer has found room after all: what waits behind it has its turn. */
+  if (connection->state == TESSERA_GATE_READING && connection->unread)
+    tessera_gate_connection_mark_dirty (connection);
 }
 
 void

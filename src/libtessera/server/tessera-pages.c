@@ -290,8 +290,10 @@ respond (TesseraExchange *exchange,
   tessera_exchange_add_header (exchange, "Referrer-Policy", referrer_policy);
   tessera_exchange_add_header (exchange, "Cache-Control", "no-store");
   tessera_exchange_add_header (exchange, "Cross-Origin-Resource-Policy", "same-origin");
-  tessera_exchange_respond (exchange, status, "text/html; charset=utf-8",
-                            g_bytes_new_take (html, strlen (html)));
+  tessera_exchange_respond (
+      exchange, status, "text/html; charset=utf-8",
+      /* It may be a code that is posted. */
+      g_bytes_new_with_free_func (html, strlen (html), (GDestroyNotify) tessera_secret_free, html));
 }
 
 void

@@ -357,7 +357,7 @@ def _(s):
 
 @tap.test('a full disk: revocations go on for long, what can wait gets a 503, and then all is well')
 def _(s):
-    with fault_rig.OwnDisk(s, '-t', 'tmpfs', '-o', 'size=3m,mode=700', 'tessera') as disk:
+    with fault_rig.OwnDisk(s, '-t', 'tmpfs', '-o', 'size=4m,mode=700', 'tessera') as disk:
         reserve = os.path.join(s.state, 'reserve')
         tokens, dead = s.tokens(), [s.machine_token() for _ in range(1000)]
         disk.fill()

@@ -6,9 +6,9 @@ import json
 
 import rfc_path  # noqa: F401
 from administrator import command
-from registrar import WEB, expect_bad_token, open_service, refused, registered, send
+from registrar import ENABLED, WEB, expect_bad_token, open_service, refused, registered, send
 from tap import check, contains, equal, lacks, main, test
-from tessera_fixture import expect_client_refused, in_parallel
+from tessera_fixture import Service, expect_client_refused, in_parallel
 
 SAID_BY_THE_SERVER = ('registration_access_token', 'registration_client_uri', 'client_secret', 'client_secret_expires_at')
 
@@ -167,6 +167,20 @@ def _(s):
     equal(sorted(answer.status for answer in answers), [200] + [401] * 7)
     winner = next(answer for answer in answers if answer.status == 200).json()
     equal(send(s, 'GET', client.path(s), token=winner['registration_access_token']).json(), winner)
+
+
+@test('An address that replaces too often has to wait')
+def _(s):
+    other = Service(endpoints=ENABLED, sections='[registration]\nopen=true\nrate=5\n')
+    try:
+        other.start()
+        client, source = registered(other), other.new_source()
+        statuses = [client.replace(other, dict(WEB, scope='openid' if number % 2 else 'openid profile'), source=source).status for number in range(8)]
+        check(statuses[:5] == [200] * 5 and statuses[-1] == 429, statuses)
+        other.advance(3600)
+        equal(client.replace(other, WEB, source=source).status, 200)
+    finally:
+        other.stop()
 
 
 @test('Only these methods, and JSON where there is a body')

@@ -65,6 +65,8 @@ replace (TesseraRegistration *taken_self, TesseraClient *client)
 {
   g_autoptr (TesseraRegistration) self = taken_self;
   g_autoptr (GError) error = NULL;
+  /* Each may deny what the client has, and that is kept. */
+  tessera_registration_count (self);
   g_autoptr (json_t) metadata = tessera_registration_parse_body (self->exchange, &error);
 
   if (metadata != NULL && check_replacement (metadata, client, &error))
@@ -72,7 +74,6 @@ replace (TesseraRegistration *taken_self, TesseraClient *client)
       tessera_registration_proceed (g_steal_pointer (&self), metadata);
       return;
     }
-  tessera_registration_count (self->engine, self->exchange);
   tessera_exchange_respond_error (self->exchange, error, NULL);
 }
 

@@ -35,7 +35,7 @@ read_body (TesseraRegistration *taken_registration)
       tessera_registration_proceed (g_steal_pointer (&self), metadata);
       return;
     }
-  tessera_registration_count (self->engine, self->exchange);
+  tessera_registration_count (self);
   tessera_exchange_respond_error (self->exchange, error, NULL);
 }
 
@@ -99,7 +99,7 @@ authorize (TesseraRegistration *taken_self)
     tessera_registration_refuse_token (engine, self->exchange, FALSE);
   else
     {
-      tessera_registration_count (engine, self->exchange);
+      tessera_registration_count (self);
       read_body (g_steal_pointer (&self));
     }
 }

@@ -23,6 +23,7 @@ struct _TesseraRegistration
   TesseraEngine *engine;
   TesseraExchange *exchange;
   TesseraRegistrationKind kind;
+  gboolean counted;      /* against the rate of its address */
   char *client_id;       /* whose; NULL: it is new */
   char *token;           /* an initial access token (or NULL), or the client's own */
   TesseraClient *wanted; /* NULL: it goes */
@@ -42,7 +43,8 @@ void tessera_registration_free (TesseraRegistration *self);
 
 /* FALSE: it was answered, for there were too many attempts from there. */
 gboolean tessera_registration_check_rate (TesseraEngine *engine, TesseraExchange *exchange);
-void tessera_registration_count (TesseraEngine *engine, TesseraExchange *exchange);
+/* Against the rate of its address: once, however it goes on. */
+void tessera_registration_count (TesseraRegistration *self);
 /* 401, and that is counted: no token came, or it is not good. */
 void
 tessera_registration_refuse_token (TesseraEngine *engine, TesseraExchange *exchange, gboolean came);

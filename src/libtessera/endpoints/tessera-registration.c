@@ -58,17 +58,25 @@ tessera_registration_check_rate (TesseraEngine *engine, TesseraExchange *exchang
   return FALSE;
 }
 
-void
-tessera_registration_count (TesseraEngine *engine, TesseraExchange *exchange)
+static void
+count (TesseraEngine *engine, TesseraExchange *exchange)
 {
   tessera_throttle_fail (engine->registration_throttle, NULL, exchange->remote_address,
                          tessera_clock_get_ms (engine->clock));
 }
 
 void
+tessera_registration_count (TesseraRegistration *self)
+{
+  if (!self->counted)
+    count (self->engine, self->exchange);
+  self->counted = TRUE;
+}
+
+void
 tessera_registration_refuse_token (TesseraEngine *engine, TesseraExchange *exchange, gboolean came)
 {
-  tessera_registration_count (engine, exchange);
+  count (engine, exchange);
   if (came)
     tessera_bearer_authentication_refuse (exchange, TESSERA_ERROR_INVALID_TOKEN,
                                           "This token is not good for that");
@@ -96,7 +104,7 @@ fail (TesseraRegistration *taken_self, const GError *error)
 {
   g_autoptr (TesseraRegistration) self = taken_self;
 
-  tessera_registration_count (self->engine, self->exchange);
+  tessera_registration_count (self);
   tessera_exchange_respond_error (self->exchange, error, NULL);
 }
 

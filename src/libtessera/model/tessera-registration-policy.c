@@ -272,8 +272,8 @@ install_limits (GObjectClass *object_class)
   /**
    * TesseraRegistrationPolicy:rate:
    *
-   * How many attempts a minute an address has that are refused, or that come without an initial
-   * access token.
+   * How many attempts a minute an address has that are refused, that come without an initial
+   * access token, that replace a registration, or that have a `sector_identifier_uri` read.
    */
   g_object_class_install_property (object_class, PROP_RATE,
                                    g_param_spec_uint ("rate", NULL, NULL, 1, 100000, USUAL_RATE,

@@ -117,7 +117,7 @@ test_close_while_told (Fixture *f, gconstpointer data)
 
   find (f, "RS256", NULL, on_found_close);
   find (f, "RS256", NULL, on_found);
-  f->fetched (f->fetched_data, document);
+  f->fetched (f->fetched_data, document, TRUE);
   g_assert_cmpuint (f->n_found, ==, 2);
 }
 
@@ -129,7 +129,7 @@ test_close_while_read (Fixture *f, gconstpointer data)
   find (f, "RS256", NULL, on_found);
   g_clear_pointer (&f->engine.client_keys, tessera_client_keys_close);
   g_assert_cmpuint (f->n_found, ==, 1);
-  f->fetched (f->fetched_data, document);
+  f->fetched (f->fetched_data, document, TRUE);
   g_assert_cmpuint (f->n_found, ==, 1);
 }
 
@@ -140,7 +140,7 @@ test_ask_while_told (Fixture *f, gconstpointer data)
 
   find (f, "RS256", NULL, on_found_ask);
   find (f, "RS256", NULL, on_found);
-  f->fetched (f->fetched_data, document);
+  f->fetched (f->fetched_data, document, TRUE);
   g_assert_cmpuint (f->n_found, ==, 3);
   g_assert_cmpuint (f->n_fetches, ==, 1);
 }
@@ -151,12 +151,12 @@ test_algorithm_changes (Fixture *f, gconstpointer data)
   g_autoptr (GBytes) document = make_document ();
 
   find (f, "RS256", NULL, on_found);
-  f->fetched (f->fetched_data, document);
+  f->fetched (f->fetched_data, document, TRUE);
   g_assert_cmpuint (f->n_keys, ==, 1);
   g_assert_false (f->is_ps256);
   find (f, "PS256", NULL, on_found);
   g_assert_cmpuint (f->n_fetches, ==, 2);
-  f->fetched (f->fetched_data, document);
+  f->fetched (f->fetched_data, document, TRUE);
   g_assert_true (f->is_ps256);
 }
 
@@ -171,15 +171,29 @@ test_algorithm_changes_while_read (Fixture *f, gconstpointer data)
   find (f, "PS256", NULL, on_found);
   g_assert_cmpuint (f->n_fetches, ==, 2);
   g_assert_cmpuint (f->n_found, ==, 0);
-  f->fetched (f->fetched_data, document);
+  f->fetched (f->fetched_data, document, TRUE);
   g_assert_cmpuint (f->n_found, ==, 1);
   g_assert_true (f->is_ps256);
-  fetched (fetched_data, document);
+  fetched (fetched_data, document, TRUE);
   g_assert_cmpuint (f->n_found, ==, 2);
   g_assert_false (f->is_ps256);
   find (f, "PS256", NULL, on_found);
   g_assert_true (f->is_ps256);
   g_assert_cmpuint (f->n_fetches, ==, 2);
+}
+
+static void
+test_nobody_was_asked (Fixture *f, gconstpointer data)
+{
+  find (f, "RS256", NULL, on_found);
+  f->fetched (f->fetched_data, NULL, FALSE);
+  g_assert_cmpuint (f->n_found, ==, 1);
+  find (f, "RS256", NULL, on_found);
+  g_assert_cmpuint (f->n_fetches, ==, 2);
+  f->fetched (f->fetched_data, NULL, TRUE);
+  find (f, "RS256", NULL, on_found);
+  g_assert_cmpuint (f->n_fetches, ==, 2);
+  g_assert_cmpuint (f->n_found, ==, 3);
 }
 
 int
@@ -192,5 +206,6 @@ main (int argc, char **argv)
   ADD ("whoever-is-told-may-ask-again", test_ask_while_told);
   ADD ("are-read-again-for-another-algorithm", test_algorithm_changes);
   ADD ("are-read-for-another-algorithm-meanwhile", test_algorithm_changes_while_read);
+  ADD ("are-asked-for-again-when-nobody-was-asked", test_nobody_was_asked);
   return g_test_run ();
 }

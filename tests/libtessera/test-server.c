@@ -337,7 +337,7 @@ test_close_answers_who_waits_for_a_document (void)
   log_capture_begin ();
   tessera_server_close (server);
   g_assert_cmpuint (front->sent, ==, 1);
-  g_assert_cmpuint (front->status, ==, 400);
+  g_assert_cmpuint (front->status, ==, 503);
   g_clear_object (&server);
   g_object_add_weak_pointer (G_OBJECT (outbound), (gpointer *) &outbound);
   g_object_unref (outbound);

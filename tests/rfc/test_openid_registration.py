@@ -15,9 +15,9 @@ import rfc_path  # noqa: F401
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from elsewhere import Authority, Site, drip, http, section
 from key_client import ASSERTION_TYPE, KeyClient, jwk_of
-from registrar import ENABLED, WEB, refused, register, registered, send
+from registrar import ENABLED, WEB, initial_token, refused, register, registered, send
 from tap import check, contains, equal, lacks, main, one_of, test
-from tessera_fixture import GRANTS, R1, Service, claims_of, default_clients, expect_client_refused, in_parallel, parameters_of
+from tessera_fixture import GRANTS, R1, Service, claims_of, default_clients, expect_client_refused, expect_error, in_parallel, parameters_of
 
 FIRST, SECOND, STRANGER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
 os.environ['TESSERA_TEST_HOSTS'] = 'sector.rp.test=127.0.0.1'
@@ -125,6 +125,12 @@ def _(s):
     equal({name: again[name] for name in told}, told)
 
 
+def expect_no_keys(answer):
+    """Nothing could be checked: nobody is to blame."""
+    expect_error(answer, 'temporarily_unavailable', 503)
+    check(answer.header('Retry-After'), 'Retry-After')
+
+
 @test('keys of a client are read from its jwks_uri, once, and kept')
 def _(s):
     with KeySite(('one', FIRST)) as place:
@@ -178,10 +184,12 @@ def _(s):
         s.advance(3600)
         equal(ask(s, client, FIRST, 'one').status, 200)
         s.advance(86400)
-        expect_client_refused(ask(s, client, FIRST, 'one'))
+        source = s.new_source()
+        for _ in range(15):
+            expect_no_keys(ask(s, client, FIRST, 'one', source=source))
         place.answer = None
         s.advance(61)
-        equal(ask(s, client, FIRST, 'one').status, 200)
+        equal(ask(s, client, FIRST, 'one', source=source).status, 200)
 
 
 @test('many who ask at once have the keys read once')
@@ -203,7 +211,7 @@ def _(s):
         with KeySite(('one', FIRST)) as place:
             place.answer = answer
             client = signer(s, place.uri)
-            expect_client_refused(ask(s, client, FIRST, 'one'))
+            expect_no_keys(ask(s, client, FIRST, 'one'))
     equal(s.get('/jwks').status, 200)
 
 
@@ -220,7 +228,7 @@ def _(s):
             equal(s.client_credentials(s.c1).status, 200)
             thread.join(20)
             check(result, 'it waits still')
-            expect_client_refused(result[0])
+            expect_no_keys(result[0])
     finally:
         dripping.close()
         silent.close()
@@ -245,7 +253,7 @@ def _(s):
             answer = register(other, {'grant_types': ['client_credentials'], 'scope': 'a', 'token_endpoint_auth_method': 'private_key_jwt', 'jwks_uri': uri})
             if answer.status == 201:
                 from registrar import Registered
-                expect_client_refused(ask(other, Registered(answer), FIRST, 'one'))
+                expect_no_keys(ask(other, Registered(answer), FIRST, 'one'))
             one_of(register(other, dict(WEB, sector_identifier_uri=uri)).status, (400,))
         for listener in listeners:
             try:
@@ -278,6 +286,48 @@ def _(s):
         equal(client.replace(s, dict(metadata, redirect_uris=['https://three.test/cb'])).status, 200)
     finally:
         site.close()
+
+
+@test('5: at most two sectors are looked at at once, and keys are read meanwhile')
+def _(s):
+    stop = threading.Event()
+    uris = ['https://one.test/cb']
+    site = Site(authority, lambda question: stop.wait(10) is None or (200, 'application/json', json.dumps(uris)))
+    metadata = {'redirect_uris': uris, 'sector_identifier_uri': site.uri('/sector.json', 'sector.rp.test')}
+    statuses = []
+    threads = [threading.Thread(target=lambda: statuses.append(register(s, metadata, source=s.new_source()).status)) for _ in range(2)]
+    try:
+        for thread in threads:
+            thread.start()
+        site.wait_for_connections(2)
+        for _ in range(5):
+            expect_error(register(s, metadata), 'temporarily_unavailable', 503)
+        with KeySite(('one', FIRST)) as place:
+            equal(ask(s, signer(s, place.uri), FIRST, 'one').status, 200)
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+        equal((statuses, site.connects), ([201] * 2, 2))
+        equal(register(s, metadata).status, 201)
+    finally:
+        stop.set()
+        site.close()
+
+
+@test('5: who sends us to a sector has used an attempt, with a token too')
+def _(s):
+    site = Site(authority, (200, 'application/json', json.dumps(WEB['redirect_uris'])))
+    other = service(policy='[registration]\nrate=5\n\n')
+    try:
+        other.start()
+        token, source = initial_token(other, '--uses', '20')[1], other.new_source()
+        metadata = dict(WEB, sector_identifier_uri=site.uri('/sector.json', 'sector.rp.test'))
+        statuses = [register(other, metadata, token, source=source).status for _ in range(8)]
+        check(statuses[:5] == [201] * 5 and statuses[-1] == 429, statuses)
+        equal([register(other, WEB, token, source=other.new_source()).status for _ in range(2)], [201] * 2)
+    finally:
+        site.close()
+        other.stop()
 
 
 @test('of two who replace with one token at the same moment one comes too late')

@@ -139,6 +139,11 @@ class Site:
             tap.check(len(self.questions) >= count, 'only %d of %d questions came' % (len(self.questions), count))
             return list(self.questions)
 
+    def wait_for_connections(self, count, patience=30):
+        with self._news:
+            self._news.wait_for(lambda: self.connects >= count, patience)
+            tap.check(self.connects >= count, 'only %d of %d came' % (self.connects, count))
+
     def close(self):
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

@@ -388,6 +388,14 @@ on_keys_found (gpointer data, TesseraKeySet *keys)
   TesseraCommitter *committer = self->engine->committer;
   g_autoptr (GError) error = NULL;
 
+  /* Nothing was checked: it is no failure of the client's. */
+  if (keys == NULL && tessera_client_get_jwks_uri (self->client) != NULL)
+    {
+      refuse (&error, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+              "The keys at the client's jwks_uri cannot be read");
+      self->done (self->data, NULL, error);
+      return;
+    }
   if (!check (self->engine, self->exchange, self->client, keys, &self->credentials,
               self->explanation, &error))
     {

@@ -13,6 +13,7 @@
 #define FRESH_MS (10 * 60 * 1000)     /* so long it is taken as it is */
 #define KEPT_MS (24 * 60 * 60 * 1000) /* so long it is good while it cannot be read again */
 #define BETWEEN_READINGS_MS (60 * 1000)
+#define NEVER_MS (-BETWEEN_READINGS_MS)
 
 static const char *const media_types[] = { "application/jwk-set+json", "application/json", NULL };
 
@@ -173,7 +174,7 @@ find_entry (TesseraClientKeys *self, TesseraClient *client)
   entry->uri = g_strdup (tessera_client_get_jwks_uri (client));
   for (guint use = 0; use < TESSERA_CLIENT_N_KEY_USES; use++)
     entry->rsa[use] = tessera_client_get_rsa_algorithm (client, use);
-  entry->tried_ms = -BETWEEN_READINGS_MS;
+  entry->tried_ms = NEVER_MS;
   entry->waiting = g_array_new (FALSE, FALSE, sizeof (Waiter));
   g_hash_table_insert (self->entries, entry->client_id, entry);
   return entry;
@@ -206,13 +207,15 @@ is_kept (Entry *self)
 }
 
 static void
-on_fetched (gpointer data, GBytes *document)
+on_fetched (gpointer data, GBytes *document, gboolean asked)
 {
   Entry *self = data;
   TesseraClientKeys *owner = self->owner;
 
   take_document (self, document);
   tell_waiting (self, self->tried_ms);
+  if (!asked)
+    self->tried_ms = NEVER_MS;
   self->reading = FALSE;
   if (!is_kept (self))
     entry_free (self);

@@ -125,6 +125,15 @@ on_sector_checked (gpointer data, const GError *error)
     tessera_registration_submit (data);
 }
 
+/* Whoever sends us elsewhere has used one of the attempts, before we go. */
+static void
+look_at_sector (TesseraRegistration *self)
+{
+  if (tessera_client_get_sector_identifier_uri (self->wanted) != NULL)
+    tessera_registration_count (self);
+  tessera_sector_check (self->engine, self->wanted, on_sector_checked, self);
+}
+
 /* What is not there to be fetched must not be promised. */
 static gboolean
 check_network (TesseraEngine *engine, TesseraClient *client, GError **error)
@@ -149,7 +158,7 @@ tessera_registration_proceed (TesseraRegistration *self, const json_t *metadata)
   if (self->wanted == NULL || !check_network (engine, self->wanted, &error))
     fail (self, error);
   else
-    tessera_sector_check (engine, self->wanted, on_sector_checked, self);
+    look_at_sector (self);
 }
 
 /* The answer */

@@ -25,8 +25,8 @@ typedef struct _TesseraUserClaims TesseraUserClaims;
 typedef struct _TesseraRegistration TesseraRegistration;
 typedef struct _TesseraClientKeys TesseraClientKeys;
 
-/* What lies at an address; NULL: nothing that could be read. */
-typedef void (*TesseraFetched) (gpointer data, GBytes *document);
+/* What lies at an address; NULL: nothing that could be read. @asked FALSE: for nobody was asked. */
+typedef void (*TesseraFetched) (gpointer data, GBytes *document, gboolean asked);
 
 /* What the layers to the right do for those to the left. All on the main loop; any may be NULL. */
 typedef struct
@@ -78,6 +78,7 @@ typedef struct
   TesseraUserRegistry *users;
   TesseraThrottle *client_throttle;       /* failed client authentications by (client, address) */
   TesseraThrottle *registration_throttle; /* attempts to register, by address */
+  guint n_sector_checks;                  /* under way */
   TesseraClientKeys *client_keys;         /* those read from elsewhere; of the layer to the right */
   GBytes *metadata;                       /* serialised; whoever changes a setting clears it */
   TesseraMetrics *metrics;                /* or NULL, as the next */

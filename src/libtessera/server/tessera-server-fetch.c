@@ -14,6 +14,14 @@ typedef struct
   gpointer data;
 } Fetch;
 
+/* Or did it not come to that? */
+static gboolean
+was_asked (const GError *error)
+{
+  return !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BUSY)
+         && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED);
+}
+
 static void
 on_got (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -32,7 +40,7 @@ on_got (GObject *source, GAsyncResult *result, gpointer data)
   /* Whoever is told may drop it. */
   g_autoptr (TesseraServer) server = g_object_ref (self->server);
   g_queue_remove (&server->fetches, self);
-  self->fetched (self->data, document);
+  self->fetched (self->data, document, was_asked (error));
 }
 
 void
@@ -44,7 +52,7 @@ tessera_server_end_fetches (TesseraServer *self)
   while ((fetch = g_queue_pop_head (&self->fetches)) != NULL)
     {
       fetch->server = NULL;
-      fetch->fetched (fetch->data, NULL);
+      fetch->fetched (fetch->data, NULL, FALSE);
     }
 }
 

@@ -416,6 +416,32 @@ test_logouts_of_one_client_are_limited (Fixture *f, gconstpointer data)
   commit (f);
 }
 
+/* In one go too: whoever never answers leaves room for others. */
+static void
+test_logouts_of_one_client_are_limited_at_once (Fixture *f, gconstpointer data)
+{
+  guint n_good = 0;
+
+  begin (f);
+  put_participant (f, "first", "dead", "alice", 1000, 9000);
+  g_assert_true (tessera_store_end_session (f->store, "first", NULL));
+  for (guint i = 0; i < TESSERA_STORE_LOGOUTS_OF_CLIENT + 5; i++)
+    {
+      g_autofree char *session_id = g_strdup_printf ("s%u", i);
+
+      put_participant (f, session_id, "dead", "alice", 1000, 9000);
+      if (i % 100 == 0)
+        put_participant (f, session_id, "good", "alice", 1000, 9000);
+    }
+  g_assert_true (tessera_store_end_all (f->store, "alice", NULL, 2000, NULL));
+  g_autoptr (GPtrArray) page = tessera_store_list_logouts (f->store, 0, G_MAXINT, NULL);
+  for (guint i = 0; i < page->len; i++)
+    n_good += g_str_equal (((const TesseraLogout *) page->pdata[i])->client_id, "good");
+  g_assert_cmpuint (n_good, ==, 11);
+  g_assert_cmpuint (page->len, ==, TESSERA_STORE_LOGOUTS_OF_CLIENT + 11);
+  commit (f);
+}
+
 static void
 test_logouts_in_all_are_limited (Fixture *f, gconstpointer data)
 {
@@ -1852,6 +1878,7 @@ main (int argc, char *argv[])
   ADD ("participants-hear-of-the-end-of-all", test_participants_hear_of_the_end_of_all);
   ADD ("logouts-are-counted-and-removed", test_logouts_are_counted_and_removed);
   ADD ("logouts-of-one-client-are-limited", test_logouts_of_one_client_are_limited);
+  ADD ("logouts-of-one-client-are-limited-at-once", test_logouts_of_one_client_are_limited_at_once);
   ADD ("logouts-in-all-are-limited", test_logouts_in_all_are_limited);
   ADD ("participants-are-forgotten", test_participants_are_forgotten);
   ADD ("clients", test_clients);

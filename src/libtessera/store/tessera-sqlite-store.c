@@ -664,13 +664,18 @@ tessera_sqlite_store_end_grant (TesseraStore *store, const char *grant_id, GErro
   return TRUE;
 }
 
-/* Who has yet to hear that a login ended: first they are copied, then they take part no more. A
- * negative LIMIT would be none. */
+/* Who has yet to hear that a login ended: first they are copied, then they take part no more. Of
+ * each client as many as there is room for, and the first of all clients before the second of any.
+ * What is put now is not among what is counted: the statement reads it all before. A negative
+ * LIMIT would be none. */
 #define PUT_LOGOUTS(WHICH)                                                                         \
   "INSERT INTO logouts (client_id, subject, sub, session_id, attempts)"                            \
-  " SELECT client_id, subject, sub, session_id, 0 FROM participants AS his WHERE " WHICH           \
-  " AND (SELECT COUNT(*) FROM logouts WHERE logouts.client_id = his.client_id) < ?3"               \
-  " LIMIT max (0, ?4 - (SELECT COUNT(*) FROM logouts))"
+  " SELECT client_id, subject, sub, session_id, 0"                                                 \
+  " FROM (SELECT *, row_number() OVER (PARTITION BY client_id) AS place FROM participants"         \
+  " WHERE " WHICH ")"                                                                              \
+  " LEFT JOIN (SELECT client_id, COUNT(*) AS waiting FROM logouts GROUP BY client_id)"             \
+  " USING (client_id) WHERE place + ifnull (waiting, 0) <= ?3"                                     \
+  " ORDER BY place LIMIT max (0, ?4 - (SELECT COUNT(*) FROM logouts))"
 #define PARTICIPANTS_OF_SESSION "session_id = ?1 AND ?2 = 0"
 #define PARTICIPANTS_OF_SUBJECT "subject = ?1 AND began_ms <= ?2"
 #define PARTICIPANTS_OF_ANYBODY "?1 IS NULL AND began_ms <= ?2"

@@ -232,6 +232,7 @@ struct _TesseraSqliteStore
   guint64 kept_generation_at_begin;
   guint64 prune_cursors[N_DENIALS]; /* generations up to here were looked at */
   gboolean examined_denials;        /* the large table */
+  gboolean warned_of_logouts;       /* that there was no room for */
   GHashTable *ended;                /* char *grant_id: rows of ended_grants */
   GPtrArray *ended_since_begin;     /* char *grant_id */
   GPtrArray *forgotten_since_begin; /* char *grant_id: left @ended by being pruned */
@@ -680,6 +681,28 @@ tessera_sqlite_store_end_grant (TesseraStore *store, const char *grant_id, GErro
 #define PARTICIPANTS_OF_SUBJECT "subject = ?1 AND began_ms <= ?2"
 #define PARTICIPANTS_OF_ANYBODY "?1 IS NULL AND began_ms <= ?2"
 
+static guint64
+count_writes (TesseraSqliteStore *self)
+{
+  guint64 writes = 0;
+  guint64 syncs = 0;
+
+  tessera_database_get_counts (self->database, &writes, &syncs);
+  return writes;
+}
+
+/* Once: it goes on until a client answers again. */
+static void
+warn_of_logouts (TesseraSqliteStore *self, guint64 lost)
+{
+  if (lost > 0 && !self->warned_of_logouts)
+    g_warning (
+        "There is no room for more logouts that clients have yet to hear of: %" G_GUINT64_FORMAT
+        " are dropped, and from now on more without a word",
+        lost);
+  self->warned_of_logouts |= lost > 0;
+}
+
 /* What is revoked is revoked, though there may be no room to tell of it. */
 static gboolean
 put_logouts (TesseraSqliteStore *self,
@@ -690,6 +713,7 @@ put_logouts (TesseraSqliteStore *self,
              GError **error)
 {
   g_autoptr (GError) problem = NULL;
+  guint64 before = count_writes (self);
 
   if (!tessera_database_put (self->database, insertion, &problem, "tiii", whose, began_ms,
                              (gint64) TESSERA_STORE_LOGOUTS_OF_CLIENT,
@@ -699,7 +723,11 @@ put_logouts (TesseraSqliteStore *self,
       g_propagate_error (error, g_steal_pointer (&problem));
       return FALSE;
     }
-  return tessera_database_execute (self->database, deletion, error, "ti", whose, began_ms);
+  guint64 between = count_writes (self);
+  if (!tessera_database_execute (self->database, deletion, error, "ti", whose, began_ms))
+    return FALSE;
+  warn_of_logouts (self, count_writes (self) - between - (between - before));
+  return TRUE;
 }
 
 static gboolean

@@ -271,8 +271,8 @@ test_a_scope_asks_for_a_claim_in_every_language (void)
   g_autoptr (json_t) known
       = json_loads ("{\"name\":\"A\",\"name#de\":\"B\",\"named\":\"C\",\"email\":\"d@e\",\"#x\":1}",
                     0, NULL);
-  g_autoptr (json_t) told
-      = tessera_standard_claims_select (known, "profile", request, TESSERA_CLAIMS_USERINFO);
+  g_autoptr (json_t) told = tessera_standard_claims_select (known, "profile", "profile", request,
+                                                            TESSERA_CLAIMS_USERINFO);
   g_autofree char *text = tessera_json_dump (told);
 
   g_assert_cmpstr (text, ==, "{\"name\":\"A\",\"name#de\":\"B\"}");

@@ -2,6 +2,7 @@
 /* What an application knows of a person, and what a client is told of it. */
 
 #include "base/tessera-secret-private.h"
+#include "model/tessera-authorization-request-private.h"
 #include "model/tessera-standard-claims-private.h"
 #include "model/tessera-user-claims-private.h"
 #include "server/tessera-server-object-private.h"
@@ -242,6 +243,78 @@ test_what_only_the_server_says_is_not_taken (void)
   g_assert_cmpuint (g_variant_n_children (known), ==, 0);
 }
 
+static void
+test_by_name_a_client_is_told_what_its_scopes_could_ask_for (void)
+{
+  static const struct
+  {
+    const char *registered;
+    const char *told;
+  } cases[] = {
+    { NULL, "{}" },
+    { "openid", "{}" },
+    { "openid email", "{\"email\":\"e\"}" },
+    { "address phone", "{\"address\":{},\"phone_number\":\"p\"}" },
+    { "profile", "{\"employee_no\":7,\"name\":\"n\",\"name#de\":\"m\"}" },
+  };
+  static const char all[] = "{\"id_token\":{\"email\":null,\"address\":null,\"phone_number\":null,"
+                            "\"employee_no\":null,\"name\":null,\"name#de\":null}}";
+  g_autoptr (TesseraClaimsRequest) request = tessera_claims_request_parse (all, NULL);
+  g_autoptr (json_t) known = json_loads ("{\"email\":\"e\",\"address\":{},\"phone_number\":\"p\","
+                                         "\"employee_no\":7,\"name\":\"n\",\"name#de\":\"m\"}",
+                                         0, NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (json_t) told
+          = tessera_standard_claims_select (known, "openid", cases[i].registered, request,
+                                            TESSERA_CLAIMS_ID_TOKEN);
+      assert_json (told, cases[i].told);
+    }
+}
+
+static void
+test_what_a_client_may_not_ask_for_is_not_kept (void)
+{
+  g_autoptr (TesseraClaimsRequest) request = tessera_claims_request_parse (
+      "{\"userinfo\":{\"email\":null,\"x\":null},\n \"id_token\":{\"email\":{\"essential\":true},"
+      "\"acr\":null,\"phone_number\":null}}",
+      NULL);
+
+  tessera_standard_claims_narrow (request, "openid phone");
+  g_autofree char *text = tessera_claims_request_dup_text (request);
+  g_autofree char *asked = tessera_standard_claims_dup_asked_scope ("openid a", text);
+  g_autofree char *bare = tessera_standard_claims_dup_asked_scope ("openid a", NULL);
+  g_assert_cmpstr (text, ==, "{\"userinfo\":{},\"id_token\":{\"acr\":null,\"phone_number\":null}}");
+  g_assert_cmpstr (asked, ==, "openid a phone");
+  g_assert_cmpstr (bare, ==, "openid a");
+}
+
+static char *
+dup_fingerprint_with (TesseraClient *client, const char *claims_request)
+{
+  g_autoptr (TesseraAuthorizationRequest) request = tessera_authorization_request_new (client);
+
+  request->redirect_uri = g_strdup ("https://rp.test/cb");
+  request->scope = g_strdup ("openid");
+  request->claims_request = g_strdup (claims_request);
+  return tessera_authorization_request_dup_fingerprint (request);
+}
+
+static void
+test_what_is_asked_for_by_name_is_part_of_what_is_decided (void)
+{
+  g_autoptr (TesseraClient) client = g_object_new (TESSERA_TYPE_CLIENT, "id", "rp", NULL);
+  g_autofree char *bare = dup_fingerprint_with (client, NULL);
+  g_autofree char *email = dup_fingerprint_with (client, "{\"userinfo\":{\"email\":null}}");
+  g_autofree char *same = dup_fingerprint_with (client, "{\"userinfo\":{\"email\":null}}");
+  g_autofree char *name = dup_fingerprint_with (client, "{\"userinfo\":{\"name\":null}}");
+
+  g_assert_cmpstr (bare, !=, email);
+  g_assert_cmpstr (email, !=, name);
+  g_assert_cmpstr (email, ==, same);
+}
+
 static gboolean
 run_end_grant (gpointer data, TesseraStore *store, GError **error)
 {
@@ -286,5 +359,11 @@ main (int argc, char **argv)
                    test_another_address_is_not_verified_yet);
   g_test_add_func ("/user-claims/what-only-the-server-says-is-not-taken",
                    test_what_only_the_server_says_is_not_taken);
+  g_test_add_func ("/user-claims/by-name-a-client-is-told-what-its-scopes-could-ask-for",
+                   test_by_name_a_client_is_told_what_its_scopes_could_ask_for);
+  g_test_add_func ("/user-claims/what-a-client-may-not-ask-for-is-not-kept",
+                   test_what_a_client_may_not_ask_for_is_not_kept);
+  g_test_add_func ("/user-claims/what-is-asked-for-by-name-is-part-of-what-is-decided",
+                   test_what_is_asked_for_by_name_is_part_of_what_is_decided);
   return g_test_run ();
 }

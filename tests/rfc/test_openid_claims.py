@@ -3,22 +3,32 @@
 """OpenID Connect Core section 5: what is known of a person, and who is told of it."""
 
 import json
+import re
 
 import rfc_path  # noqa: F401
 from openid_fixture import ALICE, BY_SCOPE, OPENID
-from tap import contains, equal, lacks, main, test
-from tessera_fixture import GRANTS, Client, Service, claims_of, default_clients
+from tap import check, contains, equal, lacks, main, test
+from tessera_fixture import GRANTS, Client, Service, claims_of, default_clients, parameters_of
+
+EVERYTHING = json.dumps({place: dict.fromkeys(list(ALICE) + ['acr', 'auth_time', 'sub']) for place in ('userinfo', 'id_token')})
 
 def service():
-    both = dict(scope='a ' + OPENID, grant_types=GRANTS, first_party='true')
-    s = Service(clients=default_clients() + [Client('rp', redirect_uri='https://rp.test/cb', **both)])
+    first = dict(grant_types=GRANTS, first_party='true')
+    s = Service(clients=default_clients() + [
+        Client('rp', redirect_uri='https://rp.test/cb', scope='a ' + OPENID, **first),
+        Client('little', redirect_uri='https://little.test/cb', scope='openid', **first),
+        Client('mails', redirect_uri='https://mails.test/cb', scope='openid email', **first),
+        Client('asks', redirect_uri='https://asks.test/cb', scope='a ' + OPENID, grant_types=GRANTS),
+        Client('barely', redirect_uri='https://barely.test/cb', scope='openid', grant_types=GRANTS),
+        Client('app', 'none', redirect_uri='https://app.test/cb', scope=OPENID, grant_types='authorization_code;refresh_token;'),
+    ])
     s.known = {'alice': dict(ALICE)}
     return s
 
 
-def login(s, username='alice', **changes):
+def login(s, username='alice', client=None, **changes):
     changes.setdefault('scope', 'openid')
-    return s.tokens(s.rp, username, **changes)
+    return s.tokens(client or s.rp, username, **changes)
 
 
 def userinfo(s, tokens):
@@ -54,11 +64,86 @@ def _(s):
     lacks(claims, 'name')
 
 
+@test('core 5.5: by name a client is told nothing that it could not have by scope, and goes on without it')
+def _(s):
+    for client, names in ((s.little, set()), (s.mails, BY_SCOPE['email']), (s.rp, set(ALICE))):
+        tokens = login(s, client=client, claims=EVERYTHING)
+        equal(set(userinfo(s, tokens)), names | {'sub'}, client.id)
+        claims = claims_of(tokens['id_token'])
+        equal(set(claims) & set(ALICE), names, client.id)
+        contains(claims, 'auth_time')
+
+
+def shown(s, browser, client=None, **changes):
+    """What the consent page says that the application will be able to do; None: nobody is asked."""
+    answer = browser.open(s.authorization_url(client or s.asks, scope='openid', **changes))
+    if answer.page.form_with('decision') is None:
+        return None
+    return re.findall(r'<li>(?:<code>)?<bdi>(.*?)</bdi>', answer.text)
+
+
+def by_name(*names, place='userinfo'):
+    return json.dumps({place: dict.fromkeys(names)})
+
+
+@test('core 5.5, 3.1.2.4: who is asked is shown claims by name as the scopes that they belong to')
+def _(s):
+    browser = s.browser().copy()
+    openid = shown(s, browser, prompt='consent')
+    equal(len(openid), 1)
+    texts = {}
+    for scope in BY_SCOPE:
+        answer = browser.open(s.authorization_url(s.asks, scope=scope, prompt='consent'))
+        texts[scope] = re.findall(r'<li>(?:<code>)?<bdi>(.*?)</bdi>', answer.text)
+        equal(len(texts[scope]), 1, scope)
+        for place in ('userinfo', 'id_token'):
+            for name in BY_SCOPE[scope]:
+                equal(shown(s, browser, prompt='consent', claims=by_name(name, place=place)), openid + texts[scope], name)
+    equal(shown(s, browser, prompt='consent', claims=by_name('groups')), openid + texts['profile'])
+    equal(shown(s, browser, prompt='consent', claims=by_name('acr', 'auth_time', 'sub', 'nonce')), openid)
+    equal(set(shown(s, browser, prompt='consent', claims=EVERYTHING)), set(openid).union(*texts.values()))
+    equal(shown(s, browser, s.barely, prompt='consent', claims=EVERYTHING), openid, 'what it will not be told')
+
+
+@test('core 5.5, 3.1.2.4: a consent to scopes is none to claims by name; one to both is remembered')
+def _(s):
+    browser = s.new_browser()
+    def silent(**changes):
+        answer = parameters_of(browser.get(s.authorization_url(s.asks, prompt='none', **dict(dict(scope='openid'), **changes))).location)
+        return answer.get('error', 'allowed')
+    contains(s.approve(s.asks, browser=browser, scope='openid'), 'code')
+    equal((silent(), silent(claims=by_name('acr', 'sub'))), ('allowed', 'allowed'))
+    for name in ('email', 'groups', 'phone_number'):
+        for place in ('userinfo', 'id_token'):
+            equal(silent(claims=by_name(name, place=place)), 'consent_required', name)
+    check(shown(s, browser, claims=by_name('email')) is not None, 'nobody was asked')
+    contains(s.approve(s.asks, browser=browser, scope='openid', claims=by_name('email')), 'code')
+    equal((silent(claims=by_name('email', 'email_verified')), silent(scope='openid email'), silent()), ('allowed',) * 3)
+    equal((silent(claims=by_name('name')), silent(scope='openid profile')), ('consent_required',) * 2)
+
+
+@test('the account page says of an application what it was allowed by name, too')
+def _(s):
+    browser = s.new_browser()
+    s.tokens(s.app, 'bob', browser=browser, scope='openid', claims=by_name('phone_number'))
+    page = browser.open(s.issuer + '/account')
+    equal(page.status, 200)
+    contains(page.text, 'phone')
+
+
 @test('core 5.5.1: a claim with a value is told when it has that value')
 def _(s):
     for value, told in (('alice@a.test', True), ('other@a.test', False)):
         answer = userinfo(s, login(s, claims=json.dumps({'userinfo': {'email': {'value': value}}})))
         equal('email' in answer, told, value)
+
+
+@test('core 5.5: a request that grows too long when its numbers are written out is refused')
+def _(s):
+    for value, told in (('0.1', 'invalid_request'), ('1', None)):
+        claims = '{"userinfo":{"email":{"values":[%s]}}}' % ','.join([value] * 900)
+        answer = parameters_of(s.browser().authorize(s.authorization_url(s.rp, scope='openid', claims=claims)).location)
+        equal(answer.get('error'), told)
 
 
 @test('core 5.3.2: of somebody of whom nothing is known only sub is told')

@@ -8,6 +8,7 @@
 #include "model/tessera-claims-request-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-scope-private.h"
+#include "model/tessera-standard-claims-private.h"
 
 #include <string.h>
 
@@ -78,6 +79,19 @@ want_subject (const Reading *self, const char *subject, GError **error)
   return TRUE;
 }
 
+/* What the client may not ask for is as if it had not: it is kept nowhere, so that a registration
+ * that grows later brings nothing that no person was asked about. */
+static gboolean
+keep_claims (const Reading *self, TesseraClaimsRequest *claims, GError **error)
+{
+  tessera_standard_claims_narrow (claims, tessera_client_get_scope (self->request->client));
+  self->request->claims_request = tessera_claims_request_dup_text (claims);
+  /* Numbers may be longer than they came. */
+  if (strlen (self->request->claims_request) > TESSERA_CLAIMS_REQUEST_MAX_LENGTH)
+    return refuse (error, TESSERA_ERROR_INVALID_REQUEST, "claims is too long");
+  return TRUE;
+}
+
 static gboolean
 read_claims (const Reading *self, GError **error)
 {
@@ -88,9 +102,8 @@ read_claims (const Reading *self, GError **error)
   g_autoptr (TesseraClaimsRequest) parsed = tessera_claims_request_parse (claims, error);
   if (parsed == NULL || !want_subject (self, tessera_claims_request_get_subject (parsed), error))
     return FALSE;
-  self->request->claims_request = g_strdup (claims);
   self->request->essential_acr = tessera_claims_request_dup_essential_acr (parsed);
-  return TRUE;
+  return keep_claims (self, parsed, error);
 }
 
 static gboolean

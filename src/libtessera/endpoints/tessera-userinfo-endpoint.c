@@ -85,7 +85,8 @@ respond_claims (Asking *self, TesseraClient *client)
   g_autoptr (TesseraUserClaims) known
       = tessera_id_token_ask_claims (self->engine, &self->grant->login, client, scope);
   g_autoptr (json_t) answer
-      = tessera_standard_claims_select (tessera_user_claims_get_json (known), scope, request,
+      = tessera_standard_claims_select (tessera_user_claims_get_json (known), scope,
+                                        tessera_client_get_scope (client), request,
                                         TESSERA_CLAIMS_USERINFO);
 
   json_object_set_new (answer, "sub", json_string (tessera_login_get_sub (&self->grant->login)));

@@ -79,7 +79,8 @@ select_claims (TesseraEngine *engine, const TesseraAuthorization *authorization,
     return json_object ();
   g_autoptr (TesseraUserClaims) known
       = tessera_id_token_ask_claims (engine, &authorization->login, authorization->client, scope);
-  return tessera_standard_claims_select (tessera_user_claims_get_json (known), scope, request,
+  return tessera_standard_claims_select (tessera_user_claims_get_json (known), scope,
+                                         tessera_client_get_scope (authorization->client), request,
                                          TESSERA_CLAIMS_ID_TOKEN);
 }
 

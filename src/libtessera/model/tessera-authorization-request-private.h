@@ -42,7 +42,7 @@ typedef struct
   char *ui_locales;     /* or NULL */
   /* OpenID Connect Core §3.1.2.1, each or NULL: */
   char *nonce;
-  char *claims_request; /* the claims parameter, a JSON object */
+  char *claims_request; /* what the client may ask for of the claims parameter, a JSON object */
   char *acr_values;     /* separated by single spaces */
   char *essential_acr;  /* one of these, separated by single spaces, or no answer */
   char *wanted_subject; /* who must be signed in: of id_token_hint, or a claim that is asked for */
@@ -52,8 +52,11 @@ typedef struct
 TesseraAuthorizationRequest *tessera_authorization_request_new (TesseraClient *client);
 TesseraAuthorizationRequest *tessera_authorization_request_ref (TesseraAuthorizationRequest *self);
 void tessera_authorization_request_unref (TesseraAuthorizationRequest *self);
-/* Digest over what the person is shown and decides about: client, redirect_uri, scope, resources
- * (threats.md A34). Text, owned. */
+/* What the person is asked to allow: the scope, and the scopes whose claims are asked for by name.
+ * Owned. */
+char *tessera_authorization_request_dup_asked_scope (TesseraAuthorizationRequest *self);
+/* Digest over what the person is shown and decides about: client, redirect_uri, scope, resources,
+ * claims (threats.md A34). Text, owned. */
 char *tessera_authorization_request_dup_fingerprint (TesseraAuthorizationRequest *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraAuthorizationRequest, tessera_authorization_request_unref)

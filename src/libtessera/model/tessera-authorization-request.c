@@ -4,6 +4,7 @@
 #include "model/tessera-authorization-request-private.h"
 
 #include "base/tessera-secret-private.h"
+#include "model/tessera-standard-claims-private.h"
 
 TesseraAuthorizationRequest *
 tessera_authorization_request_new (TesseraClient *client)
@@ -45,12 +46,19 @@ tessera_authorization_request_unref (TesseraAuthorizationRequest *self)
 }
 
 char *
+tessera_authorization_request_dup_asked_scope (TesseraAuthorizationRequest *self)
+{
+  return tessera_standard_claims_dup_asked_scope (self->scope, self->claims_request);
+}
+
+char *
 tessera_authorization_request_dup_fingerprint (TesseraAuthorizationRequest *self)
 {
   /* None of the parts can contain a line feed, so joining them is unambiguous. */
   g_autofree char *shown
       = g_strjoin ("\n", tessera_client_get_id (self->client), self->redirect_uri,
-                   self->scope ? self->scope : "", self->resources ? self->resources : "", NULL);
+                   self->scope ? self->scope : "", self->resources ? self->resources : "",
+                   self->claims_request ? self->claims_request : "", NULL);
   TesseraDigest digest = tessera_digest (shown, -1);
 
   return tessera_base64url_encode (digest.bytes, sizeof digest.bytes);

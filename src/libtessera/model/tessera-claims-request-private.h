@@ -27,6 +27,12 @@ gboolean tessera_claims_request_wants (const TesseraClaimsRequest *self,
                                        TesseraClaimsPlace place,
                                        const char *name,
                                        const json_t *value);
+/* The names that are asked for, wherever; some may be there twice. Owned. */
+char **tessera_claims_request_list_names (const TesseraClaimsRequest *self);
+/* Asks for @name no more. */
+void tessera_claims_request_remove (TesseraClaimsRequest *self, const char *name);
+/* On one line. Owned. */
+char *tessera_claims_request_dup_text (const TesseraClaimsRequest *self);
 /* The one string that `sub` of the ID token or of userinfo must be, or NULL. Borrowed. */
 const char *tessera_claims_request_get_subject (const TesseraClaimsRequest *self);
 /* The values of `acr` without which the client does not want an answer (§5.5.1.1), separated by

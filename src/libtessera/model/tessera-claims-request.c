@@ -113,6 +113,32 @@ tessera_claims_request_wants (const TesseraClaimsRequest *self,
   return (only == NULL || json_equal (only, value)) && (values == NULL || is_among (values, value));
 }
 
+char **
+tessera_claims_request_list_names (const TesseraClaimsRequest *self)
+{
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+  const char *name;
+  json_t *claim;
+
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    json_object_foreach (json_object_get (self->json, places[i]), name, claim)
+      g_strv_builder_add (names, name);
+  return g_strv_builder_end (names);
+}
+
+void
+tessera_claims_request_remove (TesseraClaimsRequest *self, const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    json_object_del (json_object_get (self->json, places[i]), name);
+}
+
+char *
+tessera_claims_request_dup_text (const TesseraClaimsRequest *self)
+{
+  return tessera_json_dump (self->json);
+}
+
 static const char *
 get_subject (const TesseraClaimsRequest *self, TesseraClaimsPlace place)
 {

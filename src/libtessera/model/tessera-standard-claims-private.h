@@ -28,10 +28,18 @@ TesseraClaimKind tessera_standard_claims_get_kind (const char *claim);
 /* Is it one that only the server says in a token, so that nobody may say it of a person? */
 gboolean tessera_standard_claims_are_own (const char *claim);
 
-/* The members of @known that the scopes (at userinfo alone) or the claims request ask for. Owned.
- */
+/* By name a client is told no more than it could ask for by scope: takes out of @request what
+ * belongs to no scope that is @registered for the client. */
+void tessera_standard_claims_narrow (TesseraClaimsRequest *request, const char *registered);
+/* @scope, and the scopes whose claims are asked for by name: what a person is asked to allow.
+ * @claims_request is text, or NULL. Owned. */
+char *tessera_standard_claims_dup_asked_scope (const char *scope, const char *claims_request);
+/* The members of @known that the scopes (at userinfo alone) or the claims request ask for, as far
+ * as
+ * @registered allows these. Owned. */
 json_t *tessera_standard_claims_select (json_t *known,
                                         const char *scope,
+                                        const char *registered,
                                         const TesseraClaimsRequest *request,
                                         TesseraClaimsPlace place);
 /* Their names, NULL-terminated, as the metadata lists them. */

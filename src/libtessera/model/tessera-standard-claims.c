@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which claims a scope stands for (OpenID Connect Core §5.4), and what of a person is told. */
+/* Which claims a scope stands for (OpenID Connect Core §5.4), and what of a person is told. What is
+ * asked for by name (§5.5) is bound to the same scopes: else a client would get by the one way what
+ * it may not have by the other, and nobody would have been asked. */
 
 #include "model/tessera-standard-claims-private.h"
 
@@ -84,9 +86,55 @@ is_in_scope (const char *claim, const char *scope, TesseraClaimsPlace place)
   return wanted != NULL && scope != NULL && tessera_scope_has (scope, wanted);
 }
 
+/* The scope that whoever asks for @claim by name asks for; what is nobody's standard counts as part
+ * of a profile. NULL: it is not said of a person. */
+static const char *
+get_scope_by_name (const char *claim)
+{
+  const char *scope = get_scope (claim);
+
+  if (scope != NULL || tessera_standard_claims_are_own (claim))
+    return scope;
+  return "profile";
+}
+
+static gboolean
+may_ask (const char *registered, const char *claim)
+{
+  const char *scope = get_scope_by_name (claim);
+
+  return scope == NULL || tessera_scope_has (registered, scope);
+}
+
+void
+tessera_standard_claims_narrow (TesseraClaimsRequest *request, const char *registered)
+{
+  g_auto (GStrv) names = tessera_claims_request_list_names (request);
+
+  for (char **name = names; *name != NULL; name++)
+    if (!may_ask (registered, *name))
+      tessera_claims_request_remove (request, *name);
+}
+
+char *
+tessera_standard_claims_dup_asked_scope (const char *scope, const char *claims_request)
+{
+  g_autoptr (TesseraClaimsRequest) request = tessera_claims_request_parse (claims_request, NULL);
+  g_auto (GStrv) names = request != NULL ? tessera_claims_request_list_names (request) : NULL;
+  char *asked = tessera_scope_union (scope, NULL);
+
+  for (char **name = names; name != NULL && *name != NULL; name++)
+    {
+      g_autofree char *before = asked;
+      asked = tessera_scope_union (before, get_scope_by_name (*name));
+    }
+  return asked;
+}
+
 json_t *
 tessera_standard_claims_select (json_t *known,
                                 const char *scope,
+                                const char *registered,
                                 const TesseraClaimsRequest *request,
                                 TesseraClaimsPlace place)
 {
@@ -96,7 +144,8 @@ tessera_standard_claims_select (json_t *known,
 
   json_object_foreach (known, name, value)
     if (is_in_scope (name, scope, place)
-        || tessera_claims_request_wants (request, place, name, value))
+        || (may_ask (registered, name)
+            && tessera_claims_request_wants (request, place, name, value)))
       json_object_set (selected, name, value);
   return selected;
 }

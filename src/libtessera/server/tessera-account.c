@@ -5,6 +5,7 @@
 #include "server/tessera-account-private.h"
 
 #include "model/tessera-scope-private.h"
+#include "model/tessera-standard-claims-private.h"
 #include "server/tessera-login-session-private.h"
 
 #define PAGE 100
@@ -134,7 +135,10 @@ read_grants (Load *self, TesseraStore *store, GError **error)
         {
           const TesseraGrant *grant = page->pdata[i];
 
-          add_allowance (self->account, grant->client_id, grant->scope, grant->began_ms,
+          g_autofree char *asked
+              = tessera_standard_claims_dup_asked_scope (grant->scope, grant->claims_request);
+
+          add_allowance (self->account, grant->client_id, asked, grant->began_ms,
                          grant->last_used_ms);
         }
       if (n > 0)

@@ -14,7 +14,8 @@ add_scopes (TesseraVisit *visit, TesseraValues *values)
   TesseraPages *pages = visit->interaction->pages;
   const TesseraTranslation *translation
       = tessera_pages_choose_translation (pages, visit->exchange, visit->request->ui_locales);
-  g_auto (GStrv) scopes = tessera_scope_split (visit->request->scope);
+  g_autofree char *asked = tessera_authorization_request_dup_asked_scope (visit->request);
+  g_auto (GStrv) scopes = tessera_scope_split (asked);
   g_auto (GStrv) resources = tessera_scope_split (visit->request->resources);
 
   for (guint i = 0; scopes[i] != NULL; i++)
@@ -138,14 +139,17 @@ on_remembered (gpointer data, const GError *error)
   g_free (self);
 }
 
-/* What was allowed before for the same resources stays allowed. */
+/* What was allowed before for the same resources stays allowed; claims that are asked for by name
+ * are remembered as the scopes that they were shown as. */
 static char *
 dup_scope_to_remember (TesseraVisit *visit)
 {
+  g_autofree char *asked = tessera_authorization_request_dup_asked_scope (visit->request);
+
   if (visit->consent != NULL
       && g_strcmp0 (visit->consent->resources, visit->request->resources) == 0)
-    return tessera_scope_union (visit->consent->scope, visit->request->scope);
-  return g_strdup (visit->request->scope);
+    return tessera_scope_union (visit->consent->scope, asked);
+  return g_steal_pointer (&asked);
 }
 
 static void

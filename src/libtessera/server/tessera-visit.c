@@ -127,9 +127,11 @@ is_said (const char *resources)
 static gboolean
 was_allowed_before (TesseraVisit *self)
 {
+  g_autofree char *asked = tessera_authorization_request_dup_asked_scope (self->request);
+
   return self->consent != NULL
          && is_said (self->request->resources) == is_said (self->consent->resources)
-         && tessera_scope_is_subset (self->request->scope, self->consent->scope)
+         && tessera_scope_is_subset (asked, self->consent->scope)
          && tessera_scope_is_subset (self->request->resources, self->consent->resources);
 }
 

@@ -14,7 +14,7 @@ import time
 import rfc_path  # noqa: F401
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from elsewhere import Authority, Site, drip, http, section
-from key_client import ASSERTION_TYPE, KeyClient, jwk_of
+from key_client import ASSERTION_TYPE, KeyClient, SecretClient, jwk_of
 from registrar import ENABLED, WEB, initial_token, refused, register, registered, send
 from tap import check, contains, equal, lacks, main, one_of, test
 from tessera_fixture import GRANTS, R1, Service, claims_of, default_clients, expect_client_refused, expect_error, in_parallel, parameters_of
@@ -145,6 +145,24 @@ def _(s):
         lacks(place.site.questions[0].headers, 'authorization')
         expect_client_refused(ask(s, client, STRANGER, 'one'))
         equal(place.asked, 1)
+
+
+@test('who signs with a secret needs no keys: nobody is asked for any')
+def _(s):
+    policy = POLICY.replace('open=true\n', 'open=true\nauth-methods=client_secret_jwt\n')
+    other = service(policy=policy)
+    try:
+        other.start()
+        with KeySite(('one', FIRST)) as place:
+            client = signer(other, place.uri, token_endpoint_auth_method='client_secret_jwt', request_object_signing_alg='ES256')
+            signs = SecretClient(client.id, secret=client.metadata['client_secret'])
+            signs.service = other
+            equal(other.client_credentials(signs).status, 200)
+            forged = signs.assertion(other, {'kid': 'unknown'}, secret='x' * 64)
+            expect_client_refused(other.form('/token', {'grant_type': 'client_credentials', 'client_assertion_type': ASSERTION_TYPE, 'client_assertion': forged}))
+            equal(place.asked, 0)
+    finally:
+        other.stop()
 
 
 @test('D04: a key that is not known is looked for, at most once a minute, however many are named')

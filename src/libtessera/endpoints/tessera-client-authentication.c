@@ -389,7 +389,8 @@ on_keys_found (gpointer data, TesseraKeySet *keys)
   g_autoptr (GError) error = NULL;
 
   /* Nothing was checked: it is no failure of the client's. */
-  if (keys == NULL && tessera_client_get_jwks_uri (self->client) != NULL)
+  if (keys == NULL && assertion->mac_bits == 0
+      && tessera_client_get_jwks_uri (self->client) != NULL)
     {
       refuse (&error, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
               "The keys at the client's jwks_uri cannot be read");
@@ -445,6 +446,10 @@ tessera_client_authentication_authenticate (TesseraEngine *engine,
     .data = data,
   };
   credentials = (Credentials){ 0 };
-  tessera_client_keys_find (engine, client, TESSERA_CLIENT_KEYS_OF_ASSERTIONS,
-                            use->credentials.assertion->kid, on_keys_found, use);
+  /* Who signs with a secret needs no keys, and nobody is asked for any. */
+  if (use->credentials.assertion->mac_bits != 0)
+    on_keys_found (use, NULL);
+  else
+    tessera_client_keys_find (engine, client, TESSERA_CLIENT_KEYS_OF_ASSERTIONS,
+                              use->credentials.assertion->kid, on_keys_found, use);
 }

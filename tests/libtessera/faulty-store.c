@@ -123,6 +123,14 @@ faulty_dup_declared (TesseraStore *store, GError **error)
   return tessera_store_dup_declared (inner (store), error);
 }
 
+static GPtrArray *
+faulty_list_logouts (TesseraStore *store, gint64 after, guint limit, GError **error)
+{
+  if (fails (&((FaultyStore *) store)->fail_lists, error))
+    return NULL;
+  return tessera_store_list_logouts (inner (store), after, limit, error);
+}
+
 static gboolean
 faulty_end_grant (TesseraStore *store, const char *grant_id, GError **error)
 {
@@ -241,6 +249,7 @@ faulty_store_iface_init (TesseraStoreInterface *iface)
   iface->put_declared = faulty_put_declared;
   iface->dup_declared = faulty_dup_declared;
   iface->end_grant = faulty_end_grant;
+  iface->list_logouts = faulty_list_logouts;
   iface->put_longest_lifetime = faulty_put_longest_lifetime;
   iface->end_session = faulty_end_session;
   iface->end_all = faulty_end_all;

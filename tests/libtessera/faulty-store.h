@@ -12,6 +12,7 @@ typedef struct
   int fail_code;    /* TesseraStoreError */
   int fail_appends; /* so many of the next ones fail */
   int fail_lookups; /* likewise, of what tokens call people */
+  int fail_lists;   /* likewise, of logouts */
   int good_calls;   /* so many of either succeed before */
   gint commits;
   gint rollbacks;

@@ -49,8 +49,15 @@ class WithParties(Service):
         mine.append(Client('brief', redirect_uri='https://brief.test/cb', backchannel_logout_uri=self.sites['second'].uri('/brief'), scope='openid',
                            grant_types='authorization_code;', first_party='true'))
         self.clients.update({client.id: client for client in default_clients() + mine})
+        self.crowd = Site(self.authority, (200, None, b''))
+        for number in range(5):
+            name = 'crowd%d' % number
+            client = Client(name, redirect_uri='https://%s.test/cb' % name, backchannel_logout_uri=self.crowd.uri('/' + name), **both)
+            self.clients[name] = client
         self.metrics_port = free_port()
-        self.sections = section(self.authority) + '[metrics]\naddress=127.0.0.1:%d\n' % self.metrics_port
+        self.program = os.path.join(self.directory, 'goes-there')
+        os.symlink(os.environ['TESSERA_OUTBOUND'], self.program)
+        self.sections = section(self.authority).replace(os.environ['TESSERA_OUTBOUND'], self.program) + '[metrics]\naddress=127.0.0.1:%d\n' % self.metrics_port
 
     def metric(self, name):
         with urllib.request.urlopen('http://127.0.0.1:%d/metrics' % self.metrics_port, timeout=30) as answer:
@@ -75,7 +82,7 @@ class WithParties(Service):
 
     def abandon(self):
         super().abandon()
-        for site in self.sites.values():
+        for site in (*self.sites.values(), self.crowd):
             site.close()
 
 
@@ -366,6 +373,58 @@ def _(s):
     equal(len({claims['sid'] for claims in told(s, count=4)}), 4)
 
 
+@test('the end of a session that cannot be told holds up no other of the same application, and is not told more often for it')
+def _(s):
+    bad = set()
+    s.sites['rp'].answer = lambda question: (503 if claims_of(question.form['logout_token'])['sid'] in bad else 200, None, b'')
+    again = 'tessera_backchannel_logouts_total{outcome="again"}'
+    since = s.metric(again)
+
+    def end(good):
+        browser, (tokens,) = signed_in(s, s.rp)
+        sid = claims_of(tokens['id_token'])['sid']
+        if not good:
+            bad.add(sid)
+        log_out(s, browser, tokens)
+        return sid
+
+    first = end(good=False)
+    for count in range(1, 4):
+        told(s, count=count)
+        wait_for_metric(s, again, since + count)
+        if count < 3:
+            s.advance(30)
+    # It rests for 80 seconds now.
+    second = end(good=True)
+    equal(told(s, count=4)[3]['sid'], second)
+    third = end(good=False)
+    told(s, count=5)
+    wait_for_metric(s, again, since + 4)
+    s.advance(10)
+    equal([claims['sid'] for claims in told(s, count=6)], [first] * 3 + [second] + [third] * 2)
+    bad.clear()
+
+
+@test('where many have much to hear each has its turn')
+def _(s):
+    gate = threading.Event()
+    parties = [s.clients['crowd%d' % number] for number in range(5)]
+
+    def answer(_question):
+        gate.wait(20)
+        time.sleep(0.02)  # so that they come in the order in which they were begun
+        return 200, None, b''
+
+    s.crowd.answer = answer
+    for _ in range(5):
+        signed_in(s, *parties)
+    by_removal(s, None, None)
+    gate.set()
+    first = [question.target for question in s.crowd.wait_for(25)][:15]
+    check(all(first.count('/' + party.id) >= 2 for party in parties), repr(first))
+    s.reload()
+
+
 @test('what is not told survives a crash, and is told after it')
 def _(s):
     s.sites['rp'].answer = (503, None, b'')
@@ -444,6 +503,26 @@ def _(s):
     s.settle()
     s.sites['rp'].wait_for(1)
     equal(s.process.poll(), None)
+
+
+@test('the program that goes there cannot be started: that counts against nobody, and what waits is told when it can')
+def _(s):
+    browser, (tokens,) = signed_in(s, s.rp)
+    os.rename(s.program, s.program + '-away')
+    try:
+        for pid in children(s):
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while children(s) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        since = s.metric('tessera_backchannel_logouts_total{outcome="again"}')
+        log_out(s, browser, tokens)
+        wait_for_line(s, 'There is no way to other machines')
+    finally:
+        os.rename(s.program + '-away', s.program)
+    s.advance(10)
+    told(s)
+    equal(s.metric('tessera_backchannel_logouts_total{outcome="again"}'), since)
 
 
 @test('without a way to other machines a client that wants to hear is refused, and the key is named')

@@ -115,6 +115,7 @@ typedef struct
   char *sub; /* likewise */
   char *session_id;
   guint attempts; /* that came to nothing */
+  gint64 due_ms;  /* not before; nobody writes it down: 0 after a start */
 } TesseraLogout;
 
 void tessera_participant_free (TesseraParticipant *self);

@@ -14,15 +14,16 @@
 #define ATTEMPTS_MAX 7     /* within two hours: */
 #define FIRST_REST_MS 5000 /* four times as long after each */
 #define CROWD_REST_MS 1000 /* while others have all the places */
+#define CUT_OFF_REST_MS 5000
 #define TICK_MS 1000
 
 /* What a client has yet to hear. */
 typedef struct
 {
   char *client_id;
-  GQueue logouts; /* TesseraLogout*, but for those under way */
+  GQueue logouts; /* TesseraLogout*, the first due first, but for those under way */
   guint n_running;
-  gint64 rests_until_ms;
+  GList turn; /* in the queue of turns */
 } Hearer;
 
 struct _TesseraLogoutNotifier
@@ -34,11 +35,15 @@ struct _TesseraLogoutNotifier
   TesseraOutbound *outbound;
   GCancellable *cancellable;
   GHashTable *hearers; /* char *client_id -> Hearer* */
+  GQueue turns;        /* Hearer*, who was served last at the end */
   guint n_running;
-  gint64 last_number; /* that was read from the store */
+  gint64 rests_until_ms; /* nobody can be told before */
+  gboolean is_cut_off;   /* which was said */
+  gint64 last_number;    /* that was read from the store */
   gboolean is_reading;
   gboolean reads_again;
-  GSource *tick; /* NULL: nothing waits */
+  gboolean reads_later; /* it failed */
+  GSource *tick;        /* NULL: nothing waits */
 };
 
 /* One attempt. */
@@ -50,6 +55,7 @@ typedef struct
 } Attempt;
 
 static void pump (TesseraLogoutNotifier *self);
+static void read_store (TesseraLogoutNotifier *self);
 
 static void
 hearer_free (Hearer *hearer)
@@ -145,8 +151,26 @@ find_hearer (TesseraLogoutNotifier *self, const char *client_id)
   hearer = g_new0 (Hearer, 1);
   hearer->client_id = g_strdup (client_id);
   g_queue_init (&hearer->logouts);
+  hearer->turn.data = hearer;
+  g_queue_push_tail_link (&self->turns, &hearer->turn);
   g_hash_table_insert (self->hearers, hearer->client_id, hearer);
   return hearer;
+}
+
+static gint
+compare_due (gconstpointer queued, gconstpointer fresh, gpointer data)
+{
+  const TesseraLogout *one = queued, *other = fresh;
+
+  /* After those that are due at the same time. */
+  return one->due_ms <= other->due_ms ? -1 : 1;
+}
+
+/* Takes @logout. */
+static void
+queue (Hearer *hearer, TesseraLogout *logout)
+{
+  g_queue_insert_sorted (&hearer->logouts, logout, compare_due, NULL);
 }
 
 static void
@@ -158,12 +182,10 @@ take_page (TesseraLogoutNotifier *self, GPtrArray *page)
       TesseraLogout *logout = g_ptr_array_steal_index (page, 0);
 
       self->last_number = logout->number;
-      g_queue_push_tail (&find_hearer (self, logout->client_id)->logouts, logout);
+      queue (find_hearer (self, logout->client_id), logout);
       count_pending (self, 1);
     }
 }
-
-static void read_store (TesseraLogoutNotifier *self);
 
 static void
 on_read (gpointer data, const GError *error)
@@ -172,11 +194,11 @@ on_read (gpointer data, const GError *error)
   TesseraLogoutNotifier *self = reading->notifier;
 
   self->is_reading = FALSE;
-  if (!self->is_closed && error == NULL)
-    {
-      take_page (self, reading->page);
-      pump (self);
-    }
+  self->reads_later = error != NULL;
+  if (error == NULL && !self->is_closed)
+    take_page (self, reading->page);
+  if (!self->is_closed)
+    pump (self);
   if (!self->is_closed && self->reads_again)
     read_store (self);
   g_clear_pointer (&reading->page, g_ptr_array_unref);
@@ -195,7 +217,7 @@ read_store (TesseraLogoutNotifier *self)
       return;
     }
   self->is_reading = TRUE;
-  self->reads_again = FALSE;
+  self->reads_again = self->reads_later = FALSE;
   reading = g_new0 (Reading, 1);
   reading->notifier = ref (self);
   reading->after = self->last_number;
@@ -226,7 +248,6 @@ static void
 succeed (Attempt *attempt)
 {
   attempt->notifier->engine->metrics->logouts[TESSERA_LOGOUT_TOLD]++;
-  attempt->hearer->rests_until_ms = 0;
   audit (attempt, TESSERA_AUDIT_LOGOUT_TOLD, NULL);
   settle (attempt);
 }
@@ -239,19 +260,32 @@ give_up (Attempt *attempt, const char *reason)
   settle (attempt);
 }
 
+/* Nobody was asked, so it counts against nobody, and nobody else needs to be tried now. */
 static void
 put_back (Attempt *attempt, gint64 rest_ms)
 {
-  gint64 now_ms = tessera_clock_get_ms (attempt->notifier->engine->clock);
+  TesseraLogoutNotifier *self = attempt->notifier;
 
-  attempt->hearer->rests_until_ms = now_ms + rest_ms;
-  g_queue_push_tail (&attempt->hearer->logouts, g_steal_pointer (&attempt->logout));
+  self->rests_until_ms = tessera_clock_get_ms (self->engine->clock) + rest_ms;
+  queue (attempt->hearer, g_steal_pointer (&attempt->logout));
+}
+
+static void
+wait_for_way (Attempt *attempt, const GError *error)
+{
+  if (!attempt->notifier->is_cut_off)
+    g_warning ("There is no way to other machines, and those who have to be told of the end of a "
+               "session wait: %s",
+               error->message);
+  attempt->notifier->is_cut_off = TRUE;
+  put_back (attempt, CUT_OFF_REST_MS);
 }
 
 static void
 try_again (Attempt *attempt, const char *reason)
 {
-  guint attempts = ++attempt->logout->attempts;
+  TesseraLogout *logout = attempt->logout;
+  guint attempts = ++logout->attempts;
 
   if (attempts >= ATTEMPTS_MAX)
     {
@@ -260,9 +294,11 @@ try_again (Attempt *attempt, const char *reason)
     }
   attempt->notifier->engine->metrics->logouts[TESSERA_LOGOUT_AGAIN]++;
   g_message ("%s could not be told of the end of a session and will be told again: %s",
-             attempt->logout->client_id, reason);
-  write_entry (attempt->notifier, attempt->logout->number, attempts);
-  put_back (attempt, (gint64) FIRST_REST_MS << 2 * (attempts - 1));
+             logout->client_id, reason);
+  write_entry (attempt->notifier, logout->number, attempts);
+  logout->due_ms = tessera_clock_get_ms (attempt->notifier->engine->clock)
+                   + ((gint64) FIRST_REST_MS << 2 * (attempts - 1));
+  queue (attempt->hearer, g_steal_pointer (&attempt->logout));
 }
 
 /* §2.8: 200, or 204 of a framework that means 200. What a client refuses it refuses the next time
@@ -288,6 +324,8 @@ judge_error (Attempt *attempt, const GError *error)
     give_up (attempt, error->message);
   else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BUSY))
     put_back (attempt, CROWD_REST_MS);
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED))
+    wait_for_way (attempt, error);
   else
     try_again (attempt, error->message);
 }
@@ -302,6 +340,7 @@ on_posted (GObject *source, GAsyncResult *result, gpointer data)
 
   self->n_running--;
   attempt->hearer->n_running--;
+  self->is_cut_off &= g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED);
   if (self->is_closed)
     ; /* it stays written down */
   else if (error != NULL)
@@ -378,16 +417,21 @@ begin (TesseraLogoutNotifier *self, Hearer *hearer)
 }
 
 static gboolean
-is_due (TesseraLogoutNotifier *self, Hearer *hearer, gint64 now_ms)
+is_due (Hearer *hearer, gint64 now_ms)
 {
-  return hearer->logouts.length > 0 && hearer->n_running < AT_ONCE_A_CLIENT
-         && self->n_running < AT_ONCE && hearer->rests_until_ms <= now_ms;
+  const TesseraLogout *first = g_queue_peek_head (&hearer->logouts);
+
+  return first != NULL && first->due_ms <= now_ms && hearer->n_running < AT_ONCE_A_CLIENT;
 }
 
 static gboolean
 on_tick (gpointer data)
 {
-  pump (data);
+  TesseraLogoutNotifier *self = data;
+
+  if (self->reads_later)
+    read_store (self);
+  pump (self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -409,44 +453,60 @@ keep_ticking (TesseraLogoutNotifier *self)
   g_source_attach (self->tick, g_main_context_get_thread_default ());
 }
 
-/* One turn for each, so that who has much to hear does not take all places. TRUE: there was
- * something to do. */
 static gboolean
-go_round (TesseraLogoutNotifier *self)
+has_place (TesseraLogoutNotifier *self, gint64 now_ms)
 {
-  gint64 now_ms = tessera_clock_get_ms (self->engine->clock);
-  gboolean began = FALSE;
-  GHashTableIter iter;
-  gpointer hearer = NULL;
-
-  g_hash_table_iter_init (&iter, self->hearers);
-  while (g_hash_table_iter_next (&iter, NULL, &hearer))
-    if (is_due (self, hearer, now_ms))
-      {
-        begin (self, hearer);
-        began = TRUE;
-      }
-  return began;
+  return self->outbound != NULL && self->n_running < AT_ONCE && self->rests_until_ms <= now_ms;
 }
 
-static gboolean
-is_idle (gpointer client_id, gpointer hearer, gpointer data)
+/* Whose turn it is, so that who has much to hear does not take all places. NULL: nobody's. */
+static Hearer *
+take_turn (TesseraLogoutNotifier *self)
 {
-  return ((Hearer *) hearer)->logouts.length == 0 && ((Hearer *) hearer)->n_running == 0;
+  gint64 now_ms = tessera_clock_get_ms (self->engine->clock);
+  GList *turn = has_place (self, now_ms) ? self->turns.head : NULL;
+
+  while (turn != NULL && !is_due (turn->data, now_ms))
+    turn = turn->next;
+  if (turn == NULL)
+    return NULL;
+  g_queue_unlink (&self->turns, turn);
+  g_queue_push_tail_link (&self->turns, turn);
+  return turn->data;
+}
+
+static void
+drop_idle (TesseraLogoutNotifier *self)
+{
+  GHashTableIter iter;
+  gpointer value = NULL;
+
+  g_hash_table_iter_init (&iter, self->hearers);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Hearer *hearer = value;
+
+      if (hearer->logouts.length > 0 || hearer->n_running > 0)
+        continue;
+      g_queue_unlink (&self->turns, &hearer->turn);
+      g_hash_table_iter_remove (&iter);
+    }
 }
 
 static void
 pump (TesseraLogoutNotifier *self)
 {
+  Hearer *hearer = NULL;
+
   /* What fails at once is told at once, in the middle of a round. */
   if (self->is_pumping)
     return;
   self->is_pumping = TRUE;
-  while (self->outbound != NULL && go_round (self))
-    ;
+  while ((hearer = take_turn (self)) != NULL)
+    begin (self, hearer);
   self->is_pumping = FALSE;
-  g_hash_table_foreach_remove (self->hearers, is_idle, NULL);
-  if (self->outbound != NULL && g_hash_table_size (self->hearers) > 0)
+  drop_idle (self);
+  if (self->reads_later || (self->outbound != NULL && g_hash_table_size (self->hearers) > 0))
     keep_ticking (self);
   else
     stop_tick (self);
@@ -462,6 +522,7 @@ tessera_logout_notifier_new (TesseraEngine *engine)
   self->ref_count = 1;
   self->engine = engine;
   self->cancellable = g_cancellable_new ();
+  g_queue_init (&self->turns);
   self->hearers
       = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) hearer_free);
   read_store (self);
@@ -481,6 +542,7 @@ void
 tessera_logout_notifier_set_outbound (TesseraLogoutNotifier *self, TesseraOutbound *outbound)
 {
   g_set_object (&self->outbound, outbound);
+  self->rests_until_ms = 0; /* it may be better than the last */
   pump (self);
 }
 

@@ -8,6 +8,7 @@ G_BEGIN_DECLS
 /* To be called in the thread, and on the context, of the server. Both end within twelve seconds, if
  * need be with an error:
  * G_IO_ERROR_PERMISSION_DENIED nobody may go there (an inside address, no https, …);
+ * G_IO_ERROR_NOT_CONNECTED the program for it cannot be started or reached: nobody was asked;
  * G_IO_ERROR_TIMED_OUT, G_IO_ERROR_MESSAGE_TOO_LARGE, G_IO_ERROR_BUSY, G_IO_ERROR_CANCELLED,
  * and G_IO_ERROR_FAILED for the rest. The messages are for a log; strangers are told none. */
 

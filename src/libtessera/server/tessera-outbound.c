@@ -354,7 +354,7 @@ ask (TesseraOutbound *self, Question *question)
 
   if (!reach (self, &error))
     {
-      tell_error (question, G_IO_ERROR_FAILED, error->message);
+      tell_error (question, G_IO_ERROR_NOT_CONNECTED, error->message);
       question_free (question);
       return;
     }

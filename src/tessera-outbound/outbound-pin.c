@@ -4,6 +4,8 @@
 
 #include "outbound-pin.h"
 
+#define ADDRESSES_MAX 4
+
 typedef struct
 {
   GNetworkAddress parent_instance;
@@ -107,13 +109,41 @@ outbound_pin_class_init (OutboundPinClass *klass)
   G_OBJECT_CLASS (klass)->finalize = outbound_pin_finalize;
 }
 
+static guint
+count_family (GPtrArray *addresses, GSocketFamily family)
+{
+  guint count = 0;
+
+  for (guint i = 0; i < addresses->len; i++)
+    count += g_inet_address_get_family (addresses->pdata[i]) == family;
+  return count;
+}
+
+/* Whoever names a hundred addresses does not get a hundred connections. */
+static guint
+get_limit (GPtrArray *addresses)
+{
+  gboolean has_both = count_family (addresses, G_SOCKET_FAMILY_IPV4) > 0
+                      && count_family (addresses, G_SOCKET_FAMILY_IPV6) > 0;
+
+  return has_both ? ADDRESSES_MAX / 2 : ADDRESSES_MAX;
+}
+
 GSocketConnectable *
 outbound_pin_new (const char *host, guint16 port, GPtrArray *addresses)
 {
   OutboundPin *self = g_object_new (OUTBOUND_TYPE_PIN, "hostname", host, "port", (guint) port,
                                     "scheme", "https", NULL);
+  guint limit = get_limit (addresses);
+  guint n_v4 = 0, n_v6 = 0;
 
   for (guint i = 0; i < addresses->len; i++)
-    g_ptr_array_add (self->addresses, g_inet_socket_address_new (addresses->pdata[i], port));
+    {
+      GInetAddress *address = addresses->pdata[i];
+      gboolean is_v6 = g_inet_address_get_family (address) == G_SOCKET_FAMILY_IPV6;
+
+      if ((is_v6 ? n_v6++ : n_v4++) < limit)
+        g_ptr_array_add (self->addresses, g_inet_socket_address_new (address, port));
+    }
   return G_SOCKET_CONNECTABLE (self);
 }

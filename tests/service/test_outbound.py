@@ -232,6 +232,23 @@ def _():
         equal(program.ask(there.uri(host='good.rp.test')).outcome, ANSWERED)
 
 
+@test('G03 a name with many addresses costs no more than four connections, two of each family')
+def _():
+    dead = ['127.0.1.%d' % number for number in range(1, 9)]
+    hosts = {'third.rp.test': [dead[0], dead[1], dead[2], '127.0.0.1'], 'far.rp.test': dead[:4] + ['127.0.0.1'],
+             'both.rp.test': dead + ['::1'], 'many.rp.test': dead[:2] + ['127.0.0.1', '::2']}
+    text = ';'.join('%s=%s' % (name, ','.join(addresses)) for name, addresses in hosts.items())
+    with Program('--allow-address=127.0.0.0/8', '--allow-address=::/64', hosts=text) as program, site((200, 'application/json', '1')) as there:
+        equal(program.ask(there.uri(host='third.rp.test')).outcome, ANSWERED)
+        equal(program.ask(there.uri(host='far.rp.test')).outcome, FAILED)
+        one_of(program.ask(there.uri(host='many.rp.test')).outcome, (FAILED, LATE))
+        equal(there.connects, 1)
+        with site((200, 'application/json', '6'), address='::1', port=there.port):
+            equal(program.ask(there.uri(host='both.rp.test')).body, b'6')
+    with Program('--allow-address=127.0.0.0/8', hosts='late.rp.test=%s,10.0.0.1' % ','.join(dead)) as program:
+        equal(program.ask('https://late.rp.test:4433/').outcome, REFUSED)
+
+
 @test('G03 DNS rebinding: a name is looked up once, and what a second look-up would say does not matter')
 def _():
     with site((200, 'application/json', '1')) as there:

@@ -117,3 +117,11 @@ tesserad_outbound_settings_apply (const TesseradOutboundSettings *self, TesseraS
     outbound = tessera_outbound_new_for_program ((const char *const *) self->argv);
   g_object_set (server, "outbound", outbound, NULL);
 }
+
+void
+tesserad_outbound_settings_tell_weakness (const TesseradOutboundSettings *self)
+{
+  if (self->enabled && self->socket == NULL && g_getenv ("NOTIFY_SOCKET") != NULL)
+    g_warning ("[outbound] has no socket: what goes to other machines runs as the user of this "
+               "service, and could read its keys and database; see tessera-outbound(8)");
+}

@@ -22,5 +22,7 @@ gboolean tesserad_outbound_settings_read (TesseradOutboundSettings *self,
 void tesserad_outbound_settings_clear (TesseradOutboundSettings *self);
 /* A new way each time, so that the program comes anew, and reads what it may anew. */
 void tesserad_outbound_settings_apply (const TesseradOutboundSettings *self, TesseraServer *server);
+/* Where this is a service, not somebody's trial: a child of it is not kept from its files. */
+void tesserad_outbound_settings_tell_weakness (const TesseradOutboundSettings *self);
 
 G_END_DECLS

@@ -251,6 +251,7 @@ static void
 announce (TesseradService *self)
 {
   log_notices (self->configuration);
+  tesserad_outbound_settings_tell_weakness (&self->configuration->outbound);
   if (geteuid () == 0)
     g_message ("running as root, which is not needed; of its privileges only that for low ports is "
                "kept");
@@ -341,6 +342,7 @@ reload_aloud (TesseradService *self, GError **error)
   if (reload (self, &inner))
     {
       log_notices (self->configuration);
+      tesserad_outbound_settings_tell_weakness (&self->configuration->outbound);
       g_message ("reloaded the configuration: %u clients", self->configuration->clients->len);
     }
   else

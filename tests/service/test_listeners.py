@@ -361,6 +361,14 @@ def _(workshop):
         tap.equal(ear.recv(100), b'STOPPING=1')
 
 
+@in_workshop('systemd: where the service itself starts what goes to other machines, the log warns of it')
+def _(workshop):
+    for lines, warns in (('program=/bin/true', True), ('socket=/run/x', False)):
+        service = workshop.start(workshop.server() + '[outbound]\nenabled=true\n' + lines + '\n', NOTIFY_SOCKET=workshop.path('nobody'))
+        tap.equal(service.stop(), 0)
+        tap.equal('[outbound] has no socket' in service.text, warns, service.text)
+
+
 def hear_watchdog(workshop, fed, **environment):
     """All that systemd hears from start to stop."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:

@@ -31,7 +31,9 @@
  * `backchannel_logout_uri`), is done by another program, `tessera-outbound`, which asks with https
  * alone, goes to public addresses alone unless told of others, follows no redirects, and gives up
  * after 64 KiB and five seconds. So whoever can register such an address does not reach the inside
- * of a network with it, and a fault in that program does not reach the signing keys.
+ * of a network with it. A fault in that program is not one in the process that holds the signing
+ * keys; but only where somebody else runs it ([ctor@Outbound.new_for_socket]) has it a user of its
+ * own, who cannot read their files.
  *
  * ```c
  * g_autoptr (TesseraOutbound) outbound = tessera_outbound_new_for_program (NULL);
@@ -535,7 +537,8 @@ tessera_outbound_init (TesseraOutbound *self)
  * A way to other machines by a process of this one's own. It is started when there is something to
  * ask, stopped when there was nothing for half a minute, and started anew when it died or hung. Its
  * arguments are described in tessera-outbound(8): `--allow-address` for addresses that are not
- * public, `--ca-file` for authorities of one's own.
+ * public, `--ca-file` for authorities of one's own. It runs as the user of this process, and could
+ * read what that can: keys and database too.
  *
  * Returns: (transfer full): the way
  */

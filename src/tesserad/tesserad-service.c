@@ -301,6 +301,15 @@ renew_certificates (TesseradService *self, TesseradConfiguration *fresh)
     }
 }
 
+static gboolean
+swap_parts (TesseradService *self, TesseradConfiguration *fresh, GError **error)
+{
+  return tesserad_audit_settings_apply (&fresh->audit, fresh->key_file, self->server, error)
+         && tesserad_configuration_replace_clients (fresh, self->server, error)
+         && tesserad_configuration_load_users (fresh, self->server, error)
+         && tesserad_configuration_add_resources (fresh, self->configuration, self->server, error);
+}
+
 /* Everything that can be refused was tried before the first step; what is left to fail is the disk.
  */
 static gboolean
@@ -308,11 +317,11 @@ swap (TesseradService *self, TesseradConfiguration *fresh, GError **error)
 {
   /* Before the clients, some of which may need it. */
   tesserad_outbound_settings_apply (&fresh->outbound, self->server);
-  if (!tesserad_audit_settings_apply (&fresh->audit, fresh->key_file, self->server, error)
-      || !tesserad_configuration_replace_clients (fresh, self->server, error)
-      || !tesserad_configuration_load_users (fresh, self->server, error)
-      || !tesserad_configuration_add_resources (fresh, self->configuration, self->server, error))
-    return FALSE;
+  if (!swap_parts (self, fresh, error))
+    {
+      tesserad_outbound_settings_apply (&self->configuration->outbound, self->server);
+      return FALSE;
+    }
   tesserad_configuration_apply (fresh, self->server);
   tesserad_configuration_apply_to_gate (fresh, self->gate);
   renew_certificates (self, fresh);

@@ -525,6 +525,23 @@ def _(s):
     equal(s.metric('tessera_backchannel_logouts_total{outcome="again"}'), since)
 
 
+@test('a reload that is refused leaves the way to other machines as it was')
+def _(s):
+    clients, sections = s.clients, s.sections
+    try:
+        s.clients = {client.id: client for client in default_clients()}
+        s.sections = '[audit]\nfile=/nowhere/audit\n[metrics]\naddress=127.0.0.1:%d\n' % s.metrics_port
+        s.reload()
+        contains(s.log.decode('utf-8', 'replace'), 'the configuration stays as it was')
+    finally:
+        s.clients, s.sections = clients, sections
+        s.write_configuration()  # the program reads it too
+    equal(discovery(s).get('backchannel_logout_supported'), True)
+    browser, (tokens,) = signed_in(s, s.rp)
+    log_out(s, browser, tokens)
+    told(s)
+
+
 @test('without a way to other machines a client that wants to hear is refused, and the key is named')
 def _(_s):
     uri = 'https://rp.test/out'

@@ -542,6 +542,19 @@ def _(s):
     told(s)
 
 
+@test('without a way to other machines a client whose keys lie elsewhere is refused, and the key is named')
+def _(_s):
+    for more, good in (('', False), ('[outbound]\nenabled=true\nsocket=/run/x\n', True)):
+        other = Service(clients=[Client('x', method=None, scope='a', jwks_uri='https://x.test/keys', grant_types='client_credentials;')], sections=more)
+        try:
+            status, said = other.run_check()
+            equal(status, 0 if good else 78, said)
+            if not good:
+                contains(said, '[client x] jwks_uri')
+        finally:
+            other.abandon()
+
+
 @test('without a way to other machines a client that wants to hear is refused, and the key is named')
 def _(_s):
     uri = 'https://rp.test/out'

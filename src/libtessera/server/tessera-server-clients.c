@@ -29,11 +29,17 @@ tell_weaknesses (TesseraClient *client)
 gboolean
 tessera_server_can_serve (TesseraServer *self, TesseraClient *client, GError **error)
 {
-  if (tessera_client_get_backchannel_logout_uri (client) == NULL || self->outbound != NULL)
+  const char *name = NULL;
+
+  if (tessera_client_get_backchannel_logout_uri (client) != NULL)
+    name = "backchannel_logout_uri";
+  else if (tessera_client_get_jwks_uri (client) != NULL)
+    name = "jwks_uri";
+  if (name == NULL || self->outbound != NULL)
     return TRUE;
   g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_CLIENT,
-               "Client %s: backchannel_logout_uri needs a way to other machines, and there is none",
-               tessera_client_get_id (client));
+               "Client %s: %s needs a way to other machines, and there is none",
+               tessera_client_get_id (client), name);
   return FALSE;
 }
 

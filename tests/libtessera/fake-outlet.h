@@ -11,7 +11,7 @@ typedef struct
   TesseraOutlet base;
   GString *text;    /* what was written */
   gsize most;       /* bytes at once */
-  gboolean stopped; /* nothing is taken for now */
+  gboolean stopped; /* nothing is taken meanwhile */
   gboolean full;    /* more is too much */
   gboolean finished, cut;
   TesseraOutletEnd why;

@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 /* Whom it speaks for, if anybody; nothing is believed yet. */
 const char *tessera_client_assertion_get_client_id (const TesseraJwt *self);
 /* What is wrong with it, in words for a log; NULL: nothing, it was made by @client, which has
- * @keys, for us, and for now. Whether it was used before, the store knows. */
+ * @keys, for us, and not expired. Whether it was used before, the store knows. */
 const char *tessera_client_assertion_find_fault (const TesseraJwt *self,
                                                  TesseraClient *client,
                                                  TesseraKeySet *keys,

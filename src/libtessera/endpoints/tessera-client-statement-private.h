@@ -23,7 +23,7 @@ typedef struct
 } TesseraClientStatementRules;
 
 /* What is wrong with it, in words for a log; NULL: nothing, it was made by @client, which has @keys
- * (tessera_client_keys_find(); NULL: none), for us, and for now. */
+ * (tessera_client_keys_find(); NULL: none), for us, and not expired. */
 const char *tessera_client_statement_find_fault (const TesseraJwt *self,
                                                  const TesseraClientStatementRules *rules,
                                                  TesseraClient *client,

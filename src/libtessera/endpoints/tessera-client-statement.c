@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a client says in a JWT of its own making (RFC 7523 §3, RFC 9101 §4, RFC 8725 §3): is it the
- * client's, of the kind that is wanted, for us, and for now? */
+ * client's, of the kind that is wanted, for us, and not expired? */
 
 #include "endpoints/tessera-client-statement-private.h"
 

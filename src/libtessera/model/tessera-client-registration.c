@@ -15,7 +15,7 @@
 
 #define TEXT_MAX_LENGTH 2048
 #define LIST_MAX_LENGTH 64
-#define PLACEHOLDER "new" /* who asks has no identifier yet */
+#define UNNAMED "new" /* who asks has no identifier yet */
 #define NAME_IN_A_LANGUAGE "client_name#"
 
 static gboolean
@@ -229,7 +229,7 @@ fill_in (json_t *members, TesseraRegistrationPolicy *policy)
     set_default (members, "scope", json_string (scope));
   set_default (members, "application_type",
                json_string (guess_application_type (json_object_get (members, "redirect_uris"))));
-  json_object_set_new (members, "client_id", json_string (PLACEHOLDER));
+  json_object_set_new (members, "client_id", json_string (UNNAMED));
   json_object_set_new (members, "dynamic", json_true ());
 }
 
@@ -344,7 +344,7 @@ check_client (TesseraClient *client, GError **error)
                          || tessera_client_allows_auth_method (client, "client_secret_basic")
                          || tessera_client_allows_auth_method (client, "client_secret_post");
   g_autoptr (TesseraClient) complete
-      = tessera_client_copy_with (client, PLACEHOLDER, with_secret ? secret : NULL);
+      = tessera_client_copy_with (client, UNNAMED, with_secret ? secret : NULL);
   g_autoptr (GError) reason = NULL;
 
   if (tessera_client_check (complete, &reason))

@@ -3,7 +3,7 @@
 import { env, settings, name, tap, step, done } from './lib.mjs';
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
-import { LOOKS, advance, complaints, end, fillIn, focused, judge, need, open, shoot, signIn, tabTo } from './pages.mjs';
+import { LOOKS, advance, complaints, end, fillIn, focused, judge, need, open, reach, shoot, signIn, tabTo } from './pages.mjs';
 
 name('chromium');
 
@@ -45,8 +45,8 @@ async function begin(page, changes = {}) {
 
 /** What the application is told, once the browser is back. */
 async function arrive(page) {
-  await page.waitForURL((address) => address.href.startsWith(redirect));
-  return new URL(page.url()).searchParams;
+  const address = await reach(page, (here) => here.href.startsWith(redirect));
+  return address.searchParams;
 }
 
 async function redeem(answer, verifier) {
@@ -103,7 +103,7 @@ await step('without JavaScript', async () => {
 
 /** What was posted to the application, once the browser has been sent on. */
 async function arriveByPost(page) {
-  await page.waitForURL((address) => address.hostname === 'localhost' && address.pathname === '/home');
+  await reach(page, (here) => here.hostname === 'localhost' && here.pathname === '/home');
   const { origin, answer } = posted.pop();
   need(origin === env.ISSUER, `it was posted from ${origin}`);
   return answer;

@@ -38,6 +38,18 @@ export function need(condition, sentence) {
   if (!condition) throw new Error(sentence);
 }
 
+/** Waits until the browser is where `isThere` says. What leads there may be given up on the way, as the first of two
+ * clicks is; page.waitForURL () takes that for a failure. */
+export async function reach(page, isThere) {
+  const limit = Date.now() + WAIT;
+  while (!isThere(new URL(page.url()))) {
+    need(Date.now() < limit, `the browser stays at ${page.url()}`);
+    await page.waitForTimeout(20);
+  }
+  await page.waitForLoadState();
+  return new URL(page.url());
+}
+
 export const shoot = (page, what) => page.screenshot({ path: `${env.SCREENS}/${what}.png`, fullPage: true });
 
 /** Judged by axe-core and by what it does not measure; and kept as a picture. Needs a context with bypassCSP,

@@ -6,7 +6,7 @@ import urllib.parse
 
 import rfc_path  # noqa: F401
 from tap import check, contains, equal, lacks, main, test
-from tessera_fixture import GRANTS, Client, Service, claims_of, default_clients, expect_page_400, parameters_of
+from tessera_fixture import GRANTS, R1, Client, Service, claims_of, header_of, default_clients, expect_page_400, parameters_of
 
 OUT = 'https://rp.test/out'
 OUT_WITH_QUERY = 'https://rp.test/out?from=tessera'
@@ -349,6 +349,23 @@ def _(_s):
         lacks(page.text, 'rp.test')
         equal(browser.post('/logout', {'client_id': 'rp', 'post_logout_redirect_uri': OUT}).status, 403)
         expect_signed_out_page(browser.submit(page, form, client_id='rp', post_logout_redirect_uri=OUT))
+    finally:
+        s.stop()
+
+
+@test('rp-logout 4: an access token is no id_token_hint, even where its typ is JWT and it is for several audiences')
+def _(_):
+    s = Service(clients=[Client('rp', redirect_uri='https://rp.test/cb', scope='a openid', grant_types=GRANTS, first_party='true', resources=R1 + ';',
+                                audience=R1 + ';', post_logout_redirect_uris=OUT + ';')],
+                sections='[resource r1]\nidentifier=%s\ntoken-type=JWT\n' % R1)
+    s.start()
+    try:
+        browser, tokens = signed_in(s, s.rp)
+        equal(header_of(tokens['access_token'])['typ'], 'JWT')
+        equal(claims_of(tokens['access_token'])['aud'], [R1, s.issuer])
+        for parameters in ({}, {'client_id': R1}, {'post_logout_redirect_uri': OUT}):
+            expect_page_400(browser.get(address(id_token_hint=tokens['access_token'], **parameters)))
+        check(is_signed_in(s, browser), 'still there')
     finally:
         s.stop()
 

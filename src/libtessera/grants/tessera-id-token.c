@@ -139,13 +139,20 @@ tessera_id_token_issue (TesseraEngine *engine,
   return tessera_jwt_sign_text (key, TYP, text, error);
 }
 
+/* Each of ours is for one client. */
 static gboolean
 is_audience (TesseraClaims *claims, const char *client_id)
 {
-  g_auto (GStrv) audience = tessera_claims_dup_strings (claims, "aud");
+  const char *audience = tessera_claims_get_string (claims, "aud");
 
-  return client_id == NULL
-         || (audience != NULL && g_strv_contains ((const char *const *) audience, client_id));
+  return audience != NULL && (client_id == NULL || strcmp (audience, client_id) == 0);
+}
+
+/* An access token may have any typ; but it has a name (RFC 9068 §2.2), and an ID token has none. */
+static gboolean
+is_access_token (TesseraClaims *claims)
+{
+  return tessera_claims_has (claims, "jti");
 }
 
 /* Ours, and meant for that client; whether it is still of use does not matter. What userinfo signs
@@ -160,7 +167,7 @@ is_ours (TesseraEngine *engine, const TesseraJwt *jwt, const char *client_id)
   return key != NULL && tessera_jwt_has_type (jwt, TYP) && tessera_jwt_verify (jwt, key)
          && g_strcmp0 (tessera_claims_get_string (jwt->claims, "iss"), engine->settings->issuer)
                 == 0
-         && tessera_claims_get_int (jwt->claims, "exp", &expires)
+         && tessera_claims_get_int (jwt->claims, "exp", &expires) && !is_access_token (jwt->claims)
          && is_audience (jwt->claims, client_id);
 }
 

@@ -5,19 +5,16 @@
  * that what only the holder of a key could send is read too. The ring in keys/ is for this alone.
  */
 
-#include "base/tessera-json-private.h"
-#include "base/tessera-secret-private.h"
 #include "fuzz.h"
 #include "grants/tessera-engine-private.h"
+#include "token-kit.h"
 
-#include <glib/gstdio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
 #define ISSUER "https://id.test"
-#define HEADER_MAX 2048
 #define KID_MAX 128
 #define SKEW 60
 #define YEAR_10000 G_GINT64_CONSTANT (253402300800)
@@ -44,43 +41,6 @@ static const char *const claim_sets[] = {
   "\"jti\":\"018bcfe5-6800-7abc-bdef-0123456789ab\"}",
 };
 
-/* Key files must not be readable by others, which a checkout cannot say. */
-static char *
-copy_keys (const char *from)
-{
-  char *to = g_dir_make_tmp ("tessera-fuzz-XXXXXX", NULL);
-  g_autoptr (GDir) dir = g_dir_open (from, 0, NULL);
-  const char *name = NULL;
-
-  g_assert_nonnull (dir);
-  while ((name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *source = g_build_filename (from, name, NULL);
-      g_autofree char *target = g_build_filename (to, name, NULL);
-      g_autofree char *text = NULL;
-      gsize length = 0;
-
-      g_assert_true (g_file_get_contents (source, &text, &length, NULL));
-      g_assert_true (
-          g_file_set_contents_full (target, text, length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
-    }
-  return to;
-}
-
-static void
-remove_folder (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name = NULL;
-
-  while ((name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *file = g_build_filename (path, name, NULL);
-      g_unlink (file);
-    }
-  g_rmdir (path);
-}
-
 static void
 add_key (TesseraKey *signer)
 {
@@ -93,23 +53,6 @@ add_key (TesseraKey *signer)
   key->pkey = PEM_read_bio_PUBKEY (bio, NULL, NULL, NULL);
   BIO_free (bio);
   g_ptr_array_add (keys, key);
-}
-
-/* header.payload.signature, signed as it is. */
-static char *
-sign (const Key *key, const char *header, const char *payload, gsize payload_length)
-{
-  guint8 signature[TESSERA_SIGNATURE_MAX];
-  gsize length = 0;
-  GString *token = g_string_new (NULL);
-
-  tessera_base64url_append (token, (const guint8 *) header, strlen (header));
-  g_string_append_c (token, '.');
-  tessera_base64url_append (token, (const guint8 *) payload, payload_length);
-  g_assert_true (tessera_key_sign (key->signer, token->str, token->len, signature, &length, NULL));
-  g_string_append_c (token, '.');
-  tessera_base64url_append (token, signature, length);
-  return g_string_free (token, FALSE);
 }
 
 static void
@@ -130,18 +73,12 @@ make_tokens (void)
 int
 LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-  g_autofree char *folder = copy_keys (FUZZ_FOLDER "/keys");
-  g_autoptr (GError) error = NULL;
-
   fuzz_init ();
   engine.settings = tessera_settings_new (ISSUER);
   engine.resources = g_ptr_array_new ();
   engine.clock = tessera_clock_new ();
   engine.seen = tessera_seen_tokens_new (64);
-  engine.keys
-      = tessera_key_ring_open (folder, TESSERA_ALGORITHM_ES256, FALSE, engine.clock, &error);
-  g_assert_no_error (error);
-  remove_folder (folder);
+  engine.keys = token_kit_open_keys (engine.clock);
 
   keys = g_ptr_array_new ();
   g_autoptr (GPtrArray) entries = tessera_key_ring_list (engine.keys);
@@ -153,61 +90,6 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
 
 /* --- the second verification --- */
 
-/* The bytes that have this one spelling (RFC 7515 §2), with a NUL behind them; or NULL. */
-static char *
-decode (const char *text, gsize *out_length)
-{
-  g_autoptr (GString) padded = g_string_new (text);
-
-  if (strspn (text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-      != padded->len)
-    return NULL;
-  g_strdelimit (padded->str, "-", '+');
-  g_strdelimit (padded->str, "_", '/');
-  while (padded->len % 4 != 0)
-    g_string_append_c (padded, '=');
-  g_autofree guchar *bytes = g_base64_decode (padded->str, out_length);
-  g_autofree char *again = g_base64_encode (bytes, *out_length);
-  if (!g_str_equal (again, padded->str))
-    return NULL;
-  char *decoded = g_malloc0 (*out_length + 1);
-  memcpy (decoded, bytes, *out_length);
-  return decoded;
-}
-
-static guint
-measure_depth (json_t *json)
-{
-  const char *name;
-  gsize i;
-  json_t *child;
-  guint deepest = 0;
-
-  if (json_is_object (json))
-    json_object_foreach (json, name, child)
-      deepest = MAX (deepest, measure_depth (child));
-  else if (json_is_array (json))
-    json_array_foreach (json, i, child)
-      deepest = MAX (deepest, measure_depth (child));
-  else
-    return 0;
-  return deepest + 1;
-}
-
-static json_t *
-decode_object (const char *text, gsize max_length)
-{
-  gsize length = 0;
-  g_autofree char *bytes = decode (text, &length);
-
-  if (bytes == NULL || length > max_length || strlen (bytes) != length)
-    return NULL;
-  g_autoptr (json_t) json = json_loads (bytes, JSON_REJECT_DUPLICATES, NULL);
-  if (!json_is_object (json) || measure_depth (json) > TESSERA_JSON_MAX_DEPTH)
-    return NULL;
-  return g_steal_pointer (&json);
-}
-
 static const char *
 get_string (const json_t *json, const char *name)
 {
@@ -218,14 +100,10 @@ get_string (const json_t *json, const char *name)
 static const Key *
 expect_header (const json_t *header)
 {
-  static const char *const extensions[] = { "crit", "b64", "zip", "enc" };
   const char *typ = get_string (header, "typ");
   const char *kid = get_string (header, "kid");
 
-  for (guint i = 0; i < G_N_ELEMENTS (extensions); i++)
-    if (json_object_get (header, extensions[i]) != NULL)
-      return NULL;
-  if (typ == NULL || kid == NULL || strlen (kid) > KID_MAX
+  if (token_kit_has_extension (header) || typ == NULL || kid == NULL || strlen (kid) > KID_MAX
       || (g_ascii_strcasecmp (typ, "at+jwt") != 0
           && g_ascii_strcasecmp (typ, "application/at+jwt") != 0))
     return NULL;
@@ -260,7 +138,7 @@ static gboolean
 expect_signature (const Key *key, const char *text, gsize text_length, const char *encoded)
 {
   gsize length = 0;
-  g_autofree char *signature = decode (encoded, &length);
+  g_autofree char *signature = token_kit_decode (encoded, &length);
   g_autoptr (GBytes) bytes = NULL;
   EVP_PKEY_CTX *options = NULL;
 
@@ -323,8 +201,8 @@ expect (const char *token, gint64 now)
 
   if (strlen (token) > TESSERA_JWT_MAX_LENGTH || g_strv_length (parts) != 3)
     return NULL;
-  g_autoptr (json_t) header = decode_object (parts[0], HEADER_MAX);
-  g_autoptr (json_t) claims = decode_object (parts[1], TESSERA_CLAIMS_MAX_LENGTH);
+  g_autoptr (json_t) header = token_kit_decode_object (parts[0], TOKEN_KIT_HEADER_MAX);
+  g_autoptr (json_t) claims = token_kit_decode_object (parts[1], TESSERA_CLAIMS_MAX_LENGTH);
   const Key *key = header != NULL && claims != NULL ? expect_header (header) : NULL;
   if (key == NULL
       || !expect_signature (key, token, strlen (parts[0]) + 1 + strlen (parts[1]), parts[2])
@@ -394,11 +272,9 @@ check_signed (FuzzInput *input)
   g_autofree char *line = fuzz_input_take_line (input);
   const char *payload = fuzz_input_take_rest (input, &length);
   const Key *key = keys->pdata[(guchar) line[0] % keys->len];
-  g_autoptr (GString) header = g_string_new (line[0] != '\0' ? line + 1 : "");
-
-  g_string_replace (header, "$alg", key->alg, 0);
-  g_string_replace (header, "$kid", tessera_key_get_id (key->signer), 0);
-  g_autofree char *token = sign (key, header->str, payload, length);
+  g_autofree char *header = token_kit_fill_in (line[0] != '\0' ? line + 1 : "", key->alg,
+                                               tessera_key_get_id (key->signer));
+  g_autofree char *token = token_kit_sign (key->signer, header, payload, length);
   check (token, strlen (token), TRUE);
 }
 
@@ -421,83 +297,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 
 /* --- the mutator --- */
 
-static const char *
-pick_token (guint seed)
-{
-  return tokens->pdata[seed % tokens->len];
-}
-
-/* Another spelling of the last character: in base64 its low bits may mean nothing. */
-static void
-change_tail (char *part, guint seed)
-{
-  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  gsize length = strlen (part);
-  const char *at = length > 0 ? strchr (alphabet, part[length - 1]) : NULL;
-
-  if (at != NULL && *at != '\0')
-    part[length - 1] = alphabet[((guint) (at - alphabet) ^ (1 + seed % 3)) & 63];
-}
-
-/* The part as bytes, changed, and spelled again. */
-static char *
-change_bytes (const char *part)
-{
-  uint8_t bytes[2048];
-  gsize length = 0;
-  g_autofree char *decoded = decode (part, &length);
-
-  if (decoded == NULL || length > sizeof bytes / 2)
-    return g_strdup (part);
-  memcpy (bytes, decoded, length);
-  length = LLVMFuzzerMutate (bytes, length, sizeof bytes);
-  return tessera_base64url_encode (bytes, length);
-}
-
-static void
-change_part (char **part, const char *other, guint seed)
-{
-  char *changed = NULL;
-
-  switch (seed % 5)
-    {
-    case 0:
-      changed = g_strdup (other);
-      break;
-    case 1:
-      change_tail (*part, seed / 5);
-      return;
-    case 2:
-      changed = g_strconcat (*part, seed & 32 ? "=" : "A", NULL);
-      break;
-    default:
-      changed = change_bytes (*part);
-      break;
-    }
-  g_free (*part);
-  *part = changed;
-}
-
-static char *
-change_token (const char *text, guint seed)
-{
-  g_auto (GStrv) parts = g_strsplit (text, ".", -1);
-  g_auto (GStrv) others = g_strsplit (pick_token (seed >> 8), ".", -1);
-  guint which = (seed >> 16) % 3;
-
-  if (seed % 16 == 0 || g_strv_length (parts) != 3)
-    return g_strdup (pick_token (seed >> 4));
-  change_part (&parts[which], others[which], seed / 16);
-  return g_strjoinv (seed % 64 == 1 ? ".." : ".", parts);
-}
-
 size_t
 LLVMFuzzerCustomMutator (uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
   if (size < 2 || data[0] != 'R' || seed % 4 == 0)
     return LLVMFuzzerMutate (data, size, max_size);
   g_autofree char *text = g_strndup ((const char *) data + 1, size - 1);
-  g_autofree char *changed = change_token (text, seed / 4);
+  g_autofree char *changed = token_kit_change (text, tokens, seed / 4);
   gsize length = MIN (strlen (changed), max_size - 1);
 
   memcpy (data + 1, changed, length);

@@ -116,6 +116,30 @@ test_a_full_table_of_logins_makes_room (void)
   g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 3);
 }
 
+static void
+on_send (TesseraExchange *exchange)
+{
+}
+
+static void
+test_answers_are_kept_for_a_minute (void)
+{
+  static const TesseraExchangeFront front = { .send = on_send };
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (3);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  g_autoptr (TesseraExchange) answer = tessera_exchange_new (&front, NULL, NULL);
+  TesseraTransaction *first = tessera_transaction_table_add (table, request, "b", "", 0);
+  TesseraTransaction *second = tessera_transaction_table_add (table, request, "b", "", 0);
+
+  tessera_exchange_redirect (answer, "https://app.example/cb");
+  tessera_transaction_table_keep_answer (table, first, answer, 1000);
+  g_assert_true (tessera_transaction_get_answer (first, 60 * 1000) == answer);
+  tessera_transaction_table_keep_answer (table, second, answer, 61 * 1000);
+  g_assert_cmpuint (answer->ref_count, ==, 2); /* ours, and the second one's */
+  g_assert_null (tessera_transaction_get_answer (first, 61 * 1000));
+  g_assert_true (tessera_transaction_get_answer (second, 61 * 1000) == answer);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -128,6 +152,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/transaction/what-is-over-goes-first", test_what_is_over_goes_first);
   g_test_add_func ("/transaction/a-full-table-of-logins-makes-room",
                    test_a_full_table_of_logins_makes_room);
+  g_test_add_func ("/transaction/answers-are-kept-for-a-minute",
+                   test_answers_are_kept_for_a_minute);
 
   return g_test_run ();
 }

@@ -370,25 +370,47 @@ def _(s):
     check('code' in parameters_of(alice.submit(page, form, decision='allow').location), 'alice herself')
 
 
-@test('pages a consent is used once: again, back and reload do no harm')
+@test('pages a consent is given once: who presses twice gets the same code, until it is redeemed')
+def _(s):
+    verifier = new_verifier()
+    browser, page, form = consent_page(s, code_challenge=challenge_of(verifier))
+    first = browser.submit_only(page, form, decision='allow')
+    equal(first.status, 303)
+    again = browser.submit_only(page, form, decision='allow')
+    equal((again.status, again.location), (303, first.location))
+    code = parameters_of(first.location)['code']
+    equal(s.redeem(s.c1, code, verifier).status, 200)
+    late = browser.submit_only(page, form, decision='allow')
+    equal(late.status, 200)
+    check(b'code=' not in late.body and not late.location, repr(late))
+    check(browser.get(page.url).status == 200, 'the page was not shown again')
+
+
+@test('pages a consent that was given is not given again a minute later, with another decision, or without a form')
 def _(s):
     browser, page, form = consent_page(s)
     first = browser.submit_only(page, form, decision='allow')
     equal(first.status, 303)
-    code = parameters_of(first.location)['code']
-    again = browser.submit_only(page, form, decision='allow')
-    check(again.status in (200, 303, 400, 403), repr(again))
-    if again.status == 303:
-        lacks([code], parameters_of(again.location).get('code'))
-    check(b'code=' not in again.body, repr(again))
-    equal(browser.get(page.url).status in (200, 303, 400, 403), True)
+    for answer in (browser.submit_only(page, form, decision='deny'), browser.get(page.url)):
+        equal((answer.status, answer.location), (200, None))
+    s.advance(61)
+    late = browser.submit_only(page, form, decision='allow')
+    equal((late.status, late.location), (200, None))
+
+
+@test('pages who denies twice is sent back twice')
+def _(s):
+    browser, page, form = consent_page(s)
+    first, again = (browser.submit_only(page, form, decision='deny') for _ in range(2))
+    equal(parameters_of(first.location)['error'], 'access_denied')
+    equal(again.location, first.location)
 
 
 @test('pages two submits at once give one code at most')
 def _(s):
     browser, page, form = consent_page(s)
     answers = in_parallel(4, lambda n: browser.copy().submit_only(page, form, decision='allow'))
-    codes = [parameters_of(a.location)['code'] for a in answers if a.status == 303 and 'code=' in a.location]
+    codes = {parameters_of(a.location)['code'] for a in answers if a.status == 303 and 'code=' in a.location}
     check(len(codes) == 1, repr(answers))
 
 

@@ -187,6 +187,22 @@ def _(s):
         other.stop()
 
 
+@test('RFC 6797 7.1: Strict-Transport-Security comes once, at the answer to a form too')
+def _(s):
+    other = Service(listener='trusted-proxies=127.0.0.1;\n', server='proxies-send-forwarded=true\n')
+    try:
+        other.start()
+        headers = {'Forwarded': 'for=192.0.2.1;proto=https'}
+        browser = other.new_browser()
+        page = browser.open(other.authorization_url())
+        fields = page.page.form_with('password').values(username='alice', password='wrong')
+        answer = browser.post(page.url, fields, headers)
+        check(answer.page.form_with('password') is not None, repr(answer))
+        equal(answer.all_headers('Strict-Transport-Security'), ['max-age=31536000'])
+    finally:
+        other.stop()
+
+
 def introduce(address, tls=False):
     """The header of the PROXY protocol, version 2, for a client at @address."""
     import ipaddress

@@ -15,5 +15,7 @@ TesseraExchange *tessera_answer_watch_new (TesseraExchange *original,
                                            GDestroyNotify data_free);
 /* Before the answer: it goes to @original from now on. Gives back who would have got it. */
 TesseraExchange *tessera_answer_watch_replace (TesseraExchange *self, TesseraExchange *original);
+/* After the answer: gives it to @other, too. */
+void tessera_answer_watch_repeat (TesseraExchange *self, TesseraExchange *other);
 
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An exchange that stands in for another and tells what it was answered with. */
+/* An exchange that stands in for another, tells what it was answered with, and can say it again. */
 
 #include "server/tessera-answer-watch-private.h"
 
@@ -7,20 +7,27 @@
 
 typedef struct
 {
-  TesseraExchange *original;
+  TesseraExchange *original; /* NULL: it has its answer */
   TesseraAnswered answered;
   gpointer data;
   GDestroyNotify data_free;
 } Watch;
 
+/* Nothing of the request is needed any more. */
+static void
+let_go (Watch *self)
+{
+  if (self->original == NULL)
+    return;
+  g_clear_pointer (&self->original, tessera_exchange_unref);
+  self->data_free (g_steal_pointer (&self->data));
+}
+
 static void
 watch_free (gpointer data)
 {
-  Watch *self = data;
-
-  self->data_free (self->data);
-  tessera_exchange_unref (self->original);
-  g_free (self);
+  let_go (data);
+  g_free (data);
 }
 
 static const char *
@@ -31,22 +38,22 @@ on_get_header (TesseraExchange *exchange, const char *name)
   return tessera_exchange_get_header (self->original, name);
 }
 
-/* All of it but the header that every answer gets anyway. */
+/* Does every answer get it anyway? */
+static gboolean
+is_common (const TesseraHeader *header)
+{
+  return g_str_equal (header->name, "X-Content-Type-Options")
+         || g_str_equal (header->name, "Strict-Transport-Security");
+}
+
 static void
 on_send (TesseraExchange *exchange)
 {
   Watch *self = exchange->front_data;
 
   self->answered (self->data, exchange->status);
-  for (guint i = 0; exchange->headers != NULL && i < exchange->headers->len; i++)
-    {
-      const TesseraHeader *header = &g_array_index (exchange->headers, TesseraHeader, i);
-
-      if (g_ascii_strcasecmp (header->name, "X-Content-Type-Options") != 0)
-        tessera_exchange_add_header (self->original, header->name, header->value);
-    }
-  tessera_exchange_respond (self->original, exchange->status, exchange->content_type,
-                            exchange->response != NULL ? g_bytes_ref (exchange->response) : NULL);
+  tessera_answer_watch_repeat (exchange, self->original);
+  let_go (self);
 }
 
 static void
@@ -115,4 +122,18 @@ tessera_answer_watch_replace (TesseraExchange *self, TesseraExchange *original)
   watch->original = tessera_exchange_ref (original);
   show_request (self, original);
   return before;
+}
+
+void
+tessera_answer_watch_repeat (TesseraExchange *self, TesseraExchange *other)
+{
+  for (guint i = 0; self->headers != NULL && i < self->headers->len; i++)
+    {
+      const TesseraHeader *header = &g_array_index (self->headers, TesseraHeader, i);
+
+      if (!is_common (header))
+        tessera_exchange_add_header (other, header->name, header->value);
+    }
+  tessera_exchange_respond (other, self->status, self->content_type,
+                            self->response != NULL ? g_bytes_ref (self->response) : NULL);
 }

@@ -13,6 +13,8 @@ G_BEGIN_DECLS
 /* An expired one is remembered so that it can start again. */
 #define TESSERA_TRANSACTION_MEMORY_MS (12 * 60 * 60 * G_GINT64_CONSTANT (1000))
 #define TESSERA_TRANSACTION_MAX 10000
+/* So long is the answer that ended one kept, for a second click: as long as codes usually live. */
+#define TESSERA_TRANSACTION_ANSWER_MS (60 * G_GINT64_CONSTANT (1000))
 /* How many of them one address may have. */
 #define TESSERA_TRANSACTION_SHARE 16 /* a sixteenth */
 
@@ -50,6 +52,8 @@ typedef struct
   gboolean is_finished;       /* a code was made, or a refusal sent: there is no second one */
   TesseraExchange *answering; /* the stand-in of a POST under way, borrowed; or NULL */
   TesseraDigest answering_to; /* of all that it said */
+  TesseraExchange *answered;  /* what ended it, while that may be said again; or NULL */
+  gint64 answered_ms;
 } TesseraTransaction;
 
 TesseraTransaction *tessera_transaction_ref (TesseraTransaction *self);
@@ -79,6 +83,13 @@ TesseraTransaction *tessera_transaction_table_add (TesseraTransactionTable *self
                                                    gint64 now_ms);
 TesseraTransaction *tessera_transaction_table_lookup (TesseraTransactionTable *self,
                                                       const char *id); /* borrowed */
+/* Keeps @answer, which ended @transaction, for a while. */
+void tessera_transaction_table_keep_answer (TesseraTransactionTable *self,
+                                            TesseraTransaction *transaction,
+                                            TesseraExchange *answer,
+                                            gint64 now_ms);
+/* Borrowed; NULL: it is kept no longer. */
+TesseraExchange *tessera_transaction_get_answer (TesseraTransaction *self, gint64 now_ms);
 guint tessera_transaction_table_get_count (TesseraTransactionTable *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraChallenge, tessera_challenge_free)

@@ -9,6 +9,7 @@ struct _TesseraTransactionTable
   GHashTable *by_id;      /* char *id (of the transaction) -> TesseraTransaction* */
   GQueue by_age;          /* TesseraTransaction*, borrowed, oldest first */
   GHashTable *by_address; /* char *address -> GQueue* of the same */
+  GQueue answered;        /* TesseraTransaction*, a reference each: with an answer, oldest first */
 };
 
 /* How far from the oldest to look for one that nobody would miss. */
@@ -47,6 +48,7 @@ tessera_transaction_unref (TesseraTransaction *self)
   g_free (self->address);
   tessera_challenge_free (self->challenge);
   g_free (self->session_id);
+  g_clear_pointer (&self->answered, tessera_exchange_unref);
   g_clear_pointer (&self->request, tessera_authorization_request_unref);
   g_free (self);
 }
@@ -112,6 +114,7 @@ tessera_transaction_table_new (guint max)
   self->by_id = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
                                        (GDestroyNotify) tessera_transaction_unref);
   g_queue_init (&self->by_age);
+  g_queue_init (&self->answered);
   self->by_address = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return self;
 }
@@ -122,6 +125,7 @@ tessera_transaction_table_free (TesseraTransactionTable *self)
   if (self == NULL)
     return;
 
+  g_queue_clear_full (&self->answered, (GDestroyNotify) tessera_transaction_unref);
   g_hash_table_unref (self->by_address);
   g_hash_table_unref (self->by_id);
   g_free (self);
@@ -212,6 +216,36 @@ TesseraTransaction *
 tessera_transaction_table_lookup (TesseraTransactionTable *self, const char *id)
 {
   return g_hash_table_lookup (self->by_id, id);
+}
+
+/* Answers */
+
+TesseraExchange *
+tessera_transaction_get_answer (TesseraTransaction *self, gint64 now_ms)
+{
+  if (now_ms - self->answered_ms >= TESSERA_TRANSACTION_ANSWER_MS)
+    g_clear_pointer (&self->answered, tessera_exchange_unref);
+  return self->answered;
+}
+
+static void
+forget_old_answers (TesseraTransactionTable *self, gint64 now_ms)
+{
+  while (self->answered.head != NULL
+         && tessera_transaction_get_answer (self->answered.head->data, now_ms) == NULL)
+    tessera_transaction_unref (g_queue_pop_head (&self->answered));
+}
+
+void
+tessera_transaction_table_keep_answer (TesseraTransactionTable *self,
+                                       TesseraTransaction *transaction,
+                                       TesseraExchange *answer,
+                                       gint64 now_ms)
+{
+  forget_old_answers (self, now_ms);
+  transaction->answered = tessera_exchange_ref (answer);
+  transaction->answered_ms = now_ms;
+  g_queue_push_tail (&self->answered, tessera_transaction_ref (transaction));
 }
 
 guint

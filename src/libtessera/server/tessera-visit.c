@@ -9,7 +9,7 @@
 #include "grants/tessera-pairwise-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-scope-private.h"
-#include "server/tessera-answer-watch-private.h"
+#include "server/tessera-repeat-private.h"
 
 #include <string.h>
 
@@ -601,107 +601,6 @@ names_one_transaction (TesseraVisit *self, const char *id)
   return id == NULL || other == NULL || g_str_equal (id, other);
 }
 
-/* Is the transaction still waiting for a person? FALSE when that ended in an answer. */
-static gboolean
-check_waiting (TesseraVisit *self)
-{
-  if (self->transaction == NULL)
-    return TRUE;
-  if (self->transaction->is_finished)
-    {
-      tessera_visit_respond_page (self, 200, "finished", NULL);
-      return FALSE;
-    }
-  if (!tessera_transaction_is_expired (self->transaction,
-                                       tessera_clock_get_ms (self->engine->clock)))
-    return TRUE;
-
-  tessera_visit_restart (self);
-  return FALSE;
-}
-
-/* Pressing a button twice. The browser drops its first request and waits for the answer to the
- * second one, which says the very same: so that answer goes there, and what is done is done once.
- */
-
-static TesseraDigest
-digest_request (const TesseraVisit *self)
-{
-  TesseraExchange *exchange = self->exchange;
-  g_autoptr (GString) text = g_string_new (NULL);
-  TesseraDigest digest;
-
-  append_part (text, exchange->path);
-  append_part (text, exchange->query);
-  append_part (text, tessera_exchange_get_header (exchange, "Cookie"));
-  g_string_append_len (text, exchange->body, (gssize) exchange->body_length);
-  digest = tessera_digest (text->str, (gssize) text->len);
-  memset (text->str, 0, text->len);
-  return digest;
-}
-
-static void
-on_answered (gpointer data, guint status)
-{
-  TesseraTransaction *transaction = data;
-
-  transaction->answering = NULL;
-  /* Where we failed, the same button may be pressed again. */
-  if (status >= 400)
-    transaction->is_finished = FALSE;
-}
-
-/* TRUE when the visit takes the place of one that is under way. */
-static gboolean
-take_place (TesseraVisit *self, const TesseraDigest *digest)
-{
-  TesseraTransaction *transaction = self->transaction;
-  TesseraExchange *dropped;
-
-  if (transaction->answering == NULL || !tessera_digest_equal (digest, &transaction->answering_to))
-    return FALSE;
-
-  dropped = tessera_answer_watch_replace (transaction->answering, self->exchange);
-  tessera_exchange_unref (self->exchange);
-  self->exchange = dropped;
-  tessera_visit_respond_page (self, 200, "finished", NULL);
-  return TRUE;
-}
-
-static void
-watch_answer (TesseraVisit *self, const TesseraDigest *digest)
-{
-  TesseraTransaction *transaction = self->transaction;
-  TesseraExchange *stand_in;
-
-  if (transaction->answering != NULL)
-    return;
-
-  stand_in = tessera_answer_watch_new (self->exchange, on_answered,
-                                       tessera_transaction_ref (transaction),
-                                       (GDestroyNotify) tessera_transaction_unref);
-  tessera_exchange_unref (self->exchange);
-  self->exchange = stand_in;
-  transaction->answering = stand_in;
-  transaction->answering_to = *digest;
-}
-
-/* FALSE when that ended in an answer. */
-static gboolean
-check_repeat (TesseraVisit *self)
-{
-  TesseraDigest digest;
-
-  if (self->form == NULL || self->transaction == NULL)
-    return check_waiting (self);
-
-  digest = digest_request (self);
-  if (take_place (self, &digest) || !check_waiting (self))
-    return FALSE;
-  watch_answer (self, &digest);
-  return TRUE;
-}
-
 TesseraVisit *
 tessera_visit_open (TesseraInteraction *interaction,
                     TesseraExchange *exchange,
@@ -734,7 +633,7 @@ tessera_visit_open (TesseraInteraction *interaction,
       respond_expired (self);
       return NULL;
     }
-  return check_repeat (self) ? self : NULL;
+  return tessera_repeat_check (self) ? self : NULL;
 }
 
 /* The end */

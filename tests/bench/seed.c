@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Makes what a load needs, N of it, as that many log-ins and requests would have done, and prints
  * it, one a line:
- *   refresh STATE CLIENT N        grants with a refresh token each
+ *   refresh STATE CLIENT N        grants with a refresh token each, under the keys of STATE/keys
  *   codes STATE CLIENT N          authorization codes, with the challenge of RFC 7636 appendix B
  *   clients STATE N               registered clients, which nothing asks for
  *   access ISSUER KEYS CLIENT N   access tokens that the service has not seen yet
@@ -22,17 +22,24 @@
 #define REDIRECT_URI "http://127.0.0.1/cb"
 #define SECRET "a-secret-of-at-least-128-bits-of-length"
 
+/* Where it is put, and under which keys. */
+typedef struct
+{
+  TesseraStore *store;
+  TesseraKeyRing *keys;
+} Target;
+
 typedef gboolean (*PutFunc) (
-    TesseraStore *store, const char *client_id, gint64 now_ms, guint i, GError **error);
+    Target *target, const char *client_id, gint64 now_ms, guint i, GError **error);
 
 static gboolean
-put_refresh_token (
-    TesseraStore *store, const char *client_id, gint64 now_ms, guint i, GError **error)
+put_refresh_token (Target *target, const char *client_id, gint64 now_ms, guint i, GError **error)
 {
   g_autofree char *grant_id = tessera_identifier_new ();
   g_autofree char *subject = g_strdup_printf ("person%u", i % 1000);
   g_autofree char *token = NULL;
   TesseraGrant grant = {
+    .nonce = tessera_nonce_new (),
     .grant_id = grant_id,
     .client_id = (char *) client_id,
     .login = { .subject = subject, .session_id = (char *) "bench", .auth_time = now_ms / 1000 },
@@ -42,9 +49,10 @@ put_refresh_token (
     .expires_ms = now_ms + 30 * G_TIME_SPAN_DAY / 1000,
   };
 
-  if (!tessera_store_put_grant (store, &grant, error))
+  if (!tessera_store_put_grant (target->store, &grant, &grant.number, error))
     return FALSE;
-  token = tessera_refresh_token_begin (store, grant_id, now_ms, error);
+  token = tessera_refresh_token_begin (tessera_key_ring_get_refresh_tokens (target->keys),
+                                       target->store, &grant, now_ms, error);
   if (token == NULL)
     return FALSE;
   printf ("%s\n", token);
@@ -52,7 +60,7 @@ put_refresh_token (
 }
 
 static gboolean
-put_code (TesseraStore *store, const char *client_id, gint64 now_ms, guint i, GError **error)
+put_code (Target *target, const char *client_id, gint64 now_ms, guint i, GError **error)
 {
   g_autofree char *code = tessera_secret_new ("tsc_");
   g_autofree char *subject = g_strdup_printf ("person%u", i % 1000);
@@ -69,7 +77,7 @@ put_code (TesseraStore *store, const char *client_id, gint64 now_ms, guint i, GE
   };
 
   printf ("%s\n", code);
-  return tessera_store_put_code (store, &record, error);
+  return tessera_store_put_code (target->store, &record, error);
 }
 
 static TesseraClient *
@@ -81,31 +89,40 @@ make_client (const char *id)
 }
 
 static gboolean
-put_client (TesseraStore *store, const char *client_id, gint64 now_ms, guint i, GError **error)
+put_client (Target *target, const char *client_id, gint64 now_ms, guint i, GError **error)
 {
   g_autofree char *id = g_strdup_printf ("seeded-client-%u", i);
   g_autoptr (TesseraClient) client = make_client (id);
 
-  return tessera_store_put_client (store, client, error);
+  return tessera_store_put_client (target->store, client, error);
+}
+
+static gboolean
+put_each (Target *target, PutFunc put, const char *client_id, guint n, GError **error)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      if (i % BATCH == 0 && !tessera_store_begin (target->store, error))
+        return FALSE;
+      if (!put (target, client_id, g_get_real_time () / 1000, i, error))
+        return FALSE;
+      if ((i % BATCH == BATCH - 1 || i == n - 1) && !tessera_store_commit (target->store, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 static gboolean
 put_all (const char *directory, PutFunc put, const char *client_id, guint n, GError **error)
 {
+  g_autofree char *key_directory = g_build_filename (directory, "keys", NULL);
+  g_autoptr (TesseraClock) clock = tessera_clock_new ();
   g_autoptr (TesseraStore) store = tessera_sqlite_store_open (directory, NULL, error);
+  g_autoptr (TesseraKeyRing) keys
+      = tessera_key_ring_open (key_directory, TESSERA_ALGORITHM_ES256, FALSE, clock, error);
+  Target target = { store, keys };
 
-  if (store == NULL)
-    return FALSE;
-  for (guint i = 0; i < n; i++)
-    {
-      if (i % BATCH == 0 && !tessera_store_begin (store, error))
-        return FALSE;
-      if (!put (store, client_id, g_get_real_time () / 1000, i, error))
-        return FALSE;
-      if ((i % BATCH == BATCH - 1 || i == n - 1) && !tessera_store_commit (store, error))
-        return FALSE;
-    }
-  return TRUE;
+  return store != NULL && keys != NULL && put_each (&target, put, client_id, n, error);
 }
 
 /* As much of a server as signs, with the keys of another. */

@@ -13,8 +13,7 @@
 #define N_PEOPLE 4
 #define N_CLIENTS 4
 #define N_SESSIONS 12
-#define N_CODES 48    /* and so many grants */
-#define N_ROTATIONS 6 /* refresh tokens of a grant */
+#define N_CODES 48 /* and so many grants */
 #define N_TOKENS 64
 #define N_KEYS 4
 /* Of nobody's password. */
@@ -214,18 +213,6 @@ issue (Entry *self, Books *books, TesseraStore *store, GError **error)
 }
 
 static gboolean
-put_refresh_token (
-    Entry *self, TesseraStore *store, const char *grant_id, gint64 now, GError **error)
-{
-  TesseraRefreshToken token = {
-    .digest = digest_of (self->ledger, "refresh", self->which * N_ROTATIONS),
-    .grant_id = (char *) grant_id,
-    .issued_ms = now,
-  };
-  return tessera_store_put_refresh_token (store, &token, error);
-}
-
-static gboolean
 make_grant (Entry *self,
             Books *books,
             TesseraStore *store,
@@ -241,9 +228,10 @@ make_grant (Entry *self,
   grant->began_ms = code->began_ms;
   grant->last_used_ms = now;
   grant->expires_ms = now + LONG_MS;
-  return tessera_store_put_grant (store, grant, error)
+  grant->nonce = tessera_nonce_new ();
+  return tessera_store_put_grant (store, grant, &grant->number, error)
          && tessera_store_redeem_code (store, &code->digest, grant->grant_id, now, error)
-         && put_refresh_token (self, store, grant->grant_id, now, error);
+         && tessera_store_begin_rotation (store, grant->number, now, error);
 }
 
 /* As the grant of the same name does: a second time ends what the first began. */
@@ -267,45 +255,27 @@ redeem (Entry *self, Books *books, TesseraStore *store, GError **error)
   return done;
 }
 
-/* The newest refresh token of the grant, or NULL. */
-static TesseraRefreshToken *
-lookup_newest (Entry *self, TesseraStore *store, guint *out_number, GError **error)
+/* The grant of the name, if it is there. */
+static TesseraGrant *
+lookup_grant (Ledger *self, TesseraStore *store, guint number, GError **error)
 {
-  for (guint i = 0; i < N_ROTATIONS; i++)
-    {
-      TesseraDigest digest = digest_of (self->ledger, "refresh", self->which * N_ROTATIONS + i);
-      g_autoptr (TesseraRefreshToken) token
-          = tessera_store_lookup_refresh_token (store, &digest, NULL, error);
-      *out_number = self->which * N_ROTATIONS + i;
-      if (token == NULL)
-        return NULL;
-      if (token->superseded_ms == 0)
-        return g_steal_pointer (&token);
-    }
-  return NULL;
+  g_autofree char *grant_id = name_of (self, "grant", number);
+  return tessera_store_lookup_grant (store, grant_id, error);
 }
 
 static gboolean
 rotate (Entry *self, Books *books, TesseraStore *store, GError **error)
 {
-  guint number;
   g_autoptr (GError) problem = NULL;
-  g_autoptr (TesseraRefreshToken) token = lookup_newest (self, store, &number, &problem);
-  gint64 now = tessera_clock_get_ms (books->clock);
+  g_autoptr (TesseraGrant) grant = lookup_grant (self->ledger, store, self->which, &problem);
 
   if (problem != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&problem));
       return FALSE;
     }
-  if (token == NULL || number % N_ROTATIONS == N_ROTATIONS - 1)
-    return TRUE;
-  TesseraRefreshToken successor = {
-    .digest = digest_of (self->ledger, "refresh", number + 1),
-    .grant_id = token->grant_id,
-    .issued_ms = now,
-  };
-  return tessera_store_supersede_refresh_token (store, &token->digest, &successor, error);
+  return grant == NULL
+         || tessera_store_rotate (store, grant->number, tessera_clock_get_ms (books->clock), error);
 }
 
 static gboolean
@@ -527,16 +497,20 @@ look_at_grant (Ledger *self, Books *books, guint number)
   return is_readable (books, error) && grant != NULL ? 1 : 0;
 }
 
+/* How many times it rotated, and one more. */
 static guint32
-look_at_refresh_token (Ledger *self, Books *books, guint number)
+look_at_rotation (Ledger *self, Books *books, guint number)
 {
+  TesseraRotation rotation = { 0 };
   g_autoptr (GError) error = NULL;
-  TesseraDigest digest = digest_of (self, "refresh", number);
-  g_autoptr (TesseraRefreshToken) token
-      = tessera_store_lookup_refresh_token (books->store, &digest, NULL, &error);
-  if (!is_readable (books, error) || token == NULL)
+  g_autoptr (TesseraGrant) grant = lookup_grant (self, books->store, number, &error);
+  g_autoptr (TesseraGrant) found = NULL;
+
+  if (grant != NULL)
+    found = tessera_store_lookup_rotation (books->store, grant->number, &rotation, &error);
+  if (!is_readable (books, error) || found == NULL)
     return 0;
-  return 1 + (token->superseded_ms != 0 ? 1 : 0) + (token->successor_used ? 2 : 0);
+  return 1 + (guint32) rotation.turn;
 }
 
 static guint32
@@ -690,7 +664,7 @@ static const struct
   { "code", N_CODES, look_at_code },
   { "challenge", N_CODES, look_at_challenge },
   { "grant", N_CODES, look_at_grant },
-  { "refresh token", N_CODES *N_ROTATIONS, look_at_refresh_token },
+  { "rotation", N_CODES, look_at_rotation },
   { "session", N_SESSIONS, look_at_session },
   { "consent", N_PEOPLE *N_CLIENTS, look_at_consent },
   { "client", N_CLIENTS, look_at_client },

@@ -538,7 +538,7 @@ put_records (gpointer data, TesseraStore *store, GError **error)
                                  .began_ms = now_ms,
                                  .last_seen_ms = now_ms,
                                  .expires_ms = grant.expires_ms };
-      if (!tessera_store_put_grant (store, &grant, error)
+      if (!tessera_store_put_grant (store, &grant, NULL, error)
           || !tessera_store_put_session (store, &session, error))
         return FALSE;
     }

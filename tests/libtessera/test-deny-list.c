@@ -559,7 +559,7 @@ run_put_grant (gpointer data, TesseraStore *store, GError **error)
                          .login = { .subject = (char *) "alice", .sub = (char *) "~pa" },
                          .expires_ms = G_MAXINT64 };
 
-  return tessera_store_put_grant (f->store->inner, &grant, error);
+  return tessera_store_put_grant (f->store->inner, &grant, NULL, error);
 }
 
 static void

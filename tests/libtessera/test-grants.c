@@ -152,18 +152,6 @@ test_B25_reuse_after_the_window_ends_the_grant (void)
 }
 
 static void
-test_B24_a_foreign_refresh_token_changes_nothing (void)
-{
-  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
-  g_autoptr (Answer) tokens = log_in (fixture, "c1");
-  g_autoptr (Answer) foreign = refresh (fixture, "c2", answer_get (tokens, "refresh_token"));
-  g_autoptr (Answer) own = refresh (fixture, "c1", answer_get (tokens, "refresh_token"));
-
-  g_assert_cmpstr (answer_get (foreign, "error"), ==, "invalid_grant");
-  g_assert_cmpuint (own->status, ==, 200);
-}
-
-static void
 revoke_all_of (EngineFixture *fixture, TesseraRevocationKind kind, const char *value)
 {
   gboolean revoked = FALSE;
@@ -174,6 +162,152 @@ revoke_all_of (EngineFixture *fixture, TesseraRevocationKind kind, const char *v
                                    &revoked, &error);
   g_assert_no_error (error);
   g_assert_true (revoked);
+}
+
+/* What @token says, changed, in a token that we might have written. */
+static char *
+rewrite (EngineFixture *fixture, const char *token, gint64 number, gint64 turn, gboolean other)
+{
+  const TesseraTokenKind *kind = tessera_key_ring_get_refresh_tokens (fixture->engine.keys);
+  TesseraNumberedToken numbered;
+
+  g_assert_true (tessera_numbered_token_read (kind, token, &numbered));
+  numbered.number += number;
+  numbered.turn += turn;
+  if (other)
+    numbered.nonce = tessera_nonce_new ();
+  return tessera_numbered_token_write (kind, &numbered);
+}
+
+static void
+assert_unknown (EngineFixture *fixture, const char *token)
+{
+  g_autoptr (Answer) refreshed = refresh (fixture, "c1", token);
+  g_autofree char *form = g_strconcat ("token=", token, NULL);
+  g_autoptr (Answer) revoked = engine_fixture_ask (fixture, "/revoke", "c1", form);
+
+  g_assert_cmpuint (refreshed->status, ==, 400);
+  g_assert_cmpstr (answer_get (refreshed, "error"), ==, "invalid_grant");
+  g_assert_cmpuint (revoked->status, ==, 200);
+  g_assert_false (engine_fixture_is_active (fixture, token));
+  g_assert_false (fixture->last_revoked);
+}
+
+static void
+test_a_forged_refresh_token_changes_nothing (void)
+{
+  static const struct
+  {
+    gint64 number;
+    gint64 turn;
+    gboolean other;
+  } changes[] = {
+    { 1, 0, FALSE },  /* another grant */
+    { -1, 0, FALSE }, /* of one that is there, too */
+    { 0, 1, FALSE },  /* a turn that has not come, as of a database that was put back */
+    { 0, 0, TRUE },   /* a grant that had this number */
+    { -G_MAXINT32, 0, FALSE },
+  };
+
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (changes); i++)
+    {
+      g_autoptr (EngineFixture) fixture = engine_fixture_new (i % 2 == 0);
+      g_autoptr (Answer) before = log_in (fixture, "c1");
+      g_autoptr (Answer) tokens = log_in (fixture, "c1");
+      const char *good = answer_get (tokens, "refresh_token");
+      g_autofree char *forged = rewrite (fixture, good, changes[i / 2].number, changes[i / 2].turn,
+                                         changes[i / 2].other);
+
+      assert_unknown (fixture, forged);
+      forged[10] ^= 1;
+      assert_unknown (fixture, forged);
+      g_autoptr (Answer) own = refresh (fixture, "c1", good);
+      g_autoptr (Answer) others = refresh (fixture, "c1", answer_get (before, "refresh_token"));
+      g_assert_cmpuint (own->status, ==, 200);
+      g_assert_cmpuint (others->status, ==, 200);
+    }
+}
+
+/* Its first token was replaced long ago: a replay, though nothing of it is kept. */
+static void
+test_any_older_refresh_token_is_a_replay (void)
+{
+  for (guint turns = 2; turns <= 5; turns++)
+    {
+      g_autoptr (EngineFixture) fixture = engine_fixture_new (turns % 2 == 0);
+      g_autoptr (Answer) tokens = log_in (fixture, "c1");
+      g_autofree char *first = g_strdup (answer_get (tokens, "refresh_token"));
+      g_autofree char *newest = g_strdup (first);
+
+      for (guint i = 0; i < turns; i++)
+        {
+          g_autoptr (Answer) answer = refresh (fixture, "c1", newest);
+
+          g_assert_cmpuint (answer->status, ==, 200);
+          g_free (newest);
+          newest = g_strdup (answer_get (answer, "refresh_token"));
+        }
+      g_assert_false (engine_fixture_is_active (fixture, first));
+      g_autoptr (Answer) replay = refresh (fixture, "c1", first);
+      g_autoptr (Answer) dead = refresh (fixture, "c1", newest);
+      g_assert_cmpuint (replay->status, ==, 400);
+      g_assert_cmpuint (dead->status, ==, 400);
+      g_assert_false (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+      g_assert_cmpint (fixture->last_cause, ==, TESSERA_REVOCATION_CAUSE_REPLAY);
+    }
+}
+
+static void
+test_a_refresh_token_of_another_key_folder_is_unknown (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  const char *token = answer_get (tokens, "refresh_token");
+  TesseraKeyRing *own = fixture->engine.keys;
+  g_autoptr (GError) error = NULL;
+
+  fixture->engine.keys
+      = tessera_key_ring_open (NULL, TESSERA_ALGORITHM_ES256, TRUE, fixture->engine.clock, &error);
+  g_assert_no_error (error);
+  assert_unknown (fixture, token);
+  tessera_key_ring_free (fixture->engine.keys);
+  fixture->engine.keys = own;
+  g_autoptr (Answer) answer = refresh (fixture, "c1", token);
+  g_assert_cmpuint (answer->status, ==, 200);
+}
+
+static void
+test_a_number_given_again_makes_no_old_token_good (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  const TesseraTokenKind *kind = tessera_key_ring_get_refresh_tokens (fixture->engine.keys);
+  const char *old = answer_get (tokens, "refresh_token");
+  TesseraNumberedToken before, after;
+
+  revoke_all_of (fixture, TESSERA_REVOCATION_KIND_SUBJECT, "alice");
+  fixture->offset_ms += 1000;
+  g_autoptr (Answer) again = log_in (fixture, "c1");
+  const char *newer = answer_get (again, "refresh_token");
+  g_assert_true (tessera_numbered_token_read (kind, old, &before)
+                 && tessera_numbered_token_read (kind, newer, &after));
+  g_assert_cmpint (after.number, ==, before.number);
+  fixture->last_revoked = FALSE;
+  assert_unknown (fixture, old);
+  g_autoptr (Answer) answer = refresh (fixture, "c1", newer);
+  g_assert_cmpuint (answer->status, ==, 200);
+}
+
+static void
+test_B24_a_foreign_refresh_token_changes_nothing (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+  g_autoptr (Answer) foreign = refresh (fixture, "c2", answer_get (tokens, "refresh_token"));
+  g_autoptr (Answer) own = refresh (fixture, "c1", answer_get (tokens, "refresh_token"));
+
+  g_assert_cmpstr (answer_get (foreign, "error"), ==, "invalid_grant");
+  g_assert_cmpuint (own->status, ==, 200);
 }
 
 /* To the millisecond, and whether or not the row is still there. */
@@ -507,6 +641,14 @@ main (int argc, char **argv)
                    test_B26_a_lost_answer_may_be_asked_for_until_the_successor_is_used);
   g_test_add_func ("/grants/B25-reuse-after-the-window-ends-the-grant",
                    test_B25_reuse_after_the_window_ends_the_grant);
+  g_test_add_func ("/grants/a-forged-refresh-token-changes-nothing",
+                   test_a_forged_refresh_token_changes_nothing);
+  g_test_add_func ("/grants/any-older-refresh-token-is-a-replay",
+                   test_any_older_refresh_token_is_a_replay);
+  g_test_add_func ("/grants/a-refresh-token-of-another-key-folder-is-unknown",
+                   test_a_refresh_token_of_another_key_folder_is_unknown);
+  g_test_add_func ("/grants/a-number-given-again-makes-no-old-token-good",
+                   test_a_number_given_again_makes_no_old_token_good);
   g_test_add_func ("/grants/B24-a-foreign-refresh-token-changes-nothing",
                    test_B24_a_foreign_refresh_token_changes_nothing);
   g_test_add_func ("/grants/E13-what-was-authorised-before-a-cut-off-is-not-minted-after-it",

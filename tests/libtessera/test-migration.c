@@ -82,7 +82,8 @@ put_grant (TesseraStore *store, const char *grant_id)
                          .began_ms = 1000,
                          .last_used_ms = 1000,
                          .expires_ms = IN_2090_MS };
-  return tessera_store_put_grant (store, &grant, NULL);
+  memset (grant.nonce.bytes, 'n', sizeof grant.nonce.bytes);
+  return tessera_store_put_grant (store, &grant, NULL, NULL);
 }
 
 static gboolean
@@ -116,15 +117,13 @@ put_others (TesseraStore *store)
          && tessera_store_put_declared (store, "user/alice", "print", NULL);
 }
 
+/* As the grant came to at 3000. */
 static gboolean
-put_tokens (TesseraStore *store)
+put_rotation (TesseraStore *store, const char *grant_id)
 {
-  TesseraRefreshToken first
-      = { .digest = tessera_digest ("first", -1), .grant_id = (char *) "g1", .issued_ms = 2000 };
-  TesseraRefreshToken second
-      = { .digest = tessera_digest ("second", -1), .grant_id = (char *) "g1", .issued_ms = 3000 };
-  return tessera_store_put_refresh_token (store, &first, NULL)
-         && tessera_store_supersede_refresh_token (store, &first.digest, &second, NULL);
+  g_autoptr (TesseraGrant) grant = tessera_store_lookup_grant (store, grant_id, NULL);
+  return tessera_store_begin_rotation (store, grant->number, 2000, NULL)
+         && tessera_store_rotate (store, grant->number, 3000, NULL);
 }
 
 /* FALSE: it was used before. */
@@ -187,7 +186,7 @@ run_fill (gpointer data, TesseraStore *store, GError **error)
                                  .grant_id = "g1" };
 
   g_assert_true (put_grant (store, "g1") && put_grant (store, "g2") && put_code (store, "redeemed")
-                 && put_code (store, "open") && put_others (store) && put_tokens (store)
+                 && put_code (store, "open") && put_others (store) && put_rotation (store, "g1")
                  && use_assertion (store) && put_initial_token (store) && put_participants (store));
   g_assert_true (tessera_store_redeem_code (store, &redeemed, "g1", IN_2090_MS, NULL));
   g_assert_true (tessera_deny_list_deny_token (s->list, store, &token, NULL, NULL));
@@ -229,15 +228,13 @@ assert_initial_token (TesseraStore *store)
 static gboolean
 run_look (gpointer data, TesseraStore *store, GError **error)
 {
-  TesseraDigest first = tessera_digest ("first", -1), second = tessera_digest ("second", -1);
+  TesseraRotation rotation;
   TesseraDigest redeemed = tessera_digest ("redeemed", -1), open = tessera_digest ("open", -1);
   TesseraDigest cookie = tessera_digest ("cookie", -1);
   g_autoptr (TesseraGrant) alive = tessera_store_lookup_grant (store, "g1", NULL);
   g_autoptr (TesseraGrant) ended = tessera_store_lookup_grant (store, "g2", NULL);
-  g_autoptr (TesseraRefreshToken) used
-      = tessera_store_lookup_refresh_token (store, &first, NULL, NULL);
-  g_autoptr (TesseraRefreshToken) good
-      = tessera_store_lookup_refresh_token (store, &second, NULL, NULL);
+  g_autoptr (TesseraGrant) rotated
+      = tessera_store_lookup_rotation (store, alive->number, &rotation, NULL);
   g_autoptr (TesseraAuthorizationCode) past = tessera_store_lookup_code (store, &redeemed, NULL);
   g_autoptr (TesseraAuthorizationCode) fresh = tessera_store_lookup_code (store, &open, NULL);
   g_autoptr (TesseraSession) session = tessera_store_lookup_session (store, &cookie, NULL);
@@ -260,8 +257,10 @@ run_look (gpointer data, TesseraStore *store, GError **error)
   g_assert_cmpstr (fresh->login.claims, ==, claims);
   g_assert_cmpstr (session->login.claims, ==, claims);
   g_assert_null (ended);
-  g_assert_cmpint (used->superseded_ms, ==, 3000);
-  g_assert_cmpint (good->superseded_ms, ==, 0);
+  g_assert_cmpint (alive->last_used_ms, ==, 3000);
+  /* Refresh tokens say whose they are since the twelfth; those before it are forgotten. */
+  g_assert_true ((rotated != NULL) == (golden >= 12));
+  g_assert_cmpint (alive->nonce.bytes[0], ==, golden >= 12 ? 'n' : 0);
   g_assert_cmpstr (past->grant_id, ==, "g1");
   g_assert_null (fresh->grant_id);
   g_assert_cmpstr (session->login.subject, ==, "alice");
@@ -271,18 +270,20 @@ run_look (gpointer data, TesseraStore *store, GError **error)
   return TRUE;
 }
 
-/* A rotation goes on where the older release left it. */
+/* A rotation goes on where the older release left it, where it had said whose tokens are. */
 static gboolean
 run_rotate (gpointer data, TesseraStore *store, GError **error)
 {
-  TesseraDigest first = tessera_digest ("first", -1), second = tessera_digest ("second", -1);
-  TesseraRefreshToken third
-      = { .digest = tessera_digest ("third", -1), .grant_id = (char *) "g1", .issued_ms = 4000 };
+  TesseraRotation rotation;
+  g_autoptr (TesseraGrant) before = tessera_store_lookup_grant (store, "g1", NULL);
 
-  g_assert_true (tessera_store_supersede_refresh_token (store, &second, &third, NULL));
-  g_autoptr (TesseraRefreshToken) used
-      = tessera_store_lookup_refresh_token (store, &first, NULL, NULL);
-  g_assert_true (used->successor_used);
+  g_assert_true (golden >= 12 || tessera_store_begin_rotation (store, before->number, 3000, NULL));
+  g_assert_true (tessera_store_rotate (store, before->number, 4000, NULL));
+  g_autoptr (TesseraGrant) grant
+      = tessera_store_lookup_rotation (store, before->number, &rotation, NULL);
+  g_assert_cmpstr (grant->grant_id, ==, "g1");
+  g_assert_cmpint (rotation.turn, ==, golden >= 12 ? 2 : 1);
+  g_assert_cmpint (rotation.before_ms, ==, 3000);
   return TRUE;
 }
 
@@ -517,7 +518,7 @@ main (int argc, char *argv[])
     g_setenv ("TMPDIR", "/dev/shm", FALSE);
   g_test_init (&argc, &argv, NULL);
   faulty_vfs_install ();
-  for (guint schema = 1; schema <= 11; schema++)
+  for (guint schema = 1; schema <= 12; schema++)
     add_tests (schema);
   return g_test_run ();
 }

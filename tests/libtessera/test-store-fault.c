@@ -513,8 +513,8 @@ fill_store (const char *directory, gboolean large)
   g_assert_true (tessera_store_begin (store, NULL));
   g_assert_true (tessera_store_put_declared (store, "client:c1", long_text, NULL));
   g_assert_true (tessera_store_put_consent (store, &consent, NULL));
-  g_assert_true (tessera_store_put_grant (store, &alive, NULL));
-  g_assert_true (tessera_store_put_grant (store, &ended, NULL));
+  g_assert_true (tessera_store_put_grant (store, &alive, NULL, NULL));
+  g_assert_true (tessera_store_put_grant (store, &ended, NULL, NULL));
   g_assert_true (tessera_store_end_grant (store, "ended", NULL));
   g_assert_true (tessera_store_append_denial (store, &token, &generation, NULL));
   g_assert_true (tessera_store_append_denial (store, &all, &generation, NULL));

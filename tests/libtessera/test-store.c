@@ -23,6 +23,7 @@ typedef struct
 {
   TesseraStore *store;
   char *directory;
+  GHashTable *numbers; /* char *grant_id -> gint64* */
 } Fixture;
 
 static void
@@ -37,12 +38,14 @@ static void
 set_up_memory (Fixture *f, gconstpointer data)
 {
   f->store = tessera_memory_store_new ();
+  f->numbers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 }
 
 static void
 set_up_sqlite (Fixture *f, gconstpointer data)
 {
   f->directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
+  f->numbers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   open_sqlite (f);
 }
 
@@ -63,6 +66,7 @@ static void
 tear_down (Fixture *f, gconstpointer data)
 {
   g_clear_object (&f->store);
+  g_hash_table_unref (f->numbers);
   if (f->directory != NULL)
     remove_directory (f->directory);
   g_free (f->directory);
@@ -148,15 +152,8 @@ make_grant (const char *id, const char *client_id, const char *subject, gint64 b
                          .last_used_ms = began_ms,
                          .expires_ms = 1000000 };
   grant.login.subject = (char *) subject;
+  memset (grant.nonce.bytes, id[strlen (id) - 1], TESSERA_NONCE_SIZE);
   return grant;
-}
-
-static TesseraRefreshToken
-make_token (const char *text, const char *grant_id, gint64 issued_ms)
-{
-  return (TesseraRefreshToken){ .digest = digest_of (text),
-                                .grant_id = (char *) grant_id,
-                                .issued_ms = issued_ms };
 }
 
 static TesseraSession
@@ -187,14 +184,28 @@ static void
 put_grant (Fixture *f, const char *id, const char *client_id, const char *subject, gint64 began_ms)
 {
   TesseraGrant grant = make_grant (id, client_id, subject, began_ms);
-  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
+  gint64 *number = g_new0 (gint64, 1);
+  g_hash_table_insert (f->numbers, g_strdup (id), number);
+  g_assert_true (tessera_store_put_grant (f->store, &grant, number, NULL));
+  g_assert_cmpint (*number, >, 0);
+}
+
+static gint64
+number_of (Fixture *f, const char *grant_id)
+{
+  return *(gint64 *) g_hash_table_lookup (f->numbers, grant_id);
 }
 
 static void
-put_token (Fixture *f, const char *text, const char *grant_id)
+begin_rotation (Fixture *f, const char *grant_id)
 {
-  TesseraRefreshToken token = make_token (text, grant_id, 1000);
-  g_assert_true (tessera_store_put_refresh_token (f->store, &token, NULL));
+  g_assert_true (tessera_store_begin_rotation (f->store, number_of (f, grant_id), 1000, NULL));
+}
+
+static void
+rotate (Fixture *f, const char *grant_id, gint64 now_ms)
+{
+  g_assert_true (tessera_store_rotate (f->store, number_of (f, grant_id), now_ms, NULL));
 }
 
 static void
@@ -214,12 +225,27 @@ has_grant (Fixture *f, const char *id)
 }
 
 static gboolean
-has_token (Fixture *f, const char *text)
+has_rotation (Fixture *f, const char *grant_id)
 {
-  TesseraDigest digest = digest_of (text);
-  g_autoptr (TesseraRefreshToken) token
-      = tessera_store_lookup_refresh_token (f->store, &digest, NULL, NULL);
-  return token != NULL;
+  TesseraRotation rotation;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraGrant) grant
+      = tessera_store_lookup_rotation (f->store, number_of (f, grant_id), &rotation, &error);
+  g_assert_no_error (error);
+  return grant != NULL;
+}
+
+static void
+assert_rotation (Fixture *f, const char *grant_id, gint64 turn, gint64 issued_ms, gint64 before_ms)
+{
+  TesseraRotation rotation;
+  g_autoptr (TesseraGrant) grant
+      = tessera_store_lookup_rotation (f->store, number_of (f, grant_id), &rotation, NULL);
+  g_assert_cmpstr (grant->grant_id, ==, grant_id);
+  g_assert_cmpint (grant->number, ==, number_of (f, grant_id));
+  g_assert_cmpint (rotation.turn, ==, turn);
+  g_assert_cmpint (rotation.issued_ms, ==, issued_ms);
+  g_assert_cmpint (rotation.before_ms, ==, before_ms);
 }
 
 static gboolean
@@ -670,8 +696,8 @@ test_grant (Fixture *f, gconstpointer data)
   TesseraGrant grant = make_grant ("g1", "c1", "alice", 1000);
 
   begin (f);
-  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
-  g_assert_false (tessera_store_put_grant (f->store, &grant, NULL));
+  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL, NULL));
+  g_assert_false (tessera_store_put_grant (f->store, &grant, NULL, NULL));
   commit (f);
   reopen (f);
 
@@ -693,8 +719,8 @@ test_ended_grant_takes_its_tokens_along (Fixture *f, gconstpointer data)
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
   put_grant (f, "g2", "c1", "alice", 1000);
-  put_token (f, "t1", "g1");
-  put_token (f, "t2", "g2");
+  begin_rotation (f, "g1");
+  begin_rotation (f, "g2");
   commit (f);
   begin (f);
   g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
@@ -705,34 +731,14 @@ test_ended_grant_takes_its_tokens_along (Fixture *f, gconstpointer data)
   for (guint round = 0; round < 3; round++)
     {
       g_assert_false (has_grant (f, "g1"));
-      g_assert_false (has_token (f, "t1"));
+      g_assert_false (has_rotation (f, "g1"));
       g_assert_true (has_grant (f, "g2"));
-      g_assert_true (has_token (f, "t2"));
+      g_assert_true (has_rotation (f, "g2"));
       reopen (f);
       begin (f);
       g_assert_true (tessera_store_prune (f->store, 2000, NULL));
       commit (f);
     }
-}
-
-static void
-test_refresh_token_is_compared_whole (Fixture *f, gconstpointer data)
-{
-  TesseraDigest digest = digest_of ("token");
-
-  begin (f);
-  put_grant (f, "g1", "c1", "alice", 1000);
-  put_token (f, "token", "g1");
-  commit (f);
-  for (guint i = 0; i < TESSERA_DIGEST_SIZE; i++)
-    {
-      TesseraDigest other = digest;
-      TesseraGrant *grant = NULL;
-      other.bytes[i] ^= 1;
-      g_assert_null (tessera_store_lookup_refresh_token (f->store, &other, &grant, NULL));
-      g_assert_null (grant);
-    }
-  g_assert_true (has_token (f, "token"));
 }
 
 static void
@@ -752,49 +758,83 @@ assert_last_used (Fixture *f, gint64 expected_ms)
 }
 
 static void
-test_refresh_token_is_superseded (Fixture *f, gconstpointer data)
+test_a_rotation_goes_on_turn_by_turn (Fixture *f, gconstpointer data)
 {
-  TesseraRefreshToken first = make_token ("first", "g1", 1000);
-  TesseraRefreshToken second = make_token ("second", "g1", 2000);
-  TesseraRefreshToken third = make_token ("third", "g1", 3000);
-
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
   put_grant (f, "g2", "c1", "alice", 1000);
-  g_assert_true (tessera_store_put_refresh_token (f->store, &first, NULL));
+  g_assert_cmpint (number_of (f, "g1"), !=, number_of (f, "g2"));
+  g_assert_false (has_rotation (f, "g1"));
+  begin_rotation (f, "g1");
+  begin_rotation (f, "g2");
+  assert_rotation (f, "g1", 0, 1000, 0);
   assert_last_used (f, 1000);
-  g_assert_true (tessera_store_supersede_refresh_token (f->store, &first.digest, &second, NULL));
+  rotate (f, "g1", 2000);
   commit (f);
   reopen (f);
+  assert_rotation (f, "g1", 1, 2000, 1000);
   assert_last_used (f, 2000);
 
-  g_autoptr (TesseraGrant) grant = NULL;
-  g_autoptr (TesseraRefreshToken) found
-      = tessera_store_lookup_refresh_token (f->store, &first.digest, &grant, NULL);
-  g_assert_cmpstr (grant->grant_id, ==, "g1");
-  g_assert_cmpstr (grant->client_id, ==, "c1");
-  assert_login (&grant->login, &login);
-  g_assert_cmpint (grant->began_ms, ==, 1000);
-  g_assert_cmpstr (found->grant_id, ==, "g1");
-  g_assert_cmpint (found->issued_ms, ==, 1000);
-  g_assert_cmpint (found->superseded_ms, ==, 2000);
-  g_assert_false (found->successor_used);
-  g_clear_pointer (&found, tessera_refresh_token_free);
-  found = tessera_store_lookup_refresh_token (f->store, &second.digest, NULL, NULL);
-  g_assert_cmpint (found->superseded_ms, ==, 0);
-  g_clear_pointer (&found, tessera_refresh_token_free);
-
   begin (f);
-  g_assert_true (tessera_store_supersede_refresh_token (f->store, &second.digest, &third, NULL));
+  rotate (f, "g1", 3000);
+  rotate (f, "g1", 4000);
   commit (f);
   reopen (f);
-  assert_last_used (f, 3000);
-  found = tessera_store_lookup_refresh_token (f->store, &first.digest, NULL, NULL);
-  g_assert_true (found->successor_used);
-  g_clear_pointer (&found, tessera_refresh_token_free);
-  found = tessera_store_lookup_refresh_token (f->store, &second.digest, NULL, NULL);
-  g_assert_cmpint (found->superseded_ms, ==, 3000);
-  g_assert_false (found->successor_used);
+  assert_rotation (f, "g1", 3, 4000, 3000);
+  assert_rotation (f, "g2", 0, 1000, 0);
+  assert_last_used (f, 4000);
+}
+
+static void
+test_a_rotation_knows_its_grant (Fixture *f, gconstpointer data)
+{
+  TesseraRotation rotation;
+  TesseraNonce nonce;
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  begin_rotation (f, "g1");
+  commit (f);
+  reopen (f);
+  g_autoptr (TesseraGrant) grant
+      = tessera_store_lookup_rotation (f->store, number_of (f, "g1"), &rotation, NULL);
+  memset (nonce.bytes, '1', sizeof nonce.bytes);
+  g_assert_cmpmem (grant->nonce.bytes, TESSERA_NONCE_SIZE, nonce.bytes, sizeof nonce.bytes);
+  g_assert_cmpstr (grant->client_id, ==, "c1");
+  assert_login (&grant->login, &login);
+  g_assert_cmpstr (grant->scope, ==, "a");
+  g_assert_cmpint (grant->began_ms, ==, 1000);
+  g_assert_cmpint (grant->last_used_ms, ==, 1000);
+  g_assert_cmpint (grant->expires_ms, ==, 1000000);
+  g_assert_null (tessera_store_lookup_rotation (f->store, -1, &rotation, NULL));
+  g_assert_null (
+      tessera_store_lookup_rotation (f->store, number_of (f, "g1") + 1, &rotation, NULL));
+}
+
+/* A number may be given again; the nonce tells the two apart, and nothing of the first is left. */
+static void
+test_a_number_given_again_starts_anew (Fixture *f, gconstpointer data)
+{
+  TesseraRotation rotation;
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  begin_rotation (f, "g1");
+  rotate (f, "g1", 2000);
+  g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
+  commit (f);
+  begin (f);
+  g_assert_true (tessera_store_prune (f->store, 2000, NULL));
+  commit (f);
+  begin (f);
+  put_grant (f, "g2", "c1", "alice", 1000);
+  g_assert_null (tessera_store_lookup_rotation (f->store, number_of (f, "g2"), &rotation, NULL));
+  begin_rotation (f, "g2");
+  commit (f);
+  reopen (f);
+  if (f->directory != NULL)
+    g_assert_cmpint (number_of (f, "g2"), ==, number_of (f, "g1"));
+  assert_rotation (f, "g2", 0, 1000, 0);
 }
 
 static void
@@ -831,8 +871,8 @@ test_ended_session_takes_its_grants_along (Fixture *f, gconstpointer data)
   begin (f);
   put_session (f, "s1", "alice", 1000);
   put_grant (f, "g1", "c1", "alice", 1000);
-  put_token (f, "t1", "g1");
-  g_assert_true (tessera_store_put_grant (f->store, &other, NULL));
+  begin_rotation (f, "g1");
+  g_assert_true (tessera_store_put_grant (f->store, &other, NULL, NULL));
   g_assert_true (tessera_store_put_code (f->store, &code, NULL));
   commit (f);
   begin (f);
@@ -841,7 +881,7 @@ test_ended_session_takes_its_grants_along (Fixture *f, gconstpointer data)
   reopen (f);
   g_assert_false (has_session (f, "s1"));
   g_assert_false (has_grant (f, "g1"));
-  g_assert_false (has_token (f, "t1"));
+  g_assert_false (has_rotation (f, "g1"));
   g_assert_false (has_code (f, "code"));
   g_assert_true (has_grant (f, "g2"));
 }
@@ -896,8 +936,8 @@ fill (Fixture *f)
   put_grant (f, "a2", "c2", "alice", 5000);
   put_grant (f, "later", "c1", "alice", 5001);
   put_grant (f, "b1", "c1", "bob", 5000);
-  put_token (f, "ta1", "a1");
-  put_token (f, "tb1", "b1");
+  begin_rotation (f, "a1");
+  begin_rotation (f, "b1");
   put_session (f, "sa", "alice", 5000);
   put_session (f, "sb", "bob", 5000);
   put_session (f, "salater", "alice", 5001);
@@ -926,8 +966,8 @@ test_end_all_of_a_subject (Fixture *f, gconstpointer data)
   g_assert_false (has_grant (f, "a2"));
   g_assert_true (has_grant (f, "later"));
   g_assert_true (has_grant (f, "b1"));
-  g_assert_false (has_token (f, "ta1"));
-  g_assert_true (has_token (f, "tb1"));
+  g_assert_false (has_rotation (f, "a1"));
+  g_assert_true (has_rotation (f, "b1"));
   g_assert_false (has_session (f, "sa"));
   g_assert_true (has_session (f, "sb"));
   g_assert_true (has_session (f, "salater"));
@@ -946,7 +986,7 @@ test_end_all_of_a_client (Fixture *f, gconstpointer data)
   g_assert_true (has_grant (f, "a2"));
   g_assert_true (has_grant (f, "later"));
   g_assert_false (has_grant (f, "b1"));
-  g_assert_false (has_token (f, "ta1"));
+  g_assert_false (has_rotation (f, "a1"));
   g_assert_true (has_session (f, "sa"));
   g_assert_false (has_consent (f, "alice", "c1"));
   g_assert_true (has_consent (f, "alice", "c2"));
@@ -1229,7 +1269,7 @@ put_grant_of (Fixture *f, const char *id, const char *subject, const char *sub)
   TesseraGrant grant = make_grant (id, "c1", subject, 1000);
 
   grant.login.sub = (char *) sub;
-  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
+  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL, NULL));
   g_autoptr (TesseraGrant) read = tessera_store_lookup_grant (f->store, id, NULL);
   assert_login (&read->login, &grant.login);
 }
@@ -1310,7 +1350,7 @@ test_prune_forgets_what_is_useless_only (Fixture *f, gconstpointer data)
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
   put_grant (f, "g2", "c1", "alice", 1000);
-  put_token (f, "t1", "g1");
+  begin_rotation (f, "g1");
   put_session (f, "s1", "alice", 1000);
   g_assert_true (tessera_store_put_code (f->store, &code, NULL));
   g_assert_true (tessera_store_put_code (f->store, &used, NULL));
@@ -1332,10 +1372,10 @@ test_prune_forgets_what_is_useless_only (Fixture *f, gconstpointer data)
   g_autofree char *both = list_denials (f, 0);
   g_assert_cmpstr (both, ==, "1:0:jti:77:g1 2:6:kid:77:- ");
   g_assert_true (has_grant (f, "g1"));
-  g_assert_true (has_token (f, "t1"));
+  g_assert_true (has_rotation (f, "g1"));
   prune_at (f, 1000001);
   g_assert_false (has_grant (f, "g1"));
-  g_assert_false (has_token (f, "t1"));
+  g_assert_false (has_rotation (f, "g1"));
   g_assert_false (has_code (f, "used"));
   prune_at (f, 2000 + day + 1);
   g_autofree char *key = list_denials (f, 0);
@@ -1351,7 +1391,7 @@ test_redeemed_code_is_forgotten_after_a_day (Fixture *f, gconstpointer data)
   grant.expires_ms = 30 * day;
 
   begin (f);
-  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL));
+  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL, NULL));
   g_assert_true (tessera_store_put_code (f->store, &used, NULL));
   g_assert_true (tessera_store_redeem_code (f->store, &used.digest, "g1", 2000, NULL));
   commit (f);
@@ -1368,8 +1408,7 @@ test_rollback_undoes_everything (Fixture *f, gconstpointer data)
 {
   TesseraStoreState before, after;
   TesseraAuthorizationCode code = make_code ("new");
-  TesseraDigest session = digest_of ("sa"), token = digest_of ("ta1");
-  TesseraRefreshToken successor = make_token ("successor", "a1", 9000);
+  TesseraDigest session = digest_of ("sa");
   guint64 writes, syncs, writes_after, syncs_after;
 
   fill (f);
@@ -1381,7 +1420,7 @@ test_rollback_undoes_everything (Fixture *f, gconstpointer data)
 
   begin (f);
   g_assert_true (tessera_store_put_code (f->store, &code, NULL));
-  g_assert_true (tessera_store_supersede_refresh_token (f->store, &token, &successor, NULL));
+  rotate (f, "a1", 9000);
   g_assert_true (tessera_store_remove_session (f->store, &session, NULL));
   g_assert_true (tessera_store_end_grant (f->store, "b1", NULL));
   g_assert_false (has_grant (f, "b1"));
@@ -1400,13 +1439,10 @@ test_rollback_undoes_everything (Fixture *f, gconstpointer data)
     {
       g_assert_false (has_code (f, "new"));
       g_assert_true (has_code (f, "code"));
-      g_assert_false (has_token (f, "successor"));
-      g_autoptr (TesseraRefreshToken) found
-          = tessera_store_lookup_refresh_token (f->store, &token, NULL, NULL);
-      g_assert_cmpint (found->superseded_ms, ==, 0);
+      assert_rotation (f, "a1", 0, 1000, 0);
       g_assert_true (has_session (f, "sa"));
       g_assert_true (has_grant (f, "b1"));
-      g_assert_true (has_token (f, "tb1"));
+      g_assert_true (has_rotation (f, "b1"));
       g_autofree char *denials = list_denials (f, 0);
       g_assert_cmpstr (denials, ==, "1:0:kept:77:g1 ");
       reopen (f);
@@ -1438,7 +1474,7 @@ test_undone_prune_revives_nothing (Fixture *f, gconstpointer data)
 {
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
-  put_token (f, "t1", "g1");
+  begin_rotation (f, "g1");
   commit (f);
   begin (f);
   g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
@@ -1447,10 +1483,10 @@ test_undone_prune_revives_nothing (Fixture *f, gconstpointer data)
   g_assert_true (tessera_store_prune (f->store, 2000, NULL));
   tessera_store_rollback (f->store);
   g_assert_false (has_grant (f, "g1"));
-  g_assert_false (has_token (f, "t1"));
+  g_assert_false (has_rotation (f, "g1"));
   prune_at (f, 2000);
   g_assert_false (has_grant (f, "g1"));
-  g_assert_false (has_token (f, "t1"));
+  g_assert_false (has_rotation (f, "g1"));
 }
 
 /* What was pruned, ended and undone in one: g1 had ended before, g2 had not. */
@@ -1460,7 +1496,7 @@ test_undone_prune_knows_what_had_ended (Fixture *f, gconstpointer data)
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
   put_grant (f, "g2", "c1", "alice", 1000);
-  put_token (f, "t2", "g2");
+  begin_rotation (f, "g2");
   g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
   commit (f);
   begin (f);
@@ -1469,7 +1505,7 @@ test_undone_prune_knows_what_had_ended (Fixture *f, gconstpointer data)
   tessera_store_rollback (f->store);
   g_assert_false (has_grant (f, "g1"));
   g_assert_true (has_grant (f, "g2"));
-  g_assert_true (has_token (f, "t2"));
+  g_assert_true (has_rotation (f, "g2"));
 }
 
 /* What there is not changes nothing, and what there is is not overwritten. */
@@ -1477,15 +1513,13 @@ static void
 test_secrets_are_put_once (Fixture *f, gconstpointer data)
 {
   TesseraDigest unknown = digest_of ("unknown");
-  TesseraRefreshToken first = make_token ("t1", "g1", 1000);
-  TesseraRefreshToken second = make_token ("t2", "g1", 2000);
   TesseraSession session = make_session ("s1", "alice", 1000);
   TesseraAuthorizationCode plain = make_code ("plain");
   plain.code_challenge = NULL;
 
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
-  g_assert_true (tessera_store_put_refresh_token (f->store, &first, NULL));
+  begin_rotation (f, "g1");
   g_assert_true (tessera_store_put_session (f->store, &session, NULL));
   g_assert_true (tessera_store_put_code (f->store, &plain, NULL));
   g_assert_true (tessera_store_redeem_code (f->store, &unknown, "g1", 2000, NULL));
@@ -1493,16 +1527,15 @@ test_secrets_are_put_once (Fixture *f, gconstpointer data)
   g_assert_true (tessera_store_touch_session (f->store, &unknown, 2000, NULL));
   commit (f);
   begin (f);
-  g_assert_false (tessera_store_put_refresh_token (f->store, &first, NULL));
+  g_assert_false (tessera_store_begin_rotation (f->store, number_of (f, "g1"), 9000, NULL));
   tessera_store_rollback (f->store);
   begin (f);
   g_assert_false (tessera_store_put_session (f->store, &session, NULL));
   tessera_store_rollback (f->store);
   begin (f);
-  g_assert_true (tessera_store_supersede_refresh_token (f->store, &first.digest, &second, NULL));
-  g_assert_false (tessera_store_supersede_refresh_token (f->store, &first.digest, &second, NULL));
+  g_assert_true (tessera_store_rotate (f->store, number_of (f, "g1") + 1, 9000, NULL));
   tessera_store_rollback (f->store);
-  g_assert_false (has_token (f, "t2"));
+  assert_rotation (f, "g1", 0, 1000, 0);
   g_assert_false (is_redeemed (f, "c1", "challenge"));
 }
 
@@ -1571,7 +1604,7 @@ test_reading_costs_no_sync (Fixture *f, gconstpointer data)
   g_assert_cmpuint (syncs, >, 0);
   begin (f);
   g_assert_true (has_grant (f, "a1"));
-  g_assert_true (has_token (f, "ta1"));
+  g_assert_true (has_rotation (f, "a1"));
   g_assert_true (tessera_store_prune (f->store, 1000, NULL));
   commit (f);
   tessera_store_get_counts (f->store, &writes_after, &syncs_after);
@@ -1698,7 +1731,8 @@ test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
               "ALTER TABLE codes DROP COLUMN nonce;"
               "ALTER TABLE codes DROP COLUMN claims_request;"
               "ALTER TABLE sessions DROP COLUMN claims;"
-              "DROP TABLE refresh_tokens;"
+              "DROP TABLE rotations;"
+              "ALTER TABLE grants DROP COLUMN nonce;"
               "CREATE TABLE refresh_tokens (digest, grant_id, issued_ms, superseded_ms,"
               "  successor_used, predecessor);"
               "PRAGMA user_version = 3");
@@ -1846,7 +1880,6 @@ test_no_secret_is_kept_in_clear (Fixture *f, gconstpointer data)
   g_assert_true (tessera_store_put_client (f->store, client, NULL));
   g_assert_true (tessera_store_put_code (f->store, &code, NULL));
   put_grant (f, "g1", "c1", "alice", 1000);
-  put_token (f, "canary-of-the-token", "g1");
   put_session (f, "canary-of-the-session", "alice", 1000);
   commit (f);
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
@@ -1884,8 +1917,9 @@ main (int argc, char *argv[])
   ADD ("a-grant-with-a-sub-stays-as-long-as-its-tokens",
        test_a_grant_with_a_sub_stays_as_long_as_its_tokens);
   ADD ("ended-grant-takes-its-tokens-along", test_ended_grant_takes_its_tokens_along);
-  ADD ("refresh-token-is-compared-whole", test_refresh_token_is_compared_whole);
-  ADD ("refresh-token-is-superseded", test_refresh_token_is_superseded);
+  ADD ("a-rotation-goes-on-turn-by-turn", test_a_rotation_goes_on_turn_by_turn);
+  ADD ("a-rotation-knows-its-grant", test_a_rotation_knows_its_grant);
+  ADD ("a-number-given-again-starts-anew", test_a_number_given_again_starts_anew);
   ADD ("session", test_session);
   ADD ("ended-session-takes-its-grants-along", test_ended_session_takes_its_grants_along);
   ADD ("consent-is-replaced", test_consent_is_replaced);

@@ -122,6 +122,7 @@ put_grant (TesseraRedemption *redemption,
                         : tessera_engine_get_access_token_lifetime (redemption->engine, client);
   g_autoptr (TesseraGrant) grant = g_new0 (TesseraGrant, 1);
 
+  grant->nonce = tessera_nonce_new ();
   grant->grant_id = tessera_identifier_new ();
   grant->client_id = g_strdup (code->client_id);
   tessera_login_copy (&code->login, &grant->login);
@@ -132,7 +133,7 @@ put_grant (TesseraRedemption *redemption,
   grant->last_used_ms = now_ms;
   grant->expires_ms = now_ms + lifetime * 1000;
 
-  if (!tessera_store_put_grant (store, grant, error)
+  if (!tessera_store_put_grant (store, grant, &grant->number, error)
       || !tessera_store_redeem_code (store, &code->digest, grant->grant_id, now_ms, error)
       || !put_participant (redemption, store, grant, error))
     return FALSE;
@@ -140,7 +141,8 @@ put_grant (TesseraRedemption *redemption,
   if (!refreshes)
     return TRUE;
   redemption->authorization.refresh_token
-      = tessera_refresh_token_begin (store, grant->grant_id, now_ms, error);
+      = tessera_refresh_token_begin (tessera_key_ring_get_refresh_tokens (redemption->engine->keys),
+                                     store, grant, now_ms, error);
   return redemption->authorization.refresh_token != NULL;
 }
 

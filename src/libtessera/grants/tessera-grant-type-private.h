@@ -13,6 +13,7 @@ typedef struct
 {
   TesseraEngine *engine;
   TesseraTokenRequest *request;
+  TesseraNumberedToken presented; /* what it brought, when that is one we wrote */
 
   TesseraAuthorization authorization; /* the grant's answer */
   TesseraExplanation explanation;     /* of a refusal, for the log */

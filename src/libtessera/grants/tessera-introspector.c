@@ -83,9 +83,9 @@ typedef struct
 {
   TesseraEngine *engine;
   TesseraClient *viewer;
-  char *token; /* a secret */
+  TesseraNumberedToken token;
   TesseraGrant *grant;
-  TesseraRefreshToken *record;
+  TesseraRefreshToken known;
   TesseraIntrospectorDone done;
   gpointer data;
 } Lookup;
@@ -94,9 +94,7 @@ static void
 lookup_free (Lookup *self)
 {
   g_clear_object (&self->viewer);
-  tessera_secret_free (self->token);
   g_clear_pointer (&self->grant, tessera_grant_free);
-  g_clear_pointer (&self->record, tessera_refresh_token_free);
   g_free (self);
 }
 
@@ -109,8 +107,7 @@ run_lookup (gpointer data, TesseraStore *store, GError **error)
   g_autoptr (GError) local_error = NULL;
 
   g_clear_pointer (&self->grant, tessera_grant_free);
-  g_clear_pointer (&self->record, tessera_refresh_token_free);
-  self->grant = tessera_refresh_token_lookup_live (self->engine, store, self->token, &self->record,
+  self->grant = tessera_refresh_token_lookup_live (self->engine, store, &self->token, &self->known,
                                                    &local_error);
   if (local_error == NULL)
     return TRUE;
@@ -119,10 +116,10 @@ run_lookup (gpointer data, TesseraStore *store, GError **error)
 }
 
 static json_t *
-describe_grant (TesseraEngine *engine, const TesseraGrant *grant, const TesseraRefreshToken *record)
+describe_grant (TesseraEngine *engine, const TesseraGrant *grant, const TesseraRefreshToken *known)
 {
-  gint64 idle_ms = record->issued_ms
-                   + engine->settings->refresh_token_idle_lifetime * G_GINT64_CONSTANT (1000);
+  gint64 idle_ms
+      = known->issued_ms + engine->settings->refresh_token_idle_lifetime * G_GINT64_CONSTANT (1000);
   json_t *json = json_object ();
 
   json_object_set_new (json, "iss", json_string (engine->settings->issuer));
@@ -130,7 +127,7 @@ describe_grant (TesseraEngine *engine, const TesseraGrant *grant, const TesseraR
   json_object_set_new (json, "client_id", json_string (grant->client_id));
   if (grant->scope != NULL && *grant->scope != '\0')
     json_object_set_new (json, "scope", json_string (grant->scope));
-  json_object_set_new (json, "iat", json_integer (record->issued_ms / 1000));
+  json_object_set_new (json, "iat", json_integer (known->issued_ms / 1000));
   json_object_set_new (json, "exp", json_integer (MIN (idle_ms, grant->expires_ms) / 1000));
   return json;
 }
@@ -155,7 +152,7 @@ on_looked_up (gpointer data, const GError *error)
     self->done (self->data, FALSE, describe_nothing (), NULL);
   else
     self->done (self->data, TRUE,
-                describe_claims (describe_grant (self->engine, self->grant, self->record)), NULL);
+                describe_claims (describe_grant (self->engine, self->grant, &self->known)), NULL);
 }
 
 static void
@@ -165,11 +162,19 @@ introspect_refresh_token (TesseraEngine *engine,
                           TesseraIntrospectorDone done,
                           gpointer data)
 {
-  Lookup *lookup = g_new0 (Lookup, 1);
+  const TesseraTokenKind *kind = tessera_key_ring_get_refresh_tokens (engine->keys);
+  TesseraNumberedToken numbered;
+  Lookup *lookup = NULL;
 
+  if (!tessera_numbered_token_read (kind, token, &numbered))
+    {
+      done (data, FALSE, describe_nothing (), NULL);
+      return;
+    }
+  lookup = g_new0 (Lookup, 1);
   lookup->engine = engine;
   g_set_object (&lookup->viewer, viewer);
-  lookup->token = g_strdup (token);
+  lookup->token = numbered;
   lookup->done = done;
   lookup->data = data;
   tessera_committer_submit (engine->committer, run_lookup, on_looked_up, lookup);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14.2): it rotates, and its successor is
- * derived from it, so that a lost answer can be repeated although only digests are kept. */
+ * the next turn of the same grant, so that a lost answer can be repeated although no token is kept.
+ */
 
 #include "grants/tessera-refresh-token-grant-private.h"
 
@@ -8,113 +9,106 @@
 #include "model/tessera-scope-private.h"
 #include "model/tessera-target-private.h"
 
-#include <string.h>
-
-#define SECRET_LENGTH 43 /* base64url of 256 bits */
-
-static gboolean
-put_first (
-    TesseraStore *store, const char *token, const char *grant_id, gint64 now_ms, GError **error)
-{
-  TesseraRefreshToken record = {
-    .digest = tessera_digest (token, -1),
-    .grant_id = (char *) grant_id,
-    .issued_ms = now_ms,
-  };
-
-  return tessera_store_put_refresh_token (store, &record, error);
-}
-
 char *
-tessera_refresh_token_begin (TesseraStore *store,
-                             const char *grant_id,
+tessera_refresh_token_begin (const TesseraTokenKind *kind,
+                             TesseraStore *store,
+                             const TesseraGrant *grant,
                              gint64 now_ms,
                              GError **error)
 {
-  g_autoptr (TesseraSecret) token = tessera_secret_new (TESSERA_REFRESH_TOKEN_PREFIX);
+  TesseraNumberedToken token = { .number = grant->number, .nonce = grant->nonce };
 
-  if (!put_first (store, token, grant_id, now_ms, error))
+  if (!tessera_store_begin_rotation (store, grant->number, now_ms, error))
     return NULL;
-  return g_steal_pointer (&token);
+  return tessera_numbered_token_write (kind, &token);
 }
 
 gboolean
 tessera_refresh_token_looks_like (const char *token)
 {
-  return g_str_has_prefix (token, TESSERA_REFRESH_TOKEN_PREFIX)
-         && strlen (token) == strlen (TESSERA_REFRESH_TOKEN_PREFIX) + SECRET_LENGTH;
-}
-
-/* HMAC-SHA-256 (rotation key, grant_id ‖ presented token): the same successor for the same token,
- * and nobody without the key can compute it (design.md §4). */
-static char *
-derive_successor (TesseraEngine *engine, const char *grant_id, const char *presented)
-{
-  g_autoptr (TesseraSecret) input = g_strconcat (grant_id, presented, NULL);
-  TesseraDigest mac = tessera_hmac (tessera_key_ring_get_rotation_key (engine->keys),
-                                    TESSERA_DIGEST_SIZE, input, strlen (input));
-  g_autoptr (TesseraSecret) text = tessera_base64url_encode (mac.bytes, sizeof mac.bytes);
-
-  return g_strconcat (TESSERA_REFRESH_TOKEN_PREFIX, text, NULL);
+  return tessera_numbered_token_looks_like (TESSERA_REFRESH_TOKEN_PREFIX, token);
 }
 
 static gboolean
-is_alive (TesseraEngine *engine, const TesseraGrant *grant, const TesseraRefreshToken *record)
+is_alive (TesseraEngine *engine, const TesseraGrant *grant, const TesseraRefreshToken *known)
 {
   gint64 now_ms = tessera_clock_get_ms (engine->clock);
   gint64 idle_ms = engine->settings->refresh_token_idle_lifetime * G_GINT64_CONSTANT (1000);
 
-  return now_ms < grant->expires_ms && now_ms < record->issued_ms + idle_ms;
+  return now_ms < grant->expires_ms && now_ms < known->issued_ms + idle_ms;
 }
 
 static gboolean
-is_within_window (TesseraEngine *engine, const TesseraRefreshToken *record)
+is_within_window (TesseraEngine *engine, const TesseraRefreshToken *known)
 {
   gint64 window_ms = engine->settings->replay_window * G_GINT64_CONSTANT (1000);
 
-  return !record->successor_used
-         && tessera_clock_get_ms (engine->clock) <= record->superseded_ms + window_ms;
+  return !known->successor_used
+         && tessera_clock_get_ms (engine->clock) <= known->superseded_ms + window_ms;
 }
 
-/* Both or neither; neither without an error when the token is unknown. */
-static TesseraGrant *
-lookup (TesseraStore *store, const char *token, TesseraRefreshToken **out_record, GError **error)
+/* Of an authentic token, whose turn came. */
+static TesseraRefreshToken
+judge (gint64 turn, const TesseraRotation *rotation)
 {
-  TesseraDigest digest = tessera_digest (token, -1);
-  TesseraGrant *grant = NULL;
+  if (turn == rotation->turn)
+    return (TesseraRefreshToken){ .issued_ms = rotation->issued_ms };
+  if (turn == rotation->turn - 1)
+    return (TesseraRefreshToken){ .issued_ms = rotation->before_ms,
+                                  .superseded_ms = rotation->issued_ms };
+  return (TesseraRefreshToken){ .superseded_ms = rotation->issued_ms, .successor_used = TRUE };
+}
 
-  *out_record = tessera_store_lookup_refresh_token (store, &digest, &grant, error);
-  return grant;
+/* Its number may be another grant's by now; and a database that was put back knows nothing of the
+ * turns that came after it was copied. */
+TesseraGrant *
+tessera_refresh_token_lookup (TesseraStore *store,
+                              const TesseraNumberedToken *token,
+                              TesseraRefreshToken *out_known,
+                              GError **error)
+{
+  TesseraRotation rotation;
+  g_autoptr (TesseraGrant) grant
+      = tessera_store_lookup_rotation (store, token->number, &rotation, error);
+
+  if (grant == NULL || !tessera_nonce_equal (&token->nonce, &grant->nonce)
+      || token->turn > rotation.turn)
+    return NULL;
+  *out_known = judge (token->turn, &rotation);
+  return g_steal_pointer (&grant);
 }
 
 TesseraGrant *
 tessera_refresh_token_lookup_live (TesseraEngine *engine,
                                    TesseraStore *store,
-                                   const char *token,
-                                   TesseraRefreshToken **out_record,
+                                   const TesseraNumberedToken *token,
+                                   TesseraRefreshToken *out_known,
                                    GError **error)
 {
-  g_autoptr (TesseraRefreshToken) record = NULL;
-  g_autoptr (TesseraGrant) grant = lookup (store, token, &record, error);
+  g_autoptr (TesseraGrant) grant = tessera_refresh_token_lookup (store, token, out_known, error);
 
-  if (grant == NULL || !is_alive (engine, grant, record))
+  if (grant == NULL || !is_alive (engine, grant, out_known))
     return NULL;
-  if (record->superseded_ms != 0 && !is_within_window (engine, record))
+  if (out_known->superseded_ms != 0 && !is_within_window (engine, out_known))
     return NULL;
-  *out_record = g_steal_pointer (&record);
   return g_steal_pointer (&grant);
 }
 
+/* One that we did not write costs the store nothing. */
 static gboolean
 prepare (TesseraRedemption *redemption, GError **error)
 {
-  if (tessera_params_get (redemption->request->params, "refresh_token") == NULL)
+  const char *text = tessera_params_get (redemption->request->params, "refresh_token");
+  const TesseraTokenKind *kind = tessera_key_ring_get_refresh_tokens (redemption->engine->keys);
+
+  if (text == NULL)
     {
       g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST,
                            "refresh_token is missing");
       return FALSE;
     }
-  return TRUE;
+  return tessera_numbered_token_read (kind, text, &redemption->presented)
+         || tessera_redemption_refuse (redemption, "refresh_token", "known", "unknown", error);
 }
 
 static gboolean
@@ -153,24 +147,18 @@ narrow (TesseraRedemption *redemption, const TesseraGrant *grant, GError **error
   return TRUE;
 }
 
-static gboolean
-rotate (TesseraRedemption *redemption,
-        TesseraStore *store,
-        const TesseraRefreshToken *record,
-        GError **error)
+static char *
+write_successor (TesseraRedemption *redemption)
 {
-  gint64 now_ms = tessera_clock_get_ms (redemption->engine->clock);
-  TesseraRefreshToken successor = {
-    .digest = tessera_digest (redemption->authorization.refresh_token, -1),
-    .grant_id = record->grant_id,
-    .issued_ms = now_ms,
-  };
+  const TesseraTokenKind *kind = tessera_key_ring_get_refresh_tokens (redemption->engine->keys);
+  TesseraNumberedToken successor = redemption->presented;
 
-  return tessera_store_supersede_refresh_token (store, &record->digest, &successor, error);
+  successor.turn++;
+  return tessera_numbered_token_write (kind, &successor);
 }
 
 static void
-answer (TesseraRedemption *redemption, const TesseraGrant *grant, const char *presented)
+answer (TesseraRedemption *redemption, const TesseraGrant *grant)
 {
   TesseraAuthorization *authorization = &redemption->authorization;
 
@@ -180,20 +168,19 @@ answer (TesseraRedemption *redemption, const TesseraGrant *grant, const char *pr
   authorization->grant_id = g_strdup (grant->grant_id);
   authorization->claims_request = g_strdup (grant->claims_request);
   authorization->began_ms = grant->began_ms;
-  authorization->refresh_token = derive_successor (redemption->engine, grant->grant_id, presented);
+  authorization->refresh_token = write_successor (redemption);
 }
 
 static gboolean
 redeem (TesseraRedemption *redemption, TesseraStore *store, GError **error)
 {
   TesseraEngine *engine = redemption->engine;
-  const char *presented = tessera_params_get (redemption->request->params, "refresh_token");
-  g_autoptr (TesseraRefreshToken) record = NULL;
+  TesseraRefreshToken known = { 0 };
   g_autoptr (TesseraGrant) grant = NULL;
   g_autoptr (GError) storage_error = NULL;
 
   tessera_redemption_reset (redemption);
-  grant = lookup (store, presented, &record, &storage_error);
+  grant = tessera_refresh_token_lookup (store, &redemption->presented, &known, &storage_error);
   if (storage_error != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&storage_error));
@@ -201,17 +188,19 @@ redeem (TesseraRedemption *redemption, TesseraStore *store, GError **error)
     }
   if (!check_owner (redemption, grant, error))
     return FALSE;
-  if (record->superseded_ms != 0 && !is_within_window (engine, record))
+  if (known.superseded_ms != 0 && !is_within_window (engine, &known))
     return tessera_redemption_refuse_replay (redemption, store, "refresh_token", grant->grant_id,
                                              error);
-  if (!is_alive (engine, grant, record))
+  if (!is_alive (engine, grant, &known))
     return tessera_redemption_refuse (redemption, "refresh_token", "lifetime", "expired", error);
   if (!narrow (redemption, grant, error))
     return FALSE;
 
-  answer (redemption, grant, presented);
+  answer (redemption, grant);
   /* Inside the window the successor exists already: the same one is handed out again. */
-  return record->superseded_ms != 0 || rotate (redemption, store, record, error);
+  return known.superseded_ms != 0
+         || tessera_store_rotate (store, grant->number, tessera_clock_get_ms (engine->clock),
+                                  error);
 }
 
 const TesseraGrantType tessera_refresh_token_grant = {

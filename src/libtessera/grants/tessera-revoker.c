@@ -18,7 +18,8 @@ typedef struct
   TesseraRevocationKind kind;
   char *value;
   TesseraAccessToken *access_token;
-  char *refresh_token; /* a secret */
+  gboolean is_refresh_token;
+  TesseraNumberedToken refresh_token;
   /* The outcome */
   gboolean revoked;
   guint64 generation;
@@ -36,7 +37,6 @@ revoking_free (Revoking *self)
   g_free (self->client_id);
   g_free (self->value);
   g_free (self->token_id);
-  g_clear_pointer (&self->refresh_token, tessera_secret_free);
   g_free (self);
 }
 
@@ -53,13 +53,12 @@ is_theirs (Revoking *self, const char *client_id)
 static void
 find_token (Revoking *self, const char *token)
 {
+  const TesseraTokenKind *kind = tessera_key_ring_get_refresh_tokens (self->engine->keys);
   g_autoptr (TesseraAccessToken) access_token = NULL;
 
-  if (tessera_refresh_token_looks_like (token))
-    {
-      self->refresh_token = g_strdup (token);
-      return;
-    }
+  self->is_refresh_token = tessera_numbered_token_read (kind, token, &self->refresh_token);
+  if (self->is_refresh_token)
+    return;
   access_token = tessera_engine_verify_token (self->engine, token, strlen (token), NULL);
   if (access_token == NULL)
     return;
@@ -93,7 +92,7 @@ static gboolean
 needs_store (const Revoking *self)
 {
   return self->kind != TESSERA_REVOCATION_KIND_NONE || self->access_token != NULL
-         || self->refresh_token != NULL;
+         || self->is_refresh_token;
 }
 
 static gboolean
@@ -128,18 +127,17 @@ deny_access_token (Revoking *self, TesseraStore *store, GError **error)
 static gboolean
 deny_refresh_token (Revoking *self, TesseraStore *store, GError **error)
 {
-  TesseraDigest digest = tessera_digest (self->refresh_token, -1);
+  TesseraRefreshToken known;
   g_autoptr (GError) local_error = NULL;
-  g_autoptr (TesseraGrant) grant = NULL;
-  g_autoptr (TesseraRefreshToken) record
-      = tessera_store_lookup_refresh_token (store, &digest, &grant, &local_error);
+  g_autoptr (TesseraGrant) grant
+      = tessera_refresh_token_lookup (store, &self->refresh_token, &known, &local_error);
 
   if (local_error != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
-  if (record == NULL || !is_theirs (self, grant->client_id))
+  if (grant == NULL || !is_theirs (self, grant->client_id))
     return TRUE;
   return deny_grant (self, store, grant->grant_id, error);
 }
@@ -184,7 +182,7 @@ run (gpointer data, TesseraStore *store, GError **error)
   g_clear_pointer (&self->token_id, g_free);
   if (self->access_token != NULL)
     return deny_access_token (self, store, error);
-  if (self->refresh_token != NULL)
+  if (self->is_refresh_token)
     return deny_refresh_token (self, store, error);
   return deny_by_name (self, store, error);
 }

@@ -3,6 +3,7 @@
 
 #include "base/tessera-clock-private.h"
 #include "jose/tessera-key-private.h"
+#include "jose/tessera-numbered-token-private.h"
 
 G_BEGIN_DECLS
 
@@ -67,7 +68,10 @@ gboolean tessera_key_ring_retire (TesseraKeyRing *self, const char *kid, GError 
 gboolean tessera_key_ring_revoke (TesseraKeyRing *self, const char *kid, GError **error);
 gboolean tessera_key_ring_prune (TesseraKeyRing *self, gint64 lifetime_ms, GError **error);
 
-/* 32 bytes from which successors of refresh tokens are derived (design.md §4). */
+#define TESSERA_REFRESH_TOKEN_PREFIX "tsr_"
+/* Under keys derived from the next. */
+const TesseraTokenKind *tessera_key_ring_get_refresh_tokens (TesseraKeyRing *self);
+/* 32 bytes from which keys are derived that sign nothing for others (design.md §4). */
 const guint8 *tessera_key_ring_get_rotation_key (TesseraKeyRing *self);
 /* 32 bytes from which the subs of pairwise clients are derived (OpenID Connect Core §8.1). Never
  * another one: with it each of these clients would meet new people. */

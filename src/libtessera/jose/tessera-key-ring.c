@@ -38,6 +38,7 @@ struct _TesseraKeyRing
   TesseraClock *clock;
   guint8 *rotation_key; /* in OpenSSL's secure memory, as the next */
   guint8 *subject_key;
+  TesseraTokenKind *refresh_tokens;
 
   GMutex mutex;
   GPtrArray *entries; /* TesseraKeyEntry*, oldest first */
@@ -701,6 +702,13 @@ tessera_key_ring_open (const char *directory,
     }
   if (!load_or_create (self, algorithm, may_create, error))
     return NULL;
+  self->refresh_tokens
+      = tessera_token_kind_new (self->rotation_key, SECRET_SIZE, TESSERA_REFRESH_TOKEN_PREFIX);
+  if (self->refresh_tokens == NULL)
+    {
+      refuse (error, TESSERA_SETUP_ERROR_KEY, "There is no secure memory left for keys.");
+      return NULL;
+    }
   return g_steal_pointer (&self);
 }
 
@@ -715,6 +723,7 @@ tessera_key_ring_free (TesseraKeyRing *self)
   OPENSSL_secure_clear_free (self->rotation_key, SECRET_SIZE);
   OPENSSL_secure_clear_free (self->subject_key, SECRET_SIZE);
   OPENSSL_secure_clear_free (self->sealing_key, SECRET_SIZE);
+  tessera_token_kind_free (self->refresh_tokens);
   g_free (self->etag);
   g_free (self->directory);
   g_mutex_clear (&self->mutex);
@@ -768,6 +777,12 @@ tessera_key_ring_dup_jwks (TesseraKeyRing *self, char **out_etag)
     *out_etag = g_strdup (self->etag);
   g_mutex_unlock (&self->mutex);
   return jwks;
+}
+
+const TesseraTokenKind *
+tessera_key_ring_get_refresh_tokens (TesseraKeyRing *self)
+{
+  return self->refresh_tokens;
 }
 
 const guint8 *

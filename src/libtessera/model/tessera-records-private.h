@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/tessera-secret-private.h"
+#include "jose/tessera-numbered-token-private.h"
 #include "model/tessera-grant.h"
 #include "model/tessera-session.h"
 
@@ -32,6 +33,8 @@ const char *tessera_login_get_sub (const TesseraLogin *self);
  * tokens. */
 struct _TesseraGrant
 {
+  gint64 number;      /* in the store, which gives it; 0: none yet */
+  TesseraNonce nonce; /* random: of this grant alone, whatever had its number before */
   char *grant_id;
   char *client_id;
   TesseraLogin login;
@@ -64,14 +67,13 @@ typedef struct
   gint64 redeemed_ms;
 } TesseraAuthorizationCode;
 
+/* How far the refresh tokens of a grant have come. Of a single one nothing is kept. */
 typedef struct
 {
-  TesseraDigest digest;
-  char *grant_id;
-  gint64 issued_ms;
-  gint64 superseded_ms;    /* when its successor was made */
-  gboolean successor_used; /* then a replay is reuse, inside the window too */
-} TesseraRefreshToken;
+  gint64 turn;      /* of the newest: so many were before it */
+  gint64 issued_ms; /* the newest */
+  gint64 before_ms; /* the one before it; 0: there was none */
+} TesseraRotation;
 
 /* A signed-in browser. */
 struct _TesseraSession
@@ -124,14 +126,11 @@ void tessera_logout_free (TesseraLogout *self);
 TesseraLogout *tessera_logout_copy (const TesseraLogout *self);
 void tessera_authorization_code_free (TesseraAuthorizationCode *self);
 TesseraAuthorizationCode *tessera_authorization_code_copy (const TesseraAuthorizationCode *self);
-void tessera_refresh_token_free (TesseraRefreshToken *self);
-TesseraRefreshToken *tessera_refresh_token_copy (const TesseraRefreshToken *self);
 void tessera_consent_free (TesseraConsent *self);
 TesseraConsent *tessera_consent_copy (const TesseraConsent *self);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TesseraLogin, tessera_login_clear)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraAuthorizationCode, tessera_authorization_code_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraRefreshToken, tessera_refresh_token_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraConsent, tessera_consent_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraParticipant, tessera_participant_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraLogout, tessera_logout_free)

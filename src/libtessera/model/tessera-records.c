@@ -109,24 +109,6 @@ tessera_authorization_code_copy (const TesseraAuthorizationCode *self)
   return copy;
 }
 
-void
-tessera_refresh_token_free (TesseraRefreshToken *self)
-{
-  if (self == NULL)
-    return;
-  g_free (self->grant_id);
-  g_free (self);
-}
-
-TesseraRefreshToken *
-tessera_refresh_token_copy (const TesseraRefreshToken *self)
-{
-  TesseraRefreshToken *copy = g_new (TesseraRefreshToken, 1);
-  *copy = *self;
-  copy->grant_id = g_strdup (self->grant_id);
-  return copy;
-}
-
 /**
  * tessera_session_free:
  * @self: (nullable) (transfer full): a session

@@ -33,8 +33,8 @@ void tessera_query_done (TesseraQuery *query);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraQuery, tessera_query_done)
 
 /* @sql is static: its address is the key under which the statement is kept. @types has a letter for
- * each value: t text (NULL: null), i gint64, d TesseraDigest. Values are borrowed until the
- * statement is handed back. NULL with an error of TESSERA_STORE_ERROR. */
+ * each value: t text (NULL: null), i gint64, d TesseraDigest, n TesseraNonce. Values are borrowed
+ * until the statement is handed back. NULL with an error of TESSERA_STORE_ERROR. */
 TesseraQuery *tessera_database_query (
     TesseraDatabase *self, const char *sql, GError **error, const char *types, ...);
 /* FALSE without an error: no more rows. */
@@ -52,7 +52,11 @@ gboolean tessera_database_run_script (TesseraDatabase *self, const char *sql, GE
 char *tessera_query_dup_text (TesseraQuery *query, int column); /* NULL for null */
 const char *tessera_query_get_text (TesseraQuery *query, int column);
 gint64 tessera_query_get_int (TesseraQuery *query, int column);
+/* Both all zeros when the column is no such thing. */
 void tessera_query_get_digest (TesseraQuery *query, int column, TesseraDigest *out_digest);
+void tessera_query_get_nonce (TesseraQuery *query, int column, TesseraNonce *out_nonce);
+/* Of the row that was inserted last. */
+gint64 tessera_database_get_last_number (TesseraDatabase *self);
 
 gboolean tessera_database_begin (TesseraDatabase *self, GError **error);
 gboolean tessera_database_commit (TesseraDatabase *self, GError **error);

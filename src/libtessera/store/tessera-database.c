@@ -217,6 +217,10 @@ bind_value (sqlite3_stmt *statement, int index, char type, va_list *values)
       return sqlite3_bind_blob (statement, index, va_arg (*values, const TesseraDigest *),
                                 TESSERA_DIGEST_SIZE, SQLITE_STATIC)
              == SQLITE_OK;
+    case 'n':
+      return sqlite3_bind_blob (statement, index, va_arg (*values, const TesseraNonce *),
+                                TESSERA_NONCE_SIZE, SQLITE_STATIC)
+             == SQLITE_OK;
     default:
       g_assert_not_reached ();
     }
@@ -318,13 +322,31 @@ tessera_query_get_int (TesseraQuery *query, int column)
   return sqlite3_column_int64 (query, column);
 }
 
+static void
+get_bytes (TesseraQuery *query, int column, guint8 *out_bytes, int size)
+{
+  const void *bytes = sqlite3_column_blob (query, column);
+  memset (out_bytes, 0, (gsize) size);
+  if (bytes != NULL && sqlite3_column_bytes (query, column) == size)
+    memcpy (out_bytes, bytes, (gsize) size);
+}
+
 void
 tessera_query_get_digest (TesseraQuery *query, int column, TesseraDigest *out_digest)
 {
-  const void *bytes = sqlite3_column_blob (query, column);
-  memset (out_digest, 0, sizeof *out_digest);
-  if (bytes != NULL && sqlite3_column_bytes (query, column) == TESSERA_DIGEST_SIZE)
-    memcpy (out_digest->bytes, bytes, TESSERA_DIGEST_SIZE);
+  get_bytes (query, column, out_digest->bytes, TESSERA_DIGEST_SIZE);
+}
+
+void
+tessera_query_get_nonce (TesseraQuery *query, int column, TesseraNonce *out_nonce)
+{
+  get_bytes (query, column, out_nonce->bytes, TESSERA_NONCE_SIZE);
+}
+
+gint64
+tessera_database_get_last_number (TesseraDatabase *self)
+{
+  return sqlite3_last_insert_rowid (self->handle);
 }
 
 /* Transactions. */

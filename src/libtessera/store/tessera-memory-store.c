@@ -31,9 +31,9 @@ typedef struct
 
 typedef struct
 {
-  TesseraRefreshToken *token;
-  char *predecessor; /* key of the token whose successor this is, or NULL */
-} TokenRow;
+  char *grant_id;
+  TesseraRotation rotation;
+} RotationRow;
 
 struct _TesseraMemoryStore
 {
@@ -42,7 +42,8 @@ struct _TesseraMemoryStore
   Table codes;          /* TesseraAuthorizationCode, by digest */
   Table challenges;     /* grant_id, by client_id and code_challenge that was redeemed */
   Table grants;         /* TesseraGrant */
-  Table tokens;         /* TokenRow, by digest */
+  Table numbers;        /* grant_id, by number */
+  Table rotations;      /* RotationRow, likewise */
   Table sessions;       /* TesseraSession, by digest */
   Table consents;       /* TesseraConsent, by subject, client_id and redirect_uri */
   Table assertions;     /* gint64 expires_ms, by digest */
@@ -60,6 +61,7 @@ struct _TesseraMemoryStore
   guint64 oldest_generation; /* no denial before it is left */
   guint64 oldest_at_begin;
   gint64 last_logout;
+  gint64 last_grant;
   guint64 writes;
   guint64 writes_at_begin;
   guint64 syncs;
@@ -204,20 +206,10 @@ digest_to_key (const TesseraDigest *digest, char key[2 * TESSERA_DIGEST_SIZE + 1
 typedef char DigestKey[2 * TESSERA_DIGEST_SIZE + 1];
 
 static void
-token_row_free (TokenRow *row)
+rotation_row_free (RotationRow *row)
 {
-  tessera_refresh_token_free (row->token);
-  g_free (row->predecessor);
+  g_free (row->grant_id);
   g_free (row);
-}
-
-static TokenRow *
-token_row_new (const TesseraRefreshToken *token, const char *predecessor)
-{
-  TokenRow *row = g_new (TokenRow, 1);
-  row->token = tessera_refresh_token_copy (token);
-  row->predecessor = g_strdup (predecessor);
-  return row;
 }
 
 static const char *
@@ -227,15 +219,15 @@ code_get_grant (gconstpointer row)
 }
 
 static const char *
-challenge_get_grant (gconstpointer row)
+grant_get_grant (gconstpointer row)
 {
   return row;
 }
 
 static const char *
-token_get_grant (gconstpointer row)
+rotation_get_grant (gconstpointer row)
 {
-  return ((const TokenRow *) row)->token->grant_id;
+  return ((const RotationRow *) row)->grant_id;
 }
 
 static gboolean
@@ -432,7 +424,7 @@ tessera_memory_store_is_challenge_redeemed (TesseraStore *store,
   return TRUE;
 }
 
-/* Numbers as keys: of denials, and of logouts. */
+/* Numbers as keys: of denials, of logouts, and of grants. */
 
 typedef char GenerationKey[24];
 
@@ -445,12 +437,22 @@ generation_to_key (guint64 generation, GenerationKey key)
 /* Grants. */
 
 static gboolean
-tessera_memory_store_put_grant (TesseraStore *store, const TesseraGrant *grant, GError **error)
+tessera_memory_store_put_grant (TesseraStore *store,
+                                const TesseraGrant *grant,
+                                gint64 *out_number,
+                                GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
   if (!refuse_taken (&self->grants, grant->grant_id, error))
     return FALSE;
-  write_row (self, &self->grants, grant->grant_id, tessera_grant_copy (grant));
+  GenerationKey key;
+  TesseraGrant *row = tessera_grant_copy (grant);
+  row->number = ++self->last_grant;
+  generation_to_key ((guint64) row->number, key);
+  write_row (self, &self->numbers, key, g_strdup (grant->grant_id));
+  write_row (self, &self->grants, grant->grant_id, row);
+  if (out_number != NULL)
+    *out_number = row->number;
   return TRUE;
 }
 
@@ -463,21 +465,19 @@ tessera_memory_store_lookup_grant (TesseraStore *store, const char *grant_id, GE
 }
 
 static void
-use_grant (TesseraStore *store, const TesseraRefreshToken *newest)
+use_grant (TesseraStore *store, const char *grant_id, gint64 now_ms)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  TesseraGrant *grant = tessera_memory_store_lookup_grant (store, newest->grant_id, NULL);
-  if (grant == NULL)
-    return;
-  grant->last_used_ms = MAX (grant->last_used_ms, newest->issued_ms);
-  write_row (self, &self->grants, newest->grant_id, grant);
+  TesseraGrant *grant = tessera_memory_store_lookup_grant (store, grant_id, NULL);
+  grant->last_used_ms = MAX (grant->last_used_ms, now_ms);
+  write_row (self, &self->grants, grant_id, grant);
 }
 
 static gboolean
 tessera_memory_store_end_grant (TesseraStore *store, const char *grant_id, GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  Table *belongings[] = { &self->tokens, &self->codes, &self->challenges };
+  Table *belongings[] = { &self->numbers, &self->rotations, &self->codes, &self->challenges };
   for (guint i = 0; i < G_N_ELEMENTS (belongings); i++)
     {
       g_autoptr (GPtrArray) keys = list_keys_of_grant (belongings[i], grant_id);
@@ -700,74 +700,59 @@ tessera_memory_store_remove_logout (TesseraStore *store, gint64 number, GError *
   return TRUE;
 }
 
-/* Refresh tokens. */
+/* Rotations. */
 
 static gboolean
-tessera_memory_store_put_refresh_token (TesseraStore *store,
-                                        const TesseraRefreshToken *token,
-                                        GError **error)
+tessera_memory_store_begin_rotation (TesseraStore *store,
+                                     gint64 number,
+                                     gint64 issued_ms,
+                                     GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  DigestKey key;
-  digest_to_key (&token->digest, key);
-  if (!refuse_taken (&self->tokens, key, error))
+  GenerationKey key;
+  generation_to_key ((guint64) number, key);
+  if (!refuse_taken (&self->rotations, key, error))
     return FALSE;
-  write_row (self, &self->tokens, key, token_row_new (token, NULL));
-  use_grant (store, token);
+  RotationRow *row = g_new0 (RotationRow, 1);
+  row->grant_id = g_strdup (g_hash_table_lookup (self->numbers.rows, key));
+  row->rotation.issued_ms = issued_ms;
+  write_row (self, &self->rotations, key, row);
+  use_grant (store, row->grant_id, issued_ms);
   return TRUE;
 }
 
-static TesseraRefreshToken *
-tessera_memory_store_lookup_refresh_token (TesseraStore *store,
-                                           const TesseraDigest *digest,
-                                           TesseraGrant **out_grant,
-                                           GError **error)
+static TesseraGrant *
+tessera_memory_store_lookup_rotation (TesseraStore *store,
+                                      gint64 number,
+                                      TesseraRotation *out_rotation,
+                                      GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  DigestKey key;
-  digest_to_key (digest, key);
-  TokenRow *row = g_hash_table_lookup (self->tokens.rows, key);
-  TesseraGrant *grant
-      = row != NULL ? g_hash_table_lookup (self->grants.rows, row->token->grant_id) : NULL;
-  if (grant == NULL)
+  GenerationKey key;
+  generation_to_key ((guint64) number, key);
+  const RotationRow *row = g_hash_table_lookup (self->rotations.rows, key);
+  if (row == NULL)
     return NULL;
-  if (out_grant != NULL)
-    *out_grant = tessera_grant_copy (grant);
-  return tessera_refresh_token_copy (row->token);
+  *out_rotation = row->rotation;
+  return tessera_memory_store_lookup_grant (store, row->grant_id, error);
 }
 
 static gboolean
-tessera_memory_store_supersede_refresh_token (TesseraStore *store,
-                                              const TesseraDigest *digest,
-                                              const TesseraRefreshToken *successor,
-                                              GError **error)
+tessera_memory_store_rotate (TesseraStore *store, gint64 number, gint64 issued_ms, GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
-  DigestKey key, successor_key;
-  digest_to_key (digest, key);
-  digest_to_key (&successor->digest, successor_key);
-  if (!refuse_taken (&self->tokens, successor_key, error))
-    return FALSE;
-
-  TokenRow *found = g_hash_table_lookup (self->tokens.rows, key);
-  if (found != NULL)
-    {
-      TokenRow *superseded = token_row_new (found->token, found->predecessor);
-      superseded->token->superseded_ms = successor->issued_ms;
-      write_row (self, &self->tokens, key, superseded);
-
-      TokenRow *before = superseded->predecessor != NULL
-                             ? g_hash_table_lookup (self->tokens.rows, superseded->predecessor)
-                             : NULL;
-      if (before != NULL)
-        {
-          TokenRow *row = token_row_new (before->token, before->predecessor);
-          row->token->successor_used = TRUE;
-          write_row (self, &self->tokens, superseded->predecessor, row);
-        }
-    }
-  write_row (self, &self->tokens, successor_key, token_row_new (successor, key));
-  use_grant (store, successor);
+  GenerationKey key;
+  generation_to_key ((guint64) number, key);
+  const RotationRow *before = g_hash_table_lookup (self->rotations.rows, key);
+  if (before == NULL)
+    return TRUE;
+  RotationRow *row = g_new0 (RotationRow, 1);
+  row->grant_id = g_strdup (before->grant_id);
+  row->rotation.turn = before->rotation.turn + 1;
+  row->rotation.issued_ms = issued_ms;
+  row->rotation.before_ms = before->rotation.issued_ms;
+  write_row (self, &self->rotations, key, row);
+  use_grant (store, row->grant_id, issued_ms);
   return TRUE;
 }
 
@@ -1366,10 +1351,10 @@ tessera_memory_store_finalize (GObject *object)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (object);
   Table *tables[]
-      = { &self->codes,        &self->challenges, &self->grants,     &self->tokens,
+      = { &self->codes,        &self->challenges, &self->grants,     &self->rotations,
           &self->sessions,     &self->consents,   &self->clients,    &self->users,
           &self->declared,     &self->denials,    &self->assertions, &self->initial_tokens,
-          &self->participants, &self->logouts };
+          &self->participants, &self->logouts,    &self->numbers };
 
   forget_undo (self);
   g_array_unref (self->undo);
@@ -1388,9 +1373,10 @@ static void
 tessera_memory_store_init (TesseraMemoryStore *self)
 {
   table_init (&self->codes, (GDestroyNotify) tessera_authorization_code_free, code_get_grant);
-  table_init (&self->challenges, g_free, challenge_get_grant);
+  table_init (&self->challenges, g_free, grant_get_grant);
+  table_init (&self->numbers, g_free, grant_get_grant);
   table_init (&self->grants, (GDestroyNotify) tessera_grant_free, NULL);
-  table_init (&self->tokens, (GDestroyNotify) token_row_free, token_get_grant);
+  table_init (&self->rotations, (GDestroyNotify) rotation_row_free, rotation_get_grant);
   table_init (&self->sessions, (GDestroyNotify) tessera_session_free, NULL);
   table_init (&self->consents, (GDestroyNotify) tessera_consent_free, NULL);
   table_init (&self->assertions, g_free, NULL);
@@ -1429,9 +1415,9 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->end_grant = tessera_memory_store_end_grant;
   iface->end_session = tessera_memory_store_end_session;
   iface->end_all = tessera_memory_store_end_all;
-  iface->put_refresh_token = tessera_memory_store_put_refresh_token;
-  iface->lookup_refresh_token = tessera_memory_store_lookup_refresh_token;
-  iface->supersede_refresh_token = tessera_memory_store_supersede_refresh_token;
+  iface->begin_rotation = tessera_memory_store_begin_rotation;
+  iface->lookup_rotation = tessera_memory_store_lookup_rotation;
+  iface->rotate = tessera_memory_store_rotate;
   iface->lookup_subject = tessera_memory_store_lookup_subject;
   iface->list_subs = tessera_memory_store_list_subs;
   iface->put_session = tessera_memory_store_put_session;

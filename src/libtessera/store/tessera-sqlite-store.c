@@ -210,6 +210,18 @@ static const char *const migrations[] = {
   "  session_id TEXT NOT NULL,"
   "  attempts INTEGER NOT NULL) STRICT;"
   "CREATE INDEX logouts_by_client ON logouts (client_id);",
+  /* A refresh token says which grant it is of and how many were before it, so that each grant has
+   * one short row, in the order of the grants, and a rotation changes that alone. Those that said
+   * nothing are forgotten with the table that knew them. */
+  "ALTER TABLE grants ADD COLUMN nonce BLOB;"
+  "UPDATE grants SET last_used_ms = max (last_used_ms,"
+  "  ifnull ((SELECT max (issued_ms) FROM refresh_tokens WHERE grant_number = number), 0));"
+  "DROP TABLE refresh_tokens;"
+  "CREATE TABLE rotations ("
+  "  grant_number INTEGER PRIMARY KEY,"
+  "  turn INTEGER NOT NULL,"
+  "  issued_ms INTEGER NOT NULL,"
+  "  before_ms INTEGER NOT NULL) STRICT;",
   NULL
 };
 
@@ -594,30 +606,35 @@ tessera_sqlite_store_is_challenge_redeemed (TesseraStore *store,
 
 /* Grants. */
 
-/* The column last_used_ms is as old as the grant: to write it at each rotation would be a page
- * more. What a token knows, and what all of them know: */
-#define USED_BY_TOKEN "max(last_used_ms, issued_ms, superseded_ms)"
-#define USED_BY_ANY                                                                                \
-  "max(last_used_ms, ifnull((SELECT max(issued_ms) FROM refresh_tokens"                            \
-  " WHERE grant_number = number), 0))"
+/* The column last_used_ms is as old as the grant: a rotation changes the other table alone. */
+#define LAST_USED "max(last_used_ms, ifnull(issued_ms, 0))"
+#define GRANTS_AND_ROTATIONS "grants LEFT JOIN rotations ON grant_number = number"
 
-#define N_GRANT_COLUMNS 15
+#define N_GRANT_COLUMNS 17
 #define GRANT_COLUMNS(LAST_USED)                                                                   \
   "grant_id, client_id, " LOGIN_COLUMNS ", scope, resources, began_ms, " LAST_USED                 \
-  ", expires_ms, claims_request"
+  ", expires_ms, claims_request, nonce"
+#define SELECT_GRANT "SELECT " GRANT_COLUMNS (LAST_USED) ", number"
 
 static gboolean
-tessera_sqlite_store_put_grant (TesseraStore *store, const TesseraGrant *grant, GError **error)
+tessera_sqlite_store_put_grant (TesseraStore *store,
+                                const TesseraGrant *grant,
+                                gint64 *out_number,
+                                GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_put (
-      self->database,
-      "INSERT INTO grants (" GRANT_COLUMNS (
-          "last_used_ms") ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      error, "ttttittttttiiit", grant->grant_id, grant->client_id, grant->login.subject,
-      grant->login.session_id, grant->login.auth_time, grant->login.acr, grant->login.amr,
-      grant->login.claims, grant->login.sub, grant->scope, grant->resources, grant->began_ms,
-      grant->last_used_ms, grant->expires_ms, grant->claims_request);
+  if (!tessera_database_put (
+          self->database,
+          "INSERT INTO grants (" GRANT_COLUMNS (
+              "last_used_ms") ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          error, "ttttittttttiiitn", grant->grant_id, grant->client_id, grant->login.subject,
+          grant->login.session_id, grant->login.auth_time, grant->login.acr, grant->login.amr,
+          grant->login.claims, grant->login.sub, grant->scope, grant->resources, grant->began_ms,
+          grant->last_used_ms, grant->expires_ms, grant->claims_request, &grant->nonce))
+    return FALSE;
+  if (out_number != NULL)
+    *out_number = tessera_database_get_last_number (self->database);
+  return TRUE;
 }
 
 static TesseraGrant *
@@ -633,6 +650,8 @@ read_grant (TesseraQuery *query)
   grant->last_used_ms = tessera_query_get_int (query, 12);
   grant->expires_ms = tessera_query_get_int (query, 13);
   grant->claims_request = tessera_query_dup_text (query, 14);
+  tessera_query_get_nonce (query, 15, &grant->nonce);
+  grant->number = tessera_query_get_int (query, 16);
   return grant;
 }
 
@@ -643,9 +662,10 @@ tessera_sqlite_store_lookup_grant (TesseraStore *store, const char *grant_id, GE
   gboolean found;
   if (is_ended (self, grant_id))
     return NULL;
-  g_autoptr (TesseraQuery) query = tessera_database_query (
-      self->database, "SELECT " GRANT_COLUMNS (USED_BY_ANY) " FROM grants WHERE grant_id = ?",
-      error, "t", grant_id);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                SELECT_GRANT " FROM " GRANTS_AND_ROTATIONS " WHERE grant_id = ?",
+                                error, "t", grant_id);
   if (!step_to_row (self, query, &found, error) || !found)
     return NULL;
   return read_grant (query);
@@ -738,7 +758,7 @@ tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, G
                       "DELETE FROM participants WHERE " PARTICIPANTS_OF_SESSION, session_id, 0,
                       error)
          && tessera_database_execute (database,
-                                      "DELETE FROM refresh_tokens WHERE grant_number IN"
+                                      "DELETE FROM rotations WHERE grant_number IN"
                                       " (SELECT number FROM grants WHERE session_id = ?)",
                                       error, "t", session_id)
          && tessera_database_execute (database,
@@ -762,7 +782,7 @@ tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, G
 #define OF_SUBJECT "subject = ?1"
 #define END_ALL(WHO)                                                                               \
   {                                                                                                \
-    "DELETE FROM refresh_tokens WHERE " NUMBERS_OF WHO OF_CLIENT "began_ms <= ?3)",                \
+    "DELETE FROM rotations WHERE " NUMBERS_OF WHO OF_CLIENT "began_ms <= ?3)",                     \
         "DELETE FROM codes WHERE " GRANTS_OF WHO OF_CLIENT "began_ms <= ?3)",                      \
         "DELETE FROM grants WHERE " WHO OF_CLIENT "began_ms <= ?3",                                \
         "DELETE FROM codes WHERE " WHO OF_CLIENT "began_ms <= ?3 AND redeemed_ms = 0",             \
@@ -865,86 +885,50 @@ tessera_sqlite_store_remove_logout (TesseraStore *store, gint64 number, GError *
                                    "DELETE FROM logouts WHERE number = ?", error, "i", number);
 }
 
-/* Refresh tokens. A row is found by its key, which is good for 64 bits, and compared whole. */
+/* Rotations. */
 
-#define KEY_OF(DIGEST) "substr(" DIGEST ", 1, 8)"
-#define IS_TOKEN(DIGEST) "key = " KEY_OF (DIGEST) " AND rest = substr(" DIGEST ", 9)"
-
-/* @predecessor: or NULL. */
 static gboolean
-insert_refresh_token (TesseraStore *store,
-                      const TesseraRefreshToken *token,
-                      const TesseraDigest *predecessor,
-                      GError **error)
+tessera_sqlite_store_begin_rotation (TesseraStore *store,
+                                     gint64 number,
+                                     gint64 issued_ms,
+                                     GError **error)
 {
   return tessera_database_put (
       TESSERA_SQLITE_STORE (store)->database,
-      "INSERT INTO refresh_tokens (grant_number, key, rest, issued_ms, superseded_ms,"
-      " successor_used, predecessor)"
-      " VALUES ((SELECT number FROM grants WHERE grant_id = ?2), " KEY_OF (
-          "?1") ","
-                " substr(?1, 9), ?3, ?4, ?5, " KEY_OF ("?6") ")",
-      error, "dtiiid", &token->digest, token->grant_id, token->issued_ms, token->superseded_ms,
-      (gint64) token->successor_used, predecessor);
+      "INSERT INTO rotations (grant_number, turn, issued_ms, before_ms) VALUES (?, 0, ?, 0)", error,
+      "ii", number, issued_ms);
 }
 
-static gboolean
-tessera_sqlite_store_put_refresh_token (TesseraStore *store,
-                                        const TesseraRefreshToken *token,
-                                        GError **error)
-{
-  return insert_refresh_token (store, token, NULL, error);
-}
-
-static TesseraRefreshToken *
-tessera_sqlite_store_lookup_refresh_token (TesseraStore *store,
-                                           const TesseraDigest *digest,
-                                           TesseraGrant **out_grant,
-                                           GError **error)
+static TesseraGrant *
+tessera_sqlite_store_lookup_rotation (TesseraStore *store,
+                                      gint64 number,
+                                      TesseraRotation *out_rotation,
+                                      GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
   gboolean found;
-  g_autoptr (TesseraQuery) query = tessera_database_query (
-      self->database,
-      "SELECT " GRANT_COLUMNS (USED_BY_TOKEN) ", issued_ms, superseded_ms, successor_used"
-                                              " FROM refresh_tokens JOIN grants ON number = "
-                                              "grant_number WHERE " IS_TOKEN ("?1"),
-      error, "d", digest);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                SELECT_GRANT ", turn, issued_ms, before_ms FROM rotations"
+                                             " CROSS JOIN grants ON number = grant_number"
+                                             " WHERE grant_number = ?",
+                                error, "i", number);
   if (!step_to_row (self, query, &found, error) || !found
       || is_ended (self, tessera_query_get_text (query, 0)))
     return NULL;
-
-  TesseraRefreshToken *token = g_new0 (TesseraRefreshToken, 1);
-  token->digest = *digest;
-  token->grant_id = tessera_query_dup_text (query, 0);
-  token->issued_ms = tessera_query_get_int (query, N_GRANT_COLUMNS);
-  token->superseded_ms = tessera_query_get_int (query, N_GRANT_COLUMNS + 1);
-  token->successor_used = tessera_query_get_int (query, N_GRANT_COLUMNS + 2) != 0;
-  if (out_grant != NULL)
-    *out_grant = read_grant (query);
-  return token;
+  out_rotation->turn = tessera_query_get_int (query, N_GRANT_COLUMNS);
+  out_rotation->issued_ms = tessera_query_get_int (query, N_GRANT_COLUMNS + 1);
+  out_rotation->before_ms = tessera_query_get_int (query, N_GRANT_COLUMNS + 2);
+  return read_grant (query);
 }
 
 static gboolean
-tessera_sqlite_store_supersede_refresh_token (TesseraStore *store,
-                                              const TesseraDigest *digest,
-                                              const TesseraRefreshToken *successor,
-                                              GError **error)
+tessera_sqlite_store_rotate (TesseraStore *store, gint64 number, gint64 issued_ms, GError **error)
 {
-  TesseraDatabase *database = TESSERA_SQLITE_STORE (store)->database;
-  return tessera_database_execute (database,
-                                   "UPDATE refresh_tokens SET superseded_ms = ?2"
-                                   " WHERE " IS_TOKEN ("?1"),
-                                   error, "di", digest, successor->issued_ms)
-         && tessera_database_execute (
-             database,
-             "UPDATE refresh_tokens SET successor_used = 1"
-             " FROM (SELECT grant_number AS its_grant, predecessor AS its_key"
-             "       FROM refresh_tokens WHERE " IS_TOKEN (
-                 "?1") ")"
-                       " WHERE grant_number = its_grant AND key = its_key",
-             error, "d", digest)
-         && insert_refresh_token (store, successor, digest, error);
+  return tessera_database_put (TESSERA_SQLITE_STORE (store)->database,
+                               "UPDATE rotations SET turn = turn + 1, issued_ms = ?2,"
+                               " before_ms = issued_ms WHERE grant_number = ?1",
+                               error, "ii", number, issued_ms);
 }
 
 /* What tokens call people. */
@@ -1370,11 +1354,9 @@ tessera_sqlite_store_foreach_user (TesseraStore *store,
 /* Lists. */
 
 #define GRANTS_BEHIND(WHO)                                                                         \
-  "SELECT " GRANT_COLUMNS (                                                                        \
-      USED_BY_ANY) " FROM grants"                                                                  \
-                   " WHERE " WHO                                                                   \
-                   " AND (?2 IS NULL OR client_id = ?2) AND grant_id > ?3 AND expires_ms > ?4"     \
-                   " ORDER BY grant_id"
+  SELECT_GRANT " FROM " GRANTS_AND_ROTATIONS " WHERE " WHO                                         \
+               " AND (?2 IS NULL OR client_id = ?2) AND grant_id > ?3 AND expires_ms > ?4"         \
+               " ORDER BY grant_id"
 
 static GPtrArray *
 tessera_sqlite_store_list_grants (TesseraStore *store,
@@ -1694,7 +1676,7 @@ prune_ended_grants (TesseraSqliteStore *self, GError **error)
   if (g_hash_table_size (self->ended) == 0)
     return TRUE;
   return tessera_database_execute (self->database,
-                                   "DELETE FROM refresh_tokens WHERE grant_number IN (SELECT"
+                                   "DELETE FROM rotations WHERE grant_number IN (SELECT"
                                    " number FROM grants WHERE grant_id IN" FIRST_ENDED ")",
                                    error, "i", count)
          && tessera_database_execute (self->database,
@@ -1714,7 +1696,7 @@ static gboolean
 prune_expired_grants (TesseraSqliteStore *self, gint64 now_ms, GError **error)
 {
   static const char *const deletions[] = {
-    "DELETE FROM refresh_tokens WHERE grant_number IN (SELECT number" FIRST_EXPIRED,
+    "DELETE FROM rotations WHERE grant_number IN (SELECT number" FIRST_EXPIRED,
     "DELETE FROM codes WHERE grant_id IN (SELECT grant_id" FIRST_EXPIRED,
     "DELETE FROM grants WHERE number IN (SELECT number" FIRST_EXPIRED,
   };
@@ -1812,9 +1794,9 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->end_grant = tessera_sqlite_store_end_grant;
   iface->end_session = tessera_sqlite_store_end_session;
   iface->end_all = tessera_sqlite_store_end_all;
-  iface->put_refresh_token = tessera_sqlite_store_put_refresh_token;
-  iface->lookup_refresh_token = tessera_sqlite_store_lookup_refresh_token;
-  iface->supersede_refresh_token = tessera_sqlite_store_supersede_refresh_token;
+  iface->begin_rotation = tessera_sqlite_store_begin_rotation;
+  iface->lookup_rotation = tessera_sqlite_store_lookup_rotation;
+  iface->rotate = tessera_sqlite_store_rotate;
   iface->lookup_subject = tessera_sqlite_store_lookup_subject;
   iface->list_subs = tessera_sqlite_store_list_subs;
   iface->put_session = tessera_sqlite_store_put_session;

@@ -116,7 +116,12 @@ struct _TesseraStoreInterface
                                      gboolean *out_redeemed,
                                      GError **error);
 
-  gboolean (*put_grant) (TesseraStore *self, const TesseraGrant *grant, GError **error);
+  /* @out_number: of the new row, which no other grant has now, though one before it may have had it
+   * and one after it may get it; NULL: of no interest. */
+  gboolean (*put_grant) (TesseraStore *self,
+                         const TesseraGrant *grant,
+                         gint64 *out_number,
+                         GError **error);
   /* It was used last when its newest refresh token was issued. */
   TesseraGrant *(*lookup_grant) (TesseraStore *self, const char *grant_id, GError **error);
   /* Ends it with its refresh tokens and codes. Ending what is not there is no error. */
@@ -131,21 +136,16 @@ struct _TesseraStoreInterface
                        gint64 began_ms,
                        GError **error);
 
-  gboolean (*put_refresh_token) (TesseraStore *self,
-                                 const TesseraRefreshToken *token,
-                                 GError **error);
-  /* With its grant, if that is wanted: both or neither. When the grant was used last is what the
-   * token knows of that, which is less where there are newer ones than its successor. */
-  TesseraRefreshToken *(*lookup_refresh_token) (TesseraStore *self,
-                                                const TesseraDigest *digest,
-                                                TesseraGrant **out_grant,
-                                                GError **error);
-  /* @successor is put; @digest is superseded at its issued_ms; and the token whose successor
-   * @digest is (if any) learns that its successor was used. */
-  gboolean (*supersede_refresh_token) (TesseraStore *self,
-                                       const TesseraDigest *digest,
-                                       const TesseraRefreshToken *successor,
-                                       GError **error);
+  /* The grant @number has a first refresh token. */
+  gboolean (*begin_rotation) (TesseraStore *self, gint64 number, gint64 issued_ms, GError **error);
+  /* Of the grant @number, which says nothing of whose it is: the caller compares its nonce. NULL:
+   * there is none now, or it never had a refresh token. */
+  TesseraGrant *(*lookup_rotation) (TesseraStore *self,
+                                    gint64 number,
+                                    TesseraRotation *out_rotation,
+                                    GError **error);
+  /* The newest has a successor, which is the newest from now on. */
+  gboolean (*rotate) (TesseraStore *self, gint64 number, gint64 issued_ms, GError **error);
 
   /* Whom tokens of a grant, or of a session, call @sub; NULL: nobody, but for who has it as
    * subject. */
@@ -301,7 +301,10 @@ gboolean tessera_store_is_challenge_redeemed (TesseraStore *self,
                                               const char *code_challenge,
                                               gboolean *out_redeemed,
                                               GError **error);
-gboolean tessera_store_put_grant (TesseraStore *self, const TesseraGrant *grant, GError **error);
+gboolean tessera_store_put_grant (TesseraStore *self,
+                                  const TesseraGrant *grant,
+                                  gint64 *out_number,
+                                  GError **error);
 TesseraGrant *tessera_store_lookup_grant (TesseraStore *self, const char *grant_id, GError **error);
 gboolean tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **error);
 gboolean tessera_store_end_session (TesseraStore *self, const char *session_id, GError **error);
@@ -310,17 +313,13 @@ gboolean tessera_store_end_all (TesseraStore *self,
                                 const char *client_id,
                                 gint64 began_ms,
                                 GError **error);
-gboolean tessera_store_put_refresh_token (TesseraStore *self,
-                                          const TesseraRefreshToken *token,
-                                          GError **error);
-TesseraRefreshToken *tessera_store_lookup_refresh_token (TesseraStore *self,
-                                                         const TesseraDigest *digest,
-                                                         TesseraGrant **out_grant,
-                                                         GError **error);
-gboolean tessera_store_supersede_refresh_token (TesseraStore *self,
-                                                const TesseraDigest *digest,
-                                                const TesseraRefreshToken *successor,
-                                                GError **error);
+gboolean
+tessera_store_begin_rotation (TesseraStore *self, gint64 number, gint64 issued_ms, GError **error);
+TesseraGrant *tessera_store_lookup_rotation (TesseraStore *self,
+                                             gint64 number,
+                                             TesseraRotation *out_rotation,
+                                             GError **error);
+gboolean tessera_store_rotate (TesseraStore *self, gint64 number, gint64 issued_ms, GError **error);
 gboolean tessera_store_lookup_subject (TesseraStore *self,
                                        const char *sub,
                                        char **out_subject,

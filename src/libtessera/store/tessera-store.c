@@ -148,9 +148,12 @@ tessera_store_is_challenge_redeemed (TesseraStore *self,
 }
 
 gboolean
-tessera_store_put_grant (TesseraStore *self, const TesseraGrant *grant, GError **error)
+tessera_store_put_grant (TesseraStore *self,
+                         const TesseraGrant *grant,
+                         gint64 *out_number,
+                         GError **error)
 {
-  return TESSERA_STORE_GET_IFACE (self)->put_grant (self, grant, error);
+  return TESSERA_STORE_GET_IFACE (self)->put_grant (self, grant, out_number, error);
 }
 
 TesseraGrant *
@@ -179,29 +182,24 @@ tessera_store_end_all (
 }
 
 gboolean
-tessera_store_put_refresh_token (TesseraStore *self,
-                                 const TesseraRefreshToken *token,
-                                 GError **error)
+tessera_store_begin_rotation (TesseraStore *self, gint64 number, gint64 issued_ms, GError **error)
 {
-  return TESSERA_STORE_GET_IFACE (self)->put_refresh_token (self, token, error);
+  return TESSERA_STORE_GET_IFACE (self)->begin_rotation (self, number, issued_ms, error);
 }
 
-TesseraRefreshToken *
-tessera_store_lookup_refresh_token (TesseraStore *self,
-                                    const TesseraDigest *digest,
-                                    TesseraGrant **out_grant,
-                                    GError **error)
+TesseraGrant *
+tessera_store_lookup_rotation (TesseraStore *self,
+                               gint64 number,
+                               TesseraRotation *out_rotation,
+                               GError **error)
 {
-  return TESSERA_STORE_GET_IFACE (self)->lookup_refresh_token (self, digest, out_grant, error);
+  return TESSERA_STORE_GET_IFACE (self)->lookup_rotation (self, number, out_rotation, error);
 }
 
 gboolean
-tessera_store_supersede_refresh_token (TesseraStore *self,
-                                       const TesseraDigest *digest,
-                                       const TesseraRefreshToken *successor,
-                                       GError **error)
+tessera_store_rotate (TesseraStore *self, gint64 number, gint64 issued_ms, GError **error)
 {
-  return TESSERA_STORE_GET_IFACE (self)->supersede_refresh_token (self, digest, successor, error);
+  return TESSERA_STORE_GET_IFACE (self)->rotate (self, number, issued_ms, error);
 }
 
 gboolean

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / 'tests/support'))
 import tap  # noqa: E402
 from browser import Browser  # noqa: E402
 
-BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+BUILD = pathlib.Path(tap.argument('BUILD-DIRECTORY')).resolve()
 PORT = '8080'  # of the README's program
 README = ROOT / 'README.md'
 GUIDES = sorted((ROOT / 'docs/guide').glob('*.md'))

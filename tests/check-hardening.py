@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / 'support'))
 import tap  # noqa: E402
 
-BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+BUILD = pathlib.Path(tap.argument('BUILD-DIRECTORY')).resolve()
 FLAGS = ['-fstack-protector-strong', '-fstack-clash-protection', '-ftrivial-auto-var-init=zero',
          '-fzero-call-used-regs=used-gpr']
 MARKS = {'x86_64': r'x86 feature: IBT, SHSTK', 'aarch64': r'AArch64 feature: BTI, PAC'}

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tests/support'))
 import tap  # noqa: E402
 
-BUILD = sys.argv.pop(1)
+BUILD = tap.argument('BUILD-DIRECTORY')
 TEXTS = [subprocess.run([sys.executable, str(ROOT / 'data/dev/sbom.py'), BUILD], check=True, capture_output=True, text=True).stdout
          for _ in range(2)]
 DOCUMENT = json.loads(TEXTS[0])

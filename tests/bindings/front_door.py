@@ -21,15 +21,15 @@ def _():
     port = free_port()
     with subprocess.Popen([*PROGRAM, str(port)], stdout=subprocess.PIPE, text=True) as process:
         tap.equal(process.stdout.readline(), 'listening\n')
-        client = http.client.HTTPConnection('127.0.0.1', port, timeout=20)
+        client = http.client.HTTPConnection('127.0.0.1', port, timeout=tap.PATIENCE)
         for path, said in (('/', b'Hello\n'), ('/jwks', b'"keys"'), ('/', b'Hello\n')):
             client.request('GET', path)
             tap.contains(client.getresponse().read(), said)
-        with socket.create_connection(('127.0.0.1', port), timeout=20) as stranger:
+        with socket.create_connection(('127.0.0.1', port), timeout=tap.PATIENCE) as stranger:
             stranger.sendall(b'GET / HTTP/1.1\r\nHost : a\r\n\r\n')
             tap.contains(stranger.recv(4096), b'HTTP/1.1 400 ')
         process.send_signal(signal.SIGTERM)
-        tap.equal(process.wait(20), 0)
+        tap.equal(process.wait(tap.PATIENCE), 0)
 
 
 if __name__ == '__main__':

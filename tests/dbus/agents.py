@@ -50,8 +50,8 @@ class Program:
 
     def wait(self):
         """Its exit status."""
-        status = self._process.wait(60)
-        self._reader.join(10)
+        status = self._process.wait(tap.PATIENCE)
+        self._reader.join(tap.PATIENCE)
         self._process.stdout.close()
         return status
 
@@ -84,7 +84,7 @@ class Thinker:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(path, ready), daemon=True)
         self._thread.start()
-        ready.wait(10)
+        ready.wait(tap.PATIENCE)
         self.path = path
         message_bus.call(connection, MANAGER, 'RegisterAgent', GLib.Variant('(oa{sv})', (path, options)))
 
@@ -104,7 +104,7 @@ class Thinker:
         invocation.return_value(None)
 
     def wait_asked(self):
-        message_bus.until(lambda: self.asked, 'a question')
+        tap.until(lambda: self.asked, 'a question')
         return self.asked[0]
 
     def answer(self, decision, **result):
@@ -124,7 +124,7 @@ class Thinker:
 
     def stop(self):
         self._loop.quit()
-        self._thread.join(10)
+        self._thread.join(tap.PATIENCE)
         self.connection.unregister_object(self._registration)
 
 
@@ -144,7 +144,7 @@ class Attempt(threading.Thread):
         self.last = browser.authorize(self._service.authorization_url(), *self._arguments, **self._options)
 
     def result(self):
-        self.join(60)
+        self.join(tap.PATIENCE)
         tap.check(self.last is not None, 'no answer in time')
         return is_in(self._service, self.last)
 

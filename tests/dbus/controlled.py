@@ -4,6 +4,7 @@
 import os
 
 import message_bus
+import tap
 from message_bus import MANAGER, NAME, PATH, MessageBus, call
 from gi.repository import GLib
 from tessera_fixture import Service
@@ -34,7 +35,7 @@ class Controlled(Service):
     def wait_ready(self):
         super().wait_ready()
         if self.bus is not None:
-            message_bus.until(lambda: b'on the system bus as' in self.log[self._said_before:], 'a name on the bus')
+            tap.until(lambda: b'on the system bus as' in self.log[self._said_before:], 'a name on the bus')
 
     @property
     def peer(self):

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 
@@ -78,7 +77,7 @@ class MessageBus:
 
     def stop(self):
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(tap.PATIENCE)
         self._process.stdout.close()
 
     def remove(self):
@@ -221,7 +220,7 @@ class Stranger:
 
     def kill(self):
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(tap.PATIENCE)
         self._process.stdin.close()
         self._process.stdout.close()
 
@@ -250,7 +249,7 @@ class Polkit:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(bus, ready), daemon=True)
         self._thread.start()
-        tap.check(ready.wait(20), 'the polkit of the test did not start')
+        tap.check(ready.wait(tap.PATIENCE), 'the polkit of the test did not start')
 
     def _run(self, bus, ready):
         self._context.push_thread_default()
@@ -299,7 +298,7 @@ class Polkit:
 
     def wait_for(self, condition, what):
         with self._changed:
-            tap.check(self._changed.wait_for(lambda: condition(self), 20), 'polkit did not hear in time: ' + what)
+            tap.check(self._changed.wait_for(lambda: condition(self), tap.PATIENCE), 'polkit did not hear in time: ' + what)
 
     def release(self, verdict, index=0):
         """Answers the question of number @index of those that wait."""
@@ -309,7 +308,7 @@ class Polkit:
 
     def stop(self):
         self._loop.quit()
-        self._thread.join(20)
+        self._thread.join(tap.PATIENCE)
 
 
 # What there is to call
@@ -334,13 +333,6 @@ def sample(signature):
 def sample_arguments(method):
     values = [sample(argument.signature) for argument in method.in_args]
     return GLib.Variant.new_tuple(*values) if values else None
-
-
-def until(condition, what, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        tap.check(time.monotonic() < deadline, 'not in time: ' + what)
-        time.sleep(0.01)
 
 
 def lines_of(text, pattern):

@@ -17,7 +17,8 @@ from agents import Attempt, Program, Thinker, logs_in
 from controlled import Controlled
 from gi.repository import GLib
 from message_bus import MANAGER, Stranger
-from tap import check, contains, equal, lacks, main, test
+import tap
+from tap import PATIENCE, check, contains, equal, lacks, main, test
 
 EXAMPLES = os.path.join(message_bus.ROOT, 'docs/examples')
 SECRET = base64.b32encode(b'12345678901234567890').decode()
@@ -61,7 +62,7 @@ def _(service):
     equal(service.get('/.well-known/oauth-authorization-server').status, 200)
     check(service.is_active(service.machine_token()), 'no token')
     second = Attempt(service, 'bert', CANARY)
-    message_bus.until(lambda: len(agent.asked) == 2, 'the second question')
+    tap.until(lambda: len(agent.asked) == 2, 'the second question')
     agent.asked.reverse()
     agent.answer('allow', subject=text('u-bert'))
     check(second.result(), 'bert is not in')
@@ -83,7 +84,7 @@ def _(service):
     thread = threading.Thread(target=run)
     thread.start()
     last = browser.authorize(service.authorization_url(code_challenge=agents.challenge_of(verifier)), 'anna', CANARY)
-    thread.join(10)
+    thread.join(PATIENCE)
     check(agents.is_in(service, last), repr(last))
     claims = agents.claims_of(service.redeem(service.c1, agents.parameters_of(last.location)['code'], verifier).json()['access_token'])
     equal((claims['sub'], claims['acr'], claims['amr']), ('u-17', 'urn:two', ['pwd', 'otp']))
@@ -150,8 +151,8 @@ def _(service):
     attempt = Attempt(service, 'anna', CANARY)
     login = agent.wait_asked()[0]
     equal(service.terminate(), 0)
-    attempt.join(30)
-    message_bus.until(lambda: agent.connection.is_closed(), 'an end of the connection')
+    attempt.join(PATIENCE)
+    tap.until(lambda: agent.connection.is_closed(), 'an end of the connection')
     agent.stop()
     service.start_again()
 
@@ -161,8 +162,8 @@ def _(service):
     lines = [line for line in open(os.path.join(EXAMPLES, 'agent.py'), encoding='utf-8') if line.strip()]
     check(len(lines) < 40, '%d lines' % len(lines))
     agent = Program(os.path.join(EXAMPLES, 'agent.py'), 'unix:path=' + service.socket)
-    message_bus.until(lambda: b'agent registered' in service.log.split(b'agent unregistered')[-1], 'the agent')
-    message_bus.until(lambda: logs_in(service, 'anna', 'correct horse'), 'anna')
+    tap.until(lambda: b'agent registered' in service.log.split(b'agent unregistered')[-1], 'the agent')
+    tap.until(lambda: logs_in(service, 'anna', 'correct horse'), 'anna')
     check(not logs_in(service, 'anna', 'battery staple'), 'with the password of bert')
     check(not logs_in(service, 'carl', ''), 'without a name')
     check(not logs_in(service, 'carl', 'x'), 'with any password')
@@ -176,7 +177,7 @@ def _(service):
         json.dump({'anna': {'password': CANARY, 'secret': SECRET}, 'bert': {'password': CANARY, 'secret': SECRET}}, file)
     before = service.log.count(b'agent registered')
     agent = Program(os.path.join(EXAMPLES, 'agent-totp.py'), 'unix:path=' + service.socket, people)
-    message_bus.until(lambda: service.log.count(b'agent registered') > before, 'the agent')
+    tap.until(lambda: service.log.count(b'agent registered') > before, 'the agent')
     code = totp()
     check(logs_in(service, 'anna', CANARY, answers=[code]), 'not in')
     check(not logs_in(service, 'anna', CANARY, answers=[code, code, code]), 'the same code is good again')

@@ -9,10 +9,10 @@ import threading
 
 import message_bus
 import tap
-from message_bus import MANAGER, NAME, PATH, Stranger, call, introspect, until
+from message_bus import MANAGER, NAME, PATH, Stranger, call, introspect
 from controlled import Controlled
 from gi.repository import Gio, GLib
-from tap import check, contains, equal, lacks, main, test
+from tap import check, contains, equal, lacks, main, test, until
 
 PROPERTIES = 'org.freedesktop.DBus.Properties'
 DENYLIST = (PATH + '/denylist', NAME + '.DenyList')

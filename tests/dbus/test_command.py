@@ -10,10 +10,10 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'service'))
 
-from message_bus import NAME, NOBODY, Polkit, until
+from message_bus import NAME, NOBODY, Polkit
 from controlled import Controlled
 from desk import COMMAND, Running, at_terminal
-from tap import contains, equal, main, skip, test
+from tap import contains, equal, main, skip, test, until
 from tessera_fixture import COMPLAINTS, claims_of
 
 

@@ -13,6 +13,7 @@ import message_bus
 from message_bus import DAEMON, DENIED, LIMITS, MANAGER, Polkit, Stranger
 from controlled import Controlled
 from gi.repository import Gio, GLib
+import tap
 from tap import check, contains, equal, main, one_of, test
 
 CALLS = int(os.environ.get('CALLS', '100000'))
@@ -65,7 +66,7 @@ def _(service):
         stranger.send(MANAGER, 'RevokeSubject', ALICE, quiet=True, count=CALLS)
         # It stands behind all of them.
         one_of(stranger.call(MANAGER, 'RevokeSubject', ALICE).get('error'), (DENIED, LIMITS))
-        message_bus.until(lambda: stranger.call(MANAGER, 'RevokeSubject', ALICE).get('error') == DENIED, 'the end of the queue')
+        tap.until(lambda: stranger.call(MANAGER, 'RevokeSubject', ALICE).get('error') == DENIED, 'the end of the queue')
     equal(set(http.answers), {200})
     print('# %d answers meanwhile, the longest took %.3f s' % (len(http.answers), http.longest))
     equal(service.digest(), before)

@@ -14,6 +14,7 @@ from agents import Attempt, Program, logs_in
 from controlled import Controlled
 from gi.repository import GLib
 from message_bus import call, refused
+import tap
 from tap import check, contains, equal, lacks, main, test
 
 # Accounts that every Debian has; nobody of them is a person, so that the agent is told to let them in.
@@ -84,7 +85,7 @@ class Unix(Controlled):
 
 
 def wait_alone(agent):
-    message_bus.until(lambda: not agent.children(), 'an end of its processes')
+    tap.until(lambda: not agent.children(), 'an end of its processes')
 
 
 @test('an account logs in, and its name is the subject')
@@ -177,7 +178,7 @@ def _(service):
 def _(service):
     agent = service.start_agent(*ALLOWED, '--timeout', '2')
     waiting = Attempt(service, 'sys', service.password('sys'))
-    message_bus.until(lambda: agent.children(), 'a process of the login')
+    tap.until(lambda: agent.children(), 'a process of the login')
     check(logs_in(service, 'daemon', service.password('daemon')), 'somebody else waits')
     equal(service.get('/.well-known/oauth-authorization-server').status, 200)
     check(not waiting.result(), 'in')
@@ -189,12 +190,12 @@ def _(service):
 def _(service):
     agent = service.start_agent(*ALLOWED, '--timeout', '100')
     waiting = Attempt(service, 'sys', service.password('sys'))
-    message_bus.until(lambda: agent.children(), 'a process of the login')
+    tap.until(lambda: agent.children(), 'a process of the login')
     child = agent.children()[0]
     service.agent = None
     agent.kill()
     check(not waiting.result(), 'in')
-    message_bus.until(lambda: not agents.is_alive(child), 'an end of that process')
+    tap.until(lambda: not agents.is_alive(child), 'an end of that process')
     check(not logs_in(service, 'daemon', service.password('daemon')), 'in without an agent')
 
 
@@ -202,7 +203,7 @@ def _(service):
 def _(service):
     agent = service.start_agent(*ALLOWED, '--timeout', '30')
     waiting = Attempt(service, 'sys', service.password('sys'))
-    message_bus.until(lambda: agent.children(), 'a process of the login')
+    tap.until(lambda: agent.children(), 'a process of the login')
     for name in ('cmdline', 'environ'):
         try:
             with open('/proc/%s/%s' % (agent.children()[0], name), 'rb') as file:
@@ -230,6 +231,7 @@ def _(service):
         check(logs_in(service, 'daemon', service.password('daemon')), 'not in')
         if count == 1:
             equal(service.terminate(), 0)
+    service.sync_log()
     name = re.findall(rb'agent registered agent=(:[0-9.]+)/', service.log)[-1].decode()
     details = {'username': GLib.Variant('s', 'daemon'), 'password': GLib.Variant('s', service.password('daemon'))}
     # Root may send this on the bus, and still is not the service.

@@ -9,6 +9,7 @@ import message_bus
 from message_bus import DENIED, MANAGER, NAME, PATH, Polkit, Stranger, call, introspect, sample_arguments
 from controlled import Controlled
 from gi.repository import GLib
+import tap
 from tap import check, contains, equal, lacks, main, test
 
 READ, CLIENTS, USERS, REVOKE, KEYS, AGENT, BACKUP, RELOAD, FOLLOW = (
@@ -172,8 +173,8 @@ def _(service):
         polkit.release(True)  # too late, whatever it says
         equal(service.digest(), before)
         name = stranger.name.encode()
-        message_bus.until(lambda: any(b'Manager.RevokeSubject' in line and name in line for line in service.log.splitlines()),
-                          'a word about it')
+        tap.until(lambda: any(b'Manager.RevokeSubject' in line and name in line for line in service.log.splitlines()),
+                  'a word about it')
     finally:
         polkit.stop()
     equal(service.digest(), before)

@@ -13,6 +13,7 @@ import message_bus
 from message_bus import LIMITS, MANAGER, NAME, NOBODY, PATH, call, connect_peer, refused
 from controlled import Controlled
 from gi.repository import GLib
+import tap
 from tap import check, contains, equal, main, skip, test
 
 CONNECTIONS = 64  # tesserad-private-socket.c
@@ -93,7 +94,7 @@ def _(service):
     finally:
         for path, mode in modes:
             os.chmod(path, mode)
-    message_bus.until(lambda: b'neither root nor the user of the service' in service.log, 'a word about it')
+    tap.until(lambda: b'neither root nor the user of the service' in service.log, 'a word about it')
 
 
 @test('a connection more than there may be is closed, and one that ends makes room')
@@ -116,7 +117,7 @@ def _(service):
             except GLib.Error:
                 return False
             return True
-        message_bus.until(enter, 'room for one more')
+        tap.until(enter, 'room for one more')
     finally:
         for connection in connections:
             connection.close_sync(None)
@@ -193,7 +194,7 @@ def _(service):
                 return  # 64 others have not been forgotten yet
     for _ in range(4 * CONNECTIONS):
         come_and_go()
-    message_bus.until(lambda: descriptors(service) < 64, 'few open files')
+    tap.until(lambda: descriptors(service) < 64, 'few open files')
     check(service.digest(), 'the service answers')
 
 

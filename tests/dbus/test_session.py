@@ -16,9 +16,9 @@ import urllib.parse
 import urllib.request
 
 import message_bus
-from message_bus import MANAGER, NAME, PATH, call, until
+from message_bus import MANAGER, NAME, PATH, call
 from gi.repository import Gio, GLib
-from tap import check, contains, equal, main, test
+from tap import PATIENCE, check, contains, equal, main, test, until
 
 
 class Home:
@@ -104,7 +104,7 @@ class Home:
         if self.bus is not None:
             self.bus.close_sync(None)
             self._process.stdin.close()
-            self._process.wait(20)
+            self._process.wait(PATIENCE)
             self._process.stdout.close()
         self._folder.cleanup()
 
@@ -112,7 +112,7 @@ class Home:
 def post(address, fields, client):
     pair = base64.b64encode(':'.join(urllib.parse.quote_plus(part) for part in client).encode()).decode()
     request = urllib.request.Request(address, urllib.parse.urlencode(fields).encode(), {'Authorization': 'Basic ' + pair})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.loads(answer.read() or b'null')
 
 

@@ -8,9 +8,9 @@ import os
 
 from controlled import Controlled
 from gi.repository import Gio, GLib
-from message_bus import MANAGER, NAME, PATH, until
+from message_bus import MANAGER, NAME, PATH
 from shared_list import ENDED, LETTERS, LIVE, MOVED, WHENEVER, SharedList
-from tap import check, equal, main, test
+from tap import check, equal, main, test, until
 from tessera_fixture import claims_of, header_of
 
 DENYLIST = (PATH + '/denylist', NAME + '.DenyList')

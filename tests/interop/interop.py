@@ -12,6 +12,7 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'support'))
+import tap  # noqa: E402
 from tessera_fixture import Client, Service, free_port  # noqa: E402
 
 AUDIENCE = 'urn:interop:rs'
@@ -61,6 +62,19 @@ class InteropService(Service):
         if client.secret:
             values['CLIENT_SECRET'] = client.secret
         return values
+
+
+def wait_until_it_answers(process, ask, complaints):
+    """The first answer of the program that was started as @process; @complaints (): what it said."""
+    def try_once():
+        if process.poll() is not None:
+            raise RuntimeError('%s ended: %s' % (process.args[0], complaints()))
+        try:
+            return ask(),
+        except OSError:
+            return None
+
+    return tap.until(try_once, lambda: '%s answers: %s' % (process.args[0], complaints()), 0.02)[0]
 
 
 class ProtectedResource:

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """HAProxy with docs/haproxy.cfg.example and tessera-haproxy beside it: it refuses a revoked token, by each rule."""
-import contextlib
 import http.client
 import http.server
 import os
@@ -12,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from interop import AUDIENCE as RS, HERE, Report
+from interop import AUDIENCE as RS, HERE, Report, tap, wait_until_it_answers
 sys.path.insert(0, os.path.join(HERE, 'denylist'))
 from cases import deny_cases, person  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
@@ -69,14 +68,11 @@ class Proxy:
 
     def start(self):
         self.process = subprocess.Popen(['haproxy', '-db', '-f', self.configuration], stdout=self.log, stderr=subprocess.STDOUT)
-        for _ in range(1000):
-            if self.process.poll() is not None:
-                self.log.seek(0)
-                raise RuntimeError('haproxy ended: ' + self.log.read())
-            with contextlib.suppress(OSError):
-                return self.ask('')
-            time.sleep(0.02)
-        raise RuntimeError('haproxy does not answer')
+        return wait_until_it_answers(self.process, lambda: self.ask(''), self.read_log)
+
+    def read_log(self):
+        self.log.seek(0)
+        return self.log.read()
 
     def start_tool(self, client_id, secret, max_staleness=60):
         self.write('secret', secret + '\n')
@@ -88,11 +84,11 @@ class Proxy:
     def end(self, process):
         if process is not None:
             process.kill()
-            process.wait(10)
+            process.wait(tap.PATIENCE)
 
     def ask(self, token, **headers):
         """(status, what WWW-Authenticate or the program behind says)"""
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=10)
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=tap.PATIENCE)
         connection.request('GET', '/', headers={'Authorization': 'Bearer ' + token, **headers})
         answer = connection.getresponse()
         body = answer.read().decode()
@@ -108,7 +104,7 @@ class Proxy:
     def values(self):
         return dict(line.split()[1:] for line in self.tell('show map ' + self.map).splitlines() if line)
 
-    def until(self, what, seconds=30):
+    def until(self, what, seconds=tap.PATIENCE):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if what():
@@ -144,9 +140,10 @@ def hold_freshness(report, proxy, fake):
     proxy.end(proxy.process)
     proxy.start()
     report.line(proxy.until(lambda: proxy.ask(good)[0] == 200) and len(proxy.values()) > 10, 'HAProxy started anew gets the whole list again')
+    before = fake.now() // 1000
     fake.beat()
-    stamp = fake.now() // 1000 + 60
-    report.line(proxy.until(lambda: abs(int(proxy.values()['fresh-until']) - stamp) < 2), 'HAProxy is told until when that is fresh: a minute after the time of the issuer')
+    after = fake.now() // 1000
+    report.line(proxy.until(lambda: before - 1 <= int(proxy.values()['fresh-until']) - 60 <= after + 1), 'HAProxy is told until when that is fresh: a minute after the time of the issuer')
     fake.deny('moon', 'full')
     report.line(proxy.until(lambda: proxy.ask(good)[0] == 503), 'a rule that the tool does not know makes HAProxy refuse everything')
     fake.replace('L2', [entry for entry in fake.entries if entry['rule'] != 'moon'])
@@ -193,8 +190,7 @@ def with_fake(report):
         report.line(proxy.until(lambda: revoked(proxy.ask(good))), 'HAProxy refuses a key')
     finally:
         if not report.good:
-            proxy.log.seek(0)
-            report.comment(proxy.log.read()[-3000:])
+            report.comment(proxy.read_log()[-3000:])
         proxy.stop()
 
 
@@ -208,8 +204,7 @@ def make_proxy(service):
 
 def finish(report, proxy):
     if not report.good:
-        proxy.log.seek(0)
-        report.comment(proxy.log.read()[-3000:])
+        report.comment(proxy.read_log()[-3000:])
     proxy.stop()
 
 

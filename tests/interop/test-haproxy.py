@@ -5,9 +5,8 @@ import http.client
 import os
 import subprocess
 import tempfile
-import time
 
-from interop import AUDIENCE, HERE, OTHER_AUDIENCE, Report
+from interop import AUDIENCE, HERE, OTHER_AUDIENCE, Report, tap, wait_until_it_answers
 from tessera_fixture import free_port, header_of
 
 
@@ -32,19 +31,15 @@ class Proxy:
         return path
 
     def wait_ready(self):
-        for _ in range(1000):
-            if self.process.poll() is not None:
-                self.log.seek(0)
-                raise RuntimeError('haproxy ended: ' + self.log.read())
-            try:
-                return self.ask()
-            except OSError:
-                time.sleep(0.02)
-        raise RuntimeError('haproxy does not answer')
+        return wait_until_it_answers(self.process, self.ask, self.read_log)
+
+    def read_log(self):
+        self.log.seek(0)
+        return self.log.read()
 
     def ask(self, token=None):
         """(status, what WWW-Authenticate says)"""
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=10)
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=tap.PATIENCE)
         connection.request('GET', '/', headers={'Authorization': 'Bearer ' + token} if token else {})
         answer = connection.getresponse()
         answer.read()
@@ -53,7 +48,7 @@ class Proxy:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(tap.PATIENCE)
         self.log.close()
         self.directory.cleanup()
 

@@ -6,13 +6,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 import urllib.parse
 
 import relying_party
 from browser import Page, Response
 from elsewhere import Authority, section
-from interop import HERE, Report
+from interop import HERE, Report, tap, wait_until_it_answers
 from tessera_fixture import free_port
 
 try:
@@ -103,15 +102,8 @@ class Site:
     def start(self):
         self.output = open(os.path.join(self.directory, 'output'), 'w+', encoding='utf-8')
         self.process = subprocess.Popen(['apache2', '-D', 'FOREGROUND', '-f', self.config], stdout=self.output, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                return requests.get(self.origin + '/', timeout=20)
-            except requests.ConnectionError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.02)
-        raise RuntimeError('apache2 does not answer: ' + self.said())
+        # What requests raises is an OSError, too.
+        return wait_until_it_answers(self.process, lambda: requests.get(self.origin + '/', timeout=tap.PATIENCE), self.said)
 
     def said(self):
         told = ''
@@ -124,7 +116,7 @@ class Site:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(tap.PATIENCE)
         self.output.close()
 
 
@@ -137,7 +129,7 @@ class Person:
         self.seen = []
 
     def get(self, url):
-        return self.session.get(url, timeout=30)
+        return self.session.get(url, timeout=tap.PATIENCE)
 
     def visit(self, url):
         """Through whatever is in the way."""
@@ -148,7 +140,7 @@ class Person:
                 continue
             self.seen.append(field)
             target = urllib.parse.urljoin(answer.url, form.action)
-            answer = self.session.post(target, form.values(**values), headers={'Origin': self.service.issuer}, timeout=30)
+            answer = self.session.post(target, form.values(**values), headers={'Origin': self.service.issuer}, timeout=tap.PATIENCE)
         return self.bring_back(answer)
 
     def bring_back(self, answer):
@@ -156,7 +148,7 @@ class Person:
         for form in page_of(answer).forms if answer.url.startswith(self.service.issuer) else []:
             if not form.action.startswith(('/', self.service.issuer)):
                 self.seen.append('form_post')
-                return self.session.post(form.action, form.values(), headers={'Origin': self.service.issuer}, timeout=30)
+                return self.session.post(form.action, form.values(), headers={'Origin': self.service.issuer}, timeout=tap.PATIENCE)
         return answer
 
 
@@ -224,7 +216,7 @@ class Walk:
 
     def refuse_forgery(self):
         fresh = Person(self.service)
-        fresh.session.get(self.site.origin + '/private/', allow_redirects=False, timeout=30)
+        fresh.session.get(self.site.origin + '/private/', allow_redirects=False, timeout=tap.PATIENCE)
         answer = fresh.get(self.back + '?code=made-up&state=made-up&iss=' + urllib.parse.quote(self.service.issuer))
         return answer.status_code >= 400 and fresh.get(self.back + '?info=json').status_code == 401
 
@@ -253,7 +245,7 @@ class Walk:
         return answer.url == goal + '?error_code=refresh_failed'
 
     def end_session(self):
-        answer = self.person.session.get(self.site.origin + '/private/fresh/', allow_redirects=False, timeout=30)
+        answer = self.person.session.get(self.site.origin + '/private/fresh/', allow_redirects=False, timeout=tap.PATIENCE)
         return answer.text != 'seen: site/private/fresh' and self.info() is None
 
     def log_out(self):
@@ -272,12 +264,8 @@ class Walk:
         stays = Person(self.service, 'bob')
         stays.visit(self.site.origin + '/private/')
         answer = person.get(self.service.issuer + '/logout')
-        person.session.post(answer.url, page_of(answer).form_with('csrf').values(), headers={'Origin': self.service.issuer}, timeout=30)
-        deadline = time.monotonic() + 20
-        while self.info(person) is not None:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
+        person.session.post(answer.url, page_of(answer).form_with('csrf').values(), headers={'Origin': self.service.issuer}, timeout=tap.PATIENCE)
+        tap.until(lambda: self.info(person) is None, 'the end of the session', 0.05)
         return self.info(stays) is not None
 
 

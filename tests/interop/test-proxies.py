@@ -6,9 +6,8 @@ import os
 import ssl
 import subprocess
 import tempfile
-import time
 
-from interop import HERE, REDIRECT, Report
+from interop import HERE, REDIRECT, Report, tap, wait_until_it_answers
 from browser import Browser
 from tessera_fixture import challenge_of, free_port, new_verifier, parameters_of
 
@@ -68,14 +67,7 @@ class Proxy:
         with open(os.path.join(self.directory, 'output'), 'wb') as output:
             environment = {**os.environ, 'HOME': self.directory}
             self.process = subprocess.Popen(self.command(), stdout=output, stderr=output, env=environment)
-        for _ in range(1000):
-            if self.process.poll() is not None:
-                raise RuntimeError('%s ended: %s' % (self.name, self.complaints()))
-            try:
-                return self.metadata()
-            except OSError:
-                time.sleep(0.02)
-        raise RuntimeError('%s does not answer: %s' % (self.name, self.complaints()))
+        return wait_until_it_answers(self.process, self.metadata, self.complaints)
 
     def complaints(self):
         texts = []
@@ -87,13 +79,13 @@ class Proxy:
         return '\n'.join(texts)
 
     def metadata(self):
-        connection = http.client.HTTPSConnection('localhost', self.port, timeout=5, context=self.tls)
+        connection = http.client.HTTPSConnection('localhost', self.port, timeout=tap.PATIENCE, context=self.tls)
         connection.request('GET', '/.well-known/oauth-authorization-server')
         return connection.getresponse().read()
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(tap.PATIENCE)
 
 
 class Nginx(Proxy):

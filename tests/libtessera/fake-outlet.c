@@ -77,7 +77,7 @@ void
 fake_outlet_wait_for (FakeOutlet *outlet, const char *wanted)
 {
   gboolean late = FALSE;
-  guint id = g_timeout_add_seconds (5, on_timeout, &late);
+  guint id = g_timeout_add_seconds (60, on_timeout, &late);
 
   while (fake_outlet_find (outlet->text->str, wanted) == NULL && !late)
     g_main_context_iteration (NULL, TRUE);
@@ -89,7 +89,7 @@ void
 fake_outlet_wait_for_flag (const gboolean *flag)
 {
   gboolean late = FALSE;
-  guint id = g_timeout_add_seconds (5, on_timeout, &late);
+  guint id = g_timeout_add_seconds (60, on_timeout, &late);
 
   while (!*flag && !late)
     g_main_context_iteration (NULL, TRUE);

@@ -19,7 +19,7 @@
 
 #define ISSUER "http://127.0.0.1:8417"
 #define SECRET "0123456789012345678901234567890123456789"
-#define PATIENCE_US (10 * G_TIME_SPAN_SECOND)
+#define PATIENCE_US (60 * G_TIME_SPAN_SECOND)
 #define GET_JWKS "GET /jwks HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_CLOSE "GET /jwks HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 #define GET_STYLE "GET /tessera.css HTTP/1.1\r\nHost: a\r\n\r\n"

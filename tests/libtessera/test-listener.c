@@ -26,7 +26,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE_US (10 * G_TIME_SPAN_SECOND)
+#define PATIENCE_US (60 * G_TIME_SPAN_SECOND)
 #define BIG (10 * 1024 * 1024)
 #define OUT_MAX (256 * 1024) /* so much of an answer waits for its reader at most … */
 #define OUT_LOW (64 * 1024)  /* … and more than this while he does not read */

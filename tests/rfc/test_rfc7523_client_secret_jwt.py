@@ -352,6 +352,7 @@ def _(s):
     equal(s.terminate(), 0)
     os.remove(path)
     s.start_again()
+    s.sync_log()
     contains(s.log.decode(), client.id)
     refused(s, client.assertion(s), 'with its good secret')
     contains(administrator.command(s, 'client', 'show', client.id), 'client_secret_jwt')
@@ -396,6 +397,7 @@ def _(s):
                 accepted(other, client.assertion(other), 'after a restart')
             else:
                 refused(other, client.assertion(other), 'where it is not')
+                other.sync_log()
                 contains(other.log.decode(), client.id)
         finally:
             other.stop()
@@ -450,6 +452,7 @@ def _(s):
     record['sealed_secrets'] = foreign['sealed_secrets']
     s.edit_database("UPDATE clients SET registration = '%s' WHERE client_id = '%s'" % (json.dumps(record).replace("'", "''"), one.id))
     s.start_again()
+    s.sync_log()
     contains(s.log.decode(), one.id)
     refused(s, one.assertion(s), 'with its own')
     refused(s, one.assertion(s, secret=two.secret), 'with the other\'s')

@@ -108,6 +108,7 @@ def _(s):
 
 @test('rfc7636/5 that a client need not use PKCE is said at the start')
 def _(s):
+    s.sync_log()
     check(b'legacy' in bytes(s.log), 'no word about the client in the log')
 
 

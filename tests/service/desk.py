@@ -211,9 +211,9 @@ class Running:
     def __exit__(self, kind, error, trace):
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait(60)
+        self._process.wait(tap.PATIENCE)
         for reader in self._readers:
-            reader.join(10)
+            reader.join(tap.PATIENCE)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             pipe.close()
 
@@ -250,8 +250,8 @@ class Running:
         self._process.send_signal(signal.SIGINT)
 
     def wait(self):
-        status = self._process.wait(60)
+        status = self._process.wait(tap.PATIENCE)
         for reader in self._readers:
-            reader.join(10)
+            reader.join(tap.PATIENCE)
         tap.check(not COMPLAINTS.search(bytes(self._said['err'])), self.text('err'))
         return status

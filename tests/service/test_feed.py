@@ -196,15 +196,15 @@ def _(s):
 def _(s):
     with s.follow_newest() as stream:
         s.advance(15.1)
-        equal(stream.next(5).name, 'heartbeat')
-        s.advance(12)
+        equal(stream.next().name, 'heartbeat')
+        s.advance(8)  # far enough from the next one that a machine which stands still for seconds is no heartbeat
         try:
             event = stream.next(1.5)
             check(False, 'too early: %r' % event)
         except TimeoutError:
             pass
-        s.advance(3.1)
-        beat = stream.next(5)
+        s.advance(7.1)
+        beat = stream.next()
         equal(beat.name, 'heartbeat')
         check(abs(beat.data['time'] / 1000 - s.now()) < 10, repr(beat))
         equal(beat.data['generation'], s.load()[-1]['generation'])
@@ -214,7 +214,7 @@ def _(s):
 def _(s):
     with s.follow(token=s.reader_token('brief')) as stream:
         s.advance(61)
-        check(stream.wait_until_closed(5), 'cut off')
+        check(stream.wait_until_closed(), 'cut off')
 
 
 @test('events end when the token is revoked')
@@ -222,7 +222,7 @@ def _(s):
     token = s.reader_token()
     with s.follow(token=token) as stream, s.follow() as other:
         s.revoke(token, s.reader)
-        check(stream.wait_until_closed(5), 'cut off')
+        check(stream.wait_until_closed(), 'cut off')
         other.wait_for('deny')
 
 
@@ -233,7 +233,7 @@ def _(s):
         event = stream.wait_for('deny')
         began = time.monotonic()
         equal(s.terminate(), 0)
-        check(stream.wait_until_closed(1), 'cut off')
+        check(stream.wait_until_closed(), 'cut off')
         s.start_again()
         print('# gap %.2f s' % (time.monotonic() - began))
     after = s.revoke_one()
@@ -283,7 +283,7 @@ def _(s):
     with s.follow() as stream:
         s.endpoints = 'deny-list-enabled=false'
         s.reload()
-        check(stream.wait_until_closed(5), 'cut off')
+        check(stream.wait_until_closed(), 'cut off')
     for path in ('/deny-list', '/deny-list/events'):
         equal(s.get(path, {'Authorization': 'Bearer ' + token}).status, 404)
     metadata = s.get('/.well-known/oauth-authorization-server').json()

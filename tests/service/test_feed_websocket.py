@@ -11,7 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 
 from feed_fixture import Feed, figure, wait_for_figure  # noqa: E402
-from tap import check, contains, equal, main, test  # noqa: E402
+from tap import PATIENCE, check, contains, equal, main, test  # noqa: E402
 from tessera_fixture import free_port  # noqa: E402
 from websocket import BINARY, CLOSE, PING, PONG, TEXT, WebSocket  # noqa: E402
 
@@ -138,14 +138,14 @@ def _(s):
                     {'query': '?last_event_id=x'}, {'query': '?last_event_id=%ff'}, {'query': '?last_event_id=1&last_event_id=2'}):
         with s.open(**options) as connection:
             equal(without_time(connection.next()), ('reset', {'list': s.load()[0]['list'], 'generation': generation}), repr(options))
-            equal(connection.wait_until_closed(5), 1012)
+            equal(connection.wait_until_closed(), 1012)
 
 
 @test('messages have a heartbeat each 15 seconds by the clock of the server')
 def _(s):
     with s.open_newest() as connection:
         s.advance(15.1)
-        beat = connection.next(5)
+        beat = connection.next()
         equal([beat.name, beat.data['generation']], ['heartbeat', s.load()[-1]['generation']])
 
 
@@ -168,7 +168,7 @@ def _(s):
         equal(connection.wait_for('deny').data['value'], jti)
         equal(connection.pongs, [b'x'])
         connection.send(CLOSE)
-        equal(connection.wait_until_closed(5), 1000)
+        equal(connection.wait_until_closed(), 1000)
 
 
 # The end
@@ -177,7 +177,7 @@ def _(s):
 def _(s):
     with s.open(token=s.reader_token('brief')) as connection:
         s.advance(61)
-        equal(connection.wait_until_closed(5), 1008)
+        equal(connection.wait_until_closed(), 1008)
 
 
 @test('a WebSocket ends with 1008 when its token is revoked')
@@ -185,7 +185,7 @@ def _(s):
     token = s.reader_token()
     with s.open(token=token) as connection, s.open() as other:
         s.revoke(token, s.reader)
-        equal(connection.wait_until_closed(5), 1008)
+        equal(connection.wait_until_closed(), 1008)
         other.wait_for('deny')
 
 
@@ -196,8 +196,8 @@ def _(s):
         last = connection.wait_for('deny').data['generation']
         began = time.monotonic()
         s.process.terminate()
-        equal(connection.wait_until_closed(5), 1001)
-        s.process.wait(10)
+        equal(connection.wait_until_closed(), 1001)
+        s.process.wait(PATIENCE)
         print('# gone after %.2f s' % (time.monotonic() - began))
         s.terminate()
         s.start_again()
@@ -211,7 +211,7 @@ def _(s):
     with s.open_newest() as connection:
         s.endpoints = 'deny-list-enabled=false'
         s.reload()
-        equal(connection.wait_until_closed(5), 1001)
+        equal(connection.wait_until_closed(), 1001)
     s.endpoints = ''
     s.reload()
 
@@ -253,7 +253,7 @@ def _(s):
     for payload, code in ((b'', 1000), (b'\x03\xe8', 1000), (b'\x03\xe9bye', 1001), (b'\x0b\xb8', 3000)):
         with s.open_newest() as connection:
             connection.send(CLOSE, payload)
-            equal(connection.wait_until_closed(5), code)
+            equal(connection.wait_until_closed(), code)
 
 
 @test('a frame that is not masked ends it with 1002')
@@ -261,7 +261,7 @@ def _(s):
     for opcode in (PING, TEXT, CLOSE):
         with s.open_newest() as connection:
             connection.send(opcode, b'', masked=False)
-            equal(connection.wait_until_closed(5), 1002)
+            equal(connection.wait_until_closed(), 1002)
 
 
 @test('messages of a client end it with 1003, at their first bytes')
@@ -269,10 +269,10 @@ def _(s):
     for opcode in (TEXT, BINARY):
         with s.open_newest() as connection:
             connection.send(opcode, b'hello')
-            equal(connection.wait_until_closed(5), 1003)
+            equal(connection.wait_until_closed(), 1003)
         with s.open_newest() as connection:
             connection.send_bytes(bytes([opcode, 0xff]))
-            equal(connection.wait_until_closed(5), 1003)
+            equal(connection.wait_until_closed(), 1003)
 
 
 @test('frames that are none end it with 1002')
@@ -284,10 +284,10 @@ def _(s):
                     {'opcode': CLOSE, 'payload': b'\x07\xd0'}, {'opcode': CLOSE, 'payload': b'\x13\x88'}):
         with s.open_newest() as connection:
             connection.send(**options)
-            equal(connection.wait_until_closed(5), 1002, repr(options))
+            equal(connection.wait_until_closed(), 1002, repr(options))
     with s.open_newest() as connection:
         connection.send(CLOSE, b'\x03\xe8\xff')
-        equal(connection.wait_until_closed(5), 1007)
+        equal(connection.wait_until_closed(), 1007)
 
 
 @test('nobody is told anything behind the close frame')
@@ -295,7 +295,7 @@ def _(s):
     with s.open_newest() as connection:
         connection.send(TEXT, b'hello')
         s.revoke_one()
-        equal(connection.wait_until_closed(5), 1003)
+        equal(connection.wait_until_closed(), 1003)
 
 
 @test('pings without end, whose answers nobody reads, are not kept')

@@ -13,9 +13,9 @@ import struct
 import subprocess
 
 from desk import Desk
-from workshop import SECRET, until
+from workshop import SECRET
 import tap
-from tap import check, equal, test
+from tap import check, equal, test, until
 from tessera_fixture import COMPLAINTS, claims_of
 from wayward_proxy import Proxy
 

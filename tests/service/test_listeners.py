@@ -11,9 +11,9 @@ import ssl
 import stat
 import subprocess
 
-from workshop import Process, Workshop, connect, free_port, until
+from workshop import Process, Workshop, connect, free_port
 import tap
-from tap import test
+from tap import test, until
 
 METADATA = '/.well-known/oauth-authorization-server'
 GET = b'GET ' + METADATA.encode() + b' HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
@@ -55,8 +55,9 @@ def _(workshop):
     service = workshop.start(workshop.server() + workshop.machine('one') + workshop.machine('two', 'require_pkce=false\n'))
     with connect(workshop.port) as connection:
         tap.equal(get(connection)[0], 200)
-    tap.contains(service.text, 'listening on 127.0.0.1:%d\n' % workshop.port)
-    tap.contains(service.text, 'issuer http://127.0.0.1:%d, 2 clients' % workshop.port)
+    service.wait_for('listening on 127.0.0.1:%d\n' % workshop.port)
+    service.wait_for('issuer http://127.0.0.1:%d, 2 clients' % workshop.port)
+    service.wait_for('lient two may do without PKCE')
     tap.equal(service.text.count('lient two may do without PKCE'), 1, service.text)
     tap.equal(service.stop(), 0, service.text)
 

@@ -14,9 +14,8 @@ import urllib.error
 
 from desk import Desk, R1
 from browser import Browser
-from workshop import until
 import tap
-from tap import check, contains, equal, lacks, test
+from tap import check, contains, equal, lacks, test, until
 from tessera_fixture import claims_of, parameters_of
 
 PASSWORD = 'canary-Password-1'

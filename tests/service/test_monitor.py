@@ -8,7 +8,7 @@ import subprocess
 from desk import COMMAND, Desk
 from workshop import SECRET
 import tap
-from tap import contains, equal, lacks, test
+from tap import contains, equal, lacks, test, until
 from tessera_fixture import claims_of
 
 
@@ -55,12 +55,7 @@ def _(desk):
 def _(desk):
     before = revoke_one(desk)
     with desk.begin('denylist', 'monitor') as monitor:
-        jti = None
-        for _ in range(100):  # until it listens
-            jti = revoke_one(desk)
-            if jti in monitor.text() or monitor.text():
-                break
-        monitor.wait_for('token')
+        until(lambda: revoke_one(desk) and 'token' in monitor.text(), 'that it listens')
         lacks(monitor.text(), before)
 
 

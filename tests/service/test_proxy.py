@@ -11,9 +11,9 @@ import ssl
 import subprocess
 import urllib.parse
 
-from workshop import ROOT, SECRET, Process, Workshop, free_port, server_lines, until
+from workshop import ROOT, SECRET, Process, Workshop, free_port, server_lines
 import tap
-from tap import test
+from tap import test, until
 
 NGINX = shutil.which('nginx', path='/usr/sbin:/usr/bin')
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 
@@ -154,8 +153,8 @@ class Process:
 
     def wait(self):
         """The exit status, once it has ended and complained of nothing."""
-        status = self._process.wait(60)
-        self._reader.join(10)
+        status = self._process.wait(tap.PATIENCE)
+        self._reader.join(tap.PATIENCE)
         self._process.stdout.close()
         tap.check(not COMPLAINTS.search(bytes(self._log)), self.text)
         return status
@@ -170,15 +169,8 @@ class Process:
     def end(self):
         if self.is_running():
             self._process.kill()
-            self._process.wait(60)
+            self._process.wait(tap.PATIENCE)
 
 
-def connect(port, timeout=30):
+def connect(port, timeout=tap.PATIENCE):
     return socket.create_connection(('127.0.0.1', port), timeout)
-
-
-def until(condition, what):
-    deadline = time.monotonic() + 30
-    while not condition():
-        tap.check(time.monotonic() < deadline, 'not in time: ' + what)
-        time.sleep(0.01)

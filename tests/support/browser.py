@@ -171,8 +171,8 @@ class Browser:
     def _connection(self):
         source = (self.source, 0) if self.source else None
         if self.tls:
-            return http.client.HTTPSConnection(*self.address, timeout=30, source_address=source, context=self.tls)
-        return http.client.HTTPConnection(*self.address, timeout=30, source_address=source)
+            return http.client.HTTPSConnection(*self.address, timeout=60, source_address=source, context=self.tls)
+        return http.client.HTTPConnection(*self.address, timeout=60, source_address=source)
 
     def _keep(self, cookie):
         pair, *attributes = [part.strip() for part in cookie.split(';')]

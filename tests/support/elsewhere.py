@@ -102,7 +102,7 @@ class Site:
             threading.Thread(target=self._serve, args=(raw,), daemon=True).start()
 
     def _serve(self, raw):
-        raw.settimeout(20)
+        raw.settimeout(tap.PATIENCE)
         with contextlib.suppress(OSError, ValueError), raw:
             with self._context.wrap_socket(raw, server_side=True) as connection:
                 if self._talk is not None:
@@ -132,14 +132,14 @@ class Site:
             raise OSError('closed')
         return part
 
-    def wait_for(self, count, patience=30):
+    def wait_for(self, count, patience=tap.PATIENCE):
         """Until it has answered @count questions; all of them."""
         with self._news:
             self._news.wait_for(lambda: len(self.questions) >= count, patience)
             tap.check(len(self.questions) >= count, 'only %d of %d questions came' % (len(self.questions), count))
             return list(self.questions)
 
-    def wait_for_connections(self, count, patience=30):
+    def wait_for_connections(self, count, patience=tap.PATIENCE):
         with self._news:
             self._news.wait_for(lambda: self.connects >= count, patience)
             tap.check(self.connects >= count, 'only %d of %d came' % (self.connects, count))
@@ -148,7 +148,7 @@ class Site:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._thread.join(10)
+        self._thread.join(tap.PATIENCE)
 
 
 def http(status, media_type, body, *headers):

@@ -32,7 +32,7 @@ class Stream:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if source is not None:
             self.socket.bind((source, 0))
-        self.socket.settimeout(30)
+        self.socket.settimeout(tap.PATIENCE)
         self.socket.connect(address)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname=address[0])
@@ -64,7 +64,7 @@ class Stream:
         self._raw += part
 
     def _read_head(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + tap.PATIENCE
         while b'\r\n\r\n' not in self._raw:
             self._receive(deadline)
         head, self._raw = self._raw.split(b'\r\n\r\n', 1)
@@ -99,7 +99,7 @@ class Stream:
                 raise Closed(True)
             self._receive(deadline)
 
-    def next(self, timeout=10):
+    def next(self, timeout=tap.PATIENCE):
         """The next event; Closed at the end, TimeoutError when there is none."""
         deadline = time.monotonic() + timeout
         while True:
@@ -113,7 +113,7 @@ class Stream:
             if 'data' in fields:
                 return Event(fields.get('event'), fields.get('id'), json.loads(fields['data']))
 
-    def wait_for(self, name, timeout=10):
+    def wait_for(self, name, timeout=tap.PATIENCE):
         """The next event of that name; what comes before it is passed over."""
         deadline = time.monotonic() + timeout
         while True:
@@ -121,7 +121,7 @@ class Stream:
             if event.name == name:
                 return event
 
-    def wait_until_closed(self, timeout=10):
+    def wait_until_closed(self, timeout=tap.PATIENCE):
         """TRUE when it ended whole."""
         deadline = time.monotonic() + timeout
         try:

@@ -5,11 +5,10 @@ import base64
 import hashlib
 import json
 import re
-import time
 import urllib.request
 
 from event_stream import Stream
-from tap import check, equal
+from tap import check, equal, until
 from tessera_fixture import R1, Client, Service, claims_of, default_clients, free_port, header_of, unb64url
 
 MASK = (1 << 64) - 1
@@ -126,7 +125,4 @@ def figure(s, name):
 
 
 def wait_for_figure(s, name, value):
-    deadline = time.monotonic() + 5
-    while figure(s, name) != value:
-        check(time.monotonic() < deadline, '%s is %d' % (name, figure(s, name)))
-        time.sleep(0.02)
+    until(lambda: figure(s, name) == value, lambda: '%s is %d, not %d' % (name, figure(s, name), value))

@@ -10,9 +10,14 @@
 Arguments are parts of names: only tests that contain one of them run. `--list` prints the names.
 """
 
+import os
 import sys
 import time
 import traceback
+
+# Seconds after which what has not come is taken for lost: many times what it needs on a machine that is busy with
+# something else. Who waits for a thing waits so long, and not a second longer than it takes.
+PATIENCE = 60
 
 _tests = []
 
@@ -63,6 +68,25 @@ def contains(text, part, what=''):
 def lacks(text, part, what=''):
     if part in text:
         raise Failure('%sdid not expect %r in %.2000r' % (what + ': ' if what else '', part, text))
+
+
+def until(condition, what, pause=0.01):
+    """Waits for @condition (), and returns what it is then."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        met = condition()
+        if met:
+            return met
+        check(time.monotonic() < end, 'not in time: %s' % (what() if callable(what) else what))
+        time.sleep(pause)
+
+
+def argument(name):
+    """The first argument of a program that needs one, called @name; main () does not see it."""
+    if len(sys.argv) < 2 or sys.argv[1].startswith('-'):
+        sys.stderr.write('usage: %s %s [--list] [PART-OF-A-NAME…]\n' % (os.path.basename(sys.argv[0]), name))
+        sys.exit(2)
+    return sys.argv.pop(1)
 
 
 def _say(text):

@@ -314,7 +314,7 @@ class Service:
         """tesserad --check-config: (exit status, what it said)."""
         self.write_configuration()
         done = subprocess.run([os.environ['TESSERAD'], '--check-config', '--config', self.config], env=self.environment(),
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=tap.PATIENCE)
         return done.returncode, done.stdout.decode('utf-8', 'replace')
 
     def _read_log(self, pipe):
@@ -325,10 +325,10 @@ class Service:
             self.log += part
 
     def wait_ready(self):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + tap.PATIENCE
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                self._reader.join(5)
+                self._reader.join(tap.PATIENCE)
                 raise RuntimeError('exit status %d:\n%s' % (self.process.returncode, self.log.decode('utf-8', 'replace')))
             try:
                 if self.request('GET', '/.well-known/oauth-authorization-server' + self.prefix).status == 200:
@@ -338,9 +338,9 @@ class Service:
             time.sleep(0.02)
         raise RuntimeError('not ready in time:\n%s' % self.log.decode('utf-8', 'replace'))
 
-    def _collect(self, timeout=60):
+    def _collect(self, timeout=tap.PATIENCE):
         status = self.process.wait(timeout)
-        self._reader.join(10)
+        self._reader.join(tap.PATIENCE)
         self.process.stdout.close()
         self.process = None
         self._exits.append(status)
@@ -364,12 +364,8 @@ class Service:
         before = len(self.log)
         self.write_configuration()
         self.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if re.search(rb'reloaded the configuration|the configuration stays', bytes(self.log[before:])):
-                return
-            time.sleep(0.02)
-        raise tap.Failure('no word about a reload in the log')
+        tap.until(lambda: re.search(rb'reloaded the configuration|the configuration stays', bytes(self.log[before:])),
+                  'a word about the reload in the log')
 
     def stop(self):
         """The last test of a file."""
@@ -420,11 +416,7 @@ class Service:
         """Returns when all that was logged until now has been read."""
         marker = 'marker-' + secrets.token_hex(8)
         self.az(client_id=marker)
-        deadline = time.monotonic() + 10
-        while marker.encode() not in self.log:
-            if time.monotonic() > deadline:
-                raise tap.Failure('the log does not tell of %s' % marker)
-            time.sleep(0.002)
+        tap.until(lambda: marker.encode() in self.log, marker + ' in the log', 0.002)
 
     def log_lines(self):
         self.sync_log()
@@ -453,7 +445,7 @@ class Service:
             headers.setdefault('Content-Type', FORM)
         if isinstance(body, str):
             body = body.encode()
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=30, source_address=(source or self.source, 0))
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=tap.PATIENCE, source_address=(source or self.source, 0))
         try:
             try:
                 connection.request(method, target, body, headers)
@@ -468,7 +460,7 @@ class Service:
     def get(self, target, headers=None, **options):
         return self.request('GET', target, None, headers, **options)
 
-    def raw(self, data, timeout=10, shutdown=False):
+    def raw(self, data, timeout=tap.PATIENCE, shutdown=False):
         """Sends bytes as they are; everything that came back until the end, a reset or @timeout."""
         with socket.create_connection(('127.0.0.1', self.port), timeout, (self.source, 0)) as connection:
             got = b''

@@ -37,7 +37,7 @@ class WebSocket:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if source is not None:
             self.socket.bind((source, 0))
-        self.socket.settimeout(30)
+        self.socket.settimeout(tap.PATIENCE)
         self.socket.connect(address)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname=address[0])
@@ -61,7 +61,7 @@ class WebSocket:
                 tap.lacks(self.headers, name)
 
     def _read_head(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + tap.PATIENCE
         while b'\r\n\r\n' not in self._raw:
             self._receive(deadline)
         head, self._raw = self._raw.split(b'\r\n\r\n', 1)
@@ -103,7 +103,7 @@ class WebSocket:
             tap.check(length > 0xffff, 'length %d in 64 bits' % length)
         return first & 0xf, self._take(length, deadline)
 
-    def next(self, timeout=10):
+    def next(self, timeout=tap.PATIENCE):
         """The next event. A close frame is answered; Ended at the end, TimeoutError when there is none."""
         deadline = time.monotonic() + timeout
         while True:
@@ -118,14 +118,14 @@ class WebSocket:
                 self.code = int.from_bytes(payload, 'big')
                 self.send(CLOSE, payload)
 
-    def wait_for(self, name, timeout=10):
+    def wait_for(self, name, timeout=tap.PATIENCE):
         deadline = time.monotonic() + timeout
         while True:
             event = self.next(deadline - time.monotonic())
             if event.name == name:
                 return event
 
-    def wait_until_closed(self, timeout=10):
+    def wait_until_closed(self, timeout=tap.PATIENCE):
         """The code it was closed with."""
         deadline = time.monotonic() + timeout
         try:

@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 
+from interop import tap
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 READERS = os.path.realpath(os.path.join(HERE, '..', '..', '..', 'docs', 'examples', 'denylist-readers'))
 
@@ -31,7 +33,7 @@ class Reader:
         """The subject, or None."""
         return self.ask('check', token, audience).get('sub')
 
-    def until(self, what, seconds=20):
+    def until(self, what, seconds=tap.PATIENCE):
         """Whether its state became so in time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -43,7 +45,7 @@ class Reader:
     def stop(self):
         self.process.stdin.close()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(tap.PATIENCE)
         self.process.stdout.close()
 
 

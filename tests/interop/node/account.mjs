@@ -2,7 +2,7 @@
 // The page that asks for a one-time code, and the page on which people see and take back what they allowed.
 import { env, name, tap, step, done, settings } from './lib.mjs';
 import { createHash, randomBytes } from 'node:crypto';
-import { LOOKS, complaints, end, fillIn, focused, judge, need, open, signIn, tabTo } from './pages.mjs';
+import { LOOKS, complaints, end, fillIn, judge, need, needFocus, open, signIn, tabTo } from './pages.mjs';
 
 name('account');
 
@@ -25,7 +25,7 @@ const isSignedIn = async (page) => {
 await step('a one-time code, by keyboard alone', async () => {
   const page = await open();
   await ask(page);
-  need((await focused(page)) === 'answer', `the focus is on ${await focused(page)}`);
+  await needFocus(page, 'answer');
   await page.keyboard.type('123456');
   await page.keyboard.press('Enter');
   return isSignedIn(page);
@@ -43,7 +43,7 @@ await step('after a wrong code the focus is on the error, and the title tells it
   await ask(page);
   await answer(page, '654321');
   await page.waitForSelector('#error');
-  need((await focused(page)) === 'error', `the focus is on ${await focused(page)}`);
+  await needFocus(page, 'error');
   need((await page.title()).startsWith('Error: '), `the title is ${await page.title()}`);
   await tabTo(page, 'answer');
   await page.keyboard.type('123456');
@@ -141,7 +141,7 @@ await step('an application is removed by mouse, and has lost its tokens', async 
   await page.click('#remove-1');
   await page.click('#confirm');
   await page.waitForSelector('#done');
-  need((await focused(page)) === 'done', `the focus is on ${await focused(page)}`);
+  await needFocus(page, 'done');
   await page.reload();
   return (await refresh(tokens)) === 400 && (await page.locator('#remove-1').count()) === 0;
 });
@@ -179,10 +179,10 @@ await step('a wrong current password: the focus is on the error, which leads to 
   await page.fill('#repeated-password', 'a new word');
   await page.click('#change');
   await page.waitForSelector('#error');
-  need((await focused(page)) === 'error', `the focus is on ${await focused(page)}`);
+  await needFocus(page, 'error');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  return (await focused(page)) === 'current-password';
+  await needFocus(page, 'current-password');
 });
 
 async function accountTour(look, { language, ...options }) {

@@ -3,7 +3,7 @@
 import { env, settings, name, tap, step, done } from './lib.mjs';
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
-import { LOOKS, advance, complaints, end, fillIn, focused, judge, need, open, reach, shoot, signIn, tabTo } from './pages.mjs';
+import { LOOKS, advance, complaints, end, fillIn, judge, need, needFocus, open, reach, shoot, signIn, tabTo } from './pages.mjs';
 
 name('chromium');
 
@@ -149,7 +149,7 @@ await step('after a wrong password the focus is on the error, the title tells it
   const verifier = await begin(page);
   await signIn(page, 'wrong');
   await page.waitForSelector('#error');
-  need((await focused(page)) === 'error', `the focus is on ${await focused(page)}`);
+  await needFocus(page, 'error');
   need((await page.title()).startsWith('Error: '), `the title is ${await page.title()}`);
   need((await page.inputValue('#username')) === env.OP_USER, 'the user name is gone');
   need((await page.inputValue('#password')) === '', 'the password is in the page');

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const WAIT = 20_000;
+const WAIT = 60_000;
 
 const browser = await chromium.launch({
   executablePath: env.CHROMIUM,
@@ -70,6 +70,15 @@ export async function judge(page, what, language = 'en') {
 }
 
 export const focused = (page) => page.evaluate(() => document.activeElement.id);
+
+/** The browser sets it a moment after the page is there. */
+export async function needFocus(page, id) {
+  try {
+    await page.waitForFunction((wanted) => document.activeElement?.id === wanted, id);
+  } catch {
+    throw new Error(`the focus is on ${await focused(page)}`);
+  }
+}
 
 /** Presses Tab until the element has the focus, which must be seen on the way. */
 export async function tabTo(page, id) {

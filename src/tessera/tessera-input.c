@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define SECRET_SIZE 32
+#define TEXT_MAX (1024 * 1024)
 
 void
 tessera_scrub (char *secret)
@@ -149,6 +150,28 @@ tessera_read_secret (const char *file, const char *question, gboolean twice, gsi
   if (!said && !is_usable (secret, name, max))
     tessera_clear_secret (&secret);
   return secret;
+}
+
+/* What is no secret */
+
+char *
+tessera_read_text (const char *file, GError **error)
+{
+  g_autoptr (GString) text = NULL;
+  char *whole = NULL;
+  char part[4096];
+  gssize got;
+
+  if (!g_str_equal (file, "-"))
+    return g_file_get_contents (file, &whole, NULL, error) ? whole : NULL;
+  text = g_string_new (NULL);
+  while ((got = read (STDIN_FILENO, part, sizeof part)) > 0 && text->len < TEXT_MAX)
+    g_string_append_len (text, part, got);
+  if (got == 0)
+    return g_string_free (g_steal_pointer (&text), FALSE);
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "standard input: %s",
+               got < 0 ? g_strerror (errno) : "that is too much");
+  return NULL;
 }
 
 /* Made ones */

@@ -32,6 +32,9 @@ gboolean tessera_write_secret_file (int fd, const char *path, const char *secret
  * a line of its own on standard output. FALSE: said on stderr. */
 gboolean tessera_tell_secret (const char *what, const char *secret, int fd, const char *path);
 
+/* All of @file, or of standard input if that is “-”. */
+char *tessera_read_text (const char *file, GError **error);
+
 /* Asks at a terminal, unless told --yes. FALSE: nothing is to be done, and that was said. */
 gboolean tessera_confirm (const char *format, ...) G_GNUC_PRINTF (1, 2);
 

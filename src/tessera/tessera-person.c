@@ -4,6 +4,7 @@
 #include "tessera-person.h"
 
 #include "tessera-command.h"
+#include "tessera-input.h"
 #include "tessera-output.h"
 #include "tessera-variant.h"
 
@@ -20,8 +21,8 @@ const GOptionEntry tessera_claim_entries[] = {
     "Say this of the person; NAME:=JSON for what is no text; may be repeated", "NAME=VALUE" },
   { "unset", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_unset, "Say it no more; may be repeated",
     "CLAIM" },
-  { "claims-file", 0, 0, G_OPTION_ARG_FILENAME, &option_claims_file, "Say what is in a JSON object",
-    "FILE" },
+  { "claims-file", 0, 0, G_OPTION_ARG_FILENAME, &option_claims_file,
+    "Say what is in a JSON object (-: standard input)", "FILE" },
   { NULL },
 };
 
@@ -74,7 +75,8 @@ add_file (json_t *claims, GError **error)
 
   if (option_claims_file == NULL)
     return TRUE;
-  if (!g_file_get_contents (option_claims_file, &text, NULL, error))
+  text = tessera_read_text (option_claims_file, error);
+  if (text == NULL)
     return FALSE;
   more = json_loads (text, JSON_REJECT_DUPLICATES, NULL);
   if (!json_is_object (more))

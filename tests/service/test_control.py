@@ -14,9 +14,9 @@ import termios
 from gi.repository import Gio, GLib
 
 from desk import COMMAND, Desk, R1
-from workshop import ROOT, SECRET, run, until
+from workshop import ROOT, SECRET, run
 import tap
-from tap import check, contains, equal, lacks, skip, test
+from tap import check, contains, equal, lacks, skip, test, until
 from tessera_fixture import claims_of, password_line
 
 PASSWORD = 'canary-Password-1'
@@ -249,6 +249,47 @@ def _(desk):
     desk.fails(1, 'client', 'update', added['client_id'], '--subject-type', 'other')
 
 
+DESCRIBED = {'client_names': ['de Laden', 'fr Boutique'], 'client_uri': 'https://shop.test/', 'logo_uri': 'https://shop.test/logo.png',
+             'policy_uri': 'https://shop.test/policy', 'tos_uri': 'https://shop.test/terms', 'contacts': ['a@shop.test', 'b@shop.test'],
+             'software_id': 'shop', 'software_version': '1.2', 'initiate_login_uri': 'https://shop.test/login', 'default_max_age': 0,
+             'default_acr_values': ['urn:two'], 'require_auth_time': True, 'backchannel_logout_session_required': True}
+
+
+@test('client add and update: what it says of itself')
+def _(desk):
+    words = ['--localized-name', 'de Laden', '--localized-name', 'fr Boutique', '--client-uri', 'https://shop.test/', '--logo-uri',
+             'https://shop.test/logo.png', '--policy-uri', 'https://shop.test/policy', '--tos-uri', 'https://shop.test/terms',
+             '--contact', 'a@shop.test', '--contact', 'b@shop.test', '--software-id', 'shop', '--software-version', '1.2',
+             '--initiate-login-uri', 'https://shop.test/login', '--default-max-age', '0', '--default-acr-value', 'urn:two',
+             '--require-auth-time', '--backchannel-logout-session']
+    added = desk.json('client', 'add', '--name', 'Shop', '--redirect-uri', 'https://shop.test/cb', *words)
+    shown = desk.json('client', 'show', added['client_id'])
+    equal({name: shown.get(name) for name in DESCRIBED}, DESCRIBED)
+    for line in ('Home page', 'Logo', 'Privacy policy', 'Terms of service', 'Contacts', 'Version'):
+        contains(desk.say('client', 'show', added['client_id']), line)
+    shown = desk.json('client', 'update', added['client_id'], '--tos-uri', 'https://shop.test/other', '--contact', 'c@shop.test')
+    equal((shown['tos_uri'], shown['contacts'], shown['policy_uri']), ('https://shop.test/other', ['c@shop.test'], 'https://shop.test/policy'))
+    empty = [word for pair in zip(words, words[1:] + ['']) for word in (pair[0], '') if pair[0].startswith('--') and not pair[1].startswith('--') and pair[1]]
+    shown = desk.json('client', 'update', added['client_id'], *empty, '--require-auth-time=no', '--backchannel-logout-session=no')
+    equal({name: shown[name] for name in DESCRIBED if shown.get(name)}, {})
+    desk.fails(1, 'client', 'update', added['client_id'], '--client-uri', 'javascript:alert(1)')
+    desk.fails(2, 'client', 'update', added['client_id'], '--default-max-age', 'long')
+
+
+@test('client add and update can say everything that D-Bus takes, and jwks comes from standard input too')
+def _(desk):
+    with open(os.path.join(ROOT, 'src/libtessera-dbus/tessera-dbus-registration.c'), encoding='utf-8') as file:
+        taken = set(re.findall(r'^  { "(\w+)", "[\w-]+", "\w+" },$', file.read(), re.MULTILINE))
+    with open(os.path.join(ROOT, 'src/tessera/tessera-registration.c'), encoding='utf-8') as file:
+        said = set(re.findall(r'^  { "(\w+)", (?:TEXT|LIST|SECONDS|FLAG),', file.read(), re.MULTILINE))
+    check(len(taken) > 30, repr(taken))
+    equal(taken ^ said, set())
+    keys = '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
+    added = desk.json('client', 'add', '--grant-type', 'client_credentials', '--jwks-file', '-', said=keys)
+    equal(json.loads(desk.json('client', 'show', added['client_id'])['jwks']), json.loads(keys))
+    equal(desk.run('client', 'add', '--grant-type', 'client_credentials', '--jwks-file', '-', said='x' * (1 << 21))[0], 2)
+
+
 @test('user set and show: claims by option and from a file, in their types')
 def _(desk):
     desk.add_user('dora', PASSWORD)
@@ -263,6 +304,10 @@ def _(desk):
     said = desk.say('user', 'show', 'dora')
     for line in ('Username', 'dora', 'name#de', 'Dóra', '{"country":"CH"}', 'State', 'active'):
         contains(said, line)
+    claims = desk.json('user', 'set', 'dora', '--claims-file', '-', said='{"locale": "de-CH",\n"zoneinfo": "Europe/Zurich"}\n')['claims']
+    equal((claims['locale'], claims['zoneinfo'], claims['nickname']), ('de-CH', 'Europe/Zurich', 'D'))
+    for said in ('', '[]', '{"a": 1'):
+        desk.fails(2, 'user', 'set', 'dora', '--claims-file', '-', said=said)
     claims = desk.json('user', 'set', 'dora', '--unset', 'nickname', '-c', 'groups:=null')['claims']
     lacks(claims, 'nickname')
     lacks(claims, 'groups')

@@ -37,20 +37,16 @@ static const TesseraColumn list_columns[] = {
 char *
 tessera_user_dup_subject (const char *username, GError **error)
 {
-  json_t *list = tessera_call_pages ("ListUsers", NULL, "username", "", 0, error);
+  g_autoptr (GVariant) reply
+      = tessera_call_manager ("GetUser", g_variant_new ("(s)", username), "(a{sv})", error);
   char *subject = NULL;
-  json_t *user = NULL;
-  size_t i = 0;
 
-  if (list == NULL)
+  if (reply == NULL)
     return NULL;
-  json_array_foreach (list, i, user)
-    if (g_strcmp0 (json_string_value (json_object_get (user, "username")), username) == 0)
-      subject = g_strdup (json_string_value (json_object_get (user, "subject")));
-  json_decref (list);
-  if (subject == NULL)
+  g_autoptr (GVariant) user = g_variant_get_child_value (reply, 0);
+  if (!g_variant_lookup (user, "subject", "s", &subject))
     g_set_error_literal (error, TESSERA_SERVICE_ERROR, TESSERA_SERVICE_ERROR_NOT_FOUND,
-                         "There is no such user.");
+                         "The service does not say what the user is called.");
   return subject;
 }
 

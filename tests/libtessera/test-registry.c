@@ -268,6 +268,39 @@ test_users_come_in_pages (void)
   g_assert_cmpuint (third->len, ==, 0);
 }
 
+/* However the hash table has them, and however many pages there are. */
+static void
+test_pages_are_those_of_the_sorted_list (void)
+{
+  static const guint limits[] = { 0, 1, 2, 7, 63, 64, 65, 700, 701, 1400, 5000, G_MAXUINT };
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+
+  for (guint i = 0; i < 1400; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("c%u", i * 7919 % 1400);
+      g_autoptr (TesseraClient) client = add (registry, id, i % 2 == 0);
+    }
+  g_autoptr (GPtrArray) all = tessera_client_registry_list (registry);
+  for (guint n = 0; n < G_N_ELEMENTS (limits); n++)
+    {
+      const char *after = "";
+      guint seen = 0;
+      do
+        {
+          g_autoptr (GPtrArray) page
+              = tessera_client_registry_list_page (registry, after, limits[n]);
+          g_assert_cmpuint (page->len, ==, MIN (limits[n], all->len - seen));
+          for (guint i = 0; i < page->len; i++)
+            g_assert_true (page->pdata[i] == all->pdata[seen++]);
+          if (page->len == 0)
+            break;
+          after = tessera_client_get_id (page->pdata[page->len - 1]);
+        }
+      while (TRUE);
+      g_assert_cmpuint (seen, ==, limits[n] > 0 ? all->len : 0);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -276,6 +309,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/client-registry/an-id-is-taken-once", test_an_id_is_taken_once);
   g_test_add_func ("/client-registry/removing", test_removing);
   g_test_add_func ("/client-registry/list-is-sorted", test_list_is_sorted);
+  g_test_add_func ("/client-registry/pages-are-those-of-the-sorted-list",
+                   test_pages_are_those_of_the_sorted_list);
   g_test_add_func ("/client-registry/replacing-the-declared-ones",
                    test_replacing_the_declared_ones);
   g_test_add_func ("/client-registry/replacing-is-all-or-nothing",

@@ -440,11 +440,6 @@ GPtrArray *
 tessera_server_list_clients (TesseraServer *self, const char *after, guint limit)
 {
   g_return_val_if_fail (TESSERA_IS_SERVER (self), NULL);
-
-  g_autoptr (GPtrArray) all = tessera_client_registry_list (self->engine.clients);
-  GPtrArray *page = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = 0; i < all->len && page->len < limit; i++)
-    if (g_strcmp0 (tessera_client_get_id (all->pdata[i]), after) > 0)
-      g_ptr_array_add (page, g_object_ref (all->pdata[i]));
-  return page;
+  return tessera_client_registry_list_page (self->engine.clients, after != NULL ? after : "",
+                                            limit);
 }

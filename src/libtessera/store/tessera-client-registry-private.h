@@ -28,6 +28,9 @@ guint tessera_client_registry_get_count (TesseraClientRegistry *self);
 guint tessera_client_registry_count_dynamic (TesseraClientRegistry *self);
 GPtrArray *
 tessera_client_registry_list (TesseraClientRegistry *self); /* TesseraClient*, owned, by id */
+/* The same, @limit of them behind the id @after. */
+GPtrArray *
+tessera_client_registry_list_page (TesseraClientRegistry *self, const char *after, guint limit);
 /* Swaps all declared ones at once. @clients: TesseraClient*. An id that a registered client has:
  * TESSERA_SETUP_ERROR_EXISTS. */
 gboolean tessera_client_registry_replace_declared (TesseraClientRegistry *self,

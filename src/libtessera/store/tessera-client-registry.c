@@ -3,6 +3,7 @@
 
 #include "store/tessera-client-registry-private.h"
 
+#include "base/tessera-page-private.h"
 #include "base/tessera-uri-private.h"
 #include "model/tessera-client-private.h"
 
@@ -207,6 +208,22 @@ tessera_client_registry_list (TesseraClientRegistry *self)
   g_rw_lock_reader_unlock (&self->lock);
 
   g_ptr_array_sort (clients, compare_ids);
+  return clients;
+}
+
+GPtrArray *
+tessera_client_registry_list_page (TesseraClientRegistry *self, const char *after, guint limit)
+{
+  GPtrArray *clients = g_ptr_array_new_with_free_func (g_object_unref);
+
+  g_rw_lock_reader_lock (&self->lock);
+  g_autoptr (GPtrArray) ids = tessera_page_of_keys (self->entries, after, limit);
+  for (guint i = 0; i < ids->len; i++)
+    {
+      const Entry *entry = g_hash_table_lookup (self->entries, ids->pdata[i]);
+      g_ptr_array_add (clients, g_object_ref (entry->client));
+    }
+  g_rw_lock_reader_unlock (&self->lock);
   return clients;
 }
 

@@ -4,6 +4,8 @@
 
 #include "store/tessera-user-registry-private.h"
 
+#include "base/tessera-page-private.h"
+
 #include <string.h>
 
 struct _TesseraUserRegistry
@@ -130,23 +132,14 @@ tessera_user_registry_get_count (TesseraUserRegistry *self)
   return g_hash_table_size (self->users);
 }
 
-static int
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
 GPtrArray *
 tessera_user_registry_list (TesseraUserRegistry *self, const char *after, guint limit)
 {
   GPtrArray *page = g_ptr_array_new_with_free_func (g_object_unref);
-  guint length = 0;
-  g_autofree gpointer *names = g_hash_table_get_keys_as_array (self->users, &length);
+  g_autoptr (GPtrArray) names = tessera_page_of_keys (self->users, after, limit);
 
-  qsort (names, length, sizeof *names, compare_names);
-  for (guint i = 0; i < length && page->len < limit; i++)
-    if (strcmp (names[i], after) > 0)
-      g_ptr_array_add (page, g_object_ref (g_hash_table_lookup (self->users, names[i])));
+  for (guint i = 0; i < names->len; i++)
+    g_ptr_array_add (page, g_object_ref (g_hash_table_lookup (self->users, names->pdata[i])));
   return page;
 }
 

@@ -9,7 +9,6 @@ import os
 import re
 import stat
 import subprocess
-import sys
 import tempfile
 import xml.etree.ElementTree
 
@@ -17,7 +16,7 @@ import workshop  # noqa: F401, it knows where the fixture is
 import tap
 from tap import check, equal, main, test
 
-BUILD = os.path.abspath(sys.argv.pop(1))
+BUILD = os.path.abspath(tap.argument('BUILD-DIRECTORY'))
 ROOT = workshop.ROOT
 
 # Where prefix is /usr and sysconfdir /etc. ARCH: the folder of the architecture's libraries.
@@ -46,6 +45,7 @@ SERVICE = [
 SERVICE_MAN = ['/usr/share/man/man5/tessera.conf.5', '/usr/share/man/man8/tesserad.8', '/usr/share/man/man8/tessera-outbound.8']
 COMMAND = ['/usr/bin/tessera', '/usr/share/bash-completion/completions/tessera',
            '/usr/bin/tessera-haproxy', '/usr/share/tessera/python/denylist.py', '/usr/share/tessera/python/tokens.py']
+COMMAND_UNITS = ['/usr/lib/systemd/system/tessera-haproxy.service']
 COMMAND_MAN = ['/usr/share/man/man1/tessera.1', '/usr/share/man/man8/tessera-haproxy.8']
 PAM = ['/usr/libexec/tessera-pam-agent', '/usr/lib/systemd/system/tessera-pam-agent.service', '/etc/pam.d/tessera']
 PAM_MAN = ['/usr/share/man/man8/tessera-pam-agent.8']
@@ -71,7 +71,7 @@ def expected():
     if OPTIONS['service']:
         files += SERVICE + (SERVICE_MAN if OPTIONS['man'] else [])
     if OPTIONS['command']:
-        files += COMMAND + (COMMAND_MAN if OPTIONS['man'] else [])
+        files += COMMAND + (COMMAND_MAN if OPTIONS['man'] else []) + (COMMAND_UNITS if OPTIONS['service'] else [])
     if OPTIONS['pam']:
         files += PAM + (PAM_MAN if OPTIONS['man'] else [])
     library = '/usr/' + OPTIONS['libdir']

@@ -8,16 +8,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 
 import workshop  # noqa: F401, it knows where the fixture is
 import tap
 from tap import check, equal, main, test
 
-UNITS = os.path.abspath(sys.argv.pop(1))
+UNITS = os.path.abspath(tap.argument('FOLDER-OF-THE-BUILT-UNITS'))
 AGENT = 'tessera-pam-agent.service'
 OUTBOUND = 'tessera-outbound.service'
+HAPROXY = 'tessera-haproxy.service'
+HAPROXY_TOOL = os.path.join(UNITS, '..', '..', 'src', 'tessera-haproxy', 'tessera-haproxy')
 SOURCES = os.path.join(workshop.ROOT, 'data/systemd')
 
 
@@ -110,10 +111,38 @@ def _():
     check(('DynamicUser', 'yes') in settings(OUTBOUND), 'DynamicUser=')
 
 
+@test('the exposure of what keeps the list of HAProxy is at most 1.2, it is nobody, and its secret no argument')
+def _():
+    if not os.path.exists(os.path.join(UNITS, HAPROXY)):
+        tap.skip('it is not built')
+    level = exposure(HAPROXY)
+    print('# exposure %.1f' % level)
+    check(level <= 1.2, 'exposure %.1f' % level)
+    unit = settings(HAPROXY)
+    check(('DynamicUser', 'yes') in unit, 'DynamicUser=')
+    check('--secret-file %d/secret ' in dict(unit)['ExecStart'], 'the credential')
+
+
+@test('the options that the unit of tessera-haproxy gives are those it has')
+def _():
+    if not os.path.exists(os.path.join(UNITS, HAPROXY)):
+        tap.skip('it is not built')
+    given = dict(settings(HAPROXY))['ExecStart'].split()[1:]
+    with tempfile.TemporaryDirectory(prefix='tessera-units-') as folder:
+        # It gets as far as the file of the secret, which is not there.
+        words = [word.replace('%d', folder).replace('${MAX_STALENESS}', '60') for word in given]
+        environment = {**os.environ, 'PYTHONPATH': os.path.join(workshop.ROOT, 'docs/examples/denylist-readers/python'), 'PYTHONDONTWRITEBYTECODE': '1'}
+        done = subprocess.run(['/usr/bin/python3', HAPROXY_TOOL, *words], capture_output=True, text=True, timeout=tap.PATIENCE, env=environment)
+        if 'No module named' in done.stderr:
+            tap.skip('python3-jwt or python3-cryptography is not here')
+        check('%s/secret' % folder in done.stderr and 'usage' not in done.stderr, done.stderr)
+
+
 @test('systemd finds nothing wrong in the units')
 def _():
     with tempfile.TemporaryDirectory(prefix='tessera-units-') as folder:
-        system = ['tesserad.service', 'tesserad-isolated.service', OUTBOUND] + [AGENT] * os.path.exists(os.path.join(UNITS, AGENT))
+        system = ['tesserad.service', 'tesserad-isolated.service', OUTBOUND]
+        system += [name for name in (AGENT, HAPROXY) if os.path.exists(os.path.join(UNITS, name))]
         for kind, names in (('system', system), ('user', ['tesserad-user.service'])):
             paths = []
             for name in names:

@@ -29,6 +29,7 @@ struct _TesseraDBusAgents
   GPtrArray *agents;    /* TesseraDBusAgent*, the first one is asked first */
   GPtrArray *questions; /* TesseraDBusQuestion*, borrowed, under way */
   GQueue steps;         /* Step*, the oldest first */
+  GSource *forgetting;  /* of the oldest step, when its time is over; NULL: there is none */
   guint second;         /* ms */
 };
 
@@ -38,6 +39,14 @@ step_free (Step *self)
   g_free (self->id);
   tessera_dbus_agent_unref (self->agent);
   g_free (self);
+}
+
+static void
+stop_forgetting (TesseraDBusAgents *self)
+{
+  if (self->forgetting != NULL)
+    g_source_destroy (self->forgetting);
+  g_clear_pointer (&self->forgetting, g_source_unref);
 }
 
 TesseraDBusAgents *
@@ -74,14 +83,9 @@ tessera_dbus_agents_unref (TesseraDBusAgents *self)
   g_clear_object (&self->server);
   g_ptr_array_unref (self->agents);
   g_ptr_array_unref (self->questions);
+  stop_forgetting (self);
   g_queue_clear_full (&self->steps, (GDestroyNotify) step_free);
   g_free (self);
-}
-
-void
-tessera_dbus_agents_set_second (TesseraDBusAgents *self, guint milliseconds)
-{
-  self->second = milliseconds;
 }
 
 guint
@@ -132,15 +136,57 @@ delete_step (TesseraDBusAgents *self, GList *link)
   g_queue_delete_link (&self->steps, link);
 }
 
+/* Nothing more comes of that login, and its agent need not keep it in mind. */
 static void
-forget_old_steps (TesseraDBusAgents *self)
+forget_step (TesseraDBusAgents *self, GList *link)
 {
-  gint64 oldest = g_get_monotonic_time () - STEP_MINUTES * 60 * G_USEC_PER_SEC;
+  const Step *step = link->data;
 
-  while (
-      self->steps.head != NULL
-      && (self->steps.length >= STEPS_MAX || ((Step *) self->steps.head->data)->asked_at < oldest))
-    delete_step (self, self->steps.head);
+  if (g_ptr_array_find (self->agents, step->agent, NULL))
+    tessera_dbus_agent_cancel (step->agent, step->id);
+  delete_step (self, link);
+}
+
+/* µs */
+static gint64
+get_time_left (TesseraDBusAgents *self)
+{
+  const Step *oldest = self->steps.head->data;
+  gint64 lifetime = (gint64) STEP_MINUTES * 60 * self->second * 1000;
+
+  return MAX (oldest->asked_at + lifetime - g_get_monotonic_time (), 0);
+}
+
+static void start_forgetting (TesseraDBusAgents *self);
+
+static gboolean
+on_time_over (gpointer data)
+{
+  TesseraDBusAgents *self = data;
+
+  stop_forgetting (self);
+  while (self->steps.head != NULL && get_time_left (self) == 0)
+    forget_step (self, self->steps.head);
+  start_forgetting (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start_forgetting (TesseraDBusAgents *self)
+{
+  if (self->forgetting != NULL || self->steps.head == NULL)
+    return;
+  self->forgetting = g_timeout_source_new ((guint) (get_time_left (self) / 1000 + 1));
+  g_source_set_callback (self->forgetting, on_time_over, self, NULL);
+  g_source_attach (self->forgetting, g_main_context_get_thread_default ());
+}
+
+void
+tessera_dbus_agents_set_second (TesseraDBusAgents *self, guint milliseconds)
+{
+  self->second = milliseconds;
+  stop_forgetting (self);
+  start_forgetting (self);
 }
 
 static void
@@ -148,11 +194,13 @@ remember_step (TesseraDBusAgents *self, const char *id, TesseraDBusAgent *agent)
 {
   Step *step = g_new0 (Step, 1);
 
-  forget_old_steps (self);
+  while (self->steps.length >= STEPS_MAX)
+    forget_step (self, self->steps.head);
   step->id = g_strdup (id);
   step->agent = tessera_dbus_agent_ref (agent);
   step->asked_at = g_get_monotonic_time ();
   g_queue_push_tail (&self->steps, step);
+  start_forgetting (self);
 }
 
 /* Logins */

@@ -462,6 +462,68 @@ test_who_asked_and_left_lets_nobody_in (Fixture *f, gconstpointer data)
   g_assert_cmpuint (other->asked->len, ==, 0);
 }
 
+static void
+wait_cancelled (Agent *self, const char *id)
+{
+  while (strstr (self->cancelled->str, id) == NULL)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_nobody_answers_what_was_asked (Fixture *f, gconstpointer data)
+{
+  g_autoptr (Agent) agent = agent_new_registered (f->first.theirs, "/a", "@a{sv} {}");
+  g_auto (Login) answered = { 0 };
+  g_auto (Login) step = { 0 };
+  g_auto (Login) first = { 0 };
+  g_auto (Login) second = { 0 };
+  g_auto (Login) late = { 0 };
+
+  log_in (&answered, f);
+  answer (agent, "('ask', @a{sv} {})");
+  g_assert_cmpint (wait_verdict (&answered), ==, TESSERA_VERDICT_ASKED);
+  answer_step (&step, &answered, f, "123456");
+  answer (agent, "('allow', {'subject': <'anna'>})");
+  g_assert_cmpint (wait_verdict (&step), ==, TESSERA_VERDICT_ACCEPTED);
+  log_in (&first, f);
+  log_in (&second, f);
+  for (guint i = 0; i < 2; i++)
+    answer (agent, "('ask', @a{sv} {})");
+  g_assert_cmpint (wait_verdict (&first), ==, TESSERA_VERDICT_ASKED);
+  g_assert_cmpint (wait_verdict (&second), ==, TESSERA_VERDICT_ASKED);
+  g_assert_cmpuint (agent->cancelled->len, ==, 0);
+  tessera_dbus_agents_set_second (f->agents, 1);
+  wait_cancelled (agent, get_id (&first));
+  wait_cancelled (agent, get_id (&second));
+  g_assert_null (strstr (agent->cancelled->str, get_id (&answered)));
+  /* Nobody is asked about it any more. */
+  log_capture_begin ();
+  answer_step (&late, &first, f, "123456");
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "*no handler of authenticate*");
+  g_assert_cmpint (late.verdict, ==, TESSERA_VERDICT_DENIED);
+}
+
+static void
+test_more_questions_than_people_answer (Fixture *f, gconstpointer data)
+{
+  g_autoptr (Agent) agent = agent_new_registered (f->first.theirs, "/a", "@a{sv} {}");
+  g_autofree char *oldest = NULL;
+
+  for (guint i = 0; i <= 1024; i++)
+    {
+      g_auto (Login) login = { 0 };
+
+      log_in (&login, f);
+      answer (agent, "('ask', @a{sv} {})");
+      g_assert_cmpint (wait_verdict (&login), ==, TESSERA_VERDICT_ASKED);
+      if (i == 0)
+        oldest = g_strconcat (get_id (&login), " ", NULL);
+    }
+  wait_cancelled (agent, oldest);
+  settle ();
+  g_assert_cmpstr (agent->cancelled->str, ==, oldest);
+}
+
 /* Of each: nobody gets in, and the next agent is not asked. */
 static const char *const malformed[] = {
   "('allow', @a{sv} {})",                                                  /* without a subject */
@@ -1002,6 +1064,8 @@ main (int argc, char **argv)
   ADD ("an-agent-allows", test_an_agent_allows);
   ADD ("an-agent-denies", test_an_agent_denies);
   ADD ("an-agent-asks-for-more", test_an_agent_asks_for_more);
+  ADD ("nobody-answers-what-was-asked", test_nobody_answers_what_was_asked);
+  ADD ("more-questions-than-people-answer", test_more_questions_than_people_answer);
   ADD ("who-asked-and-left-lets-nobody-in", test_who_asked_and_left_lets_nobody_in);
   ADD ("malformed-answers-deny", test_malformed_answers_deny);
   ADD ("a-large-answer-denies", test_a_large_answer_denies);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Proxies that ask us about each token, with the configurations of the documentation: nginx by auth_request and
-the check endpoint, Apache's mod_oauth2 by introspection. A revoked token is refused at once."""
+Caddy by forward_auth at the check endpoint, Apache's mod_oauth2 by introspection. A revoked token is refused at once."""
 import http.client
 import http.server
 import os
@@ -9,9 +9,8 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
 
-from interop import AUDIENCE, HERE, OTHER_AUDIENCE, Report
+from interop import AUDIENCE, HERE, OTHER_AUDIENCE, Report, tap, wait_until_it_answers
 from tessera_fixture import PASSWORDS, free_port
 
 DOCS = os.path.join(HERE, '..', '..', 'docs')
@@ -89,20 +88,16 @@ class Proxy:
     def start(self, service):
         self.log = open(os.path.join(self.directory, 'output'), 'w+', encoding='utf-8')
         self.process = subprocess.Popen(self.command(service), stdout=self.log, stderr=subprocess.STDOUT)
-        for _ in range(1000):
-            try:
-                return self.ask()
-            except OSError:
-                if self.process.poll() is not None:
-                    self.log.seek(0)
-                    raise RuntimeError('%s ended: %s' % (self.name, self.log.read()))
-                time.sleep(0.02)
-        raise RuntimeError('%s does not answer' % self.name)
+        return wait_until_it_answers(self.process, self.ask, self.read_log)
+
+    def read_log(self):
+        self.log.seek(0)
+        return self.log.read()
 
     def ask(self, token=None, target='/', method='GET', body=None, **headers):
         if token:
             headers['Authorization'] = 'Bearer ' + token
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=20)
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=tap.PATIENCE)
         connection.request(method, target, body, headers)
         answer = connection.getresponse()
         answer.text = answer.read().decode('utf-8', 'replace')
@@ -117,7 +112,7 @@ class Proxy:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(tap.PATIENCE)
         self.log.close()
         self.behind.shutdown()
         self.behind.server_close()
@@ -125,6 +120,7 @@ class Proxy:
 
 class Nginx(Proxy):
     name, file = 'nginx', 'nginx-check.conf.example'
+    alone = (500,)  # what it says when the service is not there
     told = ('Tessera-Subject', 'Tessera-Client-Id', 'Tessera-Scope')
 
     def names(self, service):
@@ -137,8 +133,24 @@ class Nginx(Proxy):
         return ['nginx', '-c', self.write('nginx.conf', text), '-p', self.directory]
 
 
+class Caddy(Proxy):
+    name, file = 'caddy', 'Caddyfile-check.example'
+    alone = (502,)
+    told = ('Tessera-Subject', 'Tessera-Client-Id', 'Tessera-Scope')
+
+    def names(self, service):
+        return [('forward_auth unix//run/tessera/http', 'forward_auth unix/' + self.socket), ('api.example.org {\n\t#', 'http://127.0.0.1:%d {\n\t#' % self.port),
+                ('https%3A%2F%2Fapi.example.org', AUDIENCE.replace(':', '%3A')), ('scope=read', 'scope=api%3Aread')]
+
+    def command(self, service):
+        os.environ['HOME'] = self.directory  # where it keeps what it needs
+        text = '{\n\tadmin off\n\tauto_https off\n}\n' + self.example(service)
+        return ['caddy', 'run', '--adapter', 'caddyfile', '--config', self.write('Caddyfile', text)]
+
+
 class Apache(Proxy):
     name, file = 'apache', 'apache-oauth2.conf.example'
+    alone = (401, 500)
     told = ('OAUTH2_CLAIM_sub', 'OAuth2-Claim-sub', 'OAUTH2_CLAIM_scope')
 
     def names(self, service):
@@ -176,20 +188,26 @@ def hold(report, service, proxy):
     service.advance(3600)
     late = service.machine_token(client, scope='api:read')
     report.line(proxy.ask(late).status == 200, name + ': a new one is good')
+    fresh = service.machine_token(client, scope='api:read')
+    service.terminate()
+    report.line(proxy.ask(fresh).status in proxy.alone, name + ': nobody comes through when the service is not there')
+    service.start_again()
 
 
 def revoke_at_once(self, report, service, client, token):
+    name = self.name
     service.revoke(token, client)
-    report.line(self.ask(token).status == 401, 'nginx: a revoked token is refused at once')
+    report.line(self.ask(token).status == 401, name + ': a revoked token is refused at once')
     tokens = service.tokens(service.clients['interop-public'], ODD, scope='api:read', browser=service.new_browser())
     told = self.ask(tokens['access_token']).text
-    report.line('Tessera-Subject: eve%20"x"%20\\%20%25\n' in told, 'nginx: a name of any characters is one header')
+    report.line('Tessera-Subject: eve%20"x"%20\\%20%25\n' in told, name + ': a name of any characters is one header')
     report.comment(told)
     service.revoke(tokens['refresh_token'], service.clients['interop-public'])
-    report.line(self.ask(tokens['access_token']).status == 401, 'nginx: and so is one whose grant was revoked')
-    report.line(self.ask(None, '/_check').status == 404, 'nginx: the question itself cannot be asked from outside')
+    report.line(self.ask(tokens['access_token']).status == 401, name + ': and so is one whose grant was revoked')
+    if name == 'nginx':
+        report.line(self.ask(None, '/_check').status == 404, 'nginx: the question itself cannot be asked from outside')
     code = self.ask(token, **{'Content-Length': '5'}, body='12345').status
-    report.line(code == 401, 'nginx: a body changes nothing')
+    report.line(code == 401, name + ': a body changes nothing')
 
 
 def revoke_within_a_second(self, report, service, client, token):
@@ -197,13 +215,11 @@ def revoke_within_a_second(self, report, service, client, token):
     service.revoke(fresh, client)
     report.line(self.ask(fresh).status == 401, 'apache: a revoked token is refused')
     service.revoke(token, client)
-    deadline = time.monotonic() + 20
-    while self.ask(token).status != 401 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    report.line(self.ask(token).status == 401, 'apache: one that it has seen is refused when its second is over')
+    report.step('apache: one that it has seen is refused when its second is over',
+                lambda: tap.until(lambda: self.ask(token).status == 401, 'the refusal', 0.1))
 
 
-Nginx.hold_revocation = revoke_at_once
+Nginx.hold_revocation = Caddy.hold_revocation = revoke_at_once
 Apache.hold_revocation = revoke_within_a_second
 
 
@@ -225,8 +241,9 @@ def run(report, make):
 
 
 report = Report()
-if report.finds('nginx'):
-    run(report, Nginx)
+for make in (Nginx, Caddy):
+    if report.finds(make.name):
+        run(report, make)
 os.environ['PATH'] += ':/usr/sbin'
 if shutil.which('apache2') and os.path.exists(APACHE_FOLDER + '/mod_oauth2.so'):
     run(report, Apache)

@@ -30,6 +30,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / 'tests/support'))
 from browser import Browser  # noqa: E402
+from ports import free_port  # noqa: E402
 
 HOST = '127.0.0.1'
 PORT = 8417
@@ -157,7 +158,7 @@ class Development:
         self.wait_ready()
 
     def wait_ready(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise Problem(f'tesserad ended at once with status {self.process.returncode}.')
@@ -166,7 +167,7 @@ class Development:
                 return
             except OSError:
                 time.sleep(0.02)
-        raise Problem('tesserad did not answer within 30 seconds.')
+        raise Problem('tesserad did not answer within a minute.')
 
     def stop(self):
         """Returns the exit status; what does not stop in order is ended."""
@@ -174,7 +175,7 @@ class Development:
             return None
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(10)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
@@ -243,13 +244,7 @@ def check_port(port):
             raise Problem(f'Port {port} needs root; choose one from 1024 on: ./dev run --port 8418') from None
         except OSError:
             raise Problem(f'Port {port} of {HOST} is taken. Stop the program that listens there, '
-                          'or choose another port: ./dev run --port 8418') from None
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+                          f'or choose another port: ./dev run --port {port + 1 if port < 65535 else PORT}') from None
 
 
 # --- In the foreground ----------------------------------------------------------------------------
@@ -444,6 +439,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog='./dev run')
     parser.add_argument('--tesserad', type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument('--directory', type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument('--look', action='store_true', help=argparse.SUPPRESS)  # whether it could start, no more
     parser.add_argument('--port', type=int, default=PORT, help=f'instead of {PORT}; 0: any that is free')
     parser.add_argument('--tls', action='store_true', help='https, with a certificate made on the spot')
     parser.add_argument('--once', action='store_true', help='take the steps, show the answers, stop')
@@ -463,14 +459,31 @@ def make_directory(arguments):
     return folder / f'{"https" if arguments.tls else "http"}-{arguments.port}'
 
 
+def owner_of(path):
+    """Of what is there, or of the folder that it would be in."""
+    path = pathlib.Path(path)
+    while not path.exists():
+        path = path.parent
+    try:
+        return path.owner()
+    except KeyError:  # without a name
+        return f'user {path.stat().st_uid}'
+
+
 def main():
     arguments = parse_arguments()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         check_port(arguments.port)
+        if arguments.look:
+            return 0
         development = Development(arguments.tesserad, make_directory(arguments), arguments.port, arguments.tls)
         return once(development) if arguments.once else stay(development)
+    except PermissionError as error:
+        owner = owner_of(error.filename)
+        print(f'./dev run: {error.filename} belongs to {owner}, who ran this before: be that user, or remove {arguments.directory}.', file=sys.stderr)
+        return 1
     except Problem as problem:
         print(f'./dev run: {problem}', file=sys.stderr)
         return 1

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define LIMIT_MAX 1000 /* entries a page */
+/* After which a page ends: clients can have many keys and addresses. */
+#define PAGE_BYTES (1024 * 1024)
 
 static TesseraServer *
 get_server (TesseraDBusCall *call)
@@ -87,14 +89,20 @@ list_clients (gpointer data)
   TesseraDBusCall *call = data;
   const char *after = NULL;
   guint limit = 0;
+  gsize size = 0;
   GVariantBuilder list;
 
   g_variant_get (tessera_dbus_call_get_parameters (call), "(&su)", &after, &limit);
   g_autoptr (GPtrArray) page
       = tessera_server_list_clients (get_server (call), after, MIN (limit, LIMIT_MAX));
   g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
-  for (guint i = 0; i < page->len; i++)
-    g_variant_builder_add_value (&list, tessera_dbus_registration_from_client (page->pdata[i]));
+  for (guint i = 0; i < page->len && size < PAGE_BYTES; i++)
+    {
+      GVariant *registration = tessera_dbus_registration_from_client (page->pdata[i]);
+
+      size += g_variant_get_size (registration);
+      g_variant_builder_add_value (&list, registration);
+    }
   tessera_dbus_call_return (call, g_variant_new ("(aa{sv})", &list));
 }
 

@@ -461,6 +461,29 @@ test_an_end_that_cannot_be_written_is_said (void)
     }
 }
 
+/* After a sync that failed nobody knows what is on the disk: another one that succeeds would not
+ * say it either, nor would a last word. */
+static void
+test_a_mirror_that_was_not_synced_has_no_last_word (void)
+{
+  const FaultyFiles *sync_fails = &diseases[3];
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "generation", NULL);
+  g_autofree char *line = NULL;
+  TesseraMirror *mirror = tessera_mirror_new (path);
+
+  g_assert_true (tessera_mirror_create (mirror, &first_state, NULL));
+  fall_ill (sync_fails, 0);
+  g_assert_false (tessera_mirror_save (mirror, &second_state, NULL));
+  g_assert_true (recover ());
+  fall_ill (sync_fails, 0);
+  tessera_mirror_free (mirror);
+  g_assert_false (recover ()); /* it was not tried */
+  g_assert_true (g_file_get_contents (path, &line, NULL, NULL));
+  g_assert_null (strstr (line, "stopped"));
+  remove_all (directory);
+}
+
 static gboolean
 run_cut_off (gpointer data, TesseraStore *store, GError **error)
 {
@@ -637,6 +660,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/file-faults/an-old-mirror-proves-nothing", test_an_old_mirror_proves_nothing);
   g_test_add_func ("/file-faults/an-end-that-cannot-be-written-is-said",
                    test_an_end_that_cannot_be_written_is_said);
+  g_test_add_func ("/file-faults/a-mirror-that-was-not-synced-has-no-last-word",
+                   test_a_mirror_that_was_not_synced_has_no_last_word);
   g_test_add_func ("/file-faults/a-mirror-that-cannot-be-synced-ends-all-writing",
                    test_a_mirror_that_cannot_be_synced_ends_all_writing);
   g_test_add_func ("/file-faults/a-snapshot-leaves-room", test_a_snapshot_leaves_room);

@@ -586,6 +586,50 @@ test_a_secret_is_as_long_as_its_hmac (void)
     }
 }
 
+/* A part of an HMAC is easier to find than all of it. */
+static void
+test_an_hmac_is_there_as_a_whole (void)
+{
+  g_autofree char *secret = g_strnfill (32, 's');
+  g_autofree char *whole = make_mac ("HS256", EVP_sha256 (), secret);
+  gsize length = 0;
+  g_autofree guint8 *mac = tessera_base64url_decode (strrchr (whole, '.') + 1, 43, &length);
+
+  g_assert_cmpuint (length, ==, 32);
+  while (length-- > 1)
+    {
+      g_autoptr (GString) token = g_string_new (whole);
+      g_string_truncate (token, (gsize) (strrchr (whole, '.') + 1 - whole));
+      tessera_base64url_append (token, mac, length);
+      g_autoptr (TesseraJwt) jwt = parse_mac (token->str);
+      g_assert_nonnull (jwt);
+      g_assert_false (tessera_jwt_verify_mac (jwt, secret));
+    }
+}
+
+/* It says that it has an HMAC, and what is there instead is what the key signs. */
+static void
+test_a_signature_is_no_hmac (void)
+{
+  g_autoptr (GString) token = g_string_new (NULL);
+  guint8 signature[TESSERA_SIGNATURE_MAX];
+  gsize length = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (algorithms); i++)
+    {
+      g_string_truncate (token, 0);
+      tessera_base64url_append (token, (const guint8 *) "{\"alg\":\"HS256\"}", 15);
+      g_string_append (token, ".e30");
+      g_assert_true (tessera_key_sign (keys[i], token->str, token->len, signature, &length, NULL));
+      g_assert_true (tessera_key_verify (keys[i], token->str, token->len, signature, length));
+      g_string_append_c (token, '.');
+      tessera_base64url_append (token, signature, length);
+      g_autoptr (TesseraJwt) jwt = parse_mac (token->str);
+      g_assert_nonnull (jwt);
+      g_assert_false (tessera_jwt_verify (jwt, keys[i]));
+    }
+}
+
 static void
 test_an_hmac_is_called_by_its_name (void)
 {
@@ -640,6 +684,8 @@ main (int argc, char **argv)
                    test_an_hmac_and_a_signature_are_two_things);
   g_test_add_func ("/jwt/a-secret-is-as-long-as-its-hmac", test_a_secret_is_as_long_as_its_hmac);
   g_test_add_func ("/jwt/an-hmac-is-called-by-its-name", test_an_hmac_is_called_by_its_name);
+  g_test_add_func ("/jwt/an-hmac-is-there-as-a-whole", test_an_hmac_is_there_as_a_whole);
+  g_test_add_func ("/jwt/a-signature-is-no-hmac", test_a_signature_is_no_hmac);
   int result = g_test_run ();
   for (guint i = 0; i < G_N_ELEMENTS (algorithms); i++)
     tessera_key_unref (keys[i]);

@@ -144,6 +144,23 @@ test_the_queue_is_bounded (void)
   g_assert_cmpuint (outcome.matched, ==, 0);
 }
 
+/* It is hashed, and the loop has not turned since. */
+static void
+test_what_is_not_told_yet_does_not_match (void)
+{
+  TesseraPasswordPool *pool = tessera_password_pool_new ();
+  Outcome outcome = { g_thread_self (), 0, 0 };
+
+  g_assert_true (tessera_password_pool_verify (pool, "correct horse", alice_hash, on_verified,
+                                               &outcome, NULL));
+  while (tessera_password_pool_get_hash_count (pool) == 0)
+    g_thread_yield ();
+  tessera_password_pool_free (pool);
+  g_assert_cmpuint (outcome.told, ==, 1);
+  g_assert_cmpuint (outcome.matched, ==, 0);
+  g_assert_false (g_main_context_iteration (NULL, FALSE));
+}
+
 static void
 test_an_unused_pool_costs_nothing (void)
 {
@@ -164,6 +181,8 @@ main (int argc, char **argv)
   g_test_add_func ("/password/A38-an-unknown-user-costs-the-same",
                    test_an_unknown_user_costs_the_same);
   g_test_add_func ("/password/B46-the-queue-is-bounded", test_the_queue_is_bounded);
+  g_test_add_func ("/password/what-is-not-told-yet-does-not-match",
+                   test_what_is_not_told_yet_does_not_match);
   g_test_add_func ("/password/an-unused-pool-costs-nothing", test_an_unused_pool_costs_nothing);
   int result = g_test_run ();
   g_free (alice_hash);

@@ -213,14 +213,15 @@ get_now_ms (Fixture *f)
 }
 
 static gboolean
-try_reserve (Fixture *f, const TesseraTokenIdentity *like, Place *out_place, GError **error)
+try_reserve (
+    Fixture *f, const TesseraTokenIdentity *like, gint64 lifetime, Place *out_place, GError **error)
 {
   TesseraTokenIdentity token = *like;
 
   token.issued_ms = get_now_ms (f);
   out_place->jti = tessera_uuid_new (token.issued_ms);
   token.jti = out_place->jti;
-  return tessera_status_lists_reserve (f->lists, &token, LIFETIME, out_place->name,
+  return tessera_status_lists_reserve (f->lists, &token, lifetime, out_place->name,
                                        &out_place->index, error);
 }
 
@@ -229,7 +230,7 @@ reserve (Fixture *f, const TesseraTokenIdentity *like)
 {
   Place place;
   g_autoptr (GError) error = NULL;
-  g_assert_true (try_reserve (f, like, &place, &error));
+  g_assert_true (try_reserve (f, like, LIFETIME, &place, &error));
   g_assert_no_error (error);
   return place;
 }
@@ -468,6 +469,25 @@ test_there_are_few_lists (Fixture *f, gconstpointer data)
     }
 }
 
+/* Lists are as wide as what is in them lives, or up to twice that. */
+static void
+test_what_lives_long_is_in_few_lists (Fixture *f, gconstpointer data)
+{
+  TesseraStatusListsFigures figures;
+
+  for (guint i = 0; i < 48; i++)
+    {
+      Place place;
+
+      g_assert_true (try_reserve (f, &alice, 24 * 60 * 60, &place, NULL));
+      g_free (place.jti);
+      f->engine->offset_ms += 60 * 60 * 1000;
+      tessera_status_lists_save (f->lists);
+      tessera_status_lists_get_figures (f->lists, &figures);
+      g_assert_cmpuint (figures.lists, <=, 3);
+    }
+}
+
 static void
 test_a_full_list_is_followed_by_another (Fixture *f, gconstpointer data)
 {
@@ -521,7 +541,7 @@ test_one_cannot_take_the_places_of_all (Fixture *f, gconstpointer data)
   tessera_status_lists_free (f->lists);
   f->lists = open_lists (f, STATE, 640);
   log_capture_begin ();
-  while (try_reserve (f, &alice, &place, &error))
+  while (try_reserve (f, &alice, LIFETIME, &place, &error))
     {
       g_free (place.jti);
       got++;
@@ -1223,6 +1243,7 @@ main (int argc, char **argv)
   ADD ("/status-list/sets-the-bits/coalesced", test_coalescing_sets_all_of_the_grant, NULL);
   ADD ("/status-list/dies-with-its-tokens", test_a_list_dies_with_its_tokens, NULL);
   ADD ("/status-list/there-are-few", test_there_are_few_lists, NULL);
+  ADD ("/status-list/what-lives-long-is-in-few", test_what_lives_long_is_in_few_lists, NULL);
   ADD ("/status-list/a-full-one-is-followed-by-another", test_a_full_list_is_followed_by_another,
        NULL);
   ADD ("/status-list/people-cost-little-memory", test_people_cost_little_memory, NULL);

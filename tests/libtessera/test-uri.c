@@ -228,6 +228,17 @@ test_issuers (void)
 }
 
 static void
+test_what_is_no_uri_is_nowhere (void)
+{
+  g_assert_true (tessera_uri_is_on_loopback ("https://127.3.2.1:8443/x"));
+  g_assert_true (tessera_uri_is_on_loopback ("https://a.LOCALHOST/"));
+  g_assert_false (tessera_uri_is_on_loopback ("https://127.example.test@rp.test/"));
+  g_assert_false (tessera_uri_is_on_loopback ("localhost"));
+  g_assert_false (tessera_uri_is_on_loopback ("mailto:localhost"));
+  g_assert_false (tessera_uri_is_on_loopback (""));
+}
+
+static void
 test_parameters_are_appended (void)
 {
   g_autoptr (GString) uri = g_string_new ("https://c1.test/cb");
@@ -258,6 +269,7 @@ main (int argc, char **argv)
                    test_origins_are_spelled_as_browsers_do);
   g_test_add_func ("/uri/G04-display-is-ascii", test_display_is_ascii);
   g_test_add_func ("/uri/issuers", test_issuers);
+  g_test_add_func ("/uri/what-is-no-uri-is-nowhere", test_what_is_no_uri_is_nowhere);
   g_test_add_func ("/uri/A12-parameters-are-appended", test_parameters_are_appended);
   return g_test_run ();
 }

@@ -199,7 +199,7 @@ def hostile_uris(port):
              '[2001:0:7f00:1::1]', '[fe80::1]', '[fe80::1%25lo]', '[fe80::1%lo]', '[fc00::1]', '[fd00:ec2::254]', '[ff02::1]', '10.0.0.1', '172.16.0.1',
              '192.168.0.1', '169.254.169.254', '100.100.100.200', '168.63.129.16', '192.0.0.192', '224.0.0.1', '255.255.255.255', 'localhost', 'LOCALHOST',
              'loop.test', 'loop6.test', 'mapped.test', 'mixed.rp.test', 'cloud.test', '%31%32%37.0.0.1', 'loop%2etest', 'user@loop.test', 'user:pw@127.0.0.1',
-             'evil.example@127.0.0.1', 'loop.test\\@evil.example', '-loop.test', 'loop..test', '127.0.0.1 ', '127.0.0.1\t', 'loop.test\n', '１27.0.0.1'.encode().decode('latin-1')]
+             'evil.example@127.0.0.1', 'loop.test\\@evil.example', '-loop.test', 'loop..test', 'under_score.test', 'a' * 64 + '.test', '.'.join(['a' * 60] * 5), '127.0.0.1 ', '127.0.0.1\t', 'loop.test\n', '１27.0.0.1'.encode().decode('latin-1')]
     uris = ['https://%s:%d/' % (host, port) for host in hosts]
     uris += ['http://127.0.0.1:%d/' % port, 'HTTP://loop.test:%d/' % port, 'ftp://127.0.0.1:%d/' % port, 'file:///etc/passwd', '//127.0.0.1:%d/' % port,
              'https:127.0.0.1:%d/' % port, 'https:/127.0.0.1:%d/' % port, 'https:///127.0.0.1:%d/' % port, 'https://', 'https://:%d/' % port, 'x',
@@ -222,6 +222,13 @@ def _():
             if 'evil.example' not in uri and 'LOCALHOST' not in uri:
                 equal(reply.outcome, REFUSED, uri)
         equal(there.connects, 0)
+
+
+@test('G03 whoever lists the way through NAT64 has listed nothing that lies behind it')
+def _():
+    with Program('--allow-address=64:ff9b::/96', hosts='behind.rp.test=64:ff9b::7f00:1') as program:
+        for host in ('[64:ff9b::127.0.0.1]', '[64:ff9b::a00:1]', '[64:ff9b::a9fe:a9fe]', 'behind.rp.test'):
+            equal(program.ask('https://%s:8443/' % host).outcome, REFUSED, host)
 
 
 @test('G03 one inside address among those of a name, and the name is not gone to at all')
@@ -401,7 +408,8 @@ def _():
 
 @test('what is no HTTP, or breaks off, is an error')
 def _():
-    answers = [b'', b'HTTP/1.1 200 OK\r\n', b'SSH-2.0-x\r\n', b'\0' * 1000, b'HTTP/1.1 abc OK\r\n\r\n', b'HTTP/1.1 99 x\r\n\r\n',
+    answers = [b'', b'HTTP/1.1 200 OK\r\n', b'SSH-2.0-x\r\n', b'\0' * 1000, b'HTTP/1.1 abc OK\r\n\r\n', b'HTTP/1.1 99 x\r\n\r\n', b'HTTP/1.1 099 x\r\n\r\n',
+               b'HTTP/1.1 000 x\r\n\r\n', b'HTTP/1.1 1000 x\r\n\r\n',
                b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\nfive!',
                b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nx']
     with allowed() as program, site() as there:

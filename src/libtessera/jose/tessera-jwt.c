@@ -308,11 +308,11 @@ tessera_jwt_verify_mac (const TesseraJwt *self, const char *secret)
       digest = macs[i].digest ();
   if (digest == NULL || strlen (secret) * 8 < self->mac_bits)
     return FALSE;
-  if (HMAC (digest, secret, (int) strlen (secret), (const guint8 *) self->signing_input,
-            self->signing_input_length, expected, &length)
-      == NULL)
-    return FALSE;
-  return length == self->signature_length && CRYPTO_memcmp (expected, self->signature, length) == 0;
+  return HMAC (digest, secret, (int) strlen (secret), (const guint8 *) self->signing_input,
+               self->signing_input_length, expected, &length)
+             != NULL
+         && length == self->signature_length
+         && CRYPTO_memcmp (expected, self->signature, length) == 0;
 }
 
 gboolean

@@ -122,9 +122,6 @@ tessera_transaction_table_new (guint max)
 void
 tessera_transaction_table_free (TesseraTransactionTable *self)
 {
-  if (self == NULL)
-    return;
-
   g_queue_clear_full (&self->answered, (GDestroyNotify) tessera_transaction_unref);
   g_hash_table_unref (self->by_address);
   g_hash_table_unref (self->by_id);

@@ -450,6 +450,33 @@ def parse_arguments():
     return arguments
 
 
+def may_run(arguments, user, group):
+    """Whether @user may run what was built, and write beside it."""
+    os.setegid(group)
+    os.seteuid(user)
+    may = os.access(arguments.tesserad.resolve(), os.X_OK, effective_ids=True)
+    may = may and os.access(arguments.directory.resolve().parent, os.W_OK | os.X_OK, effective_ids=True)
+    os.seteuid(0)
+    os.setegid(0)
+    return may
+
+
+def become_owner(arguments):
+    """With sudo: as who owns this folder, so that their terminals can read the files. The service could not read that
+    user's files, either: it gives up what root may do beyond others. A port may need root."""
+    owner, folder = ROOT.stat(), arguments.directory.resolve()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    os.setgroups([])
+    user, group = owner.st_uid, owner.st_gid
+    if arguments.port < 1024 or not may_run(arguments, user, group):
+        user, group = 0, 0
+    for path in [folder, *folder.rglob('*')] if folder.exists() else []:
+        os.chown(path, user, group, follow_symlinks=False)
+    os.setgid(group)
+    os.setuid(user)
+
+
 def make_directory(arguments):
     """One a port; for --once one of its own, beside them."""
     folder = arguments.directory.resolve()
@@ -462,7 +489,7 @@ def make_directory(arguments):
 def owner_of(path):
     """Of what is there, or of the folder that it would be in."""
     path = pathlib.Path(path)
-    while not path.exists():
+    while not os.path.exists(path):
         path = path.parent
     try:
         return path.owner()
@@ -478,6 +505,7 @@ def main():
         check_port(arguments.port)
         if arguments.look:
             return 0
+        become_owner(arguments)
         development = Development(arguments.tesserad, make_directory(arguments), arguments.port, arguments.tls)
         return once(development) if arguments.once else stay(development)
     except PermissionError as error:

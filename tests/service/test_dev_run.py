@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`./dev run` (data/dev/run.py): what it says when it cannot start, and who it is where somebody else's files are.
+
+Environment: TESSERAD, the binary under test."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+
+import workshop  # noqa: F401, it knows where the fixture is
+import tap
+from tap import check, contains, equal, main, test
+
+NOBODY = 65534
+
+
+def run(*words, root=workshop.ROOT, folder=None):
+    command = ['/usr/bin/python3', os.path.join(root, 'data/dev/run.py'), '--tesserad', os.environ['TESSERAD'],
+               '--directory', folder or os.path.join(tempfile.gettempdir(), 'nowhere'), *words]
+    environment = {**os.environ, 'PYTHONDONTWRITEBYTECODE': '1', 'ASAN_OPTIONS': 'detect_leaks=0'}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=tap.PATIENCE, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+@test('a port that is taken is told, with one that is none of those')
+def _():
+    with socket.create_server(('127.0.0.1', 0)) as taken:
+        port = taken.getsockname()[1]
+        status, out, err = run('--look', '--port', str(port))
+        equal((status, out), (1, ''))
+        contains(err, 'Port %d of 127.0.0.1 is taken' % port)
+        contains(err, '--port %d' % (port + 1 if port < 65535 else 8417))
+
+
+@test('a mistake is told before anything is built or written')
+def _():
+    for words in (['--port', 'x'], ['--port', '65536'], ['--prot', '1']):
+        equal(run('--look', *words)[0], 2, repr(words))
+    equal(run('--look', '--port', '0')[:2], (0, ''))
+    check(not os.path.exists(os.path.join(tempfile.gettempdir(), 'nowhere')), 'it wrote')
+
+
+@test('it goes through all steps, and leaves nothing behind')
+def _():
+    with tempfile.TemporaryDirectory() as folder:
+        status, out, err = run('--once', '--port', '0', folder=os.path.join(folder, 'development'))
+        equal(status, 0, out[-2000:] + err)
+        equal(os.listdir(os.path.join(folder, 'development')), [])
+
+
+@test('root in the folder of somebody else is that one: sudo leaves no files that they cannot read, and reads theirs')
+def _():
+    if os.getuid() != 0:
+        tap.skip('only root can try it')
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ('data/dev/run.py', 'tests/support/browser.py', 'tests/support/ports.py'):
+            os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+            shutil.copy(os.path.join(workshop.ROOT, name), os.path.join(folder, name))
+        development = os.path.join(folder, 'development')
+        os.makedirs(os.path.join(development, 'earlier'))  # as root
+        os.chown(folder, NOBODY, NOBODY)
+        may = subprocess.run([os.environ['TESSERAD'], '--version'], capture_output=True, user=NOBODY, group=NOBODY, extra_groups=[], cwd='/')
+        status, out, err = run('--once', '--port', '0', root=folder, folder=development)
+        if may.returncode != 0:
+            tap.skip('nobody may not run what was built here')
+        equal(status, 0, out[-2000:] + err)
+        equal([os.stat(path).st_uid for path in (development, os.path.join(development, 'earlier'))], [NOBODY] * 2)
+
+
+@test('files of somebody else are told, not stumbled over')
+def _():
+    if os.getuid() != 0:
+        tap.skip('only root can try it')
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        os.mkdir(os.path.join(folder, 'development'), 0o700)
+        command = ['/usr/bin/python3', '-c', 'import os, sys; os.setuid(%d); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])' % NOBODY]
+        done = subprocess.run([*command, os.path.join(workshop.ROOT, 'data/dev/run.py'), '--tesserad', os.environ['TESSERAD'], '--directory',
+                               os.path.join(folder, 'development'), '--port', '0', '--once'], capture_output=True, text=True, timeout=tap.PATIENCE, cwd='/')
+        if "can't open file" in done.stderr or 'No module named' in done.stderr:
+            tap.skip('nobody may not read what is here')
+        equal(done.returncode, 1, done.stderr)
+        contains(done.stderr, 'belongs to root')
+        contains(done.stderr, 'remove ')
+
+
+if __name__ == '__main__':
+    main()

@@ -108,6 +108,15 @@ gate_close (Gate *gate, TesseraCommitter *committer)
   g_mutex_unlock (&gate->mutex);
 }
 
+static gboolean
+gate_is_entered (Gate *gate)
+{
+  g_mutex_lock (&gate->mutex);
+  gboolean entered = gate->entered;
+  g_mutex_unlock (&gate->mutex);
+  return entered;
+}
+
 static void
 gate_open (Gate *gate)
 {
@@ -220,6 +229,82 @@ test_many_do_not_wait_for_the_end_of_the_turn (void)
   gate_open (&gate);
   iterate_until_told (&ops[G_N_ELEMENTS (ops) - 1]);
   g_object_unref (store);
+}
+
+static void
+on_done_submit_other (gpointer data, const GError *error)
+{
+  Turn *turn = data;
+
+  turn->ops[0].name = "same";
+  tessera_committer_submit (turn->committer, run_op, on_done, &turn->ops[0]);
+}
+
+static gboolean
+run_gate_of_turn (gpointer data, TesseraStore *store, GError **error)
+{
+  return run_gate (((Turn *) data)->gate, store, error);
+}
+
+static gboolean
+submit_gate_of_turn (gpointer data)
+{
+  Turn *turn = data;
+
+  tessera_committer_submit (turn->committer, run_gate_of_turn, on_done_submit_other, turn);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+submit_op_of_turn (gpointer data)
+{
+  Turn *turn = data;
+
+  turn->ops[1].name = "same";
+  tessera_committer_submit (turn->committer, run_op, on_done, &turn->ops[1]);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+test_who_waits_is_joined_by_who_is_told (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Gate gate = { 0 };
+  Op ops[2] = { 0 };
+  Turn turn = { committer, ops, G_N_ELEMENTS (ops), &gate };
+
+  g_idle_add (submit_gate_of_turn, &turn);
+  while (!gate_is_entered (&gate))
+    g_main_context_iteration (NULL, FALSE);
+  g_idle_add (submit_op_of_turn, &turn);
+  for (guint i = 0; i < 10; i++) /* until there is nothing else to do */
+    g_main_context_iteration (NULL, FALSE);
+  gate_open (&gate);
+  iterate_until_told (&ops[0]);
+  iterate_until_told (&ops[1]);
+  g_assert_cmpint (g_atomic_int_get (&store->commits), ==, 2);
+  g_object_unref (store);
+}
+
+static gboolean
+go_on (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_a_context_that_never_rests_keeps_nobody_waiting (void)
+{
+  g_autoptr (GObject) store = (GObject *) faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op ops[2] = { 0 };
+  Turn turn = { committer, ops, G_N_ELEMENTS (ops), NULL };
+  guint busy = g_timeout_add_full (G_PRIORITY_DEFAULT, 0, go_on, NULL, NULL);
+
+  g_idle_add_full (G_PRIORITY_DEFAULT, submit_op_of_turn, &turn, NULL);
+  iterate_until_told (&ops[1]);
+  g_source_remove (busy);
 }
 
 static gboolean
@@ -489,6 +574,10 @@ main (int argc, char *argv[])
                    test_a_turn_of_the_loop_shares_one_commit);
   g_test_add_func ("/committer/many-do-not-wait-for-the-end-of-the-turn",
                    test_many_do_not_wait_for_the_end_of_the_turn);
+  g_test_add_func ("/committer/who-waits-is-joined-by-who-is-told",
+                   test_who_waits_is_joined_by_who_is_told);
+  g_test_add_func ("/committer/a-context-that-never-rests-keeps-nobody-waiting",
+                   test_a_context_that_never_rests_keeps_nobody_waiting);
   g_test_add_func ("/committer/who-waits-in-a-turn-is-served", test_who_waits_in_a_turn_is_served);
   g_test_add_func ("/committer/reading-needs-no-sync", test_reading_needs_no_sync);
   g_test_add_func ("/committer/refusal-keeps-what-was-written",

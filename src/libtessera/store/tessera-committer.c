@@ -9,6 +9,10 @@
 #define BATCH_MAX 2048
 /* So many are worth a commit while the context may still bring more. */
 #define BATCH_WORTH 8
+/* So long somebody waits at most for a context that always has something else to do. */
+#define PATIENCE_US (4 * G_TIME_SPAN_MILLISECOND)
+/* After so many commits that were over too soon, less is left to be served meanwhile. */
+#define CALM_MAX 8
 
 typedef struct _Operation Operation;
 struct _Operation
@@ -40,7 +44,7 @@ typedef struct
 {
   GSource source;
   TesseraCommitter *committer;
-} DoneSource;
+} ContextSource;
 
 struct _TesseraCommitter
 {
@@ -48,6 +52,7 @@ struct _TesseraCommitter
   GThread *thread;
   GMainContext *context;
   GSource *done_source;
+  GSource *rest_source;
   GObject *owner; /* borrowed; or NULL */
 
   GMutex mutex;     /* over what follows */
@@ -57,12 +62,19 @@ struct _TesseraCommitter
   gboolean closing; /* nothing more is accepted */
   gboolean failed;
   Queue waiting;
-  gboolean urgent;   /* nothing more is to be expected now: what waits is to be taken */
-  guint turn;        /* what the context has brought in this turn of its loop */
-  guint worth;       /* so many that wait are taken, urgent or not */
-  Queue finished;    /* for the context */
-  GArray *listeners; /* Listener */
-  GArray *prepares;  /* Prepare */
+  gint64 waiting_since_us; /* the first of them */
+  gboolean busy;           /* with a batch */
+  gboolean urgent;         /* nothing more is to be expected now: what waits is to be taken */
+  gboolean outside;        /* somebody waits who is not of the context */
+  gboolean rests;          /* the context had nothing else to do, and has brought nothing since */
+  gboolean polls;          /* the context may wait for its descriptors: it must be woken */
+  guint expected;          /* the context will bring so many, if who is told comes again */
+  guint left;              /* so many of them are better served while the disk works */
+  guint calm;              /* commits in a row for which something was left to the end */
+  guint worth;             /* so many that wait are taken, urgent or not */
+  Queue finished;          /* for the context */
+  GArray *listeners;       /* Listener */
+  GArray *prepares;        /* Prepare */
   TesseraCommitterStatistics statistics;
 };
 
@@ -121,12 +133,57 @@ operation_free (Operation *self)
   g_free (self);
 }
 
+/* When to commit. Each commit costs as much as several requests, whatever is in it, and the disk
+ * takes its time, in which others can be served. So as much as possible is to share one, but a few
+ * are better left to be served meanwhile: as many as it takes, which is found out by whether the
+ * context still had something to do in the end. Who is told an outcome often comes again: so many
+ * are expected. What is there is taken when nothing else is to be had, for the context has nothing
+ * else to do; or when somebody has waited for too long. What comes from elsewhere waits for
+ * nothing. */
+
+static gboolean
+is_worth_it (TesseraCommitter *self)
+{
+  return self->waiting.first != NULL
+         && (self->urgent || self->outside || self->waiting.length >= self->worth);
+}
+
+/* With the lock. TRUE: the thread is to be called, once. */
+static gboolean
+must_call_locked (TesseraCommitter *self)
+{
+  if (!self->idle || !is_worth_it (self))
+    return FALSE;
+  self->idle = FALSE;
+  return TRUE;
+}
+
+/* With the lock: @told of the context now have something to go on with. */
+static void
+expect_locked (TesseraCommitter *self, guint told)
+{
+  if (self->rests)
+    {
+      self->left = MIN (self->left + 1, self->expected / 2);
+      self->calm = 0;
+    }
+  else if (++self->calm == CALM_MAX)
+    {
+      self->left -= MIN (self->left, 1);
+      self->calm = 0;
+    }
+  self->expected = told + self->waiting.length;
+  self->worth = MAX (self->expected - MIN (self->left, self->expected / 2), BATCH_WORTH);
+  self->urgent = self->rests = FALSE;
+}
+
 /* Hands the outcomes of a batch over, with one wake-up. */
 static void
 tell (TesseraCommitter *self, Queue *batch)
 {
   gboolean wake_context = FALSE;
   gboolean wake_waiters = FALSE;
+  guint told = 0;
 
   g_mutex_lock (&self->mutex);
   for (Operation *operation = batch->first, *next; operation != NULL; operation = next)
@@ -141,9 +198,14 @@ tell (TesseraCommitter *self, Queue *batch)
         operation_free (operation);
       else
         {
-          wake_context |= self->finished.first == NULL;
           queue_push (&self->finished, operation);
+          told++;
         }
+    }
+  if (told > 0)
+    {
+      expect_locked (self, told);
+      wake_context = self->polls;
     }
   if (wake_waiters)
     g_cond_broadcast (&self->told);
@@ -153,58 +215,11 @@ tell (TesseraCommitter *self, Queue *batch)
     g_main_context_wakeup (self->context);
 }
 
-/* When to commit. A request that is being served brings others with it: the context serves all that
- * have come, before it waits for more. To commit the first of them at once would leave the rest to
- * a second commit, and each costs as much as several requests. So the thread begins when the
- * context has nothing else to do, or half of what the last turn brought is there: then the other
- * half is served while the disk works. What comes from elsewhere waits for nothing. */
-
-static gboolean
-is_worth_it (TesseraCommitter *self)
-{
-  return self->waiting.first != NULL && (self->urgent || self->waiting.length >= self->worth);
-}
-
-/* With the lock. TRUE: the thread is to be called, once. */
-static gboolean
-must_call_locked (TesseraCommitter *self)
-{
-  if (!self->idle || !is_worth_it (self))
-    return FALSE;
-  self->idle = FALSE;
-  return TRUE;
-}
-
-static gboolean
-press_locked (TesseraCommitter *self)
-{
-  self->urgent = self->waiting.first != NULL;
-  return must_call_locked (self);
-}
-
-static gboolean
-end_turn_locked (TesseraCommitter *self)
-{
-  if (self->turn > 0)
-    self->worth = MAX (self->turn / 2, BATCH_WORTH);
-  self->turn = 0;
-  return press_locked (self);
-}
-
 /* Is this a callback of the context, after which its loop goes on? */
 static gboolean
 is_inside_context (TesseraCommitter *self)
 {
   return g_main_depth () > 0 && g_main_context_is_owner (self->context);
-}
-
-static gboolean
-has_finished (TesseraCommitter *self)
-{
-  g_mutex_lock (&self->mutex);
-  gboolean finished = self->finished.first != NULL;
-  g_mutex_unlock (&self->mutex);
-  return finished;
 }
 
 static gboolean
@@ -229,14 +244,18 @@ dispatch_finished (TesseraCommitter *self)
 static gboolean
 on_done_source_prepare (GSource *source, gint *timeout)
 {
-  TesseraCommitter *committer = ((DoneSource *) source)->committer;
+  TesseraCommitter *committer = ((ContextSource *) source)->committer;
 
   g_mutex_lock (&committer->mutex);
   gboolean finished = committer->finished.first != NULL;
-  gboolean wake = end_turn_locked (committer);
+  committer->polls = !finished;
+  if (committer->waiting.first != NULL
+      && g_source_get_time (source) - committer->waiting_since_us > PATIENCE_US)
+    committer->urgent = TRUE;
+  gboolean call = must_call_locked (committer);
   g_mutex_unlock (&committer->mutex);
 
-  if (wake)
+  if (call)
     g_cond_signal (&committer->submitted);
   *timeout = -1;
   return finished;
@@ -245,13 +264,19 @@ on_done_source_prepare (GSource *source, gint *timeout)
 static gboolean
 on_done_source_check (GSource *source)
 {
-  return has_finished (((DoneSource *) source)->committer);
+  TesseraCommitter *committer = ((ContextSource *) source)->committer;
+
+  g_mutex_lock (&committer->mutex);
+  gboolean finished = committer->finished.first != NULL;
+  committer->polls = FALSE;
+  g_mutex_unlock (&committer->mutex);
+  return finished;
 }
 
 static gboolean
 on_done_source_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
-  TesseraCommitter *committer = ((DoneSource *) source)->committer;
+  TesseraCommitter *committer = ((ContextSource *) source)->committer;
   /* Or a callback that drops the last reference would take the committer away from under us. */
   g_autoptr (GObject) owner = committer->owner != NULL ? g_object_ref (committer->owner) : NULL;
 
@@ -263,6 +288,52 @@ static GSourceFuncs done_source_funcs = {
   .prepare = on_done_source_prepare,
   .check = on_done_source_check,
   .dispatch = on_done_source_dispatch,
+};
+
+/* Its turn comes when nothing of a higher priority has anything to do. */
+
+static gboolean
+must_note_rest (TesseraCommitter *self)
+{
+  g_mutex_lock (&self->mutex);
+  gboolean must = !self->rests && (self->busy || self->waiting.first != NULL);
+  g_mutex_unlock (&self->mutex);
+  return must;
+}
+
+static gboolean
+on_rest_source_prepare (GSource *source, gint *timeout)
+{
+  *timeout = -1;
+  return must_note_rest (((ContextSource *) source)->committer);
+}
+
+static gboolean
+on_rest_source_check (GSource *source)
+{
+  return must_note_rest (((ContextSource *) source)->committer);
+}
+
+static gboolean
+on_rest_source_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  TesseraCommitter *committer = ((ContextSource *) source)->committer;
+
+  g_mutex_lock (&committer->mutex);
+  committer->rests = TRUE;
+  committer->urgent = committer->waiting.first != NULL;
+  gboolean call = must_call_locked (committer);
+  g_mutex_unlock (&committer->mutex);
+
+  if (call)
+    g_cond_signal (&committer->submitted);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs rest_source_funcs = {
+  .prepare = on_rest_source_prepare,
+  .check = on_rest_source_check,
+  .dispatch = on_rest_source_dispatch,
 };
 
 /* One transaction. */
@@ -477,6 +548,7 @@ static Queue
 wait_for_work (TesseraCommitter *self)
 {
   g_mutex_lock (&self->mutex);
+  self->busy = FALSE;
   while (!is_worth_it (self) && !self->closing)
     {
       self->idle = TRUE;
@@ -484,7 +556,9 @@ wait_for_work (TesseraCommitter *self)
     }
   self->idle = FALSE;
   Queue batch = queue_take (&self->waiting, BATCH_MAX);
-  self->urgent = self->waiting.first != NULL;
+  self->outside = self->waiting.first != NULL;
+  self->urgent = FALSE;
+  self->busy = TRUE;
   g_mutex_unlock (&self->mutex);
   return batch;
 }
@@ -504,6 +578,18 @@ committer_thread (gpointer data)
   return NULL;
 }
 
+static GSource *
+add_source (TesseraCommitter *self, GSourceFuncs *funcs, int priority)
+{
+  GSource *source = g_source_new (funcs, sizeof (ContextSource));
+
+  g_source_set_static_name (source, "Tessera committer");
+  g_source_set_priority (source, priority);
+  ((ContextSource *) source)->committer = self;
+  g_source_attach (source, self->context);
+  return source;
+}
+
 TesseraCommitter *
 tessera_committer_new (TesseraStore *store, GMainContext *context)
 {
@@ -518,10 +604,8 @@ tessera_committer_new (TesseraStore *store, GMainContext *context)
   self->prepares = g_array_new (FALSE, FALSE, sizeof (Prepare));
   self->worth = BATCH_WORTH;
 
-  self->done_source = g_source_new (&done_source_funcs, sizeof (DoneSource));
-  g_source_set_static_name (self->done_source, "Tessera committer");
-  ((DoneSource *) self->done_source)->committer = self;
-  g_source_attach (self->done_source, self->context);
+  self->done_source = add_source (self, &done_source_funcs, G_PRIORITY_DEFAULT);
+  self->rest_source = add_source (self, &rest_source_funcs, G_PRIORITY_HIGH_IDLE);
 
   tessera_store_get_counts (store, &self->statistics.writes, &self->statistics.syncs);
   self->thread = g_thread_new ("tessera-commit", committer_thread, self);
@@ -556,6 +640,8 @@ tessera_committer_free (TesseraCommitter *self)
   tessera_committer_close (self);
   g_source_destroy (self->done_source);
   g_source_unref (self->done_source);
+  g_source_destroy (self->rest_source);
+  g_source_unref (self->rest_source);
   g_main_context_unref (self->context);
   g_array_unref (self->listeners);
   g_array_unref (self->prepares);
@@ -595,9 +681,12 @@ enqueue (TesseraCommitter *self, Operation *operation, gboolean may_wait)
   gboolean accepted = !self->closing;
   if (accepted)
     {
+      if (self->waiting.first == NULL)
+        self->waiting_since_us = g_get_monotonic_time ();
       queue_push (&self->waiting, operation);
-      self->turn += may_wait ? 1 : 0;
-      wake = may_wait ? must_call_locked (self) : press_locked (self);
+      self->rests = FALSE;
+      self->outside |= !may_wait;
+      wake = must_call_locked (self);
     }
   g_mutex_unlock (&self->mutex);
 

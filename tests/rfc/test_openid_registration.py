@@ -17,7 +17,7 @@ from elsewhere import Authority, Site, drip, http, section
 from key_client import ASSERTION_TYPE, KeyClient, SecretClient, jwk_of
 from registrar import ENABLED, WEB, initial_token, refused, register, registered, send
 from tap import check, contains, equal, lacks, main, one_of, test
-from tessera_fixture import GRANTS, R1, Service, claims_of, default_clients, expect_client_refused, expect_error, in_parallel, parameters_of
+from tessera_fixture import GRANTS, R1, Service, claims_of, default_clients, expect_client_refused, expect_error, expect_redirect_error, in_parallel, parameters_of
 
 FIRST, SECOND, STRANGER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
 os.environ['TESSERA_TEST_HOSTS'] = 'sector.rp.test=127.0.0.1'
@@ -387,6 +387,25 @@ def _(s):
             else:
                 contains(answer.location, 'invalid_request_object')
         equal(place.asked, 1)
+
+
+@test('a request object that cannot be checked because the jwks_uri cannot be read is not called bad')
+def _(s):
+    with KeySite(('one', FIRST)) as place:
+        place.answer = (500, 'text/plain', 'x')
+        client = registered(s, {'redirect_uris': ['https://dyn.test/cb'], 'scope': 'openid', 'jwks_uri': place.uri, 'request_object_signing_alg': 'ES256'})
+
+        def request():
+            fields, now = parameters_of(s.authorization_url(client, scope='openid')), int(s.now())
+            text = KeyClient(client.id, [], FIRST).sign(dict(fields, iss=client.id, aud=s.issuer, exp=now + 60, iat=now), {'kid': 'one', 'typ': 'oauth-authz-req+jwt'})
+            return s.get(s.authorization_url(client, scope='openid', request=text))
+        expect_redirect_error(s, request(), 'temporarily_unavailable', 'https://dyn.test/cb')
+        # What is no JWT at all is bad, whatever the keys are.
+        answer = s.get(s.authorization_url(client, scope='openid', request='a.b.c'))
+        expect_redirect_error(s, answer, 'invalid_request_object', 'https://dyn.test/cb')
+        place.answer = None
+        s.advance(61)
+        check('/login' in request().location, 'the keys can be read again')
 
 
 if __name__ == '__main__':

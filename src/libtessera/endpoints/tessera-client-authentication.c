@@ -389,11 +389,8 @@ on_keys_found (gpointer data, TesseraKeySet *keys)
   g_autoptr (GError) error = NULL;
 
   /* Nothing was checked: it is no failure of the client's. */
-  if (keys == NULL && assertion->mac_bits == 0
-      && tessera_client_get_jwks_uri (self->client) != NULL)
+  if (assertion->mac_bits == 0 && !tessera_client_keys_check (self->client, keys, &error))
     {
-      refuse (&error, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
-              "The keys at the client's jwks_uri cannot be read");
       self->done (self->data, NULL, error);
       return;
     }

@@ -23,6 +23,10 @@ void tessera_client_keys_find (TesseraEngine *engine,
                                TesseraClientKeysFound found,
                                gpointer data);
 
+/* Whether anything can be said about a signature of @client with the @keys that were found: not
+ * while what is at its jwks_uri cannot be read, which is not the fault of who asks. */
+gboolean tessera_client_keys_check (TesseraClient *client, TesseraKeySet *keys, GError **error);
+
 TesseraClientKeys *tessera_client_keys_new (void);
 /* Whoever waits is told that there are none. */
 void tessera_client_keys_close (TesseraClientKeys *self);

@@ -81,6 +81,16 @@ tell_waiting (Entry *self, gint64 now_ms)
     }
 }
 
+gboolean
+tessera_client_keys_check (TesseraClient *client, TesseraKeySet *keys, GError **error)
+{
+  if (keys != NULL || tessera_client_get_jwks_uri (client) == NULL)
+    return TRUE;
+  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                       "The keys at the client's jwks_uri cannot be read");
+  return FALSE;
+}
+
 TesseraClientKeys *
 tessera_client_keys_new (void)
 {

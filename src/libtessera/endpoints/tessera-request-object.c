@@ -9,6 +9,7 @@
 #include "endpoints/tessera-request-object-private.h"
 
 #include "base/tessera-json-private.h"
+#include "endpoints/tessera-client-keys-private.h"
 #include "endpoints/tessera-client-statement-private.h"
 
 #include <string.h>
@@ -222,6 +223,8 @@ tessera_request_object_read (const char *text,
   if (!check_offered (text, client, error))
     return NULL;
   g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (text, strlen (text), NULL);
+  if (jwt != NULL && !tessera_client_keys_check (client, keys, error))
+    return NULL;
   if (jwt != NULL)
     fault = find_fault (jwt, client, keys, settings, now_seconds);
   if (fault != NULL)

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """OpenID Connect RP-Initiated Logout 1.0: who is signed out, who is asked first, and where the browser goes then."""
 
+import json
 import urllib.parse
 
 import rfc_path  # noqa: F401
-from tap import check, contains, equal, lacks, main, test
-from tessera_fixture import GRANTS, R1, Client, Service, claims_of, header_of, default_clients, expect_page_400, parameters_of
+import administrator
+from tap import check, contains, equal, lacks, main, skip, test
+from tessera_fixture import (GRANTS, R1, Client, Service, b64url, claims_of, default_clients, expect_page_400, expect_redirect_error, header_of,
+                             parameters_of)
 
 OUT = 'https://rp.test/out'
 OUT_WITH_QUERY = 'https://rp.test/out?from=tessera'
@@ -368,6 +371,51 @@ def _(_):
         check(is_signed_in(s, browser), 'still there')
     finally:
         s.stop()
+
+
+def forget_key(s, kid):
+    """The keys change, and nobody needs the old ones any more."""
+    if not administrator.is_here():
+        skip('the command is not built')
+    check(administrator.rotate_keys(s), 'no new key for each algorithm')
+    s.advance(900)
+    check(administrator.rotate_keys(s), 'no new key for each algorithm')
+    lacks([key['kid'] for key in s.get('/jwks').json()['keys']], kid)
+
+
+@test('rp-logout 4, 6: an id_token_hint of a key that is gone counts for nothing: the person is asked, and stays here')
+def _(s):
+    browser, tokens = signed_in(s)
+    forget_key(s, header_of(tokens['id_token'])['kid'])
+    hint = tokens['id_token']
+    page = browser.get(address(id_token_hint=hint, post_logout_redirect_uri=OUT, state='x'))
+    form = expect_question(page)
+    check(is_signed_in(s, browser), 'signed out unasked')
+    expect_signed_out_page(browser.submit(page, form))
+    check(not is_signed_in(s, browser), 'still signed in')
+    expect_signed_out_page(browser.open(address(id_token_hint=hint, post_logout_redirect_uri=OUT)))
+    # An application that says who it is has its address, as without a hint.
+    browser, _ = signed_in(s)
+    page = browser.get(address(id_token_hint=hint, client_id='rp', post_logout_redirect_uri=OUT))
+    equal(browser.submit(page, expect_question(page)).location, OUT)
+    browser, _ = signed_in(s)
+    for changes in (dict(client_id='rp', post_logout_redirect_uri='https://evil.test/'), dict(client_id='nobody')):
+        expect_page_400(browser.get(address(id_token_hint=hint, **changes)))
+    # Of another issuer, no ID token, or of a key that is there: that is no question of age.
+    _, fresh = signed_in(s)
+    for header, changed in (({}, {'iss': 'https://other.test'}), ({'typ': 'at+jwt'}, {}), ({'kid': header_of(fresh['id_token'])['kid']}, {})):
+        text = '.'.join((b64url(json.dumps(dict(header_of(hint), **header))), b64url(json.dumps(dict(claims_of(hint), **changed))), hint.rpartition('.')[2]))
+        expect_page_400(browser.get(address(id_token_hint=text)))
+    check(is_signed_in(s, browser), 'signed out unasked')
+
+
+@test('core 3.1.2.1: an id_token_hint of a key that is gone says nobody: login_required')
+def _(s):
+    browser, tokens = signed_in(s)
+    forget_key(s, header_of(tokens['id_token'])['kid'])
+    for changes in ({}, {'prompt': 'none'}):
+        answer = browser.get(s.authorization_url(s.rp, scope='openid', id_token_hint=tokens['id_token'], **changes))
+        expect_redirect_error(s, answer, 'login_required', s.rp.redirect_uri)
 
 
 if __name__ == '__main__':

@@ -113,6 +113,9 @@ read_id_token_hint (const Reading *self, GError **error)
 
   if (hint == NULL)
     return TRUE;
+  /* Core §3.1.2.1: who is meant cannot be found out, so that it may be somebody else. */
+  if (tessera_id_token_names_lost_key (self->engine, hint))
+    return refuse (error, TESSERA_ERROR_LOGIN_REQUIRED, "id_token_hint is too old to be checked");
   g_autofree char *subject = tessera_id_token_read_subject (
       self->engine, hint, tessera_client_get_id (self->request->client), NULL, NULL, error);
   return subject != NULL && want_subject (self, subject, error);

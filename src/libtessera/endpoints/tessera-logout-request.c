@@ -22,6 +22,7 @@ typedef struct
   TesseraParams *params;
   TesseraLogoutRequest *request;
   TesseraExplanation *explanation;
+  gboolean hint_is_lost; /* it cannot be checked any more, and counts for nothing */
 } Reading;
 
 static gboolean
@@ -68,13 +69,17 @@ tessera_logout_request_free (TesseraLogoutRequest *self)
 
 /* @out_client_id: for whom the ID token was made. */
 static gboolean
-read_id_token_hint (const Reading *self, char **out_client_id, GError **error)
+read_id_token_hint (Reading *self, char **out_client_id, GError **error)
 {
   const char *hint = tessera_params_get (self->params, "id_token_hint");
   const char *client_id = tessera_params_get (self->params, "client_id");
 
   *out_client_id = g_strdup (client_id);
   if (hint == NULL)
+    return TRUE;
+  /* §6: a session may be older than a key. Without a hint that holds the person is asked. */
+  self->hint_is_lost = tessera_id_token_names_lost_key (self->engine, hint);
+  if (self->hint_is_lost)
     return TRUE;
   g_clear_pointer (out_client_id, g_free);
   tessera_explanation_set (self->explanation, "id_token_hint", client_id, NULL);
@@ -86,7 +91,7 @@ read_id_token_hint (const Reading *self, char **out_client_id, GError **error)
 }
 
 static gboolean
-read_client (const Reading *self, GError **error)
+read_client (Reading *self, GError **error)
 {
   g_autofree char *client_id = NULL;
 
@@ -108,7 +113,8 @@ read_redirect_uri (const Reading *self, GError **error)
   const char *presented = tessera_params_get (self->params, "post_logout_redirect_uri");
   TesseraClient *client = self->request->client;
 
-  if (presented == NULL)
+  /* §4: what needs the hint is left undone, here to go there. */
+  if (presented == NULL || (client == NULL && self->hint_is_lost))
     return TRUE;
   if (client != NULL && tessera_client_allows_post_logout_redirect_uri (client, presented))
     {
@@ -153,7 +159,7 @@ tessera_logout_request_parse (TesseraEngine *engine,
                               GError **error)
 {
   g_autoptr (TesseraLogoutRequest) request = g_new0 (TesseraLogoutRequest, 1);
-  Reading self = { engine, params, request, explanation };
+  Reading self = { engine, params, request, explanation, FALSE };
 
   if (!tessera_params_check_repeats (params, error) || !read_client (&self, error)
       || !read_redirect_uri (&self, error) || !read_state (&self, error))

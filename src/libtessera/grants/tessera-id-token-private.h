@@ -34,5 +34,8 @@ char *tessera_id_token_read_subject (TesseraEngine *engine,
                                      char **out_client_id,
                                      char **out_session_id,
                                      GError **error);
+/* Does it look like one of ours, but name a key that has left the ring? Then nothing of it can be
+ * believed; but nothing says either that somebody made it up. */
+gboolean tessera_id_token_names_lost_key (TesseraEngine *engine, const char *id_token);
 
 G_END_DECLS

@@ -194,3 +194,15 @@ tessera_id_token_read_subject (TesseraEngine *engine,
     *out_session_id = g_strdup (tessera_claims_get_string (jwt->claims, "sid"));
   return g_strdup (tessera_claims_get_string (jwt->claims, "sub"));
 }
+
+gboolean
+tessera_id_token_names_lost_key (TesseraEngine *engine, const char *id_token)
+{
+  g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (id_token, strlen (id_token), NULL);
+  g_autoptr (TesseraKey) key
+      = jwt != NULL && jwt->kid != NULL ? tessera_key_ring_lookup (engine->keys, jwt->kid) : NULL;
+
+  return jwt != NULL && jwt->kid != NULL && key == NULL && tessera_jwt_has_type (jwt, TYP)
+         && g_strcmp0 (tessera_claims_get_string (jwt->claims, "iss"), engine->settings->issuer)
+                == 0;
+}

@@ -713,9 +713,31 @@ same_listeners (TesseradConfiguration *a, TesseradConfiguration *b)
   return TRUE;
 }
 
+/* The rehearsal does not know what the store keeps. */
+static gboolean
+check_new_clients (TesseradConfiguration *self, TesseraServer *server, GError **error)
+{
+  for (guint i = 0; i < self->clients->len; i++)
+    {
+      const char *id = tessera_client_get_id (g_ptr_array_index (self->clients, i));
+      g_autofree char *group = g_strconcat (CLIENT_GROUP, id, NULL);
+      g_autoptr (TesseraClient) known = tessera_server_lookup_client (server, id);
+      g_autofree char *origin = NULL;
+
+      if (known == NULL)
+        continue;
+      g_object_get (known, "origin", &origin, NULL);
+      if (origin == NULL)
+        return tesserad_key_file_refuse (self->key_file, group, NULL, error,
+                                         "a client of this id is registered already");
+    }
+  return TRUE;
+}
+
 gboolean
 tesserad_configuration_check_reload (TesseradConfiguration *self,
                                      TesseradConfiguration *old,
+                                     TesseraServer *server,
                                      GError **error)
 {
   static const char *const restart = "only a restart can change it";
@@ -745,7 +767,7 @@ tesserad_configuration_check_reload (TesseradConfiguration *self,
                                          "that (a new one can be added)",
                                          resource->name);
     }
-  return TRUE;
+  return check_new_clients (self, server, error);
 }
 
 /* The key without which the client would do: the one that the complaint is about. */

@@ -83,9 +83,11 @@ gboolean tesserad_configuration_add_resources (TesseradConfiguration *self,
 gboolean tesserad_configuration_replace_clients (TesseradConfiguration *self,
                                                  TesseraServer *server,
                                                  GError **error);
-/* What only a restart can change must be as in @old. */
+/* What only a restart can change must be as in @old, and no client may be one that @server, which
+ * runs with @old, has from elsewhere. */
 gboolean tesserad_configuration_check_reload (TesseradConfiguration *self,
                                               TesseradConfiguration *old,
+                                              TesseraServer *server,
                                               GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseradConfiguration, tesserad_configuration_free)

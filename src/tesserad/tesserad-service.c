@@ -301,17 +301,30 @@ renew_certificates (TesseradService *self, TesseradConfiguration *fresh)
     }
 }
 
+/* What can be put back comes first. Users end tokens, but each of these changes all or nothing, and
+ * what may be refused of those behind them was tried before. */
 static gboolean
 swap_parts (TesseradService *self, TesseradConfiguration *fresh, GError **error)
 {
   return tesserad_audit_settings_apply (&fresh->audit, fresh->key_file, self->server, error)
-         && tesserad_configuration_replace_clients (fresh, self->server, error)
          && tesserad_configuration_load_users (fresh, self->server, error)
+         && tesserad_configuration_replace_clients (fresh, self->server, error)
          && tesserad_configuration_add_resources (fresh, self->configuration, self->server, error);
 }
 
-/* Everything that can be refused was tried before the first step; what is left to fail is the disk.
- */
+static void
+put_back (TesseradService *self)
+{
+  TesseradConfiguration *old = self->configuration;
+  g_autoptr (GError) error = NULL;
+
+  tesserad_outbound_settings_apply (&old->outbound, self->server);
+  if (!tesserad_audit_settings_apply (&old->audit, old->key_file, self->server, &error))
+    g_warning ("the audit trail is kept as the refused configuration says: %s", error->message);
+}
+
+/* Everything that can be refused was tried before the first step, but for users that the store has
+ * by now; what is left to fail is the disk. */
 static gboolean
 swap (TesseradService *self, TesseradConfiguration *fresh, GError **error)
 {
@@ -319,7 +332,7 @@ swap (TesseradService *self, TesseradConfiguration *fresh, GError **error)
   tesserad_outbound_settings_apply (&fresh->outbound, self->server);
   if (!swap_parts (self, fresh, error))
     {
-      tesserad_outbound_settings_apply (&self->configuration->outbound, self->server);
+      put_back (self);
       return FALSE;
     }
   tesserad_configuration_apply (fresh, self->server);
@@ -333,7 +346,8 @@ reload (TesseradService *self, GError **error)
 {
   g_autoptr (TesseradConfiguration) fresh = tesserad_service_read_configuration (self->file, error);
 
-  if (fresh == NULL || !tesserad_configuration_check_reload (fresh, self->configuration, error)
+  if (fresh == NULL
+      || !tesserad_configuration_check_reload (fresh, self->configuration, self->server, error)
       || !swap (self, fresh, error))
     return FALSE;
 

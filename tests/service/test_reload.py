@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """SIGHUP: the configuration is swapped as a whole or not at all, and what left it loses its tokens."""
 
+import errno
 import os
 import secrets
+import subprocess
 
 import workshop  # finds tests/support
 import tap
@@ -167,6 +169,62 @@ def _(service):
     refused(service, '[users] file')
     service.users = hashes
     service.clients = before
+    swap(service)
+    tap.check(service.is_active(token), 'the token')
+
+
+def keep(service, program, *more):
+    """Puts a client or a person into the store of the service, which ends and begins for it; what the program said."""
+    tap.equal(service.terminate(), 0)
+    done = subprocess.run([os.environ[program], service.issuer, service.state, *more], env=service.environment(), stdout=subprocess.PIPE, check=True,
+                          text=True, timeout=60)
+    service.start()
+    return done.stdout.strip()
+
+
+@test('reload: one that the store refuses changes nothing, the audit trail neither')
+def _(service):
+    trail = os.path.join(service.directory, 'trail')
+    known = keep(service, 'REGISTER_CLIENT')
+    keep(service, 'ADD_USER', 'carol', 'carol-canary-Pw4')
+    token, hers = service.machine_token(service.stays), service.tokens(service.c1)
+    before, users, sections = dict(service.clients), dict(service.users), service.sections
+    for name, words in ((known, '[client %s]: a client of this id' % known), ('carol', '[users] file')):
+        service.sections = sections + '[audit]\nfile=%s\n' % trail
+        put(service, Client('half', **MACHINE))
+        service.clients.pop('stays')
+        if name == 'carol':
+            service.users['carol'] = 'another-canary-Pw5'
+        else:
+            put(service, Client(name, **MACHINE))
+            service.users['alice'] = 'another-canary-Pw1'
+        refused(service, words)
+        service.clients, service.users, service.sections = dict(before), dict(users), sections
+        expect_client_refused(service.client_credentials(Client('half', **MACHINE)))
+        tap.check(service.is_active(token), 'a token of a client that did not leave')
+        tap.check(service.is_active(hers['access_token']), 'a token of somebody whose password did not change')
+        service.get('/jwks')
+        tap.check(not os.path.exists(trail) or os.path.getsize(trail) == 0, 'the trail of a configuration that is not in force')
+    swap(service)
+    tap.check(service.is_active(token), 'the token')
+
+
+@test('reload: one that cannot be written down changes nothing, then or later')
+def _(service):
+    token, hers = service.machine_token(service.stays), service.tokens(service.c1)
+    before, users = dict(service.clients), dict(service.users)
+    for left in ('client', 'user'):
+        if left == 'client':
+            service.clients.pop('stays')
+        else:
+            service.users.pop('alice')
+        service.files.fail(service.files.WRITE, errno.ENOSPC)
+        refused(service)
+        service.files.heal()
+        service.clients, service.users = dict(before), dict(users)
+        tap.equal(service.client_credentials(service.stays).status, 200)
+        tap.check(service.is_active(token), 'a token of a client that did not leave')
+        tap.check(service.is_active(hers['access_token']), 'a token of somebody who did not leave')
     swap(service)
     tap.check(service.is_active(token), 'the token')
 

@@ -137,6 +137,18 @@ tessera_server_add_client (TesseraServer *self,
   return tessera_server_add_client_object (self, client, error);
 }
 
+static GPtrArray *
+list_declared (TesseraServer *self)
+{
+  GPtrArray *clients = tessera_client_registry_list (self->engine.clients);
+
+  for (guint i = clients->len; i > 0; i--)
+    if (!tessera_client_registry_is_declared (self->engine.clients,
+                                              tessera_client_get_id (clients->pdata[i - 1])))
+      g_ptr_array_remove_index_fast (clients, i - 1);
+  return clients;
+}
+
 /**
  * tessera_server_replace_clients:
  * @self: a server
@@ -148,7 +160,9 @@ tessera_server_add_client (TesseraServer *self,
  * changed loses its tokens before this returns; blocks until that is durable. Registered clients
  * stay.
  *
- * Errors: %TESSERA_SETUP_ERROR_CLIENT, %TESSERA_SETUP_ERROR_EXISTS; then nothing changed.
+ * Errors: %TESSERA_SETUP_ERROR_CLIENT, %TESSERA_SETUP_ERROR_EXISTS,
+ * %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE when it cannot be stored whose tokens end; then nothing
+ * changed.
  *
  * Returns: %TRUE when they were swapped
  */
@@ -169,11 +183,19 @@ tessera_server_replace_clients (TesseraServer *self,
         return FALSE;
       g_ptr_array_add (list, clients[i]);
     }
+  g_autoptr (GPtrArray) before = list_declared (self);
   if (!tessera_client_registry_replace_declared (self->engine.clients, list, error))
     return FALSE;
   clients_changed (self);
-  return self->state != TESSERA_SERVER_READY
-         || tessera_server_settle_only (self, TESSERA_DECLARED_CLIENTS, error);
+  if (self->state != TESSERA_SERVER_READY
+      || tessera_server_settle_only (self, TESSERA_DECLARED_CLIENTS, error))
+    return TRUE;
+  if (self->unsettled & TESSERA_DECLARED_CLIENTS)
+    {
+      tessera_client_registry_replace_declared (self->engine.clients, before, NULL);
+      clients_changed (self);
+    }
+  return FALSE;
 }
 
 /**

@@ -542,7 +542,9 @@ tessera_server_list_users (TesseraServer *self, const char *after, guint limit)
  * password, loses their tokens; on a running server before this returns. What is known of them can
  * change, and ends nothing.
  *
- * Errors: %TESSERA_SETUP_ERROR_USER, or of %G_FILE_ERROR; then nothing changed.
+ * Errors: %TESSERA_SETUP_ERROR_USER, %TESSERA_SETUP_ERROR_EXISTS for a name that the store keeps,
+ * %TESSERA_ERROR_TEMPORARILY_UNAVAILABLE when it cannot be stored whose tokens end, or of
+ * %G_FILE_ERROR; then nothing changed.
  *
  * Returns: %TRUE when they were loaded
  */
@@ -554,12 +556,17 @@ tessera_server_load_users (TesseraServer *self, const char *file, GError **error
   g_return_val_if_fail (TESSERA_IS_SERVER (self), FALSE);
   g_return_val_if_fail (file != NULL, FALSE);
 
+  g_autoptr (GHashTable) before = tessera_user_registry_ref_users (self->users);
   if (!g_file_get_contents (file, &text, NULL, error)
       || !tessera_user_registry_replace_declared (self->users, text, file, error))
     return FALSE;
   tessera_server_unsettle (self, TESSERA_DECLARED_USERS);
-  return self->state != TESSERA_SERVER_READY
-         || tessera_server_settle_only (self, TESSERA_DECLARED_USERS, error);
+  if (self->state != TESSERA_SERVER_READY
+      || tessera_server_settle_only (self, TESSERA_DECLARED_USERS, error))
+    return TRUE;
+  if (self->unsettled & TESSERA_DECLARED_USERS)
+    tessera_user_registry_put_back (self->users, before);
+  return FALSE;
 }
 
 /**

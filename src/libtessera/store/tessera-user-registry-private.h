@@ -18,6 +18,9 @@ gboolean tessera_user_registry_replace_declared (TesseraUserRegistry *self,
                                                  const char *text,
                                                  const char *origin,
                                                  GError **error);
+/* All of them as they are now, owned, to be put back unless others came meanwhile. */
+GHashTable *tessera_user_registry_ref_users (TesseraUserRegistry *self);
+void tessera_user_registry_put_back (TesseraUserRegistry *self, GHashTable *users);
 /* TESSERA_SETUP_ERROR_EXISTS when the name is taken, from whichever source. */
 gboolean tessera_user_registry_add (TesseraUserRegistry *self, TesseraUser *user, GError **error);
 gboolean tessera_user_registry_remove (TesseraUserRegistry *self, const char *name);

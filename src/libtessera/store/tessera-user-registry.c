@@ -108,6 +108,20 @@ tessera_user_registry_replace_declared (TesseraUserRegistry *self,
   return TRUE;
 }
 
+GHashTable *
+tessera_user_registry_ref_users (TesseraUserRegistry *self)
+{
+  return g_hash_table_ref (self->users);
+}
+
+void
+tessera_user_registry_put_back (TesseraUserRegistry *self, GHashTable *users)
+{
+  g_hash_table_ref (users);
+  g_hash_table_unref (self->users);
+  self->users = users;
+}
+
 gboolean
 tessera_user_registry_add (TesseraUserRegistry *self, TesseraUser *user, GError **error)
 {

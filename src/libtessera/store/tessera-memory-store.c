@@ -62,6 +62,7 @@ struct _TesseraMemoryStore
   guint64 oldest_at_begin;
   gint64 last_logout;
   gint64 last_grant;
+  gboolean warned_of_logouts; /* that there was no room for */
   guint64 writes;
   guint64 writes_at_begin;
   guint64 syncs;
@@ -565,7 +566,8 @@ count_logouts (TesseraMemoryStore *self, const char *client_id)
   return count;
 }
 
-static void
+/* FALSE: there is no room. */
+static gboolean
 put_logout (TesseraMemoryStore *self, const TesseraParticipant *participant)
 {
   GenerationKey key;
@@ -573,7 +575,7 @@ put_logout (TesseraMemoryStore *self, const TesseraParticipant *participant)
 
   if (g_hash_table_size (self->logouts.rows) >= TESSERA_STORE_LOGOUTS
       || count_logouts (self, participant->client_id) >= TESSERA_STORE_LOGOUTS_OF_CLIENT)
-    return;
+    return FALSE;
   logout = g_new0 (TesseraLogout, 1);
   logout->number = ++self->last_logout;
   logout->client_id = g_strdup (participant->client_id);
@@ -582,6 +584,7 @@ put_logout (TesseraMemoryStore *self, const TesseraParticipant *participant)
   logout->session_id = g_strdup (participant->session_id);
   generation_to_key ((guint64) logout->number, key);
   write_row (self, &self->logouts, key, logout);
+  return TRUE;
 }
 
 static void
@@ -589,10 +592,12 @@ put_logouts (TesseraMemoryStore *self, const Range *range)
 {
   GHashTableIter iter;
   gpointer row;
+  guint64 lost = 0;
   g_hash_table_iter_init (&iter, self->participants.rows);
   while (g_hash_table_iter_next (&iter, NULL, &row))
-    if (participant_in_range (row, range))
-      put_logout (self, row);
+    if (participant_in_range (row, range) && !put_logout (self, row))
+      lost++;
+  tessera_store_warn_of_logouts (&self->warned_of_logouts, lost);
   remove_rows (self, &self->participants, participant_in_range, range);
 }
 

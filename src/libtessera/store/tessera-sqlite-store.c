@@ -711,18 +711,6 @@ count_writes (TesseraSqliteStore *self)
   return writes;
 }
 
-/* Once: it goes on until a client answers again. */
-static void
-warn_of_logouts (TesseraSqliteStore *self, guint64 lost)
-{
-  if (lost > 0 && !self->warned_of_logouts)
-    g_warning (
-        "There is no room for more logouts that clients have yet to hear of: %" G_GUINT64_FORMAT
-        " are dropped, and from now on more without a word",
-        lost);
-  self->warned_of_logouts |= lost > 0;
-}
-
 /* What is revoked is revoked, though there may be no room to tell of it. */
 static gboolean
 put_logouts (TesseraSqliteStore *self,
@@ -746,7 +734,8 @@ put_logouts (TesseraSqliteStore *self,
   guint64 between = count_writes (self);
   if (!tessera_database_execute (self->database, deletion, error, "ti", whose, began_ms))
     return FALSE;
-  warn_of_logouts (self, count_writes (self) - between - (between - before));
+  tessera_store_warn_of_logouts (&self->warned_of_logouts,
+                                 count_writes (self) - between - (between - before));
   return TRUE;
 }
 

@@ -345,6 +345,9 @@ TesseraConsent *tessera_store_lookup_consent (TesseraStore *self,
 gboolean tessera_store_put_participant (TesseraStore *self,
                                         const TesseraParticipant *participant,
                                         GError **error);
+/* For those who keep them: @lost found no room. Says so once, since it goes on until a client
+ * answers again. */
+void tessera_store_warn_of_logouts (gboolean *warned, guint64 lost);
 GPtrArray *
 tessera_store_list_logouts (TesseraStore *self, gint64 after, guint limit, GError **error);
 gboolean tessera_store_put_logout_attempts (TesseraStore *self,

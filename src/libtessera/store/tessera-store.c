@@ -269,6 +269,17 @@ tessera_store_put_participant (TesseraStore *self,
   return TESSERA_STORE_GET_IFACE (self)->put_participant (self, participant, error);
 }
 
+void
+tessera_store_warn_of_logouts (gboolean *warned, guint64 lost)
+{
+  if (lost > 0 && !*warned)
+    g_warning (
+        "There is no room for more logouts that clients have yet to hear of: %" G_GUINT64_FORMAT
+        " are dropped, and from now on more without a word",
+        lost);
+  *warned |= lost > 0;
+}
+
 GPtrArray *
 tessera_store_list_logouts (TesseraStore *self, gint64 after, guint limit, GError **error)
 {

@@ -334,7 +334,11 @@ def _(s):
     for count in range(1, 8):
         told(s, count=count)
         wait_for_metric(s, 'tessera_backchannel_logouts_total{outcome="again"}', since + min(count, 6))
-        s.advance(36000)
+        if count == 3:  # how often it was is written down; the counter is not
+            equal(s.restart() or 0, 0)
+            since = -count
+        else:
+            s.advance(36000)
     wait_for_line(s, '%s" reason="it answered 500"' % claims_of(tokens['id_token'])['sid'])
     line = [line for line in s.log_lines() if 'could not be told that a session ended' in line][-1]
     contains(line, 'client="rp"')
@@ -363,14 +367,14 @@ def wait_for_line(s, text):
 def _(s):
     gate = threading.Event()
     s.sites['rp'].answer = lambda question: (gate.wait(20), 200, None, b'')[1:]
-    for _ in range(4):
+    for _ in range(7):  # more than there are places in all
         browser, (tokens, _) = signed_in(s, s.rp, s.second)
         log_out(s, browser, tokens)
-    s.sites['second'].wait_for(4)
+    s.sites['second'].wait_for(7)
     check(not gate.is_set(), 'it waited')
     gate.set()
     s.settle()
-    equal(len({claims['sid'] for claims in told(s, count=4)}), 4)
+    equal(len({claims['sid'] for claims in told(s, count=7)}), 7)
 
 
 @test('the end of a session that cannot be told holds up no other of the same application, and is not told more often for it')
@@ -418,11 +422,14 @@ def _(s):
     s.crowd.answer = answer
     for _ in range(5):
         signed_in(s, *parties)
-    by_removal(s, None, None)
-    gate.set()
-    first = [question.target for question in s.crowd.wait_for(25)][:15]
-    check(all(first.count('/' + party.id) >= 2 for party in parties), repr(first))
-    s.reload()
+    try:
+        by_removal(s, None, None)
+        gate.set()
+        first = [question.target for question in s.crowd.wait_for(25)][:15]
+        check(all(first.count('/' + party.id) >= 2 for party in parties), repr(first))
+    finally:
+        gate.set()
+        s.reload()
 
 
 @test('what is not told survives a crash, and is told after it')

@@ -201,11 +201,12 @@ has_rsa (const json_t *json)
   return FALSE;
 }
 
-/* Whether a modulus is the product of two primes OpenSSL finds out by chance. */
 static void
 check_keys (TesseraKeySet *self, const json_t *json, const char *rsa)
 {
   g_autoptr (GHashTable) named = expect_keys (json, rsa);
+  /* Whether a modulus is the product of two primes OpenSSL finds out by chance. */
+  gboolean by_chance = has_rsa (json);
   GHashTableIter iter;
   gpointer name, key;
   guint n = 0;
@@ -215,13 +216,14 @@ check_keys (TesseraKeySet *self, const json_t *json, const char *rsa)
     {
       TesseraKey *its = tessera_key_set_lookup (self, name);
 
-      if (!has_rsa (json))
+      if (!by_chance)
         g_assert_cmpint (its != NULL, ==, key != NULL);
       if (its != NULL && key != NULL)
         g_assert_cmpint (tessera_key_get_algorithm (its), ==, tessera_key_get_algorithm (key));
       n += its != NULL;
     }
-  g_assert_cmpuint (tessera_key_set_get_count (self), ==, n);
+  if (!by_chance)
+    g_assert_cmpuint (tessera_key_set_get_count (self), ==, n);
 }
 
 /* Only by the key it was signed with, whatever else is in the set. */

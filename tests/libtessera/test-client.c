@@ -661,6 +661,20 @@ test_fingerprint_tells_a_change_from_a_rotation (void)
   g_assert_true (is_same (CLIENT ("id", "c"), CLIENT ("id", "c", "name", "Another")));
 }
 
+/* To look at an RSA key costs milliseconds, and there may be many in one registration. */
+static void
+test_its_keys_are_read_once (void)
+{
+  g_autoptr (TesseraClient) one = SIGNS (KEYS (KEY_BEGIN "}"));
+  g_autoptr (TesseraClient) two
+      = SIGNS (KEYS (KEY_BEGIN "}"), "request-object-signing-alg", "PS256");
+
+  g_assert_true (tessera_client_get_keys (one, TESSERA_CLIENT_KEYS_OF_ASSERTIONS)
+                 == tessera_client_get_keys (one, TESSERA_CLIENT_KEYS_OF_REQUESTS));
+  g_assert_true (tessera_client_get_keys (two, TESSERA_CLIENT_KEYS_OF_ASSERTIONS)
+                 != tessera_client_get_keys (two, TESSERA_CLIENT_KEYS_OF_REQUESTS));
+}
+
 #define SIGNS_AT(uri)                                                                              \
   CLIENT ("id", "c", "token-endpoint-auth-method", "private_key_jwt", "jwks-uri", uri)
 
@@ -895,6 +909,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/damaged-registrations-are-refused",
                    test_damaged_registrations_are_refused);
   g_test_add_func ("/client/copy-with-another-id-and-secret", test_copy_with_another_id_and_secret);
+  g_test_add_func ("/client/its-keys-are-read-once", test_its_keys_are_read_once);
   g_test_add_func ("/client/the-place-of-its-keys-holds-a-client-together",
                    test_the_place_of_its_keys_holds_a_client_together);
   g_test_add_func ("/client/fingerprint-tells-a-change-from-a-rotation",

@@ -190,6 +190,15 @@ find_entry (TesseraClientKeys *self, TesseraClient *client)
   return entry;
 }
 
+/* Owned. To look at a key costs more than to verify with it: once, where all uses mean the same. */
+static TesseraKeySet *
+parse_keys (Entry *self, TesseraClientKeyUse use, const char *text, gsize length)
+{
+  if (use > 0 && self->rsa[use] == self->rsa[0])
+    return tessera_key_set_ref (self->keys[0]);
+  return tessera_key_set_parse_client (text, length, self->rsa[use], NULL);
+}
+
 static void
 take_document (Entry *self, GBytes *document)
 {
@@ -198,7 +207,7 @@ take_document (Entry *self, GBytes *document)
 
   for (guint use = 0; text != NULL && use < TESSERA_CLIENT_N_KEY_USES; use++)
     {
-      TesseraKeySet *keys = tessera_key_set_parse_client (text, length, self->rsa[use], NULL);
+      TesseraKeySet *keys = parse_keys (self, use, text, length);
       if (keys == NULL)
         return;
       tessera_key_set_unref (self->keys[use]);

@@ -101,14 +101,22 @@ check_links (TesseraClient *self, GError **error)
   return TRUE;
 }
 
+/* It is read again, for what is wrong with it. */
+static gboolean
+refuse_key_set (TesseraClient *self, GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+  g_autoptr (TesseraKeySet) keys = tessera_client_parse_keys (self, NULL, &reason);
+
+  return keys == NULL && refuse (error, "Client %s: %s", self->id, reason->message);
+}
+
 /* A key set says something, whatever it is for. */
 static gboolean
 check_keys (TesseraClient *self, GError **error)
 {
   const char *name = self->token_endpoint_auth_signing_alg;
   TesseraAlgorithm algorithm;
-  g_autoptr (GError) reason = NULL;
-  g_autoptr (TesseraKeySet) keys = NULL;
 
   /* Then it is of an HMAC, and keys are for something else. */
   if (tessera_client_signs_with_secret (self))
@@ -120,12 +128,11 @@ check_keys (TesseraClient *self, GError **error)
                    self->id);
   if (self->jwks == NULL)
     return TRUE;
-  keys = tessera_client_parse_keys (self, name, &reason);
-  if (keys == NULL)
-    return refuse (error, "Client %s: %s", self->id, reason->message);
-  if (tessera_key_set_get_count (keys) == 0)
+  if (self->keys == NULL)
+    return refuse_key_set (self, error);
+  if (tessera_key_set_get_count (self->keys) == 0)
     return refuse (error, "Client %s: its key set has no usable key", self->id);
-  if (name != NULL && !tessera_key_set_has_algorithm (keys, algorithm))
+  if (name != NULL && !tessera_key_set_has_algorithm (self->keys, algorithm))
     return refuse (error, "Client %s: its key set has no key for %s", self->id, name);
   return TRUE;
 }

@@ -134,6 +134,20 @@ tessera_client_parse_keys (TesseraClient *self, const char *signing_alg, GError 
                                        error);
 }
 
+/* Once, where both mean the same by it: to look at a key costs more than to verify with it. */
+static void
+read_keys (TesseraClient *self)
+{
+  gboolean same = tessera_client_get_rsa_algorithm (self, TESSERA_CLIENT_KEYS_OF_ASSERTIONS)
+                  == tessera_client_get_rsa_algorithm (self, TESSERA_CLIENT_KEYS_OF_REQUESTS);
+
+  self->keys = tessera_client_parse_keys (self, self->token_endpoint_auth_signing_alg, NULL);
+  if (self->keys != NULL)
+    self->request_keys
+        = same ? tessera_key_set_ref (self->keys)
+               : tessera_client_parse_keys (self, self->request_object_signing_alg, NULL);
+}
+
 /* grant-types and refresh-tokens say the same thing in two ways; from here on they agree. */
 static void
 tessera_client_constructed (GObject *object)
@@ -152,10 +166,7 @@ tessera_client_constructed (GObject *object)
   self->refresh_tokens = list_has (self->grant_types, "refresh_token");
   tessera_client_drop_plain_secrets (self);
   if (self->jwks != NULL)
-    {
-      self->keys = tessera_client_parse_keys (self, self->token_endpoint_auth_signing_alg, NULL);
-      self->request_keys = tessera_client_parse_keys (self, self->request_object_signing_alg, NULL);
-    }
+    read_keys (self);
 }
 
 static void

@@ -13,6 +13,7 @@
 #define PATIENCE_US (4 * G_TIME_SPAN_MILLISECOND)
 /* After so many commits that were over too soon, less is left to be served meanwhile. */
 #define CALM_MAX 8
+#define LEFT_PART 4 /* of what is expected, at most */
 
 typedef struct _Operation Operation;
 struct _Operation
@@ -68,7 +69,8 @@ struct _TesseraCommitter
   gboolean outside;        /* somebody waits who is not of the context */
   gboolean rests;          /* the context had nothing else to do, and has brought nothing since */
   gboolean polls;          /* the context may wait for its descriptors: it must be woken */
-  guint expected;          /* the context will bring so many, if who is told comes again */
+  guint away;              /* who was told, and has not come again */
+  guint expected;          /* may be there for the next commit */
   guint left;              /* so many of them are better served while the disk works */
   guint calm;              /* commits in a row for which something was left to the end */
   guint worth;             /* so many that wait are taken, urgent or not */
@@ -158,13 +160,21 @@ must_call_locked (TesseraCommitter *self)
   return TRUE;
 }
 
+/* With the lock: nobody else comes for now. */
+static void
+press_locked (TesseraCommitter *self)
+{
+  self->urgent = self->waiting.first != NULL;
+  self->away = 0;
+}
+
 /* With the lock: @told of the context now have something to go on with. */
 static void
 expect_locked (TesseraCommitter *self, guint told)
 {
   if (self->rests)
     {
-      self->left = MIN (self->left + 1, self->expected / 2);
+      self->left = MIN (self->left + 1, self->expected / LEFT_PART);
       self->calm = 0;
     }
   else if (++self->calm == CALM_MAX)
@@ -172,8 +182,9 @@ expect_locked (TesseraCommitter *self, guint told)
       self->left -= MIN (self->left, 1);
       self->calm = 0;
     }
-  self->expected = told + self->waiting.length;
-  self->worth = MAX (self->expected - MIN (self->left, self->expected / 2), BATCH_WORTH);
+  self->away += told;
+  self->expected = self->away + self->waiting.length;
+  self->worth = MAX (self->expected - MIN (self->left, self->expected / LEFT_PART), BATCH_WORTH);
   self->urgent = self->rests = FALSE;
 }
 
@@ -251,7 +262,7 @@ on_done_source_prepare (GSource *source, gint *timeout)
   committer->polls = !finished;
   if (committer->waiting.first != NULL
       && g_source_get_time (source) - committer->waiting_since_us > PATIENCE_US)
-    committer->urgent = TRUE;
+    press_locked (committer);
   gboolean call = must_call_locked (committer);
   g_mutex_unlock (&committer->mutex);
 
@@ -321,7 +332,7 @@ on_rest_source_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 
   g_mutex_lock (&committer->mutex);
   committer->rests = TRUE;
-  committer->urgent = committer->waiting.first != NULL;
+  press_locked (committer);
   gboolean call = must_call_locked (committer);
   g_mutex_unlock (&committer->mutex);
 
@@ -686,6 +697,7 @@ enqueue (TesseraCommitter *self, Operation *operation, gboolean may_wait)
       queue_push (&self->waiting, operation);
       self->rests = FALSE;
       self->outside |= !may_wait;
+      self->away -= MIN (self->away, 1);
       wake = must_call_locked (self);
     }
   g_mutex_unlock (&self->mutex);

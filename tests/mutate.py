@@ -106,6 +106,7 @@ class Workplace:
         targets = [f'tests/libtessera/test-{name}' for name in tests if (self.tree / f'tests/libtessera/test-{name}.c').exists()]
         if not tests or len(targets) < len(tests):
             targets += [f'tests/support/{name}' for name in ('tesserad-test', 'tessera-outbound-test', 'register-client', 'add-user')]
+            targets.append('src/tessera/tessera')
         return self.run(['ninja', '-C', str(self.build), *(targets if tests else [])])
 
     def passes(self, tests, broken=True):

@@ -5,6 +5,9 @@
 
 #include "jose/tessera-jwt-private.h"
 #include "jose/tessera-key-ring-private.h"
+#include "grants/tessera-id-token-private.h"
+#include "store/tessera-client-secrets-private.h"
+
 #include "log-capture.h"
 
 #include "base/tessera-seal-private.h"
@@ -323,6 +326,34 @@ reopen_sealing_key (Place *self, GError **error)
   calls_left = left;
 }
 
+/* A client whose secret cannot be sealed is not kept. */
+static void
+seal_client (Place *self, GError **error)
+{
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "c", "token-endpoint-auth-method",
+                      "client_secret_jwt", "secret", "a-secret-of-at-least-128-bits-of-length",
+                      NULL);
+  gboolean done = tessera_client_secrets_seal (client, self->ring, error);
+
+  g_assert_cmpint (tessera_client_needs_seal (client), ==, !done);
+}
+
+/* Nor is one without the keys that its tokens are to be signed with. */
+static void
+make_client_keys (Place *self, GError **error)
+{
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "c", "scope", "openid", "redirect-uris",
+                      (const char *const[]){ "https://rp.test/cb", NULL },
+                      "id-token-signed-response-alg", "EdDSA", "userinfo-signed-response-alg",
+                      "EdDSA", NULL);
+  gboolean done = tessera_id_token_make_key (self->ring, client, error);
+  g_autoptr (TesseraKey) key = tessera_key_ring_dup_active (self->ring, TESSERA_ALGORITHM_EDDSA);
+
+  g_assert_cmpint (key != NULL, ==, done);
+}
+
 static const struct
 {
   const char *name;
@@ -337,6 +368,8 @@ static const struct
   { "add-algorithm", add_algorithm, TRUE },
   { "make-sealing-key", make_sealing_key, TRUE },
   { "reopen-sealing-key", reopen_sealing_key, TRUE },
+  { "seal-client", seal_client, TRUE },
+  { "make-client-keys", make_client_keys, TRUE },
 };
 
 static void

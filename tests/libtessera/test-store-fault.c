@@ -7,6 +7,8 @@
 #include "engine-fixture.h"
 
 #include "grants/tessera-revoker-private.h"
+#include "grants/tessera-withdrawal-private.h"
+#include "server/tessera-login-session-private.h"
 #include "store/tessera-sqlite-store-private.h"
 
 #include <glib/gstdio.h>
@@ -243,6 +245,130 @@ authorize (Life *self)
                  || strstr (answer->location, "error=invalid_request") != NULL);
 }
 
+/* What people do themselves */
+
+typedef struct
+{
+  char *cookie;
+  gboolean found;
+  gboolean done;
+  gboolean failed;
+} Visit;
+
+static void
+visit_wait (Visit *self)
+{
+  while (!self->done)
+    g_main_context_iteration (NULL, TRUE);
+  self->done = FALSE;
+}
+
+static void
+on_withdrawn (gpointer data, const GError *error)
+{
+  ((Visit *) data)->failed = error != NULL;
+  ((Visit *) data)->done = TRUE;
+}
+
+static void
+withdraw (Life *self)
+{
+  Visit visit = { 0 };
+
+  tessera_withdrawal_start (&self->fixture->engine, "alice", "c1", on_withdrawn, &visit);
+  visit_wait (&visit);
+  gboolean reached = disarm ();
+  g_assert_cmpint (engine_fixture_is_active (self->fixture, self->access_token), ==, visit.failed);
+  g_assert_cmpint (engine_fixture_is_active (self->fixture, self->refresh_token), ==, visit.failed);
+  g_atomic_int_set (&steps_left, reached ? 0 : NEVER);
+}
+
+static void
+on_begun (gpointer data, const char *cookie, const TesseraSession *session, const GError *error)
+{
+  Visit *visit = data;
+
+  visit->failed = error != NULL;
+  visit->cookie = error == NULL ? g_strdup (cookie) : NULL;
+  visit->done = TRUE;
+}
+
+static void
+begin_session (Life *self, Visit *visit, const char *replaced)
+{
+  TesseraEngine *engine = &self->fixture->engine;
+  const TesseraLogin login = { .subject = (char *) "alice", .amr = (char *) "pwd" };
+
+  tessera_login_session_begin (engine, &login, tessera_clock_get_ms (engine->clock), replaced, NULL,
+                               on_begun, visit);
+  visit_wait (visit);
+}
+
+static void
+on_found (gpointer data, TesseraSession *session, TesseraConsent *consent, const GError *error)
+{
+  Visit *visit = data;
+
+  visit->failed = error != NULL;
+  visit->found = session != NULL;
+  visit->done = TRUE;
+  g_assert_false (visit->failed && (visit->found || consent != NULL));
+  tessera_session_free (session);
+  tessera_consent_free (consent);
+}
+
+static void
+look_up_session (Life *self, Visit *visit)
+{
+  TesseraEngine *engine = &self->fixture->engine;
+  g_autoptr (TesseraClient) client = tessera_client_registry_lookup (engine->clients, "c1");
+  TesseraAuthorizationRequest request
+      = { .client = client, .redirect_uri = (char *) "http://127.0.0.1/cb" };
+
+  tessera_login_session_lookup (engine, visit->cookie, &request, on_found, visit);
+  visit_wait (visit);
+}
+
+/* Whoever could not be looked up is signed in by nobody's word, and signed in all the same. */
+static void
+visit_again (Life *self)
+{
+  gint armed = g_atomic_int_get (&steps_left);
+  Visit visit = { 0 };
+
+  g_atomic_int_set (&steps_left, NEVER);
+  begin_session (self, &visit, NULL);
+  g_assert_false (visit.failed);
+  self->fixture->offset_ms += 10 * 60 * 1000; /* so that it is seen anew */
+  g_atomic_int_set (&steps_left, armed);
+  look_up_session (self, &visit);
+  gboolean reached = disarm ();
+  g_assert_cmpint (visit.found, ==, !visit.failed);
+  look_up_session (self, &visit);
+  g_assert_true (visit.found);
+  g_free (visit.cookie);
+  g_atomic_int_set (&steps_left, reached ? 0 : NEVER);
+}
+
+/* The old session ends where the new one begins, and nowhere else. */
+static void
+sign_in_again (Life *self)
+{
+  gint armed = g_atomic_int_get (&steps_left);
+  Visit before = { 0 }, after = { 0 };
+
+  g_atomic_int_set (&steps_left, NEVER);
+  begin_session (self, &before, NULL);
+  g_atomic_int_set (&steps_left, armed);
+  begin_session (self, &after, before.cookie);
+  gboolean reached = disarm ();
+  look_up_session (self, &before);
+  g_assert_cmpint (before.found, ==, after.failed);
+  g_free (before.cookie);
+  g_free (after.cookie);
+  g_atomic_int_set (&steps_left, reached ? 0 : NEVER);
+}
+
 static const struct
 {
   const char *name;
@@ -259,6 +385,9 @@ static const struct
   { "revoke-session", revoke_session },
   { "revoke-all", revoke_all },
   { "authorize", authorize },
+  { "withdraw", withdraw },
+  { "visit-again", visit_again },
+  { "sign-in-again", sign_in_again },
 };
 
 /* FALSE once the operation has fewer statements than that. */
@@ -442,6 +571,13 @@ list_initial_tokens (TesseraStore *store, GError **error)
 }
 
 static gboolean
+list_logouts (TesseraStore *store, GError **error)
+{
+  g_autoptr (GPtrArray) page = tessera_store_list_logouts (store, 0, 10, error);
+  return page != NULL;
+}
+
+static gboolean
 remove_initial_token (TesseraStore *store, GError **error)
 {
   gboolean removed = FALSE;
@@ -471,6 +607,7 @@ static const struct
                   { "assertion", use_assertion },
                   { "initial-token", look_for_initial_token },
                   { "initial-tokens", list_initial_tokens },
+                  { "logouts", list_logouts },
                   { "removal", remove_initial_token } };
 
 static TesseraStore *

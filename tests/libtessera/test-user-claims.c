@@ -2,6 +2,8 @@
 /* What an application knows of a person, and what a client is told of it. */
 
 #include "base/tessera-secret-private.h"
+#include "grants/tessera-id-token-private.h"
+#include "grants/tessera-logout-token-private.h"
 #include "model/tessera-authorization-request-private.h"
 #include "model/tessera-standard-claims-private.h"
 #include "model/tessera-user-claims-private.h"
@@ -344,6 +346,96 @@ test_a_grant_that_is_gone_tells_nothing (Fixture *self, gconstpointer data)
       strstr (g_hash_table_lookup (front->headers, "WWW-Authenticate"), "invalid_token"));
 }
 
+/* The store, when it fails. */
+
+TesseraGrant *
+__real_tessera_store_lookup_grant (TesseraStore *store, const char *grant_id, GError **error);
+TesseraGrant *
+__wrap_tessera_store_lookup_grant (TesseraStore *store, const char *grant_id, GError **error);
+
+static gboolean store_fails;
+
+TesseraGrant *
+__wrap_tessera_store_lookup_grant (TesseraStore *store, const char *grant_id, GError **error)
+{
+  if (!store_fails)
+    return __real_tessera_store_lookup_grant (store, grant_id, error);
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED, "injected");
+  return NULL;
+}
+
+static guint
+try_userinfo (Fixture *self, FakeFront *front, json_t *tokens)
+{
+  set_bearer (front, tokens);
+  g_autoptr (TesseraExchange) exchange = fake_front_request (front, "GET", "/userinfo", NULL);
+  tessera_server_handle (self->server, exchange);
+  while (front->sent == 0)
+    g_main_context_iteration (NULL, TRUE);
+  return front->status;
+}
+
+static void
+test_a_store_that_fails_tells_nothing (Fixture *self, gconstpointer data)
+{
+  g_autoptr (json_t) tokens = log_in (self, "openid email", NULL);
+  g_autoptr (FakeFront) front = fake_front_new ();
+
+  log_capture_begin ();
+  store_fails = TRUE;
+  g_assert_cmpuint (try_userinfo (self, front, tokens), ==, 503);
+  store_fails = FALSE;
+  log_capture_end ();
+  g_assert_null (strstr (front->body, "alice"));
+}
+
+/* A client that wants to be told by an algorithm that there is no key of, as none is made for. */
+static TesseraClient *
+make_client_without_key (void)
+{
+  return g_object_new (TESSERA_TYPE_CLIENT, "id", "rp", "secret", SECRET, "scope", "openid email",
+                       "redirect-uris", (const char *const[]){ "https://rp.test/cb", NULL },
+                       "id-token-signed-response-alg", "EdDSA", "userinfo-signed-response-alg",
+                       "EdDSA", NULL);
+}
+
+static void
+test_without_a_key_nothing_is_told (Fixture *self, gconstpointer data)
+{
+  TesseraEngine *engine = &self->server->engine;
+  g_autoptr (json_t) tokens = log_in (self, "openid email", NULL);
+  g_autoptr (FakeFront) front = fake_front_new ();
+  g_autoptr (TesseraClient) client = make_client_without_key ();
+  TesseraAuthorization authorization = { .client = client };
+  g_autoptr (GError) no_id_token = NULL;
+  g_autoptr (GError) no_logout_token = NULL;
+
+  g_assert_true (tessera_client_registry_remove (engine->clients, "rp"));
+  g_assert_true (tessera_client_registry_add (engine->clients, client, TRUE, NULL));
+  log_capture_begin ();
+  g_assert_cmpuint (try_userinfo (self, front, tokens), ==, 500);
+  log_capture_end ();
+  g_assert_null (strstr (front->body, "alice"));
+  g_assert_null (
+      tessera_id_token_issue (engine, &authorization, "openid", "x", 0, 600, &no_id_token));
+  g_assert_error (no_id_token, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR);
+  g_assert_null (tessera_logout_token_issue (engine, client, "alice", "s1", &no_logout_token));
+  g_assert_error (no_logout_token, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR);
+}
+
+static void
+test_what_is_no_json_is_not_taken (void)
+{
+  g_autoptr (TesseraClient) client = g_object_new (TESSERA_TYPE_CLIENT, "id", "rp", NULL);
+  g_autoptr (TesseraUserClaims) claims = tessera_user_claims_new ("alice", client, "openid");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_user_claims_merge (
+      claims, g_variant_new_parsed ("{'name': <'A'>, 'x': <handle 1>}"), &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST);
+  g_assert_cmpuint (json_object_size (tessera_user_claims_get_json (claims)), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -355,6 +447,9 @@ main (int argc, char **argv)
   ADD ("an-id-token-of-which-nothing-is-asked-asks-nobody",
        test_an_id_token_of_which_nothing_is_asked_asks_nobody);
   ADD ("a-grant-that-is-gone-tells-nothing", test_a_grant_that_is_gone_tells_nothing);
+  ADD ("a-store-that-fails-tells-nothing", test_a_store_that_fails_tells_nothing);
+  ADD ("without-a-key-nothing-is-told", test_without_a_key_nothing_is_told);
+  g_test_add_func ("/user-claims/what-is-no-json-is-not-taken", test_what_is_no_json_is_not_taken);
   g_test_add_func ("/user-claims/another-address-is-not-verified-yet",
                    test_another_address_is_not_verified_yet);
   g_test_add_func ("/user-claims/what-only-the-server-says-is-not-taken",

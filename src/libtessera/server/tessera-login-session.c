@@ -110,6 +110,8 @@ on_lookup_done (gpointer data, const GError *error)
 {
   Lookup *self = data;
 
+  if (error != NULL)
+    lookup_reset (self);
   self->found (self->data, g_steal_pointer (&self->session), g_steal_pointer (&self->consent),
                error);
   lookup_free (self);

@@ -644,7 +644,7 @@ static void
 test_an_answer_is_given_once (Fixture *self, gconstpointer data)
 {
   Browser *browser = self->browser;
-  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL, *location = NULL;
 
   open_page (browser, WEB (""));
   log_in (browser, "alice");
@@ -653,7 +653,13 @@ test_an_answer_is_given_once (Fixture *self, gconstpointer data)
   body = g_strdup_printf ("csrf=%s&decision=allow", csrf);
   send_request (browser, "POST", action, body);
   assert_code (browser);
+  location = g_strdup (browser->location);
 
+  /* Who presses twice gets what the first one was given; who changes their mind comes too late. */
+  send_request (browser, "POST", action, body);
+  g_assert_cmpstr (browser->location, ==, location);
+  g_free (body);
+  body = g_strdup_printf ("csrf=%s&decision=deny", csrf);
   send_request (browser, "POST", action, body);
   g_assert_cmpuint (browser->status, ==, 200);
   assert_page (browser, "already answered");

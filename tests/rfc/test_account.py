@@ -8,7 +8,7 @@ import urllib.parse
 
 import rfc_path  # noqa: F401
 from tap import check, contains, equal, lacks, main, test
-from tessera_fixture import Service, challenge_of, claims_of, new_verifier, parameters_of
+from tessera_fixture import GRANTS, Client, Service, challenge_of, claims_of, new_verifier, parameters_of
 
 CAROL = 'carol-canary-Pw4'
 
@@ -93,6 +93,22 @@ def _(s):
     contains(page.text, 'id="restarted"')
     page = browser.login(page, 'alice', s.users['alice'])
     equal(urllib.parse.urlsplit(page.url).path, '/account')
+
+
+@test('account what an application has left of a grant that is over is taken back, too')
+def _(s):
+    s.clients['brief'] = Client('brief', redirect_uri='https://brief.test/cb', scope='a', grant_types=GRANTS, refresh_token_lifetime='700')
+    s.reload()
+    browser, _ = signed_in(s)
+    first = tokens(s, browser, s.brief)
+    s.advance(650)
+    last = s.refresh(first['refresh_token'], s.brief).json()['access_token']
+    for _ in range(3):  # one of them forgets what is useless
+        s.advance(65)
+        s.tokens(s.c2, 'bob')
+    check(s.is_active(last), 'it lives')
+    do(browser, browser.get('/account'), 'remove', 'brief')
+    check(not s.is_active(last), 'it was taken back')
 
 
 @test('account an application that was removed has lost its access token, its refresh token and its consent')

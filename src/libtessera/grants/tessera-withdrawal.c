@@ -88,7 +88,8 @@ run (gpointer data, TesseraStore *store, GError **error)
                                     .client_id = self->client_id,
                                     .after = after,
                                     .limit = PAGE,
-                                    .now_ms = now_ms };
+                                    /* Those too whose last token outlives them. */
+                                    .now_ms = G_MININT64 };
       if (!end_page (self, store, &filter, &last, error))
         return FALSE;
     }

@@ -1301,9 +1301,11 @@ challenge_is_useless (gconstpointer row, gconstpointer codes)
   return !g_hash_table_contains (((const Table *) codes)->by_grant, row);
 }
 
+/* Each stays as long as one of its tokens may live. */
 static void
 prune_grants (TesseraMemoryStore *self, gint64 now_ms)
 {
+  gint64 then_ms = now_ms - self->state.longest_lifetime_ms - TESSERA_STORE_TOKEN_SKEW_MS;
   g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
   GHashTableIter iter;
   gpointer row;
@@ -1311,10 +1313,7 @@ prune_grants (TesseraMemoryStore *self, gint64 now_ms)
   while (g_hash_table_iter_next (&iter, NULL, &row))
     {
       const TesseraGrant *grant = row;
-      gint64 life_ms = grant->login.sub == NULL
-                           ? 0
-                           : self->state.longest_lifetime_ms + TESSERA_STORE_TOKEN_SKEW_MS;
-      if (grant->expires_ms < now_ms - life_ms)
+      if (grant->expires_ms < then_ms)
         g_ptr_array_add (ids, g_strdup (grant->grant_id));
     }
   for (guint i = 0; i < ids->len; i++)

@@ -1632,11 +1632,7 @@ prune_denials (TesseraSqliteStore *self, guint part, gint64 now_ms, GError **err
 }
 
 #define FIRST_ENDED " (SELECT grant_id FROM ended_grants ORDER BY number LIMIT ?1)"
-/* One that alone knows what its tokens call the person stays as long as one of them may live, ?3.
- */
-#define FIRST_EXPIRED                                                                              \
-  " FROM grants WHERE expires_ms < ?2 AND (sub IS NULL OR expires_ms < ?3)"                        \
-  " ORDER BY expires_ms LIMIT ?1)"
+#define FIRST_EXPIRED " FROM grants WHERE expires_ms < ?2 ORDER BY expires_ms LIMIT ?1)"
 
 static gboolean
 forget_ended (TesseraSqliteStore *self, gint64 count, GError **error)
@@ -1681,6 +1677,8 @@ prune_ended_grants (TesseraSqliteStore *self, GError **error)
                                       error, "i", count);
 }
 
+/* Each stays as long as one of its tokens may live: without it nobody knows what they call the
+ * person, nor can the person take them back. */
 static gboolean
 prune_expired_grants (TesseraSqliteStore *self, gint64 now_ms, GError **error)
 {
@@ -1692,8 +1690,8 @@ prune_expired_grants (TesseraSqliteStore *self, gint64 now_ms, GError **error)
   gint64 then_ms = now_ms - self->state.longest_lifetime_ms - TESSERA_STORE_TOKEN_SKEW_MS;
 
   for (guint i = 0; i < G_N_ELEMENTS (deletions); i++)
-    if (!tessera_database_execute (self->database, deletions[i], error, "iii", (gint64) PRUNE_ROWS,
-                                   now_ms, then_ms))
+    if (!tessera_database_execute (self->database, deletions[i], error, "ii", (gint64) PRUNE_ROWS,
+                                   then_ms))
       return FALSE;
   return TRUE;
 }

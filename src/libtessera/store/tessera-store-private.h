@@ -76,8 +76,8 @@ struct _TesseraStoreInterface
   gboolean (*begin) (TesseraStore *self, GError **error);
   gboolean (*commit) (TesseraStore *self, GError **error);
   void (*rollback) (TesseraStore *self);
-  /* Forgets what @now_ms makes useless: expired codes, grants, sessions, and denials (never an
-   * entry whose expires_ms is not past). */
+  /* Forgets what @now_ms makes useless: expired codes, sessions, grants (but not while a token of
+   * them may live), and denials (never an entry whose expires_ms is not past). */
   gboolean (*prune) (TesseraStore *self, gint64 now_ms, GError **error);
   /* Writes so far (rows changed) and commits that had to be made durable; for tests and statistics.
    */

@@ -9,14 +9,13 @@ import os
 import socket
 import tempfile
 import threading
-import time
 
 import rfc_path  # noqa: F401
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from elsewhere import Authority, Site, drip, http, section
 from key_client import ASSERTION_TYPE, KeyClient, SecretClient, jwk_of
 from registrar import ENABLED, WEB, initial_token, refused, register, registered, send
-from tap import check, contains, equal, lacks, main, one_of, test
+from tap import PATIENCE, check, contains, equal, lacks, main, one_of, test
 from tessera_fixture import GRANTS, R1, Service, claims_of, default_clients, expect_client_refused, expect_error, expect_redirect_error, in_parallel, parameters_of
 
 FIRST, SECOND, STRANGER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
@@ -235,8 +234,13 @@ def _(s):
 
 @test('G03: a jwks_uri that drips, hangs or never ends holds up nobody, and not for long')
 def _(s):
-    dripping = Site(authority, talk=lambda connection: drip(connection, b'HTTP/1.1 200 OK\r\n'))
-    silent = Site(authority, talk=lambda connection: connection.recv(1) and time.sleep(15))
+    def wait(connection):
+        connection.settimeout(10 * PATIENCE)
+        while connection.recv(4096):
+            pass
+
+    dripping = Site(authority, talk=lambda connection: drip(connection, b'HTTP/1.1 200 OK\r\n', patience=10 * PATIENCE))
+    silent = Site(authority, talk=wait)
     try:
         for site in (dripping, silent):
             client = signer(s, site.uri('/keys'))
@@ -244,7 +248,7 @@ def _(s):
             thread = threading.Thread(target=lambda: result.append(ask(s, client, FIRST, 'one')))
             thread.start()
             equal(s.client_credentials(s.c1).status, 200)
-            thread.join(20)
+            thread.join(PATIENCE)
             check(result, 'it waits still')
             expect_no_keys(result[0])
     finally:
@@ -324,7 +328,7 @@ def _(s):
             equal(ask(s, signer(s, place.uri), FIRST, 'one').status, 200)
         stop.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE)
         equal((statuses, site.connects), ([201] * 2, 2))
         equal(register(s, metadata).status, 201)
     finally:

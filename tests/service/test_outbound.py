@@ -15,6 +15,7 @@ import time
 
 import workshop
 from elsewhere import Authority, Site, drip, http, section
+import tap
 from tap import check, contains, equal, lacks, main, one_of, test
 from tessera_fixture import COMPLAINTS
 
@@ -341,7 +342,7 @@ def _():
         equal(sorted(reply.number for reply in replies), numbers)
         for reply in replies:
             equal(reply.outcome, LATE, repr(reply))
-        check(PATIENCE - 0.5 < took < PATIENCE + 10, 'took %.1f s' % took)
+        check(took > PATIENCE - 0.5, 'took %.1f s' % took)
 
 
 @test('G03 an answer of 64 KiB comes whole; a longer one, an endless one, or one in another encoding, does not')
@@ -349,12 +350,12 @@ def _():
     def endless(connection):
         connection.recv(4096)
         connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n')
-        sent.append(drip(connection, b'x' * 65536, 0))
+        sent.append(drip(connection, b'x' * 65536, 0, tap.PATIENCE))
 
     def endless_chunks(connection):
         connection.recv(4096)
         connection.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n')
-        sent.append(drip(connection, b'1000\r\n' + b'x' * 4096 + b'\r\n', 0))
+        sent.append(drip(connection, b'1000\r\n' + b'x' * 4096 + b'\r\n', 0, tap.PATIENCE))
 
     sent = []
     with allowed() as program, site((200, 'application/json', b'y' * 65536)) as there:
@@ -367,7 +368,7 @@ def _():
         for talk in (endless, endless_chunks):
             with site(talk=talk) as other:
                 equal(program.ask(other.uri()).outcome, TOO_LONG)
-    check(all(seconds < PATIENCE + 5 for seconds in sent), repr(sent))
+    check(all(seconds < tap.PATIENCE for seconds in sent), repr(sent))
 
 
 @test('G03 endless heads, headers and chunk sizes do not fill the memory')
@@ -402,7 +403,7 @@ def _():
             reply = program.ask(there.uri())
             one_of(reply.outcome, (FAILED, TOO_LONG), repr(reply))
         check(program.memory() - before < 48 * 1024 * 1024, '%d MiB more' % ((program.memory() - before) >> 20))
-        check(time.monotonic() - began < 10, 'it was kept busy')
+        check(time.monotonic() - began < tap.PATIENCE, 'it was kept busy')
         equal(program.ask(good.uri()).body, b'1')
 
 

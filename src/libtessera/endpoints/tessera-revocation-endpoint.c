@@ -4,7 +4,7 @@
 
 #include "endpoints/tessera-revocation-endpoint-private.h"
 
-#include "endpoints/tessera-client-authentication-private.h"
+#include "endpoints/tessera-token-question-private.h"
 #include "grants/tessera-revoker-private.h"
 
 /* RFC 7009 §2.2: 200 with an empty body, whether there was anything to revoke or not. */
@@ -22,79 +22,33 @@ on_revoked (gpointer data, gboolean revoked, const GError *error)
   tessera_exchange_respond (exchange, 200, NULL, NULL);
 }
 
-/* What was asked, until it is known who asks. */
-typedef struct
-{
-  TesseraEngine *engine;
-  TesseraExchange *exchange;
-  TesseraParams *params;
-  TesseraExplanation explanation;
-} Question;
-
 static void
-question_free (Question *self)
+revoke_token (TesseraTokenQuestion *taken_question)
 {
-  tessera_exchange_unref (self->exchange);
-  g_clear_pointer (&self->params, tessera_params_free);
-  tessera_explanation_clear (&self->explanation);
-  g_free (self);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Question, question_free)
-
-/* @client NULL: possession of the token is enough. */
-static void
-revoke_token (Question *self, TesseraClient *client)
-{
+  g_autoptr (TesseraTokenQuestion) question = taken_question;
   TesseraRevocationOrder order = {
     .cause = TESSERA_REVOCATION_CAUSE_REQUEST,
-    .request = self->exchange->request_id,
-    .address = self->exchange->remote_address,
-    .token = tessera_params_get (self->params, "token"),
-    .token_type_hint = tessera_params_get (self->params, "token_type_hint"),
-    .client = client,
+    .request = question->exchange->request_id,
+    .address = question->exchange->remote_address,
+    .token = question->token,
+    .token_type_hint = tessera_params_get (question->params, "token_type_hint"),
+    .client = question->client,
   };
-  g_autoptr (GError) error = NULL;
 
-  if (order.token != NULL)
-    {
-      tessera_revoker_revoke (self->engine, &order, on_revoked,
-                              tessera_exchange_ref (self->exchange));
-      return;
-    }
-  g_set_error_literal (&error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST, "token is missing");
-  tessera_exchange_respond_error (self->exchange, error, &self->explanation);
-}
-
-static void
-on_authenticated (gpointer data, TesseraClient *client, const GError *error)
-{
-  g_autoptr (Question) self = data;
-
-  if (error != NULL)
-    tessera_exchange_respond_error (self->exchange, error, &self->explanation);
-  else
-    revoke_token (self, client);
+  tessera_revoker_revoke (question->engine, &order, on_revoked,
+                          tessera_exchange_ref (question->exchange));
 }
 
 void
 tessera_revocation_endpoint_handle (TesseraEngine *engine, TesseraExchange *exchange)
 {
-  g_autoptr (Question) self = g_new0 (Question, 1);
-  g_autoptr (GError) error = NULL;
+  static const TesseraTokenQuestionKind ours = { .answer = revoke_token };
+  /* Possession of the token is enough. */
+  static const TesseraTokenQuestionKind anybodys
+      = { .may_be_nobodys = TRUE, .answer = revoke_token };
 
-  self->engine = engine;
-  self->exchange = tessera_exchange_ref (exchange);
-  self->params = tessera_client_authentication_read_form (exchange, &error);
-  if (self->params == NULL)
-    tessera_exchange_respond_error (exchange, error, &self->explanation);
-  else if (!engine->settings->revocation_requires_client_authentication
-           && !tessera_client_authentication_is_present (exchange, self->params))
-    revoke_token (self, NULL);
-  else
-    {
-      tessera_client_authentication_authenticate (engine, exchange, self->params,
-                                                  &self->explanation, on_authenticated, self);
-      g_steal_pointer (&self);
-    }
+  tessera_token_question_ask (engine, exchange,
+                              engine->settings->revocation_requires_client_authentication
+                                  ? &ours
+                                  : &anybodys);
 }

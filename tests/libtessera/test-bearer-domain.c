@@ -16,15 +16,29 @@
 
 static gint64 offset;
 
-/* All that was logged, at any level, while a test listens. */
+/* All that was logged, at any level and by any thread, while a test listens. */
+static GMutex log_lock;
 static GString *logged;
+
+/* Returns what was there. */
+static GString *
+exchange_log (GString *log)
+{
+  g_mutex_lock (&log_lock);
+  GString *before = logged;
+  logged = log;
+  g_mutex_unlock (&log_lock);
+  return before;
+}
 
 static GLogWriterOutput
 write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
 {
+  g_mutex_lock (&log_lock);
   for (gsize i = 0; logged != NULL && i < n_fields; i++)
     if (g_str_equal (fields[i].key, "MESSAGE"))
       g_string_append_printf (logged, "%s\n", (const char *) fields[i].value);
+  g_mutex_unlock (&log_lock);
   return g_log_writer_default (level, fields, n_fields, data);
 }
 
@@ -470,7 +484,7 @@ test_tells_the_log_why_but_not_the_token (Fixture *f, gconstpointer data)
 {
   const char *origins[] = { "https://app.test", NULL };
 
-  logged = g_string_new (NULL);
+  exchange_log (g_string_new (NULL));
   g_object_set (f->guard, "audience", "https://other.test", "websocket-protocol-token", TRUE,
                 "allowed-origins", origins, NULL);
   fake_checker_add (f->checker, "canary", "alice", "read", 600);
@@ -478,7 +492,7 @@ test_tells_the_log_why_but_not_the_token (Fixture *f, gconstpointer data)
   g_autofree char *handshake = get (f, "/socket",
                                     "Upgrade: websocket\r\nOrigin: https://app.test\r\n"
                                     "Sec-WebSocket-Protocol: chat, canary\r\n");
-  g_autoptr (GString) text = g_steal_pointer (&logged);
+  g_autoptr (GString) text = exchange_log (NULL);
 
   assert_status (handshake, 401);
   g_assert_null (strstr (refused, "canary"));

@@ -11,6 +11,9 @@
 #include <string.h>
 
 #define LIMIT_MAX 1000 /* entries a page */
+/* A client has many members, and HTTP waits while they are written down: so long as for 250 or so.
+ */
+#define CLIENTS_MAX 250
 /* After which a page ends: clients can have many keys and addresses. */
 #define PAGE_BYTES (1024 * 1024)
 
@@ -94,7 +97,7 @@ list_clients (gpointer data)
 
   g_variant_get (tessera_dbus_call_get_parameters (call), "(&su)", &after, &limit);
   g_autoptr (GPtrArray) page
-      = tessera_server_list_clients (get_server (call), after, MIN (limit, LIMIT_MAX));
+      = tessera_server_list_clients (get_server (call), after, MIN (limit, CLIENTS_MAX));
   g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
   for (guint i = 0; i < page->len && size < PAGE_BYTES; i++)
     {

@@ -145,7 +145,7 @@ class Report:
         self.line(value is not False, name)
         return value
 
-    def relay(self, argv, environment, timeout=600):
+    def relay(self, argv, environment, timeout=1500):
         """Runs a program that speaks TAP and numbers its lines anew."""
         try:
             run = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=timeout)

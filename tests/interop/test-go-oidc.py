@@ -34,7 +34,7 @@ def build():
         file.write(text if have(NEWER) else text.replace(NEWER, OLDER))
     environment = dict(os.environ, GO111MODULE='off', GOPATH=SOURCES, GOFLAGS='', GOPROXY='off', GOTOOLCHAIN='local',
                        GOCACHE=os.path.join(os.environ['INTEROP_BUILD'], 'go-cache'))
-    subprocess.run(['go', 'build', '-o', 'relying-party', 'main.go'], cwd=folder, env=environment, check=True, timeout=400)
+    subprocess.run(['go', 'build', '-o', 'relying-party', 'main.go'], cwd=folder, env=environment, check=True, timeout=900)
     return os.path.join(folder, 'relying-party')
 
 

@@ -58,7 +58,7 @@ def find_all(report, log):
     if report.finds('go'):
         program = os.path.join(build, 'denylist-probe')
         environment = dict(os.environ, GOCACHE=os.path.join(build, 'go-cache'), GOFLAGS='-mod=mod', GOPROXY='off', GOTOOLCHAIN='local')
-        subprocess.run(['go', 'build', '-o', program, '.'], cwd=os.path.join(HERE, 'go'), env=environment, check=True, timeout=300)
+        subprocess.run(['go', 'build', '-o', program, '.'], cwd=os.path.join(HERE, 'go'), env=environment, check=True, timeout=900)
         found.append(Reader('go', [program], log))
     return [reader for reader in found if shutil.which(reader.command[0])]
 

@@ -393,6 +393,22 @@ test_a_page_of_large_clients_is_short (Fixture *f, gconstpointer data)
   g_assert_cmpuint (n_pages, >, 1);
 }
 
+/* Nor is HTTP kept waiting for it. */
+static void
+test_a_page_has_so_many_clients (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 260; i++)
+    {
+      g_autoptr (GVariant) added
+          = call (f, "/manager", MANAGER, "RegisterClient",
+                  g_variant_new_parsed ("({'grant_types': <['client_credentials']>},)"), NULL);
+    }
+  g_autoptr (GVariant) reply
+      = call (f, "/manager", MANAGER, "ListClients", g_variant_new ("(su)", "", 1000), NULL);
+  g_autoptr (GVariant) page = g_variant_get_child_value (reply, 0);
+  g_assert_cmpuint (g_variant_n_children (page), ==, 250);
+}
+
 static void
 test_what_is_revoked_is_told (Fixture *f, gconstpointer data)
 {
@@ -997,6 +1013,7 @@ main (int argc, char **argv)
   ADD ("a-secret-is-in-no-answer-but-the-one", test_a_secret_is_in_no_answer_but_the_one);
   ADD ("people-come-and-go", test_people_come_and_go);
   ADD ("a-page-of-large-clients-is-short", test_a_page_of_large_clients_is_short);
+  ADD ("a-page-has-so-many-clients", test_a_page_has_so_many_clients);
   ADD ("what-is-revoked-is-told", test_what_is_revoked_is_told);
   ADD ("who-does-not-read-is-told-in-sum", test_who_does_not_read_is_told_in_sum);
   ADD ("a-listener-that-misses-signals-converges", test_a_listener_that_misses_signals_converges);

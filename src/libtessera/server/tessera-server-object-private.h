@@ -99,14 +99,22 @@ typedef enum
   TESSERA_N_SIGNALS
 } TesseraServerSignal;
 
-gboolean tessera_server_has_handler (TesseraServer *self, TesseraServerSignal signal);
-void tessera_server_emit (TesseraServer *self, TesseraServerSignal signal, ...);
 /* Which hooks the engine may call: those somebody listens to. */
 void tessera_server_refresh_hooks (TesseraServer *self);
 /* A revocation is durable: tells handlers and guards. */
 void tessera_server_report_revocation (TesseraServer *self, TesseraRevocation *revocation);
 /* Settings, clients or resources changed. */
 void tessera_server_settings_changed (TesseraServer *self);
+
+/* tessera-server-properties.c */
+void tessera_server_install_properties (GObjectClass *klass);
+
+/* tessera-server-signals.c */
+/* @authenticate: what happens to a login on which no handler has decided. */
+void tessera_server_install_signals (GCallback authenticate);
+guint tessera_server_get_signal (TesseraServerSignal signal);
+gboolean tessera_server_has_handler (TesseraServer *self, TesseraServerSignal signal);
+void tessera_server_emit (TesseraServer *self, TesseraServerSignal signal, ...);
 
 /* tessera-server-setup.c */
 void tessera_server_schedule_setup (TesseraServer *self);

@@ -54,6 +54,26 @@ on_done (gpointer data, const GError *error)
     g_ptr_array_add (op->order, op);
 }
 
+typedef struct
+{
+  guint pieces; /* so many there are */
+  guint done;   /* atomic */
+  gboolean fails;
+} Chore;
+
+static gboolean
+run_chore (TesseraStore *store, gpointer data, gboolean *out_more, GError **error)
+{
+  Chore *chore = data;
+
+  *out_more = ++chore->done < chore->pieces;
+  if (!chore->fails)
+    return TRUE;
+  *out_more = FALSE;
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED, "unreadable");
+  return FALSE;
+}
+
 static void
 op_clear (Op *op)
 {
@@ -562,6 +582,46 @@ test_throughput (void)
   g_free (ops);
 }
 
+static gboolean
+note_chore (gpointer data, TesseraStore *store, GError **error)
+{
+  guint **seen = data;
+
+  *seen[0] = *seen[1];
+  return TRUE;
+}
+
+/* What comes does not wait for it, and it is finished before the committer ends. */
+static void
+test_a_chore_is_done_besides (void)
+{
+  g_autoptr (TesseraStore) store = tessera_memory_store_new ();
+  Chore chore = { .pieces = 1000 };
+  TesseraCommitter *committer = tessera_committer_new_with_chore (store, NULL, run_chore, &chore);
+  guint done_then = 0;
+  guint *seen[] = { &done_then, &chore.done };
+
+  g_assert_true (tessera_committer_submit_and_wait (committer, note_chore, seen, NULL));
+  g_assert_cmpuint (done_then, <, 1000);
+  tessera_committer_free (committer);
+  g_assert_cmpuint (chore.done, ==, 1000);
+}
+
+static void
+test_a_chore_that_fails_ends_the_store (void)
+{
+  g_autoptr (TesseraStore) store = tessera_memory_store_new ();
+  Chore chore = { .pieces = 2, .fails = TRUE };
+  TesseraCommitter *committer = tessera_committer_new_with_chore (store, NULL, run_chore, &chore);
+  gint before = warnings;
+
+  while (!tessera_committer_has_failed (committer))
+    g_thread_yield ();
+  g_assert_cmpuint (chore.done, ==, 1);
+  g_assert_cmpint (warnings, ==, before + 1);
+  tessera_committer_free (committer);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -569,6 +629,9 @@ main (int argc, char *argv[])
   g_log_set_writer_func (count_warnings, &warnings, NULL);
 
   g_test_add_func ("/committer/tells-in-order-on-its-context", test_tells_in_order_on_its_context);
+  g_test_add_func ("/committer/a-chore-is-done-besides", test_a_chore_is_done_besides);
+  g_test_add_func ("/committer/a-chore-that-fails-ends-the-store",
+                   test_a_chore_that_fails_ends_the_store);
   g_test_add_func ("/committer/shares-one-commit", test_shares_one_commit);
   g_test_add_func ("/committer/a-turn-of-the-loop-shares-one-commit",
                    test_a_turn_of_the_loop_shares_one_commit);

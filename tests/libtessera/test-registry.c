@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The registries of clients and of users. */
 
+#include "log-capture.h"
+
 #include "base/tessera-error.h"
+#include "base/tessera-json-private.h"
 #include "base/tessera-password-private.h"
+#include "model/tessera-client-private.h"
 #include "store/tessera-client-registry-private.h"
 #include "store/tessera-user-registry-private.h"
 
@@ -63,7 +67,7 @@ test_list_is_sorted (void)
   g_autoptr (TesseraClient) b = add (registry, "b", FALSE);
   g_autoptr (TesseraClient) c = add (registry, "c", TRUE);
   g_autoptr (TesseraClient) a = add (registry, "a", TRUE);
-  g_autoptr (GPtrArray) list = tessera_client_registry_list (registry);
+  g_autoptr (GPtrArray) list = tessera_client_registry_list (registry, TESSERA_CLIENTS_ALL);
 
   g_assert_cmpuint (list->len, ==, 3);
   g_assert_true (list->pdata[0] == a);
@@ -151,6 +155,138 @@ test_allowed_origins (void)
   g_assert_true (tessera_client_registry_allows_origin (registry, "https://spa.test"));
   g_assert_true (tessera_client_registry_replace_declared (registry, none, NULL));
   g_assert_false (tessera_client_registry_allows_origin (registry, "https://spa.test"));
+}
+
+/* Registered ones, as the store has them. */
+
+static char *
+dup_record (TesseraClient *client)
+{
+  g_autoptr (json_t) json = tessera_client_to_json (client);
+  return tessera_json_dump (json);
+}
+
+static void
+add_record (TesseraClientRegistry *registry, TesseraClient *taken_client)
+{
+  g_autoptr (TesseraClient) client = taken_client;
+  g_autofree char *record = dup_record (client);
+
+  g_assert_true (
+      tessera_client_registry_add_record (registry, tessera_client_get_id (client), record, NULL));
+}
+
+static void
+test_records_become_clients (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) declared = add (registry, "declared", TRUE);
+  g_autoptr (GError) error = NULL;
+
+  add_record (registry, new_with_uri ("web", "https://web.test/cb", "0123456789abcdef"));
+  add_record (registry, new_with_uri ("app", "https://app.test/cb", NULL));
+  g_assert_cmpuint (tessera_client_registry_get_count (registry), ==, 3);
+  g_assert_false (tessera_client_registry_is_declared (registry, "web"));
+  g_autoptr (TesseraClient) web = tessera_client_registry_lookup (registry, "web");
+  g_autoptr (TesseraClient) again = tessera_client_registry_lookup (registry, "web");
+  g_assert_true (web == again);
+  g_assert_cmpstr (tessera_client_get_redirect_uris (web)[0], ==, "https://web.test/cb");
+  g_assert_false (tessera_client_registry_add_record (registry, "declared",
+                                                      "{\"client_id\":\"declared\"}", &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+
+  /* What is asked of all of them needs no object. */
+  g_assert_true (tessera_client_registry_allows_origin (registry, "https://app.test"));
+  g_assert_false (tessera_client_registry_allows_origin (registry, "https://web.test"));
+  g_autoptr (GPtrArray) kept = tessera_client_registry_list (registry, TESSERA_CLIENTS_REGISTERED);
+  g_assert_cmpuint (kept->len, ==, 2);
+  g_assert_cmpstr (tessera_client_get_id (kept->pdata[0]), ==, "app");
+  g_autoptr (GPtrArray) page = tessera_client_registry_list_page (registry, "app", 1);
+  g_assert_cmpuint (page->len, ==, 1);
+  g_assert_true (page->pdata[0] == declared);
+  g_assert_true (tessera_client_registry_remove (registry, "app"));
+  g_assert_false (tessera_client_registry_allows_origin (registry, "https://app.test"));
+}
+
+static void
+test_what_is_asked_of_all (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  const char *const origins[] = { "https://spa.test", NULL };
+
+  add_record (registry, g_object_new (TESSERA_TYPE_CLIENT, "id", "long", "access-token-lifetime",
+                                      900, "allowed-origins", origins, NULL));
+  add_record (registry, g_object_new (TESSERA_TYPE_CLIENT, "id", "self", "dynamic", TRUE,
+                                      "registered-at", (gint64) 1000, NULL));
+  add_record (registry,
+              g_object_new (TESSERA_TYPE_CLIENT, "id", "used", "dynamic", TRUE, "registered-at",
+                            (gint64) 1000, "used-at", (gint64) 3000, NULL));
+  g_assert_cmpint (tessera_client_registry_get_longest_lifetime (registry), ==, 900);
+  g_assert_true (tessera_client_registry_allows_origin (registry, "https://spa.test"));
+  g_assert_cmpuint (tessera_client_registry_count_dynamic (registry), ==, 2);
+  g_auto (GStrv) none = tessera_client_registry_list_unused (registry, 1000, 10);
+  g_assert_cmpuint (g_strv_length (none), ==, 0);
+  g_auto (GStrv) unused = tessera_client_registry_list_unused (registry, 1001, 10);
+  g_assert_cmpuint (g_strv_length (unused), ==, 1);
+  g_assert_cmpstr (unused[0], ==, "self");
+  g_auto (GStrv) first = tessera_client_registry_list_unused (registry, 4000, 1);
+  g_assert_cmpuint (g_strv_length (first), ==, 1);
+  tessera_client_registry_remove (registry, "self");
+  tessera_client_registry_remove (registry, "long");
+  g_assert_cmpuint (tessera_client_registry_count_dynamic (registry), ==, 1);
+  g_assert_cmpint (tessera_client_registry_get_longest_lifetime (registry), ==, 0);
+}
+
+/* Its id stays taken, and what was issued to it is refused. */
+static void
+test_an_unusable_record_is_no_client (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+
+  g_assert_true (tessera_client_registry_add_record (registry, "bad", "{}", NULL));
+  log_capture_begin ();
+  g_assert_false (has (registry, "bad"));
+  g_assert_false (has (registry, "bad"));
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "*bad cannot be used*");
+  g_autoptr (TesseraClient) other = tessera_client_new ("bad", NULL);
+  g_assert_false (tessera_client_registry_add (registry, other, FALSE, NULL));
+}
+
+static gpointer
+look_up (gpointer registry)
+{
+  return tessera_client_registry_lookup (registry, "late");
+}
+
+static gpointer
+count_all (gpointer registry)
+{
+  return GUINT_TO_POINTER (tessera_client_registry_get_count (registry));
+}
+
+/* Whoever names one that is to come waits for it, and no longer. */
+static void
+test_loading (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) declared = add (registry, "declared", TRUE);
+
+  tessera_client_registry_begin_loading (registry);
+  GThread *looking = g_thread_new ("looking", look_up, registry);
+  GThread *counting = g_thread_new ("counting", count_all, registry);
+  g_assert_true (has (registry, "declared"));
+  g_assert_false (tessera_client_registry_is_declared (registry, "late"));
+  add_record (registry, tessera_client_new ("early", NULL));
+  tessera_client_registry_end_piece (registry, FALSE);
+  g_assert_true (tessera_client_registry_is_loading (registry));
+  add_record (registry, tessera_client_new ("late", NULL));
+  tessera_client_registry_end_piece (registry, FALSE);
+  g_autoptr (TesseraClient) late = g_thread_join (looking);
+  g_assert_cmpstr (tessera_client_get_id (late), ==, "late");
+  add_record (registry, tessera_client_new ("last", NULL));
+  tessera_client_registry_end_piece (registry, TRUE);
+  g_assert_cmpuint (GPOINTER_TO_UINT (g_thread_join (counting)), ==, 4);
+  g_assert_false (has (registry, "unknown"));
 }
 
 static void
@@ -280,7 +416,7 @@ test_pages_are_those_of_the_sorted_list (void)
       g_autofree char *id = g_strdup_printf ("c%u", i * 7919 % 1400);
       g_autoptr (TesseraClient) client = add (registry, id, i % 2 == 0);
     }
-  g_autoptr (GPtrArray) all = tessera_client_registry_list (registry);
+  g_autoptr (GPtrArray) all = tessera_client_registry_list (registry, TESSERA_CLIENTS_ALL);
   for (guint n = 0; n < G_N_ELEMENTS (limits); n++)
     {
       const char *after = "";
@@ -304,6 +440,7 @@ test_pages_are_those_of_the_sorted_list (void)
 int
 main (int argc, char *argv[])
 {
+  log_capture_init ();
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/client-registry/an-id-is-taken-once", test_an_id_is_taken_once);
@@ -317,6 +454,11 @@ main (int argc, char *argv[])
                    test_replacing_is_all_or_nothing);
   g_test_add_func ("/client-registry/origins-of-public-clients", test_origins_of_public_clients);
   g_test_add_func ("/client-registry/allowed-origins", test_allowed_origins);
+  g_test_add_func ("/client-registry/records-become-clients", test_records_become_clients);
+  g_test_add_func ("/client-registry/what-is-asked-of-all", test_what_is_asked_of_all);
+  g_test_add_func ("/client-registry/an-unusable-record-is-no-client",
+                   test_an_unusable_record_is_no_client);
+  g_test_add_func ("/client-registry/loading", test_loading);
   g_test_add_func ("/user-registry/users-are-read", test_users_are_read);
   g_test_add_func ("/user-registry/users-are-all-or-nothing", test_users_are_all_or_nothing);
   g_test_add_func ("/user-registry/fingerprints", test_user_fingerprints);

@@ -1840,6 +1840,141 @@ test_damage_is_noticed (Fixture *f, gconstpointer data)
   open_sqlite (f);
 }
 
+/* So large that nobody would wait for all of it at the start. */
+static void
+fill_much (Fixture *f)
+{
+  g_autofree char *long_text = g_strnfill (17 * 1024 * 1024, 'x');
+
+  fill (f);
+  begin (f);
+  g_assert_true (tessera_store_put_declared (f->store, "client:much", long_text, NULL));
+  commit (f);
+  g_clear_object (&f->store);
+}
+
+static gboolean
+examine (Fixture *f, guint *pieces, GError **error)
+{
+  gboolean more = TRUE;
+
+  for (*pieces = 0; more; (*pieces)++)
+    {
+      begin (f);
+      if (!tessera_store_examine (f->store, 256, &more, error))
+        return FALSE;
+      commit (f);
+    }
+  return TRUE;
+}
+
+static void
+flip (Fixture *f, gint64 offset)
+{
+  g_autofree char *path = path_of (f, "tessera.db");
+  int fd = g_open (path, O_RDWR, 0);
+  char byte;
+
+  g_assert_cmpint (pread (fd, &byte, 1, offset), ==, 1);
+  byte ^= 1;
+  g_assert_cmpint (pwrite (fd, &byte, 1, offset), ==, 1);
+  close (fd);
+}
+
+static void
+test_damage_is_noticed_in_pieces (Fixture *f, gconstpointer data)
+{
+  g_autofree char *mark = path_of (f, "damaged");
+  g_autoptr (GError) error = NULL;
+  guint pieces;
+
+  fill_much (f);
+  open_sqlite (f);
+  g_assert_true (examine (f, &pieces, NULL));
+  g_assert_cmpuint (pieces, >, 10);
+  g_clear_object (&f->store);
+
+  flip (f, 16 * 1024 * 1024 + 100); /* within the long text */
+  open_sqlite (f);
+  g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
+  g_assert_false (examine (f, &pieces, &error));
+  g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED);
+  g_clear_object (&f->store);
+
+  /* From then on it does not even start, until it is whole again. */
+  g_assert_true (g_file_test (mark, G_FILE_TEST_EXISTS));
+  assert_refused (f, TESSERA_SETUP_ERROR_STATE);
+  assert_refused (f, TESSERA_SETUP_ERROR_STATE);
+  flip (f, 16 * 1024 * 1024 + 100);
+  open_sqlite (f);
+  g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
+}
+
+/* A page that a power cut left half written, but the log has whole. */
+static void
+test_what_the_log_has_anew_is_no_damage (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "tessera.db-wal");
+  g_autofree char *log = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize length;
+  guint n = 0, pieces;
+
+  fill_much (f);
+  open_sqlite (f);
+  begin (f);
+  put_grant (f, "new", "c1", "alice", 5000);
+  commit (f);
+  g_assert_true (g_file_get_contents (path, &log, &length, NULL));
+  for (gsize frame = 32; frame + 24 + 4096 <= length; frame += 24 + 4096)
+    {
+      guint32 page;
+      memcpy (&page, log + frame, sizeof page);
+      if (page == 0) /* room for more */
+        break;
+      flip (f, ((gint64) GUINT32_FROM_BE (page) - 1) * 4096 + 2000);
+      n++;
+    }
+  g_assert_cmpuint (n, >, 0);
+  examine (f, &pieces, &error);
+  g_assert_no_error (error);
+}
+
+static void
+note_record (const char *client_id, const char *record, gpointer data)
+{
+  g_string_append_printf (data, "%s ", client_id);
+  g_assert_nonnull (strstr (record, client_id));
+}
+
+static void
+test_clients_as_they_are_kept (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GString) ids = g_string_new (NULL);
+  gint64 position = 0;
+  gboolean has;
+
+  begin (f);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("c%u", i);
+      g_autoptr (TesseraClient) client = tessera_client_new (id, NULL);
+      g_assert_true (tessera_store_put_client (f->store, client, NULL));
+    }
+  commit (f);
+  while (position >= 0)
+    {
+      g_assert_true (
+          tessera_store_foreach_client_record (f->store, &position, 2, note_record, ids, NULL));
+      g_string_append_c (ids, '|');
+    }
+  if (f->directory != NULL)
+    g_assert_cmpstr (ids->str, ==, "c0 c1 |c2 |");
+  g_assert_cmpuint (ids->len, >=, 9);
+  g_assert_true (tessera_store_has_client (f->store, "c1", &has, NULL) && has);
+  g_assert_true (tessera_store_has_client (f->store, "c3", &has, NULL) && !has);
+}
+
 static void
 test_one_flipped_bit_in_an_entry_is_noticed (Fixture *f, gconstpointer data)
 {
@@ -1951,6 +2086,9 @@ main (int argc, char *argv[])
   ADD_SQLITE ("log-has-room", test_log_has_room);
   ADD_SQLITE ("an-unusable-registration-is-said", test_an_unusable_registration_is_said);
   ADD_SQLITE ("damage-is-noticed", test_damage_is_noticed);
+  ADD_SQLITE ("damage-is-noticed-in-pieces", test_damage_is_noticed_in_pieces);
+  ADD_SQLITE ("what-the-log-has-anew-is-no-damage", test_what_the_log_has_anew_is_no_damage);
+  ADD_SQLITE ("clients-as-they-are-kept", test_clients_as_they_are_kept);
   ADD_SQLITE ("one-flipped-bit-in-an-entry-is-noticed",
               test_one_flipped_bit_in_an_entry_is_noticed);
   ADD_SQLITE ("no-secret-is-kept-in-clear", test_no_secret_is_kept_in_clear);

@@ -28,13 +28,9 @@ tessera_engine_get_refresh_token_lifetime (TesseraEngine *self, TesseraClient *c
 gint64
 tessera_engine_get_longest_lifetime_ms (TesseraEngine *self)
 {
-  g_autoptr (GPtrArray) clients = tessera_client_registry_list (self->clients);
   gint64 longest = self->settings->access_token_lifetime;
 
-  for (guint i = 0; i < clients->len; i++)
-    longest = MAX (longest,
-                   tessera_engine_get_access_token_lifetime (self, g_ptr_array_index (clients, i)));
-  return longest * 1000;
+  return MAX (longest, tessera_client_registry_get_longest_lifetime (self->clients)) * 1000;
 }
 
 static gboolean

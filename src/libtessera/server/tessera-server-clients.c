@@ -137,16 +137,44 @@ tessera_server_add_client (TesseraServer *self,
   return tessera_server_add_client_object (self, client, error);
 }
 
-static GPtrArray *
-list_declared (TesseraServer *self)
+/* Whether a client of @clients is a registered one that is still to be loaded: the start of a
+ * service does not wait for those. */
+typedef struct
 {
-  GPtrArray *clients = tessera_client_registry_list (self->engine.clients);
+  GPtrArray *clients;
+  const char *taken; /* or NULL */
+} KeptCheck;
 
-  for (guint i = clients->len; i > 0; i--)
-    if (!tessera_client_registry_is_declared (self->engine.clients,
-                                              tessera_client_get_id (clients->pdata[i - 1])))
-      g_ptr_array_remove_index_fast (clients, i - 1);
-  return clients;
+static gboolean
+run_kept_check (gpointer data, TesseraStore *store, GError **error)
+{
+  KeptCheck *self = data;
+
+  for (guint i = 0; i < self->clients->len && self->taken == NULL; i++)
+    {
+      const char *id = tessera_client_get_id (self->clients->pdata[i]);
+      gboolean kept;
+      if (!tessera_store_has_client (store, id, &kept, error))
+        return FALSE;
+      self->taken = kept ? id : NULL;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_kept (TesseraServer *self, GPtrArray *clients, GError **error)
+{
+  KeptCheck check = { .clients = clients };
+
+  if (!tessera_client_registry_is_loading (self->engine.clients))
+    return TRUE;
+  if (!tessera_committer_submit_and_wait (self->engine.committer, run_kept_check, &check, error))
+    return FALSE;
+  if (check.taken == NULL)
+    return TRUE;
+  g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS,
+               "There is a client with the id %s already", check.taken);
+  return FALSE;
 }
 
 /**
@@ -183,7 +211,10 @@ tessera_server_replace_clients (TesseraServer *self,
         return FALSE;
       g_ptr_array_add (list, clients[i]);
     }
-  g_autoptr (GPtrArray) before = list_declared (self);
+  g_autoptr (GPtrArray) before
+      = tessera_client_registry_list (self->engine.clients, TESSERA_CLIENTS_DECLARED);
+  if (self->state == TESSERA_SERVER_READY && !check_kept (self, list, error))
+    return FALSE;
   if (!tessera_client_registry_replace_declared (self->engine.clients, list, error))
     return FALSE;
   clients_changed (self);

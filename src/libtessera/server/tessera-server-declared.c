@@ -18,7 +18,7 @@ typedef struct
   TesseraDenyList *deny_list;
   TesseraKeyRing *keys;
   TesseraDeclared scope;
-  GPtrArray *clients; /* TesseraClient* */
+  GPtrArray *clients; /* TesseraClient*; registered ones had their keys made with them */
   GHashTable *now;    /* char *name -> char *fingerprint */
   GPtrArray *removed; /* TesseraRevocation* */
 } Comparison;
@@ -35,15 +35,14 @@ comparison_free (Comparison *self)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Comparison, comparison_free)
 
 static void
-add_clients (TesseraServer *self, Comparison *comparison)
+add_clients (Comparison *comparison)
 {
   for (guint i = 0; i < comparison->clients->len; i++)
     {
       TesseraClient *client = comparison->clients->pdata[i];
-      const char *id = tessera_client_get_id (client);
-      if (tessera_client_registry_is_declared (self->engine.clients, id))
-        g_hash_table_insert (comparison->now, g_strconcat (CLIENT_PREFIX, id, NULL),
-                             tessera_client_dup_fingerprint (client));
+      g_hash_table_insert (comparison->now,
+                           g_strconcat (CLIENT_PREFIX, tessera_client_get_id (client), NULL),
+                           tessera_client_dup_fingerprint (client));
     }
 }
 
@@ -65,12 +64,13 @@ comparison_new (TesseraServer *self, TesseraDeclared scope)
   Comparison *comparison = g_new0 (Comparison, 1);
   comparison->deny_list = self->engine.deny_list;
   comparison->keys = self->engine.keys;
-  comparison->clients = tessera_client_registry_list (self->engine.clients);
+  comparison->clients
+      = tessera_client_registry_list (self->engine.clients, TESSERA_CLIENTS_DECLARED);
   comparison->scope = scope;
   comparison->now = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   comparison->removed = g_ptr_array_new_with_free_func (g_object_unref);
   if (scope & TESSERA_DECLARED_CLIENTS)
-    add_clients (self, comparison);
+    add_clients (comparison);
   if (scope & TESSERA_DECLARED_USERS)
     add_users (self, comparison->now);
   return comparison;

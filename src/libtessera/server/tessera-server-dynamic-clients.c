@@ -318,17 +318,24 @@ tessera_server_note_client_use (gpointer data, TesseraClient *client)
 
 /* Forgetting */
 
-static gboolean
-is_forgotten (TesseraServer *server, TesseraClient *client)
+/* Those that were not seen since then are forgotten. */
+static gint64
+get_limit (TesseraServer *server)
 {
   TesseraEngine *engine = &server->engine;
   gint64 lifetime
       = tessera_registration_policy_get_unused_lifetime (engine->settings->registration_policy);
+
+  return lifetime > 0 ? tessera_clock_get_seconds (engine->clock) - lifetime : G_MININT64;
+}
+
+static gboolean
+is_forgotten (TesseraServer *server, TesseraClient *client)
+{
   gint64 last_seen
       = MAX (tessera_client_get_registered_at (client), tessera_client_get_used_at (client));
 
-  return lifetime > 0 && tessera_client_is_dynamic (client)
-         && tessera_clock_get_seconds (engine->clock) - last_seen > lifetime;
+  return tessera_client_is_dynamic (client) && last_seen < get_limit (server);
 }
 
 static gboolean
@@ -363,17 +370,14 @@ static const TesseraActClass forget_class = {
 void
 tessera_server_forget_clients (TesseraServer *self)
 {
-  g_autoptr (GPtrArray) clients = tessera_client_registry_list (self->engine.clients);
-  guint n_started = 0;
+  g_auto (GStrv) ids = tessera_client_registry_list_unused (self->engine.clients, get_limit (self),
+                                                            REMOVED_AT_ONCE);
 
-  for (guint i = 0; i < clients->len && n_started < REMOVED_AT_ONCE; i++)
+  for (char **id = ids; *id != NULL; id++)
     {
-      if (!is_forgotten (self, clients->pdata[i]))
-        continue;
       TesseraClientChange *change = tessera_act_new (&forget_class, self);
-      change->client_id = g_strdup (tessera_client_get_id (clients->pdata[i]));
+      change->client_id = g_strdup (*id);
       tessera_act_start (&change->act, tessera_server_forget_clients, NULL, ignore,
                          tessera_server_forget_clients);
-      n_started++;
     }
 }

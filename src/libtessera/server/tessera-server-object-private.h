@@ -3,6 +3,7 @@
 
 #include "base/tessera-password-private.h"
 #include "server/tessera-interaction-private.h"
+#include "server/tessera-loading-private.h"
 #include "server/tessera-logout-notifier-private.h"
 #include "server/tessera-outbound-private.h"
 #include "server/tessera-server-private.h"
@@ -52,7 +53,9 @@ struct _TesseraServer
 
   TesseraServerState state;
   TesseraSetup *setup;
-  GSource *setup_source; /* begins, then ends, the setup; then settles */
+  TesseraLoading *loading; /* from ready to close */
+  gint store_failure_told; /* atomic */
+  GSource *setup_source;   /* begins, then ends, the setup; then settles */
   GSource *prune_source;
   GSource
       *store_failed; /* attached by the committing thread, once, when the store failed for good */
@@ -119,6 +122,8 @@ void tessera_server_emit (TesseraServer *self, TesseraServerSignal signal, ...);
 /* tessera-server-setup.c */
 void tessera_server_schedule_setup (TesseraServer *self);
 void tessera_server_cancel_setup (TesseraServer *self);
+/* After it was ready: nothing is served any more. */
+void tessera_server_fail (TesseraServer *self, const GError *error);
 /* Takes @task, and returns TRUE or an error to it when the setup is over. */
 void tessera_server_await_ready (TesseraServer *self, GTask *task);
 /* Ready now, or why not. */

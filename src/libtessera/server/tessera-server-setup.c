@@ -7,7 +7,6 @@
 #include "endpoints/tessera-deny-export-private.h"
 #include "endpoints/tessera-deny-feed-private.h"
 #include "model/tessera-client-private.h"
-#include "store/tessera-client-secrets-private.h"
 #include "store/tessera-memory-store-private.h"
 #include "store/tessera-sqlite-store-private.h"
 
@@ -39,9 +38,10 @@ struct _TesseraSetup
   TesseraDenyList *deny_list;
   TesseraStatusLists *status_lists;
   TesseraCommitter *committer;
-  GPtrArray *clients; /* TesseraClient*, registered ones */
-  GPtrArray *users;   /* TesseraUser*, kept ones */
-  gboolean had_keys;  /* before this start */
+  TesseraLoading *loading;
+  GStrv declared;    /* ids of clients that nothing registered may have */
+  GPtrArray *users;  /* TesseraUser*, kept ones */
+  gboolean had_keys; /* before this start */
   gboolean rolled_back;
 };
 
@@ -52,8 +52,9 @@ setup_free (TesseraSetup *self)
   g_clear_pointer (&self->status_lists, tessera_status_lists_free);
   g_clear_pointer (&self->deny_list, tessera_deny_list_free);
   g_clear_pointer (&self->keys, tessera_key_ring_free);
+  g_clear_pointer (&self->loading, tessera_loading_free);
   g_clear_object (&self->store);
-  g_clear_pointer (&self->clients, g_ptr_array_unref);
+  g_strfreev (self->declared);
   g_clear_pointer (&self->users, g_ptr_array_unref);
   g_clear_error (&self->error);
   g_clear_pointer (&self->algorithms, g_array_unref);
@@ -146,10 +147,22 @@ load_status_lists (TesseraSetup *self, GError **error)
   return TRUE;
 }
 
-static void
-collect_client (TesseraClient *client, gpointer data)
+/* What is kept in the store may not contradict what was declared: the same id twice is refused. */
+static gboolean
+check_declared (TesseraSetup *self, GError **error)
 {
-  g_ptr_array_add (data, g_object_ref (client));
+  for (char **id = self->declared; *id != NULL; id++)
+    {
+      gboolean kept;
+      if (!tessera_store_has_client (self->store, *id, &kept, error))
+        return FALSE;
+      if (!kept)
+        continue;
+      g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS,
+                   "There is a client with the id %s already", *id);
+      return FALSE;
+    }
+  return TRUE;
 }
 
 static void
@@ -165,16 +178,12 @@ setup_run (TesseraSetup *self, GError **error)
 
   if (!tessera_uri_check_issuer (self->issuer, error) || !open_store (self, &may_create_keys, error)
       || !open_keys (self, may_create_keys, error) || !load_deny_list (self, error)
-      || !load_status_lists (self, error))
+      || !load_status_lists (self, error) || !check_declared (self, error))
     return FALSE;
-  self->clients = g_ptr_array_new_with_free_func (g_object_unref);
   self->users = g_ptr_array_new_with_free_func (g_object_unref);
-  if (!tessera_store_foreach_client (self->store, collect_client, self->clients, error)
-      || !tessera_store_foreach_user (self->store, collect_user, self->users, error))
+  if (!tessera_store_foreach_user (self->store, collect_user, self->users, error))
     return FALSE;
-  for (guint i = 0; i < self->clients->len; i++)
-    tessera_client_secrets_unseal (self->clients->pdata[i], self->keys);
-  self->committer = tessera_committer_new (self->store, self->context);
+  self->committer = tessera_loading_start (self->loading, self->store, self->keys, self->context);
   g_clear_object (&self->store);
   tessera_deny_list_attach (self->deny_list, self->committer);
   return TRUE;
@@ -223,7 +232,8 @@ list_algorithms (TesseraEngine *engine)
       if (resource->has_signing_algorithm)
         g_array_append_val (algorithms, resource->signing_algorithm);
     }
-  g_autoptr (GPtrArray) clients = tessera_client_registry_list (engine->clients);
+  g_autoptr (GPtrArray) clients
+      = tessera_client_registry_list (engine->clients, TESSERA_CLIENTS_DECLARED);
   for (guint i = 0; i < clients->len; i++)
     if (tessera_client_uses_openid (clients->pdata[i]))
       {
@@ -242,13 +252,9 @@ fail (TesseraServer *self, const GError *error)
   self->failure = g_error_copy (error);
 }
 
-/* What is kept in the store may not contradict what was declared: the same id twice is refused. */
 static gboolean
 add_kept (TesseraServer *self, TesseraSetup *setup, GError **error)
 {
-  for (guint i = 0; i < setup->clients->len; i++)
-    if (!tessera_client_registry_add (self->engine.clients, setup->clients->pdata[i], FALSE, error))
-      return FALSE;
   for (guint i = 0; i < setup->users->len; i++)
     if (!tessera_user_registry_add (self->users, setup->users->pdata[i], error))
       return FALSE;
@@ -280,14 +286,14 @@ on_store_failed (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* In the committing thread. */
+/* In the committing thread, and once on the context. */
 static void
 on_commit (gboolean committed, gpointer data)
 {
   TesseraServer *self = data;
 
-  if (g_source_get_context (self->store_failed) == NULL
-      && tessera_committer_has_failed (self->engine.committer))
+  if (tessera_committer_has_failed (self->engine.committer)
+      && g_atomic_int_compare_and_exchange (&self->store_failure_told, FALSE, TRUE))
     g_source_attach (self->store_failed, self->context);
 }
 
@@ -297,6 +303,19 @@ watch_store (TesseraServer *self)
   self->store_failed = g_idle_source_new ();
   g_source_set_callback (self->store_failed, on_store_failed, self, NULL);
   tessera_committer_add_listener (self->engine.committer, on_commit, self);
+  on_commit (FALSE, self); /* it may have failed before */
+}
+
+static GStrv
+list_declared (TesseraEngine *engine)
+{
+  g_autoptr (GStrvBuilder) ids = g_strv_builder_new ();
+  g_autoptr (GPtrArray) clients
+      = tessera_client_registry_list (engine->clients, TESSERA_CLIENTS_DECLARED);
+
+  for (guint i = 0; i < clients->len; i++)
+    g_strv_builder_add (ids, tessera_client_get_id (clients->pdata[i]));
+  return g_strv_builder_end (ids);
 }
 
 static void
@@ -309,6 +328,7 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   engine->committer = g_steal_pointer (&setup->committer);
   tessera_committer_set_owner (engine->committer, G_OBJECT (self));
   watch_store (self);
+  self->loading = g_steal_pointer (&setup->loading);
   engine->seen = tessera_seen_tokens_new (SEEN_TOKENS);
   engine->status_lists = g_steal_pointer (&setup->status_lists);
   engine->status_publisher = tessera_status_publisher_new (engine->status_lists, engine->deny_list,
@@ -327,8 +347,26 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   self->prune_source = g_timeout_source_new_seconds (PRUNE_SECONDS);
   g_source_set_callback (self->prune_source, on_prune, self, NULL);
   g_source_attach (self->prune_source, self->context);
-  tessera_server_forget_clients (self);
+  tessera_loading_follow (self->loading);
   tessera_server_unsettle (self, TESSERA_DECLARED_CLIENTS | TESSERA_DECLARED_USERS);
+}
+
+static void
+announce (TesseraServer *self)
+{
+  if (self->state == TESSERA_SERVER_READY)
+    tessera_server_emit (self, TESSERA_SIGNAL_READY);
+  else
+    tessera_server_emit (self, TESSERA_SIGNAL_FAILED, self->failure);
+  tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));
+}
+
+void
+tessera_server_fail (TesseraServer *self, const GError *error)
+{
+  fail (self, error);
+  self->engine.ready = FALSE;
+  announce (self);
 }
 
 static void
@@ -343,16 +381,6 @@ tell_tasks (TesseraServer *self)
         g_task_return_error (task, g_error_copy (self->failure));
       g_object_unref (task);
     }
-}
-
-static void
-announce (TesseraServer *self)
-{
-  if (self->state == TESSERA_SERVER_READY)
-    tessera_server_emit (self, TESSERA_SIGNAL_READY);
-  else
-    tessera_server_emit (self, TESSERA_SIGNAL_FAILED, self->failure);
-  tessera_token_checker_changed (TESSERA_TOKEN_CHECKER (self));
 }
 
 /* On the context, or in wait_ready. */
@@ -415,6 +443,8 @@ begin_setup (TesseraServer *self)
   setup->clock = tessera_clock_ref (engine->clock);
   setup->longest_lifetime_ms = tessera_engine_get_longest_lifetime_ms (engine);
   setup->context = g_main_context_ref (self->context);
+  setup->declared = list_declared (engine);
+  setup->loading = tessera_loading_new (self);
   setup->over = g_idle_source_new ();
   g_source_set_priority (setup->over, G_PRIORITY_DEFAULT);
   g_source_set_callback (setup->over, on_setup_over, self, NULL);

@@ -18,23 +18,16 @@
 
 typedef struct
 {
-  GPtrArray *clients; /* TesseraClient*, that the store keeps */
-  GPtrArray *users;   /* TesseraUser*, likewise */
+  TesseraServer *server;
+  GPtrArray *users; /* TesseraUser*, that the store keeps */
 } Export;
 
 static void
 export_free (Export *self)
 {
-  g_ptr_array_unref (self->clients);
+  g_object_unref (self->server);
   g_ptr_array_unref (self->users);
   g_free (self);
-}
-
-static gboolean
-is_declared (gconstpointer client, gconstpointer registry)
-{
-  return tessera_client_registry_is_declared ((TesseraClientRegistry *) registry,
-                                              tessera_client_get_id ((TesseraClient *) client));
 }
 
 static Export *
@@ -43,11 +36,8 @@ export_new (TesseraServer *server)
   Export *self = g_new (Export, 1);
   g_autoptr (GPtrArray) users = tessera_user_registry_list (server->users, "", G_MAXUINT);
 
-  self->clients = tessera_client_registry_list (server->engine.clients);
+  self->server = g_object_ref (server);
   self->users = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = self->clients->len; i > 0; i--)
-    if (is_declared (self->clients->pdata[i - 1], server->engine.clients))
-      g_ptr_array_remove_index (self->clients, i - 1);
   for (guint i = 0; i < users->len; i++)
     if (tessera_user_get_origin (users->pdata[i]) == NULL)
       g_ptr_array_add (self->users, g_object_ref (users->pdata[i]));
@@ -70,10 +60,12 @@ export_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
 {
   Export *self = data;
   GString *text = g_string_new (NULL);
+  g_autoptr (GPtrArray) clients
+      = tessera_client_registry_list (self->server->engine.clients, TESSERA_CLIENTS_REGISTERED);
 
   add_line (text, "tessera_export", json_integer (VERSION));
-  for (guint i = 0; i < self->clients->len; i++)
-    add_line (text, "client", tessera_client_to_json (self->clients->pdata[i]));
+  for (guint i = 0; i < clients->len; i++)
+    add_line (text, "client", tessera_client_to_json (clients->pdata[i]));
   for (guint i = 0; i < self->users->len; i++)
     add_line (text, "user", tessera_user_to_json (self->users->pdata[i]));
   g_task_return_pointer (task, g_string_free (text, FALSE), g_free);

@@ -52,7 +52,8 @@ tessera_server_settings_changed (TesseraServer *self)
   g_clear_pointer (&self->engine.metadata, g_bytes_unref);
   if (self->engine.feed != NULL && !self->engine.settings->deny_list_enabled)
     tessera_deny_feed_end_all (self->engine.feed);
-  if (self->engine.deny_list != NULL)
+  /* As long as registered clients are still to come, the state knows how long theirs live. */
+  if (self->engine.deny_list != NULL && !tessera_client_registry_is_loading (self->engine.clients))
     tessera_deny_list_set_longest_lifetime (self->engine.deny_list,
                                             tessera_engine_get_longest_lifetime_ms (&self->engine));
 }
@@ -593,6 +594,7 @@ tessera_server_close (TesseraServer *self)
    * refuses what a login brings that was held until now. */
   if (engine->committer != NULL)
     tessera_committer_close (engine->committer);
+  g_clear_pointer (&self->loading, tessera_loading_free);
   if (self->store_failed != NULL)
     g_source_destroy (self->store_failed);
   g_clear_pointer (&self->store_failed, g_source_unref);

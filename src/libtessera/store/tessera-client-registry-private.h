@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "jose/tessera-key-ring-private.h"
 #include "model/tessera-client.h"
 
 G_BEGIN_DECLS
 
 /* All clients by id, in memory: declared ones (application, configuration file) and registered ones
- * (store). Safe from any thread. */
+ * (store), which become objects when they are asked for. Safe from any thread. */
 typedef struct _TesseraClientRegistry TesseraClientRegistry;
 
 TesseraClientRegistry *tessera_client_registry_new (void);
@@ -16,6 +17,19 @@ gboolean tessera_client_registry_add (TesseraClientRegistry *self,
                                       TesseraClient *client,
                                       gboolean declared,
                                       GError **error);
+/* A registered one as the store has it. What is no registration is as if it were not there, but for
+ * its id, and is said once when it is asked for. */
+gboolean tessera_client_registry_add_record (TesseraClientRegistry *self,
+                                             const char *client_id,
+                                             const char *record,
+                                             GError **error);
+/* Between these, records are added in pieces, by one thread. Whoever asks for one that is not there
+ * yet waits for it; whoever asks for all, or changes any, waits for the last. */
+void tessera_client_registry_begin_loading (TesseraClientRegistry *self);
+void tessera_client_registry_end_piece (TesseraClientRegistry *self, gboolean is_last);
+gboolean tessera_client_registry_is_loading (TesseraClientRegistry *self);
+/* What their secrets are sealed with. @keys: NULL before they are freed. */
+void tessera_client_registry_set_keys (TesseraClientRegistry *self, TesseraKeyRing *keys);
 gboolean tessera_client_registry_remove (TesseraClientRegistry *self, const char *client_id);
 /* @client in place of the one with its id, which must be there. */
 void tessera_client_registry_update (TesseraClientRegistry *self, TesseraClient *client);
@@ -26,13 +40,25 @@ TesseraClient *tessera_client_registry_lookup_any (TesseraClientRegistry *self,
 gboolean tessera_client_registry_is_declared (TesseraClientRegistry *self, const char *client_id);
 guint tessera_client_registry_get_count (TesseraClientRegistry *self);
 guint tessera_client_registry_count_dynamic (TesseraClientRegistry *self);
-GPtrArray *
-tessera_client_registry_list (TesseraClientRegistry *self); /* TesseraClient*, owned, by id */
-/* The same, @limit of them behind the id @after. */
+/* Of what they have of their own; 0 when none has. Seconds. */
+int tessera_client_registry_get_longest_lifetime (TesseraClientRegistry *self);
+
+typedef enum
+{
+  TESSERA_CLIENTS_ALL,
+  TESSERA_CLIENTS_DECLARED,
+  TESSERA_CLIENTS_REGISTERED
+} TesseraClientsKind;
+
+/* TesseraClient*, owned, by id. */
+GPtrArray *tessera_client_registry_list (TesseraClientRegistry *self, TesseraClientsKind kind);
+/* Of all, @limit of them behind the id @after. */
 GPtrArray *
 tessera_client_registry_list_page (TesseraClientRegistry *self, const char *after, guint limit);
+/* Ids of those that registered themselves, but were not seen since then (seconds). */
+GStrv tessera_client_registry_list_unused (TesseraClientRegistry *self, gint64 since, guint limit);
 /* Swaps all declared ones at once. @clients: TesseraClient*. An id that a registered client has:
- * TESSERA_SETUP_ERROR_EXISTS. */
+ * TESSERA_SETUP_ERROR_EXISTS; waits for none that is still to come. */
 gboolean tessera_client_registry_replace_declared (TesseraClientRegistry *self,
                                                    GPtrArray *clients,
                                                    GError **error);

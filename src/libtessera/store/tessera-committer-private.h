@@ -34,6 +34,17 @@ typedef gboolean (*TesseraCommitPrepare) (TesseraStore *store,
 /* @context: where TesseraOperationDone runs (NULL: the thread's default). Takes a reference to the
  * store, which the committing thread drops when it ends; the caller should drop its own first. */
 TesseraCommitter *tessera_committer_new (TesseraStore *store, GMainContext *context);
+/* The same, with something that the committing thread does besides, in pieces, once the program
+ * had time to start: what needs the store, and others do not wait for. Called until @out_more is
+ * FALSE. When it fails, the store has failed for good. */
+typedef gboolean (*TesseraCommitterChore) (TesseraStore *store,
+                                           gpointer data,
+                                           gboolean *out_more,
+                                           GError **error);
+TesseraCommitter *tessera_committer_new_with_chore (TesseraStore *store,
+                                                    GMainContext *context,
+                                                    TesseraCommitterChore chore,
+                                                    gpointer data);
 /* @owner, not referenced, lives while outcomes are told on the context. */
 void tessera_committer_set_owner (TesseraCommitter *self, GObject *owner);
 /* Finishes what waits, commits, joins the thread; every accepted operation is told first. */

@@ -14,6 +14,8 @@
 /* After so many commits that were over too soon, less is left to be served meanwhile. */
 #define CALM_MAX 8
 #define LEFT_PART 4 /* of what is expected, at most */
+/* A start takes less than this, and has the processor to itself. */
+#define CHORE_DELAY (15 * G_TIME_SPAN_MILLISECOND)
 
 typedef struct _Operation Operation;
 struct _Operation
@@ -50,6 +52,9 @@ typedef struct
 struct _TesseraCommitter
 {
   TesseraStore *store;
+  TesseraCommitterChore chore; /* NULL: none, or done */
+  gpointer chore_data;
+  gint64 chore_from; /* monotonic */
   GThread *thread;
   GMainContext *context;
   GSource *done_source;
@@ -366,6 +371,14 @@ notify_listeners (TesseraCommitter *self, gboolean committed)
 
 /* After a failed sync nobody knows what is on the disk: only a restart, which reads it again, helps
  * (threats.md §2). */
+static void
+fail_for_good (TesseraCommitter *self)
+{
+  g_mutex_lock (&self->mutex);
+  self->failed = TRUE;
+  g_mutex_unlock (&self->mutex);
+}
+
 void
 tessera_committer_fail (TesseraCommitter *self, const GError *error)
 {
@@ -375,11 +388,8 @@ tessera_committer_fail (TesseraCommitter *self, const GError *error)
     return;
   g_warning ("The store failed%s: %s", fatal ? " for good, restart the program" : "",
              error->message);
-  if (!fatal)
-    return;
-  g_mutex_lock (&self->mutex);
-  self->failed = TRUE;
-  g_mutex_unlock (&self->mutex);
+  if (fatal)
+    fail_for_good (self);
 }
 
 static void
@@ -555,6 +565,7 @@ prepare_closing (TesseraCommitter *self)
     undo (self, error);
 }
 
+/* Nothing: it is time for the chore, or the end. */
 static Queue
 wait_for_work (TesseraCommitter *self)
 {
@@ -563,7 +574,10 @@ wait_for_work (TesseraCommitter *self)
   while (!is_worth_it (self) && !self->closing)
     {
       self->idle = TRUE;
-      g_cond_wait (&self->submitted, &self->mutex);
+      if (self->chore == NULL)
+        g_cond_wait (&self->submitted, &self->mutex);
+      else if (!g_cond_wait_until (&self->submitted, &self->mutex, self->chore_from))
+        break;
     }
   self->idle = FALSE;
   Queue batch = queue_take (&self->waiting, BATCH_MAX);
@@ -574,15 +588,39 @@ wait_for_work (TesseraCommitter *self)
   return batch;
 }
 
+static void
+run_chore (TesseraCommitter *self)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean more = FALSE;
+
+  gboolean done = self->chore (self->store, self->chore_data, &more, &error);
+  if (!more)
+    self->chore = NULL;
+  if (done)
+    return;
+  g_warning ("The store cannot be read, restart the program: %s", error->message);
+  fail_for_good (self);
+  notify_listeners (self, FALSE);
+}
+
 static gpointer
 committer_thread (gpointer data)
 {
   TesseraCommitter *self = data;
 
-  for (Queue batch = wait_for_work (self); batch.first != NULL; batch = wait_for_work (self))
+  for (;;)
     {
-      run_batch (self, &batch);
-      tell (self, &batch);
+      Queue batch = wait_for_work (self);
+      if (batch.first != NULL)
+        {
+          run_batch (self, &batch);
+          tell (self, &batch);
+        }
+      else if (self->chore != NULL)
+        run_chore (self);
+      else
+        break;
     }
   prepare_closing (self);
   g_object_unref (self->store);
@@ -604,8 +642,20 @@ add_source (TesseraCommitter *self, GSourceFuncs *funcs, int priority)
 TesseraCommitter *
 tessera_committer_new (TesseraStore *store, GMainContext *context)
 {
+  return tessera_committer_new_with_chore (store, context, NULL, NULL);
+}
+
+TesseraCommitter *
+tessera_committer_new_with_chore (TesseraStore *store,
+                                  GMainContext *context,
+                                  TesseraCommitterChore chore,
+                                  gpointer data)
+{
   TesseraCommitter *self = g_new0 (TesseraCommitter, 1);
   self->store = g_object_ref (store);
+  self->chore = chore;
+  self->chore_data = data;
+  self->chore_from = g_get_monotonic_time () + CHORE_DELAY;
   self->context
       = context != NULL ? g_main_context_ref (context) : g_main_context_ref_thread_default ();
   g_mutex_init (&self->mutex);

@@ -11,13 +11,14 @@ G_BEGIN_DECLS
  * prepared (facts.md). Used by one thread at a time. */
 typedef struct _TesseraDatabase TesseraDatabase;
 
-/* Blocking. @migrations[n] leads from user_version n to n + 1. A file that is not small is examined
- * but for the table @large, which may have so many rows that nobody would wait for it: whoever
- * reads it whole calls tessera_database_examine first. Errors: TESSERA_SETUP_ERROR_LOCKED,
- * TESSERA_SETUP_ERROR_STATE, TESSERA_STORE_ERROR. */
+/* Blocking. @migrations[n] leads from user_version n to n + 1. A small file is examined whole. Of a
+ * large one, for which nobody would wait, only the tables @vital, NULL-terminated; each page that
+ * is read has its checksum, the other pages are for tessera_database_examine_pages, and whoever
+ * reads another table whole calls tessera_database_examine first. Errors:
+ * TESSERA_SETUP_ERROR_LOCKED, TESSERA_SETUP_ERROR_STATE, TESSERA_STORE_ERROR. */
 TesseraDatabase *tessera_database_open (const char *directory,
                                         const char *const *migrations,
-                                        const char *large,
+                                        const char *const *vital,
                                         gboolean *out_is_new,
                                         GError **error);
 void tessera_database_free (TesseraDatabase *self);
@@ -26,6 +27,12 @@ void tessera_database_free (TesseraDatabase *self);
 int tessera_database_lock (const char *directory, GError **error);
 /* TESSERA_STORE_ERROR_DAMAGED. */
 gboolean tessera_database_examine (TesseraDatabase *self, const char *table, GError **error);
+/* The next @pages of what was not examined at the start; @out_more: there are others. What is
+ * damaged, TESSERA_STORE_ERROR_DAMAGED, is remembered: the next start examines everything. */
+gboolean tessera_database_examine_pages (TesseraDatabase *self,
+                                         guint pages,
+                                         gboolean *out_more,
+                                         GError **error);
 
 /* A statement in use; g_autoptr hands it back. */
 typedef sqlite3_stmt TesseraQuery;
@@ -62,6 +69,8 @@ gboolean tessera_database_begin (TesseraDatabase *self, GError **error);
 gboolean tessera_database_commit (TesseraDatabase *self, GError **error);
 void tessera_database_rollback (TesseraDatabase *self);
 void tessera_database_get_counts (TesseraDatabase *self, guint64 *out_writes, guint64 *out_syncs);
+/* Pages that are kept to be read again. */
+void tessera_database_release_memory (TesseraDatabase *self);
 /* Puts back what was given up when the disk was full, if there is room again. */
 gboolean tessera_database_restore_reserve (TesseraDatabase *self);
 

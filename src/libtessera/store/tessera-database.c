@@ -28,7 +28,16 @@
 #define LOG_PIECE (64 * 1024) /* SQLite's own VFS writes less than 128 KiB at once */
 #define LOG_BUSY_FRAMES 64    /* so many pages in, it will grow */
 #define COPY_PAGE 4096        /* bytes that the checksums are made for */
+#define DAMAGE_MARK "damaged" /* a file beside the database: the next start examines all of it */
 #define COPY_FRAMES_MAX 65536 /* so many pages the log may hold while the file is copied */
+
+/* A page of the file does not fit its checksum: the log may hold it anew. */
+typedef enum
+{
+  SUSPICION_NONE,
+  SUSPICION_RAISED,
+  SUSPICION_LOG_MOVED /* into the file; if it still does not fit, it is damaged */
+} Suspicion;
 
 typedef enum
 {
@@ -45,7 +54,11 @@ struct _TesseraDatabase
   char *path;
   char *reserve_path;
   gboolean has_reserve;
-  gboolean examined; /* the whole file */
+  gboolean examined;  /* the whole file */
+  gint64 examined_to; /* else its pages up to here, in pieces */
+  Suspicion suspicion;
+  gboolean opened;
+  char *mark_path;
   gboolean was_full; /* the last transaction found no room */
   int log_frames;
   gint64 log_room;            /* bytes that the file of the log has */
@@ -147,6 +160,18 @@ classify (int code, int system_code)
     }
 }
 
+/* While it opens, the damage is met by the next start just as well, and the state is left as it
+ * is. */
+static void
+note_damage (TesseraDatabase *self)
+{
+  if (!self->opened)
+    return;
+  int fd = open (self->mark_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd >= 0)
+    close (fd);
+}
+
 static gboolean
 fail (TesseraDatabase *self, GError **error)
 {
@@ -154,6 +179,8 @@ fail (TesseraDatabase *self, GError **error)
   TesseraStoreError kind = classify (code, sqlite3_system_errno (self->handle));
   if (kind == TESSERA_STORE_ERROR_FULL)
     give_up_reserve (self);
+  else if (kind == TESSERA_STORE_ERROR_DAMAGED)
+    note_damage (self);
   g_set_error (error, TESSERA_STORE_ERROR, (int) kind, "SQLite error %d: %s", code,
                code == SQLITE_IOERR_DATA ? "wrong checksum of a page"
                                          : sqlite3_errmsg (self->handle));
@@ -427,6 +454,17 @@ tend_copy (TesseraDatabase *self)
     self->copy = COPY_GIVEN_UP;
 }
 
+/* A copy that is being made needs the file as it is, and is waited for. */
+static void
+tend_suspicion (TesseraDatabase *self)
+{
+  if (G_LIKELY (self->suspicion != SUSPICION_RAISED) || self->copy == COPY_RUNNING)
+    return;
+  checkpoint (self);
+  if (!self->checkpoint_failed)
+    self->suspicion = SUSPICION_LOG_MOVED;
+}
+
 void
 tessera_database_request_copy (TesseraDatabase *self)
 {
@@ -519,6 +557,7 @@ tessera_database_commit (TesseraDatabase *self, GError **error)
   if (!tessera_database_execute (self, "COMMIT", error, ""))
     return FALSE;
   tend_copy (self);
+  tend_suspicion (self);
   if (get_changes (self) == self->changes_at_begin)
     return TRUE;
   self->syncs++;
@@ -539,6 +578,12 @@ tessera_database_rollback (TesseraDatabase *self)
   if (!sqlite3_get_autocommit (self->handle)
       && !tessera_database_execute (self, "ROLLBACK", &error, ""))
     g_warning ("Cannot roll back: %s", error->message);
+}
+
+void
+tessera_database_release_memory (TesseraDatabase *self)
+{
+  sqlite3_db_release_memory (self->handle);
 }
 
 void
@@ -677,23 +722,67 @@ tessera_database_examine (TesseraDatabase *self, const char *table, GError **err
   return self->examined || quick_check (self, table, error);
 }
 
-static GPtrArray *
-list_tables (TesseraDatabase *self, GError **error)
+/* In pieces. */
+
+/* @out_good: the page at @offset fits its checksum. */
+static gboolean
+examine_page (
+    TesseraDatabase *self, sqlite3_file *file, gint64 offset, gboolean *out_good, GError **error)
 {
-  g_autoptr (GPtrArray) tables = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GError) problem = NULL;
-  g_autoptr (TesseraQuery) query
-      = tessera_database_query (self, "SELECT name FROM sqlite_schema WHERE type = 'table'", error,
-                                "");
-  if (query == NULL)
-    return NULL;
-  while (tessera_database_step (self, query, &problem))
-    g_ptr_array_add (tables, tessera_query_dup_text (query, 0));
-  if (problem == NULL)
-    return g_steal_pointer (&tables);
-  g_propagate_error (error, g_steal_pointer (&problem));
-  return NULL;
+  guint8 page[COPY_PAGE];
+  int code = file->pMethods->xRead (file, page, sizeof page, offset);
+
+  *out_good = code == SQLITE_OK;
+  if (code == SQLITE_OK || code == SQLITE_IOERR_DATA)
+    return TRUE;
+  g_set_error (error, TESSERA_STORE_ERROR, (int) classify (code, 0),
+               "Cannot examine the database: %s", sqlite3_errstr (code));
+  return FALSE;
 }
+
+static gboolean
+fail_page (TesseraDatabase *self, GError **error)
+{
+  note_damage (self);
+  g_set_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED,
+               "The database %s is damaged: wrong checksum of the page at %" G_GINT64_FORMAT,
+               self->path, self->examined_to);
+  return FALSE;
+}
+
+gboolean
+tessera_database_examine_pages (TesseraDatabase *self,
+                                guint pages,
+                                gboolean *out_more,
+                                GError **error)
+{
+  sqlite3_file *file = NULL;
+  sqlite3_int64 size = 0;
+
+  *out_more = FALSE;
+  if (self->examined)
+    return TRUE;
+  sqlite3_file_control (self->handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+  if (file->pMethods->xFileSize (file, &size) != SQLITE_OK)
+    return fail (self, error);
+  for (; pages > 0 && self->examined_to < size; pages--)
+    {
+      gboolean good;
+      if (!examine_page (self, file, self->examined_to, &good, error))
+        return FALSE;
+      if (!good && self->suspicion == SUSPICION_LOG_MOVED)
+        return fail_page (self, error);
+      self->suspicion = good ? SUSPICION_NONE : SUSPICION_RAISED;
+      if (!good) /* looked at again, when this transaction is over */
+        break;
+      self->examined_to += COPY_PAGE;
+    }
+  *out_more = self->examined_to < size;
+  self->examined = !*out_more;
+  return TRUE;
+}
+
+/* At the start. */
 
 static gboolean
 is_small (TesseraDatabase *self)
@@ -702,8 +791,32 @@ is_small (TesseraDatabase *self)
   return stat (self->path, &info) == 0 && info.st_size <= EXAMINED_WHOLE;
 }
 
+/* Nobody would wait for all of a large one each time: but when damage was met there, and before it
+ * is brought to another schema. */
 static gboolean
-examine (TesseraDatabase *self, const char *large, GError **error)
+must_examine_whole (TesseraDatabase *self, const char *const *migrations)
+{
+  g_autoptr (GError) ignored = NULL;
+  g_autofree char *version = ask (self, "PRAGMA user_version", &ignored);
+
+  return is_small (self) || g_access (self->mark_path, F_OK) == 0 || version == NULL
+         || g_ascii_strtoull (version, NULL, 10) != g_strv_length ((char **) migrations);
+}
+
+static gboolean
+examine_whole (TesseraDatabase *self, GError **error)
+{
+  self->examined = quick_check (self, NULL, error);
+  if (self->examined)
+    g_unlink (self->mark_path);
+  return self->examined;
+}
+
+static gboolean
+examine (TesseraDatabase *self,
+         const char *const *migrations,
+         const char *const *vital,
+         GError **error)
 {
   g_autofree char *mode = ask (self, "PRAGMA journal_mode", error);
   if (mode == NULL)
@@ -711,16 +824,10 @@ examine (TesseraDatabase *self, const char *large, GError **error)
   if (strcmp (mode, "wal") != 0)
     return fail_state (self, error, "cannot use a write-ahead log on this file system");
 
-  if (is_small (self))
-    {
-      self->examined = quick_check (self, NULL, error);
-      return self->examined;
-    }
-  g_autoptr (GPtrArray) tables = list_tables (self, error);
-  if (tables == NULL)
-    return FALSE;
-  for (guint i = 0; i < tables->len; i++)
-    if (strcmp (tables->pdata[i], large) != 0 && !quick_check (self, tables->pdata[i], error))
+  if (must_examine_whole (self, migrations))
+    return examine_whole (self, error);
+  for (; *vital != NULL; vital++)
+    if (!quick_check (self, *vital, error))
       return FALSE;
   return TRUE;
 }
@@ -783,7 +890,7 @@ static gboolean
 open_and_migrate (TesseraDatabase *self,
                   const char *directory,
                   const char *const *migrations,
-                  const char *large,
+                  const char *const *vital,
                   gboolean *out_is_new,
                   GError **error)
 {
@@ -793,7 +900,7 @@ open_and_migrate (TesseraDatabase *self,
     return FALSE;
   return open_handle (self, error) && reserve_checksums (self, &checked, error)
          && configure (self, error)
-         && examine (self, large, error)
+         && examine (self, migrations, vital, error)
          /* Of the first schema: every page is written anew, in one transaction. */
          && (checked || tessera_database_run_script (self, "VACUUM", error))
          && migrate (self, migrations, *out_is_new, error) && sync_directory (directory, error);
@@ -823,7 +930,7 @@ make_directory (const char *directory, GError **error)
 TesseraDatabase *
 tessera_database_open (const char *directory,
                        const char *const *migrations,
-                       const char *large,
+                       const char *const *vital,
                        gboolean *out_is_new,
                        GError **error)
 {
@@ -836,12 +943,14 @@ tessera_database_open (const char *directory,
   self->statements = g_hash_table_new_full (NULL, NULL, NULL, finalize_statement);
   self->path = g_build_filename (resolved, "tessera.db", NULL);
   self->reserve_path = g_build_filename (resolved, "reserve", NULL);
+  self->mark_path = g_build_filename (resolved, DAMAGE_MARK, NULL);
 
-  if (!open_and_migrate (self, resolved, migrations, large, out_is_new, error))
+  if (!open_and_migrate (self, resolved, migrations, vital, out_is_new, error))
     {
       tessera_store_explain_damage (error);
       return NULL;
     }
+  self->opened = TRUE;
   make_reserve (self);
   if (!self->has_reserve)
     g_warning ("The disk is nearly full: only revocations are stored until there is room");
@@ -860,5 +969,6 @@ tessera_database_free (TesseraDatabase *self)
   g_clear_error (&self->broken);
   g_free (self->path);
   g_free (self->reserve_path);
+  g_free (self->mark_path);
   g_free (self);
 }

@@ -5,6 +5,7 @@
 #include "store/tessera-memory-store-private.h"
 
 #include "base/tessera-error.h"
+#include "model/tessera-client-private.h"
 
 #include <string.h>
 
@@ -991,6 +992,36 @@ tessera_memory_store_foreach_client (TesseraStore *store,
 }
 
 static gboolean
+tessera_memory_store_foreach_client_record (TesseraStore *store,
+                                            gint64 *position,
+                                            guint limit,
+                                            TesseraClientRecordFunc func,
+                                            gpointer data,
+                                            GError **error)
+{
+  g_autoptr (GList) clients = g_hash_table_get_values (TESSERA_MEMORY_STORE (store)->clients.rows);
+
+  for (GList *l = clients; l != NULL; l = l->next)
+    {
+      g_autoptr (json_t) json = tessera_client_to_json (l->data);
+      g_autofree char *record = tessera_json_dump (json);
+      func (tessera_client_get_id (l->data), record, data);
+    }
+  *position = -1; /* all at once: there are few */
+  return TRUE;
+}
+
+static gboolean
+tessera_memory_store_has_client (TesseraStore *store,
+                                 const char *client_id,
+                                 gboolean *out_has,
+                                 GError **error)
+{
+  *out_has = g_hash_table_contains (TESSERA_MEMORY_STORE (store)->clients.rows, client_id);
+  return TRUE;
+}
+
+static gboolean
 tessera_memory_store_put_user (TesseraStore *store, TesseraUser *user, GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
@@ -1443,6 +1474,8 @@ tessera_memory_store_iface_init (TesseraStoreInterface *iface)
   iface->put_client = tessera_memory_store_put_client;
   iface->remove_client = tessera_memory_store_remove_client;
   iface->foreach_client = tessera_memory_store_foreach_client;
+  iface->foreach_client_record = tessera_memory_store_foreach_client_record;
+  iface->has_client = tessera_memory_store_has_client;
   iface->put_user = tessera_memory_store_put_user;
   iface->remove_user = tessera_memory_store_remove_user;
   iface->foreach_user = tessera_memory_store_foreach_user;

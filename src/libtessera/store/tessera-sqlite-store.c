@@ -11,8 +11,11 @@
 #include <string.h>
 
 #define REDEEMED_CODE_MEMORY_MS (G_GINT64_CONSTANT (24) * 60 * 60 * 1000)
-#define LARGE_TABLE "denials"
 #define PRUNE_ROWS 200 /* of anything else, removed in one go: whoever waits, waits for that */
+
+/* What is read whole at the start, so that nothing is un-revoked; see also DENIALS. */
+static const char *const vital_tables[] = { "state", "cut_offs", "ended_grants", NULL };
+#define DENIALS "denials" /* so many that they are only read whole when the snapshot is lost */
 
 /* Appending is cheap, a random key is not (facts.md): so an ended grant is one more row, and what
  * belonged to it is removed later, by prune. */
@@ -1283,6 +1286,55 @@ tessera_sqlite_store_foreach_client (TesseraStore *store,
   return TRUE;
 }
 
+static gboolean
+tessera_sqlite_store_foreach_client_record (TesseraStore *store,
+                                            gint64 *position,
+                                            guint limit,
+                                            TesseraClientRecordFunc func,
+                                            gpointer data,
+                                            GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  guint n = 0;
+  gboolean found;
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database,
+                                "SELECT rowid, client_id, registration FROM clients"
+                                " WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                                error, "ii", *position, (gint64) limit);
+  do
+    {
+      if (!step_to_row (self, query, &found, error))
+        return FALSE;
+      if (!found)
+        break;
+      n++;
+      *position = tessera_query_get_int (query, 0);
+      func (tessera_query_get_text (query, 1), tessera_query_get_text (query, 2), data);
+    }
+  while (n < limit);
+  if (n < limit)
+    {
+      *position = -1;
+      tessera_database_release_memory (self->database); /* nobody reads those pages again */
+    }
+  return TRUE;
+}
+
+static gboolean
+tessera_sqlite_store_has_client (TesseraStore *store,
+                                 const char *client_id,
+                                 gboolean *out_has,
+                                 GError **error)
+{
+  TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  g_autoptr (TesseraQuery) query
+      = tessera_database_query (self->database, "SELECT 1 FROM clients WHERE client_id = ?", error,
+                                "t", client_id);
+
+  return step_to_row (self, query, out_has, error);
+}
+
 /* People. */
 
 static gboolean
@@ -1554,7 +1606,7 @@ tessera_sqlite_store_foreach_denied_token (
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
   if (since == 0 && !self->examined_denials
-      && !tessera_database_examine (self->database, LARGE_TABLE, error))
+      && !tessera_database_examine (self->database, DENIALS, error))
     return FALSE;
   self->examined_denials |= since == 0;
   return give_denials (self,
@@ -1583,6 +1635,13 @@ static void
 tessera_sqlite_store_end_copy (TesseraStore *store)
 {
   tessera_database_end_copy (TESSERA_SQLITE_STORE (store)->database);
+}
+
+static gboolean
+tessera_sqlite_store_examine (TesseraStore *store, guint pages, gboolean *out_more, GError **error)
+{
+  return tessera_database_examine_pages (TESSERA_SQLITE_STORE (store)->database, pages, out_more,
+                                         error);
 }
 
 /* Pruning: a little at a time, so that nobody waits long. */
@@ -1766,6 +1825,7 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->request_copy = tessera_sqlite_store_request_copy;
   iface->read_copy = tessera_sqlite_store_read_copy;
   iface->end_copy = tessera_sqlite_store_end_copy;
+  iface->examine = tessera_sqlite_store_examine;
   iface->get_counts = tessera_sqlite_store_get_counts;
   iface->get_state = tessera_sqlite_store_get_state;
   iface->renew_id = tessera_sqlite_store_renew_id;
@@ -1805,6 +1865,8 @@ tessera_sqlite_store_iface_init (TesseraStoreInterface *iface)
   iface->put_client = tessera_sqlite_store_put_client;
   iface->remove_client = tessera_sqlite_store_remove_client;
   iface->foreach_client = tessera_sqlite_store_foreach_client;
+  iface->foreach_client_record = tessera_sqlite_store_foreach_client_record;
+  iface->has_client = tessera_sqlite_store_has_client;
   iface->put_user = tessera_sqlite_store_put_user;
   iface->remove_user = tessera_sqlite_store_remove_user;
   iface->foreach_user = tessera_sqlite_store_foreach_user;
@@ -1835,7 +1897,7 @@ tessera_sqlite_store_open (const char *directory, gboolean *out_is_new, GError *
   g_autoptr (TesseraSqliteStore) self = g_object_new (TESSERA_TYPE_SQLITE_STORE, NULL);
   gboolean is_new = FALSE;
 
-  self->database = tessera_database_open (directory, migrations, LARGE_TABLE, &is_new, error);
+  self->database = tessera_database_open (directory, migrations, vital_tables, &is_new, error);
   if (self->database == NULL)
     return NULL;
   if (!load (self, error))

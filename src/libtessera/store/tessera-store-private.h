@@ -33,6 +33,7 @@ void tessera_store_explain_damage (GError **error);
 
 typedef void (*TesseraDenialFunc) (const TesseraDenial *denial, gpointer data);
 typedef void (*TesseraClientFunc) (TesseraClient *client, gpointer data);
+typedef void (*TesseraClientRecordFunc) (const char *client_id, const char *record, gpointer data);
 typedef void (*TesseraUserFunc) (TesseraUser *user, gpointer data);
 
 /* Which records a list wants, a page at a time. */
@@ -89,6 +90,9 @@ struct _TesseraStoreInterface
   gboolean (*read_copy) (
       TesseraStore *self, gint64 offset, GByteArray *bytes, gint64 *out_size, GError **error);
   void (*end_copy) (TesseraStore *self);
+
+  /* The next @pages of what the start did not examine; NULL: it examined all. */
+  gboolean (*examine) (TesseraStore *self, guint pages, gboolean *out_more, GError **error);
 
   gboolean (*get_state) (TesseraStore *self, TesseraStoreState *out_state, GError **error);
   /* Both only grow. put_high_water also counts a commit. */
@@ -222,6 +226,18 @@ struct _TesseraStoreInterface
                               TesseraClientFunc func,
                               gpointer data,
                               GError **error);
+  /* The same for who does without the objects, @limit of them from @position on, which is 0 at
+   * first and -1 at the end; what is put meanwhile comes last. */
+  gboolean (*foreach_client_record) (TesseraStore *self,
+                                     gint64 *position,
+                                     guint limit,
+                                     TesseraClientRecordFunc func,
+                                     gpointer data,
+                                     GError **error);
+  gboolean (*has_client) (TesseraStore *self,
+                          const char *client_id,
+                          gboolean *out_has,
+                          GError **error);
 
   /* People that the store keeps; putting replaces. */
   gboolean (*put_user) (TesseraStore *self, TesseraUser *user, GError **error);
@@ -281,6 +297,8 @@ gboolean tessera_store_request_copy (TesseraStore *self, GError **error);
 gboolean tessera_store_read_copy (
     TesseraStore *self, gint64 offset, GByteArray *bytes, gint64 *out_size, GError **error);
 void tessera_store_end_copy (TesseraStore *self);
+gboolean
+tessera_store_examine (TesseraStore *self, guint pages, gboolean *out_more, GError **error);
 gboolean tessera_store_get_state (TesseraStore *self, TesseraStoreState *out_state, GError **error);
 gboolean tessera_store_put_high_water (TesseraStore *self, gint64 high_water_ms, GError **error);
 gboolean tessera_store_renew_id (TesseraStore *self, GError **error);
@@ -380,6 +398,16 @@ gboolean tessera_store_foreach_client (TesseraStore *self,
                                        TesseraClientFunc func,
                                        gpointer data,
                                        GError **error);
+gboolean tessera_store_foreach_client_record (TesseraStore *self,
+                                              gint64 *position,
+                                              guint limit,
+                                              TesseraClientRecordFunc func,
+                                              gpointer data,
+                                              GError **error);
+gboolean tessera_store_has_client (TesseraStore *self,
+                                   const char *client_id,
+                                   gboolean *out_has,
+                                   GError **error);
 gboolean tessera_store_put_user (TesseraStore *self, TesseraUser *user, GError **error);
 gboolean tessera_store_remove_user (TesseraStore *self, const char *username, GError **error);
 gboolean tessera_store_foreach_user (TesseraStore *self,

@@ -85,6 +85,15 @@ tessera_store_end_copy (TesseraStore *self)
 }
 
 gboolean
+tessera_store_examine (TesseraStore *self, guint pages, gboolean *out_more, GError **error)
+{
+  TesseraStoreInterface *iface = TESSERA_STORE_GET_IFACE (self);
+
+  *out_more = FALSE;
+  return iface->examine == NULL || iface->examine (self, pages, out_more, error);
+}
+
+gboolean
 tessera_store_get_state (TesseraStore *self, TesseraStoreState *out_state, GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->get_state (self, out_state, error);
@@ -363,6 +372,27 @@ tessera_store_foreach_client (TesseraStore *self,
                               GError **error)
 {
   return TESSERA_STORE_GET_IFACE (self)->foreach_client (self, func, data, error);
+}
+
+gboolean
+tessera_store_foreach_client_record (TesseraStore *self,
+                                     gint64 *position,
+                                     guint limit,
+                                     TesseraClientRecordFunc func,
+                                     gpointer data,
+                                     GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->foreach_client_record (self, position, limit, func, data,
+                                                                error);
+}
+
+gboolean
+tessera_store_has_client (TesseraStore *self,
+                          const char *client_id,
+                          gboolean *out_has,
+                          GError **error)
+{
+  return TESSERA_STORE_GET_IFACE (self)->has_client (self, client_id, out_has, error);
 }
 
 gboolean

@@ -103,7 +103,8 @@ class Workplace:
 
     def compile(self, tests):
         """All that these tests need; everything for none."""
-        targets = [f'tests/libtessera/test-{name}' for name in tests if (self.tree / f'tests/libtessera/test-{name}.c').exists()]
+        programs = [program for name in tests for program in (f'tests/libtessera/test-{name}', f'tests/fuzz/{name}')]
+        targets = [program for program in programs if (self.tree / f'{program}.c').exists()]
         if not tests or len(targets) < len(tests):
             targets += [f'tests/support/{name}' for name in ('tesserad-test', 'tessera-outbound-test', 'register-client', 'add-user')]
             targets.append('src/tessera/tessera')

@@ -3,6 +3,7 @@
 
 #include "base/tessera-json-private.h"
 #include "base/tessera-secret-private.h"
+#include "endpoints/tessera-client-assertion-private.h"
 #include "jose/tessera-jwt-private.h"
 #include "server/tessera-server-object-private.h"
 
@@ -122,6 +123,24 @@ test_who_went_meanwhile_is_refused (Fixture *self, gconstpointer comes_back)
   log_capture_end ();
 }
 
+/* Whoever looks the client up elsewhere is told all the same. */
+static void
+test_it_is_nobody_elses (Fixture *self, gconstpointer data)
+{
+  g_autofree char *form = make_form (self);
+  const char *text = strstr (form, "&client_assertion=") + strlen ("&client_assertion=");
+  g_autoptr (TesseraJwt) assertion = tessera_jwt_parse (text, strlen (text), NULL);
+  g_autoptr (TesseraClient) signer = make_client (self->key);
+  g_autoptr (TesseraClient) other = g_object_new (TESSERA_TYPE_CLIENT, "id", "other", NULL);
+  TesseraKeySet *keys = tessera_client_get_keys (signer, TESSERA_CLIENT_KEYS_OF_ASSERTIONS);
+  gint64 now = tessera_clock_get_seconds (self->server->engine.clock);
+
+  g_assert_null (tessera_client_assertion_find_fault (assertion, signer, keys,
+                                                      self->server->engine.settings, now));
+  g_assert_nonnull (tessera_client_assertion_find_fault (assertion, other, keys,
+                                                         self->server->engine.settings, now));
+}
+
 #define ADD(name, data, func)                                                                      \
   g_test_add ("/client-assertion/" name, Fixture, data, set_up, func, tear_down)
 
@@ -130,6 +149,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("it-is-who-it-says", NULL, test_it_is_who_it_says);
+  ADD ("it-is-nobody-elses", NULL, test_it_is_nobody_elses);
   ADD ("who-went-meanwhile-is-refused", NULL, test_who_went_meanwhile_is_refused);
   ADD ("who-came-back-meanwhile-is-refused", "comes back", test_who_went_meanwhile_is_refused);
   return g_test_run ();

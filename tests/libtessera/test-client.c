@@ -853,6 +853,26 @@ test_a_document_of_a_sector_names_all_redirect_uris (void)
     g_assert_false (tessera_client_is_in_sector (client, others[i], strlen (others[i])));
 }
 
+/* What is shown to people, written down, or compared with what comes. */
+static void
+test_lists_of_texts_have_limits (void)
+{
+  g_auto (GStrv) many = g_new0 (char *, 34);
+
+  for (guint i = 0; i < 33; i++)
+    many[i] = g_strdup_printf ("a%u@rp.test", i);
+  assert_good (CLIENT ("id", "c", "contacts", STRV ("a@rp.test")));
+  assert_refused (CLIENT ("id", "c", "contacts", many));
+  assert_refused (CLIENT ("id", "c", "contacts", STRV ("a@rp.test", "two\nlines")));
+  assert_refused (CLIENT ("id", "c", "contacts", STRV ("\xff")));
+  assert_good (CLIENT ("id", "c", "client-names", STRV ("de Tagebuch")));
+  assert_refused (CLIENT ("id", "c", "client-names", STRV ("Tagebuch")));
+  assert_refused (CLIENT ("id", "c", "client-names", STRV (" Tagebuch")));
+  assert_refused (CLIENT ("id", "c", "client-names", STRV ("d\xc3\xa9 Tagebuch")));
+  assert_good (CLIENT ("id", "c", "default-acr-values", STRV ("urn:a", "mfa")));
+  assert_refused (CLIENT ("id", "c", "default-acr-values", STRV ("two words")));
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -885,6 +905,7 @@ main (int argc, char *argv[])
                    test_only_who_signs_with_a_secret_has_it_kept);
   g_test_add_func ("/client/copies-keep-what-is-sealed", test_copies_keep_what_is_sealed);
   g_test_add_func ("/client/request-objects-need-keys", test_request_objects_need_keys);
+  g_test_add_func ("/client/lists-of-texts-have-limits", test_lists_of_texts_have_limits);
   g_test_add_func ("/client/keys-survive-the-store", test_keys_survive_the_store);
   g_test_add_func ("/client/a-key-that-stays-makes-it-the-same-client",
                    test_a_key_that_stays_makes_it_the_same_client);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/tessera-caller-private.h"
 #include "server/tessera-forwarded-private.h"
 
+#include <gio/gunixsocketaddress.h>
 #include <string.h>
 
 #define X TESSERA_FORWARDED_X_FORWARDED_FOR
@@ -125,6 +127,38 @@ test_long_lists_are_not_read (void)
   g_string_free (list, TRUE);
 }
 
+/* One and the same address, however the socket that it came to is made. */
+static void
+test_ipv4_over_ipv6_is_ipv4 (void)
+{
+  static const char *const cases[][2] = {
+    { "192.0.2.7", "192.0.2.7" },
+    { "::ffff:192.0.2.7", "192.0.2.7" },
+    { "2001:db8::7", "2001:db8::7" },
+    { "::ffff:0:c000:207", "::ffff:0:c000:207" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GSocketAddress) remote = g_inet_socket_address_new_from_string (cases[i][0], 4711);
+      TesseraCaller caller;
+
+      tessera_caller_init (&caller, remote, i % 2 == 0);
+      g_assert_cmpstr (caller.address, ==, cases[i][1]);
+      g_assert_cmpint (caller.secure, ==, i % 2 == 0);
+    }
+}
+
+static void
+test_who_comes_by_a_unix_socket_has_no_address (void)
+{
+  g_autoptr (GSocketAddress) remote = g_unix_socket_address_new ("/run/x");
+  TesseraCaller caller;
+
+  tessera_caller_init (&caller, remote, FALSE);
+  g_assert_cmpstr (caller.address, ==, "unix");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -140,5 +174,8 @@ main (int argc, char **argv)
   g_test_add_func ("/forwarded/no-quote-swallows-the-proxys-word",
                    test_no_quote_swallows_the_proxys_word);
   g_test_add_func ("/forwarded/long-lists-are-not-read", test_long_lists_are_not_read);
+  g_test_add_func ("/caller/ipv4-over-ipv6-is-ipv4", test_ipv4_over_ipv6_is_ipv4);
+  g_test_add_func ("/caller/who-comes-by-a-unix-socket-has-no-address",
+                   test_who_comes_by_a_unix_socket_has_no_address);
   return g_test_run ();
 }

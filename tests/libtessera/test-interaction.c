@@ -2,10 +2,13 @@
 /* What a person goes through between an authorization request and its code, without a network: a
  * browser that keeps cookies and follows forms, in front of a server in memory. */
 
+#include "base/tessera-audit-private.h"
 #include "base/tessera-clock-private.h"
+#include "base/tessera-error.h"
 #include "endpoints/tessera-exchange-private.h"
 #include "server/tessera-page.h"
 #include "server/tessera-server-private.h"
+#include "store/tessera-store-private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,36 @@
 #define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 static gint64 offset_ms;
+
+/* The linker puts ours before theirs. */
+gboolean __real_tessera_audit_check (TesseraAudit *self, GError **error);
+gboolean __wrap_tessera_audit_check (TesseraAudit *self, GError **error);
+gboolean
+__real_tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error);
+gboolean
+__wrap_tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error);
+
+static gboolean audit_fails;
+static gboolean consents_fail;
+
+static gboolean
+fail (GError **error)
+{
+  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE, "injected");
+  return FALSE;
+}
+
+gboolean
+__wrap_tessera_audit_check (TesseraAudit *self, GError **error)
+{
+  return audit_fails ? fail (error) : __real_tessera_audit_check (self, error);
+}
+
+gboolean
+__wrap_tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error)
+{
+  return consents_fail ? fail (error) : __real_tessera_store_put_consent (self, consent, error);
+}
 
 /* A browser */
 
@@ -1309,6 +1342,55 @@ test_a_revocation_reaches_between_steps (Fixture *self, gconstpointer data)
   g_assert_false (is_signed_in (browser));
 }
 
+/* Each failure doubles the time, up to a quarter of an hour; and people are told. */
+static void
+test_long_waits_are_told_in_minutes (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  int seconds = 0;
+
+  for (guint i = 0; i < 30 && seconds <= 100; i++)
+    {
+      offset_ms += seconds * G_GINT64_CONSTANT (1000);
+      open_page (browser, WEB (""));
+      submit (browser, "username=alice&password=wrong");
+      seconds = browser->status == 429 ? atoi (browser->retry_after) : 0;
+    }
+  g_assert_cmpint (seconds, >, 100);
+  assert_page (browser, "minutes, then try again");
+}
+
+/* What cannot be written down, in the audit trail or in the store, is not done. */
+
+static void
+test_unlogged_nobody_signs_in (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, WEB (""));
+  audit_fails = TRUE;
+  log_in (browser, "alice");
+  audit_fails = FALSE;
+  g_assert_cmpuint (browser->status, ==, 503);
+  g_assert_false (is_signed_in (browser));
+}
+
+static void
+test_a_consent_that_is_not_kept_is_none (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  consents_fail = TRUE;
+  submit (browser, "decision=allow");
+  consents_fail = FALSE;
+  g_assert_cmpuint (browser->status, ==, 503);
+  open_page (browser, WEB (""));
+  assert_page (browser, CONSENT_PAGE);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -1319,6 +1401,9 @@ main (int argc, char *argv[])
   g_test_add ("/interaction/" name, Fixture, NULL, set_up, function, tear_down)
   ADD ("login-consent-code", test_login_consent_code);
   ADD ("addresses-carry-nothing", test_addresses_carry_nothing);
+  ADD ("long-waits-are-told-in-minutes", test_long_waits_are_told_in_minutes);
+  ADD ("unlogged-nobody-signs-in", test_unlogged_nobody_signs_in);
+  ADD ("a-consent-that-is-not-kept-is-none", test_a_consent_that_is_not_kept_is_none);
   ADD ("first-party-skips-consent", test_first_party_skips_consent);
   ADD ("public-clients-are-asked-each-time", test_public_clients_are_asked_each_time);
   ADD ("silence-without-session", test_silence_without_session);

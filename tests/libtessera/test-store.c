@@ -577,6 +577,10 @@ test_initial_tokens_are_found_and_listed_while_good (Fixture *f, gconstpointer d
   g_autoptr (TesseraInitialAccessToken) used = lookup_initial_token (f, "b");
   g_assert_cmpstr (used->note, ==, "note");
   g_assert_false (tessera_initial_access_token_is_good (used, 2000));
+  g_autoptr (TesseraInitialAccessToken) copy
+      = g_boxed_copy (TESSERA_TYPE_INITIAL_ACCESS_TOKEN, used);
+  g_assert_cmpstr (copy->id, ==, used->id);
+  g_assert_cmpstr (tessera_initial_access_token_get_note (copy), ==, "note");
   g_assert_null (lookup_initial_token (f, "x"));
   commit (f);
 }

@@ -2,9 +2,11 @@
 /* What an application knows of a person, and what a client is told of it. */
 
 #include "base/tessera-secret-private.h"
+#include "endpoints/tessera-authentication-request-private.h"
 #include "grants/tessera-id-token-private.h"
 #include "grants/tessera-logout-token-private.h"
 #include "model/tessera-authorization-request-private.h"
+#include "model/tessera-issuance.h"
 #include "model/tessera-standard-claims-private.h"
 #include "model/tessera-user-claims-private.h"
 #include "server/tessera-server-object-private.h"
@@ -436,6 +438,99 @@ test_what_is_no_json_is_not_taken (void)
   g_assert_cmpuint (json_object_size (tessera_user_claims_get_json (claims)), ==, 0);
 }
 
+/* OpenID Connect Core §5.5.1: a claim that is wanted with one of these values is wanted with no
+ * other. */
+static void
+test_a_claim_is_wanted_with_its_values (void)
+{
+  g_autoptr (TesseraClaimsRequest) request = tessera_claims_request_parse (
+      "{\"userinfo\":{\"any\":null,\"one\":{\"value\":\"a\"},\"some\":{\"values\":[\"a\",7]},"
+      "\"none\":{\"values\":[]}}}",
+      NULL);
+  static const struct
+  {
+    const char *name;
+    const char *value;
+    gboolean is_wanted;
+  } cases[] = {
+    { "any", "\"b\"", TRUE },   { "one", "\"a\"", TRUE },    { "one", "\"b\"", FALSE },
+    { "some", "\"a\"", TRUE },  { "some", "7", TRUE },       { "some", "\"7\"", FALSE },
+    { "none", "\"a\"", FALSE }, { "other", "\"a\"", FALSE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (json_t) value = json_loads (cases[i].value, JSON_DECODE_ANY, NULL);
+      g_assert_cmpint (tessera_claims_request_wants (request, TESSERA_CLAIMS_USERINFO,
+                                                     cases[i].name, value),
+                       ==, cases[i].is_wanted);
+    }
+}
+
+static gboolean
+reads_request (Fixture *self, const char *query)
+{
+  g_autoptr (TesseraClient) client
+      = tessera_client_registry_lookup (self->server->engine.clients, "rp");
+  g_autoptr (TesseraParams) params = tessera_params_parse (query, strlen (query), NULL);
+  g_autoptr (TesseraAuthorizationRequest) request = tessera_authorization_request_new (client);
+  g_autoptr (GError) error = NULL;
+
+  request->scope = g_strdup ("openid email");
+  if (tessera_authentication_request_read (&self->server->engine, params, request, &error))
+    return TRUE;
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST);
+  return FALSE;
+}
+
+static void
+test_a_request_says_one_thing_and_not_too_much (Fixture *self, gconstpointer data)
+{
+  g_autoptr (json_t) tokens = log_in (self, "openid", NULL);
+  const char *hint = json_string_value (json_object_get (tokens, "id_token"));
+  g_autofree char *longest = g_strnfill (512, 'n');
+  g_autofree char *good_nonce = g_strconcat ("nonce=", longest, NULL);
+  g_autofree char *long_nonce = g_strconcat ("nonce=n", longest, NULL);
+  g_autofree char *agree = g_strconcat (
+      "claims=%7B%22id_token%22:%7B%22sub%22:%7B%22value%22:%22alice%22%7D%7D%7D&id_token_hint=",
+      hint, NULL);
+  g_autofree char *disagree = g_strconcat (
+      "claims=%7B%22id_token%22:%7B%22sub%22:%7B%22value%22:%22bob%22%7D%7D%7D&id_token_hint=",
+      hint, NULL);
+
+  g_assert_true (reads_request (self, good_nonce));
+  g_assert_false (reads_request (self, long_nonce));
+  g_assert_true (reads_request (self, "acr_values=urn:a%20mfa"));
+  g_assert_false (reads_request (self, "acr_values=%22a%22"));
+  g_assert_true (reads_request (self, agree));
+  g_assert_false (reads_request (self, disagree));
+}
+
+/* What an application adds under a name that only introspection uses is not told twice. */
+static void
+on_issue_token (TesseraServer *server, TesseraIssuance *issuance, gpointer data)
+{
+  tessera_issuance_add_claims_json (issuance, data);
+}
+
+static void
+test_introspection_says_each_thing_once (Fixture *self, gconstpointer data)
+{
+  static const char claims[] = "{\"active\":false,\"token_type\":\"other\",\"x\":\"y\"}";
+  g_signal_connect (self->server, "issue-token", G_CALLBACK (on_issue_token), (gpointer) claims);
+  g_autoptr (json_t) tokens = log_in (self, "email", NULL);
+  g_autoptr (FakeFront) front = fake_front_new ();
+  g_autofree char *form
+      = g_strconcat ("client_id=rp&client_secret=" SECRET "&token=",
+                     json_string_value (json_object_get (tokens, "access_token")), NULL);
+
+  fake_front_set_header (front, "Content-Type", "application/x-www-form-urlencoded");
+  g_autoptr (json_t) answer = ask (self, front, "POST", "/introspect", form);
+  g_assert_true (json_is_true (json_object_get (answer, "active")));
+  g_assert_cmpstr (json_string_value (json_object_get (answer, "token_type")), ==, "Bearer");
+  g_assert_cmpstr (json_string_value (json_object_get (answer, "x")), ==, "y");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -449,6 +544,10 @@ main (int argc, char **argv)
   ADD ("a-grant-that-is-gone-tells-nothing", test_a_grant_that_is_gone_tells_nothing);
   ADD ("a-store-that-fails-tells-nothing", test_a_store_that_fails_tells_nothing);
   ADD ("without-a-key-nothing-is-told", test_without_a_key_nothing_is_told);
+  ADD ("a-request-says-one-thing-and-not-too-much", test_a_request_says_one_thing_and_not_too_much);
+  ADD ("introspection-says-each-thing-once", test_introspection_says_each_thing_once);
+  g_test_add_func ("/user-claims/a-claim-is-wanted-with-its-values",
+                   test_a_claim_is_wanted_with_its_values);
   g_test_add_func ("/user-claims/what-is-no-json-is-not-taken", test_what_is_no_json_is_not_taken);
   g_test_add_func ("/user-claims/another-address-is-not-verified-yet",
                    test_another_address_is_not_verified_yet);

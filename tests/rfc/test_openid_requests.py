@@ -282,6 +282,7 @@ def _(s):
     bad(s, s.signs, what='a stranger', key=STRANGER)
     bad(s, s.signs, what='a stranger with a good name', key=STRANGER, header={'kid': 'first'})
     bad(s, s.signs, what='the name of another key', key=SECOND, header={'kid': 'first'})
+    bad(s, s.signs, what='more than a request may say', resource=['https://r%d.test/' % number for number in range(200)])
     bad(s, s.pinned, what='its own key, another algorithm', key=EDWARDS, alg='EdDSA')
     bad(s, s.rsa, what='PS256 with a key for RS256', alg='PS256')
     bad(s, s.pss, what='RS256 where PS256 is registered', alg='RS256')

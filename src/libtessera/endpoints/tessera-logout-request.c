@@ -56,8 +56,6 @@ tessera_logout_request_append_params (GString *uri, TesseraParams *params)
 void
 tessera_logout_request_free (TesseraLogoutRequest *self)
 {
-  if (self == NULL)
-    return;
   g_clear_object (&self->client);
   g_free (self->redirect_uri);
   g_free (self->state);

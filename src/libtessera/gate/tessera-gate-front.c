@@ -330,16 +330,8 @@ inlet_send (TesseraExchange *exchange)
   tessera_gate_request_complete (connection);
 }
 
-static void
-inlet_hold (TesseraExchange *exchange, guint seconds)
-{
-  TesseraGateInlet *self = exchange->front_data;
-
-  if (self->connection != NULL)
-    tessera_gate_connection_hold (self->connection, seconds);
-}
-
-static const TesseraExchangeFront gate_front = { inlet_get_header, inlet_send, inlet_hold, NULL };
+/* What answers programs waits for no person: nothing of it is held. */
+static const TesseraExchangeFront gate_front = { inlet_get_header, inlet_send, NULL, NULL };
 
 /* For the connection */
 

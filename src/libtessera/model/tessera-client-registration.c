@@ -86,10 +86,9 @@ has_type (const TesseraClientMember *member, const json_t *value)
     case TESSERA_CLIENT_FLAG:
       return json_is_boolean (value);
     case TESSERA_CLIENT_TEXT:
-      return is_text (value);
-    case TESSERA_CLIENT_TIME:
+    case TESSERA_CLIENT_TIME: /* that, only the server says */
     default:
-      return FALSE;
+      return member->kind == TESSERA_CLIENT_TEXT && is_text (value);
     }
 }
 

@@ -41,13 +41,10 @@ tessera_target_check_client (const char *resources,
                              TesseraExplanation *explanation,
                              GError **error)
 {
-  const char *const none[] = { NULL };
   const char *const *allowed = tessera_client_get_resources (client);
   g_auto (GStrv) asked = tessera_scope_split (resources);
   g_autofree char *registered = NULL;
 
-  if (allowed == NULL)
-    allowed = none;
   for (guint i = 0; asked[i] != NULL; i++)
     if (!g_strv_contains (allowed, asked[i]))
       {

@@ -150,6 +150,17 @@ note (GSource *source)
   return source;
 }
 
+/* Where a plain one was that was never attached there may be another by now. */
+static GSource *
+forget (GSource *source)
+{
+  REAL (g_mutex_lock) (&lock);
+  if (plain_sources != NULL)
+    g_hash_table_remove (plain_sources, source);
+  REAL (g_mutex_unlock) (&lock);
+  return source;
+}
+
 GSource *
 g_idle_source_new (void)
 {
@@ -249,7 +260,7 @@ g_source_new (GSourceFuncs *theirs, guint size)
     kind->ours.check = on_check;
   if (theirs->dispatch != NULL)
     kind->ours.dispatch = on_dispatch;
-  return REAL (g_source_new) (&kind->ours, size);
+  return forget (REAL (g_source_new) (&kind->ours, size));
 }
 
 typedef struct

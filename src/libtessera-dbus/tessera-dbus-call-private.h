@@ -24,6 +24,8 @@ void tessera_dbus_call_begin (TesseraDBusExport *export,
                               GDBusMethodInvocation *invocation);
 /* Each ends the call. @error is taken, and told by a name of our own. */
 void tessera_dbus_call_return (TesseraDBusCall *self, GVariant *floating_result);
+/* The outcome of what says no more than that it was done. */
+void tessera_dbus_call_finish (TesseraDBusCall *self, gboolean done, GError *error);
 /* With one result, a descriptor; it is taken. */
 void tessera_dbus_call_return_fd (TesseraDBusCall *self, int fd);
 void tessera_dbus_call_fail (TesseraDBusCall *self, GError *error);

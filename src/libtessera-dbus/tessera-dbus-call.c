@@ -169,6 +169,15 @@ tessera_dbus_call_fail (TesseraDBusCall *self, GError *error)
   call_free (self);
 }
 
+void
+tessera_dbus_call_finish (TesseraDBusCall *self, gboolean done, GError *error)
+{
+  if (done)
+    tessera_dbus_call_return (self, NULL);
+  else
+    tessera_dbus_call_fail (self, error);
+}
+
 GVariant *
 tessera_dbus_call_get_parameters (TesseraDBusCall *self)
 {

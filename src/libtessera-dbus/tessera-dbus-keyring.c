@@ -6,21 +6,12 @@
 #include "tessera-dbus-path-private.h"
 
 static void
-finish (TesseraDBusCall *call, gboolean done, GError *error)
-{
-  if (done)
-    tessera_dbus_call_return (call, NULL);
-  else
-    tessera_dbus_call_fail (call, error);
-}
-
-static void
 on_rotated (GObject *source, GAsyncResult *result, gpointer data)
 {
   GError *error = NULL;
   gboolean done = tessera_server_rotate_key_finish (TESSERA_SERVER (source), result, &error);
 
-  finish (data, done, error);
+  tessera_dbus_call_finish (data, done, error);
 }
 
 static void
@@ -54,7 +45,7 @@ on_retired (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   gboolean done = tessera_server_retire_key_finish (TESSERA_SERVER (source), result, &error);
 
-  finish (data, done, error);
+  tessera_dbus_call_finish (data, done, error);
 }
 
 static void
@@ -73,7 +64,7 @@ on_revoked (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   gboolean done = tessera_server_revoke_key_finish (TESSERA_SERVER (source), result, &error);
 
-  finish (data, done, error);
+  tessera_dbus_call_finish (data, done, error);
 }
 
 static void

@@ -30,23 +30,13 @@ or_null (const char *text)
   return *text != '\0' ? text : NULL;
 }
 
-/* The outcome of what says no more than that it was done. */
-static void
-finish (gpointer data, gboolean done, GError *error)
-{
-  if (done)
-    tessera_dbus_call_return (data, NULL);
-  else
-    tessera_dbus_call_fail (data, error);
-}
-
 #define ON_DONE(NAME, FINISH)                                                                      \
   static void NAME (GObject *source, GAsyncResult *result, gpointer data)                          \
   {                                                                                                \
     GError *error = NULL;                                                                          \
     gboolean done = FINISH (TESSERA_SERVER (source), result, &error);                              \
                                                                                                    \
-    finish (data, done, error);                                                                    \
+    tessera_dbus_call_finish (data, done, error);                                                  \
   }
 
 /* Clients */
@@ -444,7 +434,7 @@ register_agent (gpointer data)
   gboolean done
       = tessera_dbus_agents_add (call->export->agents, call->export->connection,
                                  tessera_dbus_get_sender (call->invocation), path, options, &error);
-  finish (call, done, error);
+  tessera_dbus_call_finish (call, done, error);
 }
 
 static void
@@ -458,7 +448,7 @@ unregister_agent (gpointer data)
   gboolean done
       = tessera_dbus_agents_remove (call->export->agents, call->export->connection,
                                     tessera_dbus_get_sender (call->invocation), path, &error);
-  finish (call, done, error);
+  tessera_dbus_call_finish (call, done, error);
 }
 
 /* The program around it */
@@ -468,11 +458,9 @@ reload (gpointer data)
 {
   TesseraDBusCall *call = data;
   GError *error = NULL;
+  gboolean done = tessera_dbus_export_reload (call->export, &error);
 
-  if (tessera_dbus_export_reload (call->export, &error))
-    tessera_dbus_call_return (call, NULL);
-  else
-    tessera_dbus_call_fail (call, error);
+  tessera_dbus_call_finish (call, done, error);
 }
 
 static const TesseraDBusMethod methods[] = {

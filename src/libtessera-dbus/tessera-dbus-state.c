@@ -69,21 +69,12 @@ open_output (int fd)
 }
 
 static void
-finish (TesseraDBusCall *call, gboolean done, GError *error)
-{
-  if (done)
-    tessera_dbus_call_return (call, NULL);
-  else
-    tessera_dbus_call_fail (call, error);
-}
-
-static void
 on_backed_up (GObject *source, GAsyncResult *result, gpointer data)
 {
   GError *error = NULL;
   gboolean done = tessera_server_back_up_finish (TESSERA_SERVER (source), result, &error);
 
-  finish (data, done, error);
+  tessera_dbus_call_finish (data, done, error);
 }
 
 void
@@ -164,7 +155,7 @@ on_written (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   gboolean done = g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, &error);
 
-  finish (self->call, done, error);
+  tessera_dbus_call_finish (self->call, done, error);
 }
 
 static void

@@ -4,6 +4,7 @@
  * issuer come back as they were, and a request that reaches the person asks for no more than the
  * client may. The input: `G` and a query, or `P` and a form. */
 
+#include "base/tessera-uri-private.h"
 #include "endpoints/tessera-authorization-endpoint-private.h"
 #include "engine-fixture.h"
 #include "fuzz.h"
@@ -59,6 +60,24 @@ on_show_return (gpointer data,
                 const char *location)
 {
   front.location = g_strdup (location);
+  tessera_exchange_respond (exchange, 200, NULL, NULL);
+}
+
+/* A form that the browser would post (OAuth 2.0 Form Post Response Mode §2): as if it were a query.
+ */
+static void
+on_show_form (gpointer data,
+              TesseraExchange *exchange,
+              TesseraAuthorizationRequest *request,
+              const char *const *pairs)
+{
+  g_autoptr (GString) location = g_string_new (request->redirect_uri);
+
+  g_assert_true (g_str_has_prefix (request->redirect_uri, "https:")
+                 || g_str_has_prefix (request->redirect_uri, "http:"));
+  for (guint i = 0; pairs[i] != NULL; i += 2)
+    tessera_uri_append_param (location, pairs[i], pairs[i + 1]);
+  front.location = g_string_free (g_steal_pointer (&location), FALSE);
   tessera_exchange_respond (exchange, 200, NULL, NULL);
 }
 
@@ -123,6 +142,7 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
   fixture->engine.hooks.interact = on_interact;
   fixture->engine.hooks.show_error = on_show_error;
   fixture->engine.hooks.show_return = on_show_return;
+  fixture->engine.hooks.show_form = on_show_form;
   add_client ("w1", (const char *const[]){ "https://w1.test/cb", "https://w1.test/cb?x=1", NULL },
               FALSE);
   add_client ("n1", (const char *const[]){ "com.example.app:/cb", "http://127.0.0.1/cb", NULL },

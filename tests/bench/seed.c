@@ -35,7 +35,7 @@ typedef gboolean (*PutFunc) (
 static gboolean
 put_refresh_token (Target *target, const char *client_id, gint64 now_ms, guint i, GError **error)
 {
-  g_autofree char *grant_id = tessera_identifier_new ();
+  g_autofree char *grant_id = tessera_identifier_new_at (now_ms);
   g_autofree char *subject = g_strdup_printf ("person%u", i % 1000);
   g_autofree char *token = NULL;
   TesseraGrant grant = {

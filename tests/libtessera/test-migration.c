@@ -518,7 +518,7 @@ main (int argc, char *argv[])
     g_setenv ("TMPDIR", "/dev/shm", FALSE);
   g_test_init (&argc, &argv, NULL);
   faulty_vfs_install ();
-  for (guint schema = 1; schema <= 12; schema++)
+  for (guint schema = 1; schema <= 13; schema++)
     add_tests (schema);
   return g_test_run ();
 }

@@ -28,6 +28,21 @@ test_identifiers_are_22_characters (void)
   g_assert_cmpstr (a, !=, b);
 }
 
+/* Of one time, side by side; and never the same. */
+static void
+test_identifiers_of_one_time_begin_alike (void)
+{
+  g_autofree char *a = tessera_identifier_new_at (G_GINT64_CONSTANT (1700000000000));
+  g_autofree char *b = tessera_identifier_new_at (G_GINT64_CONSTANT (1700000000000));
+  g_autofree char *later = tessera_identifier_new_at (G_GINT64_CONSTANT (1700000000001));
+
+  g_assert_cmpuint (strlen (a), ==, 22);
+  g_assert_cmpmem (a, 8, b, 8);
+  g_assert_cmpstr (a, !=, b);
+  g_assert_cmpmem (a, 7, later, 7);
+  g_assert_cmpint (strncmp (a, later, 8), !=, 0);
+}
+
 static void
 test_long_random_is_random_too (void)
 {
@@ -203,6 +218,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/secret/A32-secrets-never-repeat", test_secrets_never_repeat);
   g_test_add_func ("/secret/identifiers-are-22-characters", test_identifiers_are_22_characters);
+  g_test_add_func ("/secret/identifiers-of-one-time-begin-alike",
+                   test_identifiers_of_one_time_begin_alike);
   g_test_add_func ("/secret/long-random-is-random-too", test_long_random_is_random_too);
   g_test_add_func ("/secret/a-forked-child-draws-other-values",
                    test_a_forked_child_draws_other_values);

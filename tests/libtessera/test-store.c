@@ -1397,6 +1397,95 @@ test_redeemed_code_is_forgotten_after_a_day (Fixture *f, gconstpointer data)
   g_assert_true (has_grant (f, "g1"));
 }
 
+/* Its row may have the number of one that is gone, with what is said of that. */
+static void
+test_a_code_put_after_an_end_is_new (Fixture *f, gconstpointer data)
+{
+  TesseraAuthorizationCode first = make_code ("first"), next = make_code ("next");
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  g_assert_true (tessera_store_put_code (f->store, &first, NULL));
+  g_assert_true (tessera_store_redeem_code (f->store, &first.digest, "g1", 2000, NULL));
+  g_assert_true (tessera_store_end_all (f->store, "alice", NULL, 1000, NULL));
+  g_assert_true (tessera_store_put_code (f->store, &next, NULL));
+  commit (f);
+  reopen (f);
+  g_assert_false (has_code (f, "first"));
+  g_autoptr (TesseraAuthorizationCode) found
+      = tessera_store_lookup_code (f->store, &next.digest, NULL);
+  g_assert_null (found->grant_id);
+  g_assert_false (is_redeemed (f, "c1", "challenge"));
+
+  begin (f);
+  put_grant (f, "g2", "c1", "alice", 1000);
+  g_assert_true (tessera_store_redeem_code (f->store, &next.digest, "g2", 2000, NULL));
+  g_assert_true (tessera_store_end_session (f->store, "sid", NULL));
+  g_assert_true (tessera_store_put_code (f->store, &first, NULL));
+  commit (f);
+  g_assert_false (has_code (f, "next"));
+  g_autoptr (TesseraAuthorizationCode) again
+      = tessera_store_lookup_code (f->store, &first.digest, NULL);
+  g_assert_null (again->grant_id);
+}
+
+static void
+test_challenges_are_compared_whole (Fixture *f, gconstpointer data)
+{
+  TesseraAuthorizationCode code = make_code ("code");
+  code.code_challenge = (char *) "0123456789abcdef";
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+  g_assert_true (tessera_store_redeem_code (f->store, &code.digest, "g1", 2000, NULL));
+  commit (f);
+  g_assert_true (is_redeemed (f, "c1", "0123456789abcdef"));
+  g_assert_false (is_redeemed (f, "c1", "0123456789abcdeg"));
+  g_assert_false (is_redeemed (f, "c1", "0123456789a"));
+  g_assert_false (is_redeemed (f, "c1", "1123456789abcdef"));
+}
+
+/* A few hundred at a time, and one that was never redeemed may wait for those before it. */
+static void
+test_codes_are_forgotten_in_order (Fixture *f, gconstpointer data)
+{
+  const gint64 day = 24 * 3600 * 1000;
+  TesseraAuthorizationCode used = make_code ("used");
+  TesseraGrant grant = make_grant ("g1", "c1", "alice", 1000);
+  grant.expires_ms = 30 * day;
+
+  begin (f);
+  for (guint i = 0; i < 450; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("code%u", i);
+      TesseraAuthorizationCode code = make_code (text);
+      g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+    }
+  g_assert_true (tessera_store_put_grant (f->store, &grant, NULL, NULL));
+  g_assert_true (tessera_store_put_code (f->store, &used, NULL));
+  g_assert_true (tessera_store_redeem_code (f->store, &used.digest, "g1", 2000, NULL));
+  commit (f);
+  prune_at (f, 61000);
+  g_assert_true (has_code (f, "code0"));
+  prune_at (f, 61001);
+  g_assert_false (has_code (f, "code0") || has_code (f, "code199"));
+  g_assert_true (has_code (f, "code200"));
+  prune_at (f, 61001);
+  prune_at (f, 61001);
+  g_assert_false (has_code (f, "code449"));
+  g_assert_true (has_code (f, "used"));
+
+  TesseraAuthorizationCode behind = make_code ("behind");
+  begin (f);
+  g_assert_true (tessera_store_put_code (f->store, &behind, NULL));
+  commit (f);
+  prune_at (f, 2000 + day);
+  g_assert_true (has_code (f, "used"));
+  prune_at (f, 2001 + day);
+  g_assert_false (has_code (f, "used") || has_code (f, "behind"));
+}
+
 static void
 test_rollback_undoes_everything (Fixture *f, gconstpointer data)
 {
@@ -1716,14 +1805,17 @@ test_older_schema_is_brought_up (Fixture *f, gconstpointer data)
               "DROP INDEX grants_by_sub;"
               "DROP INDEX sessions_by_sub;"
               "ALTER TABLE grants DROP COLUMN sub;"
-              "ALTER TABLE codes DROP COLUMN sub;"
               "ALTER TABLE sessions DROP COLUMN sub;"
               "DROP TABLE initial_tokens;"
               "ALTER TABLE denials DROP COLUMN subject;"
               "ALTER TABLE grants DROP COLUMN claims;"
+              "DROP TABLE redemptions;"
+              "ALTER TABLE codes DROP COLUMN sub;"
               "ALTER TABLE codes DROP COLUMN claims;"
               "ALTER TABLE codes DROP COLUMN nonce;"
               "ALTER TABLE codes DROP COLUMN claims_request;"
+              "ALTER TABLE codes ADD COLUMN grant_id TEXT;"
+              "ALTER TABLE codes ADD COLUMN redeemed_ms INTEGER;"
               "ALTER TABLE sessions DROP COLUMN claims;"
               "DROP TABLE rotations;"
               "ALTER TABLE grants DROP COLUMN nonce;"
@@ -2073,6 +2165,9 @@ main (int argc, char *argv[])
   ADD ("no-generation-is-given-twice", test_no_generation_is_given_twice);
   ADD ("prune-forgets-what-is-useless-only", test_prune_forgets_what_is_useless_only);
   ADD ("redeemed-code-is-forgotten-after-a-day", test_redeemed_code_is_forgotten_after_a_day);
+  ADD ("a-code-put-after-an-end-is-new", test_a_code_put_after_an_end_is_new);
+  ADD ("challenges-are-compared-whole", test_challenges_are_compared_whole);
+  ADD_SQLITE ("codes-are-forgotten-in-order", test_codes_are_forgotten_in_order);
   ADD ("rollback-undoes-everything", test_rollback_undoes_everything);
   ADD ("undone-prune-revives-nothing", test_undone_prune_revives_nothing);
   ADD ("undone-prune-knows-what-had-ended", test_undone_prune_knows_what_had_ended);

@@ -19,8 +19,11 @@ typedef struct
 void tessera_random_bytes (guint8 *bytes, gsize length);
 /* @prefix and 43 base64url characters of 256 random bits. */
 char *tessera_secret_new (const char *prefix);
-/* 22 base64url characters of 128 random bits: grant_id, sid, request ids. */
+/* 22 base64url characters of 128 random bits: sid, request ids. */
 char *tessera_identifier_new (void);
+/* The same of the 48 bits of @ms and 80 random ones, so that those of one time lie side by side in
+ * an index: grant_id. */
+char *tessera_identifier_new_at (gint64 ms);
 
 /* @length may be -1 for a NUL-terminated @data. */
 TesseraDigest tessera_digest (const void *data, gssize length);

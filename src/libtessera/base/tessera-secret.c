@@ -127,6 +127,23 @@ tessera_identifier_new (void)
   return tessera_base64url_encode (bytes, sizeof bytes);
 }
 
+static void
+write_ms (gint64 ms, guint8 out_bytes[6])
+{
+  for (guint i = 0; i < 6; i++)
+    out_bytes[i] = (guint8) (ms >> (40 - 8 * i));
+}
+
+char *
+tessera_identifier_new_at (gint64 ms)
+{
+  guint8 bytes[16];
+
+  write_ms (ms, bytes);
+  tessera_random_bytes (bytes + 6, sizeof bytes - 6);
+  return tessera_base64url_encode (bytes, sizeof bytes);
+}
+
 TesseraDigest
 tessera_digest (const void *data, gssize length)
 {
@@ -353,8 +370,7 @@ tessera_uuid_new (gint64 ms)
   char *text = g_malloc (TESSERA_UUID_LENGTH + 1);
 
   tessera_random_bytes (bytes + 6, sizeof bytes - 6);
-  for (guint i = 0; i < 6; i++)
-    bytes[i] = (guint8) (ms >> (40 - 8 * i));
+  write_ms (ms, bytes);
   bytes[6] = 0x70 | (bytes[6] & 0x0f);
   bytes[8] = 0x80 | (bytes[8] & 0x3f);
   tessera_uuid_write (bytes, text);

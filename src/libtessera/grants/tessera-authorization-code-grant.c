@@ -123,7 +123,7 @@ put_grant (TesseraRedemption *redemption,
   g_autoptr (TesseraGrant) grant = g_new0 (TesseraGrant, 1);
 
   grant->nonce = tessera_nonce_new ();
-  grant->grant_id = tessera_identifier_new ();
+  grant->grant_id = tessera_identifier_new_at (now_ms);
   grant->client_id = g_strdup (code->client_id);
   tessera_login_copy (&code->login, &grant->login);
   grant->scope = g_strdup (code->scope);

@@ -225,6 +225,42 @@ static const char *const migrations[] = {
   "  turn INTEGER NOT NULL,"
   "  issued_ms INTEGER NOT NULL,"
   "  before_ms INTEGER NOT NULL) STRICT;",
+  /* That a code was redeemed is one more short row, in the order of the codes: its own row does not
+   * change, and no index but the one of challenges. */
+  "ALTER TABLE codes RENAME TO old_codes;"
+  "CREATE TABLE codes ("
+  "  number INTEGER PRIMARY KEY,"
+  "  digest BLOB NOT NULL UNIQUE,"
+  "  client_id TEXT NOT NULL,"
+  "  redirect_uri TEXT NOT NULL,"
+  "  redirect_uri_was_sent INTEGER NOT NULL,"
+  "  code_challenge TEXT,"
+  "  subject TEXT NOT NULL,"
+  "  session_id TEXT,"
+  "  auth_time INTEGER NOT NULL,"
+  "  acr TEXT,"
+  "  amr TEXT,"
+  "  claims TEXT,"
+  "  sub TEXT,"
+  "  scope TEXT,"
+  "  resources TEXT,"
+  "  began_ms INTEGER NOT NULL,"
+  "  expires_ms INTEGER NOT NULL,"
+  "  nonce TEXT,"
+  "  claims_request TEXT) STRICT;"
+  "CREATE TABLE redemptions ("
+  "  code_number INTEGER PRIMARY KEY,"
+  "  grant_id TEXT NOT NULL,"
+  "  redeemed_ms INTEGER NOT NULL,"
+  "  challenge_key TEXT) STRICT;" /* the first 11 characters, which are 66 bits */
+  "INSERT INTO codes SELECT rowid, digest, client_id, redirect_uri, redirect_uri_was_sent,"
+  "  code_challenge, subject, session_id, auth_time, acr, amr, claims, sub, scope, resources,"
+  "  began_ms, expires_ms, nonce, claims_request FROM old_codes;"
+  "INSERT INTO redemptions SELECT rowid, grant_id, redeemed_ms, substr (code_challenge, 1, 11)"
+  "  FROM old_codes WHERE grant_id IS NOT NULL;"
+  "DROP TABLE old_codes;"
+  "CREATE INDEX redemptions_by_challenge ON redemptions (challenge_key)"
+  "  WHERE challenge_key IS NOT NULL;",
   NULL
 };
 
@@ -502,16 +538,15 @@ tessera_sqlite_store_put_code (TesseraStore *store,
       self->database,
       "INSERT INTO codes (digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
       " subject, session_id, auth_time, acr, amr, claims, sub, scope, resources, began_ms,"
-      " expires_ms, grant_id, redeemed_ms, forget_ms, nonce, claims_request)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " expires_ms, nonce, claims_request)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       error,
       "dttittt"
-      "ittttttiitiitt",
+      "ittttttiitt",
       &code->digest, code->client_id, code->redirect_uri, (gint64) code->redirect_uri_was_sent,
       code->code_challenge, code->login.subject, code->login.session_id, code->login.auth_time,
       code->login.acr, code->login.amr, code->login.claims, code->login.sub, code->scope,
-      code->resources, code->began_ms, code->expires_ms, code->grant_id, code->redeemed_ms,
-      code->expires_ms, code->nonce, code->claims_request);
+      code->resources, code->began_ms, code->expires_ms, code->nonce, code->claims_request);
 }
 
 #define LOGIN_COLUMNS "subject, session_id, auth_time, acr, amr, claims, sub"
@@ -549,6 +584,14 @@ read_code (TesseraQuery *query)
   return code;
 }
 
+/* What was redeemed is remembered until its grant has ended. */
+static gboolean
+is_forgotten (TesseraSqliteStore *self, TesseraQuery *query)
+{
+  const char *grant_id = tessera_query_get_text (query, 16);
+  return grant_id != NULL && (is_ended (self, grant_id) || !tessera_query_get_int (query, 20));
+}
+
 static TesseraAuthorizationCode *
 tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *digest, GError **error)
 {
@@ -556,16 +599,18 @@ tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *dige
   gboolean found;
   g_autoptr (TesseraQuery) query = tessera_database_query (
       self->database,
-      "SELECT digest, client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
-      " " LOGIN_COLUMNS ", scope, resources, began_ms, expires_ms, grant_id, redeemed_ms,"
-      " nonce, claims_request"
-      " FROM codes WHERE digest = ?",
+      "SELECT digest, codes.client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
+      " " LOGIN_COLUMNS ", scope, resources, began_ms, expires_ms, redemptions.grant_id,"
+      " redeemed_ms, nonce, claims_request,"
+      " EXISTS (SELECT 1 FROM grants WHERE grants.grant_id = redemptions.grant_id)"
+      " FROM codes LEFT JOIN redemptions ON code_number = number WHERE digest = ?",
       error, "d", digest);
-  if (!step_to_row (self, query, &found, error) || !found
-      || is_ended (self, tessera_query_get_text (query, 16)))
+  if (!step_to_row (self, query, &found, error) || !found || is_forgotten (self, query))
     return NULL;
   return read_code (query);
 }
+
+#define CHALLENGE_KEY(CHALLENGE) "substr (" CHALLENGE ", 1, 11)"
 
 static gboolean
 tessera_sqlite_store_redeem_code (TesseraStore *store,
@@ -575,10 +620,11 @@ tessera_sqlite_store_redeem_code (TesseraStore *store,
                                   GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  return tessera_database_execute (
+  return tessera_database_put (
       self->database,
-      "UPDATE codes SET grant_id = ?, redeemed_ms = ?, forget_ms = ? WHERE digest = ?", error,
-      "tiid", grant_id, now_ms, now_ms + REDEEMED_CODE_MEMORY_MS, digest);
+      "INSERT INTO redemptions (code_number, grant_id, redeemed_ms, challenge_key)"
+      " SELECT number, ?, ?, " CHALLENGE_KEY ("code_challenge") " FROM codes WHERE digest = ?",
+      error, "tid", grant_id, now_ms, digest);
 }
 
 static gboolean
@@ -592,8 +638,10 @@ tessera_sqlite_store_is_challenge_redeemed (TesseraStore *store,
   gboolean found;
   g_autoptr (TesseraQuery) query = tessera_database_query (
       self->database,
-      "SELECT grant_id FROM codes"
-      " WHERE code_challenge = ? AND client_id = ? AND grant_id IS NOT NULL",
+      "SELECT grant_id FROM redemptions JOIN codes ON codes.number = code_number"
+      " JOIN grants USING (grant_id)"
+      " WHERE challenge_key = " CHALLENGE_KEY (
+          "?1") " AND code_challenge = ?1 AND codes.client_id = ?2",
       error, "tt", code_challenge, client_id);
 
   *out_redeemed = FALSE;
@@ -754,30 +802,30 @@ tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, G
                                       " (SELECT number FROM grants WHERE session_id = ?)",
                                       error, "t", session_id)
          && tessera_database_execute (database,
-                                      "DELETE FROM codes WHERE grant_id IN"
-                                      " (SELECT grant_id FROM grants WHERE session_id = ?)",
+                                      "DELETE FROM redemptions WHERE code_number IN"
+                                      " (SELECT number FROM codes WHERE session_id = ?)",
                                       error, "t", session_id)
          && tessera_database_execute (database, "DELETE FROM grants WHERE session_id = ?", error,
                                       "t", session_id)
-         && tessera_database_execute (database,
-                                      "DELETE FROM codes WHERE session_id = ? AND redeemed_ms = 0",
-                                      error, "t", session_id)
+         && tessera_database_execute (database, "DELETE FROM codes WHERE session_id = ?", error,
+                                      "t", session_id)
          && tessera_database_execute (database, "DELETE FROM sessions WHERE session_id = ?", error,
                                       "t", session_id);
 }
 
 /* The same deletions for a subject, where the index helps, and for everybody. */
-#define GRANTS_OF "grant_id IN (SELECT grant_id FROM grants WHERE "
 #define NUMBERS_OF "grant_number IN (SELECT number FROM grants WHERE "
+/* A code is as old as its grant, and for the same client and person. */
+#define CODES_OF "code_number IN (SELECT number FROM codes WHERE "
 #define OF_CLIENT " AND (?2 IS NULL OR client_id = ?2) AND "
 #define OF_ANYBODY "?1 IS NULL"
 #define OF_SUBJECT "subject = ?1"
 #define END_ALL(WHO)                                                                               \
   {                                                                                                \
     "DELETE FROM rotations WHERE " NUMBERS_OF WHO OF_CLIENT "began_ms <= ?3)",                     \
-        "DELETE FROM codes WHERE " GRANTS_OF WHO OF_CLIENT "began_ms <= ?3)",                      \
+        "DELETE FROM redemptions WHERE " CODES_OF WHO OF_CLIENT "began_ms <= ?3)",                 \
         "DELETE FROM grants WHERE " WHO OF_CLIENT "began_ms <= ?3",                                \
-        "DELETE FROM codes WHERE " WHO OF_CLIENT "began_ms <= ?3 AND redeemed_ms = 0",             \
+        "DELETE FROM codes WHERE " WHO OF_CLIENT "began_ms <= ?3",                                 \
         "DELETE FROM consents WHERE " WHO OF_CLIENT "given_ms <= ?3",                              \
         "DELETE FROM sessions WHERE ?2 IS NULL AND " WHO " AND began_ms <= ?3"                     \
   }
@@ -1724,9 +1772,6 @@ prune_ended_grants (TesseraSqliteStore *self, GError **error)
                                    " number FROM grants WHERE grant_id IN" FIRST_ENDED ")",
                                    error, "i", count)
          && tessera_database_execute (self->database,
-                                      "DELETE FROM codes WHERE grant_id IN" FIRST_ENDED, error, "i",
-                                      count)
-         && tessera_database_execute (self->database,
                                       "DELETE FROM grants WHERE grant_id IN" FIRST_ENDED, error,
                                       "i", count)
          && forget_ended (self, count, error)
@@ -1743,7 +1788,6 @@ prune_expired_grants (TesseraSqliteStore *self, gint64 now_ms, GError **error)
 {
   static const char *const deletions[] = {
     "DELETE FROM rotations WHERE grant_number IN (SELECT number" FIRST_EXPIRED,
-    "DELETE FROM codes WHERE grant_id IN (SELECT grant_id" FIRST_EXPIRED,
     "DELETE FROM grants WHERE number IN (SELECT number" FIRST_EXPIRED,
   };
   gint64 then_ms = now_ms - self->state.longest_lifetime_ms - TESSERA_STORE_TOKEN_SKEW_MS;
@@ -1755,12 +1799,31 @@ prune_expired_grants (TesseraSqliteStore *self, gint64 now_ms, GError **error)
   return TRUE;
 }
 
+/* They expire in the order in which they were put, nearly: so up to the first that is still of use,
+ * which is the first of all most of the time. */
+#define CODE_ENDS                                                                                  \
+  "ifnull ((SELECT redeemed_ms + ?3 FROM redemptions WHERE code_number = number), expires_ms)"
+
+static gboolean
+prune_codes (TesseraSqliteStore *self, gint64 now_ms, GError **error)
+{
+  static const char codes[]
+      = "DELETE FROM codes WHERE " CODE_ENDS " < ?2 AND number < ifnull ("
+        "(SELECT number FROM (SELECT number, expires_ms FROM codes ORDER BY number LIMIT ?1)"
+        " WHERE " CODE_ENDS " >= ?2 ORDER BY number LIMIT 1),"
+        " ifnull ((SELECT number FROM codes ORDER BY number LIMIT 1 OFFSET ?1), ?4))";
+  static const char redemptions[]
+      = "DELETE FROM redemptions"
+        " WHERE code_number < ifnull ((SELECT min (number) FROM codes), ?1)";
+  return tessera_database_execute (self->database, codes, error, "iiii", (gint64) PRUNE_ROWS,
+                                   now_ms, REDEEMED_CODE_MEMORY_MS, G_MAXINT64)
+         && tessera_database_execute (self->database, redemptions, error, "i", G_MAXINT64);
+}
+
 static gboolean
 prune_expired (TesseraSqliteStore *self, gint64 now_ms, GError **error)
 {
   static const char *const deletions[] = {
-    "DELETE FROM codes WHERE rowid IN"
-    " (SELECT rowid FROM codes WHERE forget_ms < ?2 LIMIT ?1)",
     "DELETE FROM sessions WHERE rowid IN"
     " (SELECT rowid FROM sessions WHERE expires_ms < ?2 LIMIT ?1)",
     /* By far the most, where there are any. */
@@ -1785,7 +1848,8 @@ tessera_sqlite_store_prune (TesseraStore *store, gint64 now_ms, GError **error)
   tessera_database_restore_reserve (self->database);
   return prune_denials (self, DENIED_TOKENS, now_ms, error)
          && prune_denials (self, CUT_OFFS, now_ms, error) && prune_ended_grants (self, error)
-         && prune_expired_grants (self, now_ms, error) && prune_expired (self, now_ms, error);
+         && prune_expired_grants (self, now_ms, error) && prune_codes (self, now_ms, error)
+         && prune_expired (self, now_ms, error);
 }
 
 /* The object. */

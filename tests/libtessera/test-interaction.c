@@ -22,10 +22,12 @@ static gint64 offset_ms;
 /* The linker puts ours before theirs. */
 gboolean __real_tessera_audit_check (TesseraAudit *self, GError **error);
 gboolean __wrap_tessera_audit_check (TesseraAudit *self, GError **error);
-gboolean
-__real_tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error);
-gboolean
-__wrap_tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error);
+gboolean __real_tessera_store_put_consent (TesseraStore *self,
+                                           const TesseraConsent *consent,
+                                           GError **error);
+gboolean __wrap_tessera_store_put_consent (TesseraStore *self,
+                                           const TesseraConsent *consent,
+                                           GError **error);
 
 static gboolean audit_fails;
 static gboolean consents_fail;

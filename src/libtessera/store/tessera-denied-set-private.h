@@ -31,6 +31,9 @@ gboolean tessera_denied_set_open (TesseraDeniedSet *self,
 /* Up to which row the snapshot in use goes; 0: there is none. */
 guint64 tessera_denied_set_get_generation (TesseraDeniedSet *self);
 
+/* What a look-up reads first. */
+void
+tessera_denied_set_prefetch (const TesseraDeniedSet *self, const guint8 id[16], guint64 grant_tag);
 TesseraDenySnapshotAnswer
 tessera_denied_set_lookup (TesseraDeniedSet *self, const guint8 id[16], guint64 grant_tag);
 /* The same, without the snapshot. */

@@ -170,6 +170,13 @@ tessera_denied_set_is_new (TesseraDeniedSet *self, const guint8 id[16], guint64 
   return has (self->tokens, id, grant_tag) || has (self->frozen, id, grant_tag);
 }
 
+void
+tessera_denied_set_prefetch (const TesseraDeniedSet *self, const guint8 id[16], guint64 grant_tag)
+{
+  if (self->snapshot != NULL)
+    tessera_deny_snapshot_prefetch (self->snapshot, id, grant_tag);
+}
+
 TesseraDenySnapshotAnswer
 tessera_denied_set_lookup (TesseraDeniedSet *self, const guint8 id[16], guint64 grant_tag)
 {

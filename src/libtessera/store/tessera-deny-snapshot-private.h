@@ -40,6 +40,10 @@ guint32 tessera_deny_snapshot_get_mean_expiry (TesseraDenySnapshot *self);
 gboolean tessera_deny_snapshot_is_damaged (TesseraDenySnapshot *self);
 
 /* Of a token that was denied with that grant, or without one. */
+/* What a look-up reads first, so that it does not wait for it. */
+void tessera_deny_snapshot_prefetch (const TesseraDenySnapshot *self,
+                                     const guint8 id[16],
+                                     guint64 grant_tag);
 TesseraDenySnapshotAnswer
 tessera_deny_snapshot_lookup (TesseraDenySnapshot *self, const guint8 id[16], guint64 grant_tag);
 /* Tokens of a grant that were issued after @since_ms and have not expired; 0 where it is damaged.

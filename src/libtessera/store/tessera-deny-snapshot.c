@@ -390,14 +390,37 @@ may_have (TesseraDenySnapshot *self, guint64 rest)
   return TRUE;
 }
 
+static gsize
+get_directory_cell (const TesseraDenySnapshot *self, guint64 place)
+{
+  guint bits = TESSERA_DENY_SNAPSHOT_PLACE_BITS - self->header.directory_bits;
+
+  return self->layout.directory + (gsize) (place >> bits) * sizeof (guint32);
+}
+
+/* Each line comes from memory, and one that is asked for early is there when it is needed. */
+void
+tessera_deny_snapshot_prefetch (const TesseraDenySnapshot *self,
+                                const guint8 id[16],
+                                guint64 grant_tag)
+{
+  guint16 bits[6];
+  guint32 line = tessera_deny_snapshot_filter_line (tessera_deny_snapshot_rest (id),
+                                                    self->header.lines, bits);
+
+  __builtin_prefetch (self->map + self->layout.filter + (gsize) line * TESSERA_DENY_SNAPSHOT_LINE);
+  __builtin_prefetch (self->map + get_directory_cell (self, tessera_deny_snapshot_place (id, 0)));
+  if (grant_tag != 0)
+    __builtin_prefetch (self->map
+                        + get_directory_cell (self, tessera_deny_snapshot_place (id, grant_tag)));
+}
+
 /* Which entries begin with the same bits as @place. FALSE: damaged. */
 static gboolean
 find_range (TesseraDenySnapshot *self, guint64 place, guint32 *out_begin, guint32 *out_end)
 {
   guint32 cells[2];
-  gsize at
-      = self->layout.directory
-        + (gsize) (place >> (TESSERA_DENY_SNAPSHOT_PLACE_BITS - self->header.directory_bits)) * 4;
+  gsize at = get_directory_cell (self, place);
   if (!is_good (self, at, sizeof cells))
     return FALSE;
   memcpy (cells, self->map + at, sizeof cells);

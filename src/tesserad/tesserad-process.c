@@ -5,6 +5,7 @@
 
 #include <link.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -114,7 +115,8 @@ tesserad_process_drop_privileges (void)
     g_warning ("started as root, and its capabilities cannot be given up");
 }
 
-/* Code is what its file says and nothing else, so that it can be mapped again from there. */
+/* What nobody can write, code and constants, is what its file says and nothing else, so that it can
+ * be mapped again from there. */
 static int
 drop_code (struct dl_phdr_info *object, size_t size, void *page_size)
 {
@@ -126,7 +128,7 @@ drop_code (struct dl_phdr_info *object, size_t size, void *page_size)
       ElfW (Addr) begin = (object->dlpi_addr + part->p_vaddr) / page * page;
       ElfW (Addr) end = object->dlpi_addr + part->p_vaddr + part->p_memsz;
 
-      if (part->p_type == PT_LOAD && part->p_flags == (PF_R | PF_X))
+      if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0)
         madvise ((gpointer) begin, end - begin, MADV_DONTNEED);
     }
   return 0;
@@ -138,4 +140,5 @@ tesserad_process_drop_start (void)
   ElfW (Addr) page_size = (ElfW (Addr)) sysconf (_SC_PAGESIZE);
 
   dl_iterate_phdr (drop_code, &page_size);
+  malloc_trim (0);
 }

@@ -29,15 +29,14 @@ EXCLUDED = re.compile(r'GCOV_EXCL_(?:LINE|START|BR_LINE)(.*)')
 
 
 def kernel_files():
-    """Below src/libtessera, as git names them."""
-    library = ROOT / 'src/libtessera'
+    """Below src/libtessera or src, as git names them."""
     lines = [line for line in KERNEL.read_text(encoding='utf-8').splitlines() if line and line[0] not in '#[']
     files = []
     for line in lines:
-        found = sorted((library / line).glob('*.c')) if line.endswith('/') else [library / line]
-        files += [str(path.relative_to(ROOT)) for path in found]
-        if not found or not all(path.exists() for path in found):
+        place = next((base / line for base in (ROOT / 'src/libtessera', ROOT / 'src') if (base / line).exists()), None)
+        if place is None:
             sys.exit(f'{KERNEL.name}: there is no {line}')
+        files += [str(path.relative_to(ROOT)) for path in (sorted(place.glob('*.c')) if place.is_dir() else [place])]
     return files
 
 

@@ -302,6 +302,8 @@ make_sealing_key (Place *self, GError **error)
 {
   gboolean done = tessera_key_ring_ensure_sealing_key (self->ring, error);
 
+  g_assert_cmpint (done, ==, *error == NULL);
+
   g_assert_cmpint (tessera_key_ring_get_sealing_key (self->ring) != NULL, ==, done);
 }
 

@@ -371,9 +371,9 @@ wait_for_work (TesseraStatusPublisher *self, gint64 save_us)
 {
   while (!self->closing && self->wanted.length == 0)
     {
-      if (!g_atomic_int_get (&self->active))
-        g_cond_wait (&self->called, &self->mutex);
-      else if (!g_cond_wait_until (&self->called, &self->mutex, save_us))
+      gint64 until_us = g_atomic_int_get (&self->active) ? save_us : G_MAXINT64;
+
+      if (!g_cond_wait_until (&self->called, &self->mutex, until_us))
         break;
     }
   return !self->closing;

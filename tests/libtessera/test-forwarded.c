@@ -2,6 +2,7 @@
 #include "server/tessera-caller-private.h"
 #include "server/tessera-forwarded-private.h"
 
+#include <arpa/inet.h>
 #include <gio/gunixsocketaddress.h>
 #include <string.h>
 
@@ -132,7 +133,6 @@ static void
 test_ipv4_over_ipv6_is_ipv4 (void)
 {
   static const char *const cases[][2] = {
-    { "192.0.2.7", "192.0.2.7" },
     { "::ffff:192.0.2.7", "192.0.2.7" },
     { "2001:db8::7", "2001:db8::7" },
     { "::ffff:0:c000:207", "::ffff:0:c000:207" },
@@ -140,8 +140,14 @@ test_ipv4_over_ipv6_is_ipv4 (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autoptr (GSocketAddress) remote = g_inet_socket_address_new_from_string (cases[i][0], 4711);
+      struct in6_addr bytes;
       TesseraCaller caller;
+
+      /* GLib would read the text as IPv4; accept() gives the bytes. */
+      g_assert_cmpint (inet_pton (AF_INET6, cases[i][0], &bytes), ==, 1);
+      g_autoptr (GInetAddress) inet
+          = g_inet_address_new_from_bytes ((const guint8 *) &bytes, G_SOCKET_FAMILY_IPV6);
+      g_autoptr (GSocketAddress) remote = g_inet_socket_address_new (inet, 4711);
 
       tessera_caller_init (&caller, remote, i % 2 == 0);
       g_assert_cmpstr (caller.address, ==, cases[i][1]);

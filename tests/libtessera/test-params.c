@@ -100,6 +100,18 @@ test_bad_syntax_is_refused (void)
 }
 
 static void
+test_a_value_alone_obeys_the_same_rules (void)
+{
+  static const char *const bad[] = { "%", "%4", "%zz", "%00", "%c3", "a\nb", "\x7f", "\xff" };
+  g_autofree char *good = tessera_params_decode ("a+b%2Bc%c3%a9=&xyz", 14);
+
+  g_assert_cmpstr (good, ==, "a b+c\303\251=");
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    g_assert_null (tessera_params_decode (bad[i], strlen (bad[i])));
+  g_assert_null (tessera_params_decode ("a\0b", 3));
+}
+
+static void
 test_a_semicolon_is_data (void)
 {
   g_autoptr (TesseraParams) params = parse ("a=1;b=2");
@@ -202,6 +214,8 @@ main (int argc, char **argv)
                    test_repeats_are_refused_whatever_their_spelling);
   g_test_add_func ("/params/resource-may-repeat", test_resource_may_repeat);
   g_test_add_func ("/params/B34-bad-syntax-is-refused", test_bad_syntax_is_refused);
+  g_test_add_func ("/params/a-value-alone-obeys-the-same-rules",
+                   test_a_value_alone_obeys_the_same_rules);
   g_test_add_func ("/params/B34-a-semicolon-is-data", test_a_semicolon_is_data);
   g_test_add_func ("/params/an-escape-ends-with-the-form",
                    test_an_escape_across_pairs_is_no_escape);

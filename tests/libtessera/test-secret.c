@@ -172,6 +172,31 @@ test_base64url_is_strict (void)
     }
 }
 
+/* As GLib writes it, and no other text: not what its reader passes over. */
+static void
+test_base64_is_strict (void)
+{
+  static const char *const bad[]
+      = { "A",    "AA",       "AAA",    "AA=",   "AAA==", "AA===", "====",  "A===", "AB==",
+          "AAB=", "AA==AAAA", "AAAA\n", " AAAA", "AA-_",  "AA!A",  "AAAA=", "=AAA" };
+
+  for (gsize length = 0; length < 70; length++)
+    {
+      guint8 bytes[70];
+      gsize decoded_length = 0;
+
+      tessera_random_bytes (bytes, sizeof bytes);
+      g_autofree char *text = g_base64_encode (bytes, length);
+      g_autofree guint8 *decoded = tessera_base64_decode (text, strlen (text), &decoded_length);
+      g_assert_cmpmem (decoded, decoded_length, bytes, length);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autofree guint8 *decoded = tessera_base64_decode (bad[i], strlen (bad[i]), NULL);
+      g_assert_null (decoded);
+    }
+}
+
 static void
 test_uuids_are_unique_and_carry_their_time (void)
 {
@@ -230,6 +255,7 @@ main (int argc, char **argv)
   g_test_add_func ("/secret/base64url-round-trips-every-length",
                    test_base64url_round_trips_every_length);
   g_test_add_func ("/secret/D11-base64url-is-strict", test_base64url_is_strict);
+  g_test_add_func ("/secret/base64-is-strict", test_base64_is_strict);
   g_test_add_func ("/secret/C02-uuids-are-unique-and-carry-their-time",
                    test_uuids_are_unique_and_carry_their_time);
   g_test_add_func ("/secret/uuids-are-read-strictly", test_uuids_are_read_strictly);

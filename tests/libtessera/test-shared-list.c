@@ -629,15 +629,15 @@ test_a_torn_table_is_not_believed (Fixture *f, gconstpointer data)
 /* In the middle of a look, another entry comes: once. */
 static TesseraSharedTable *growing;
 
-TesseraDigest __wrap_tessera_digest_plainly (gconstpointer data, gsize length);
-TesseraDigest __real_tessera_digest_plainly (gconstpointer data, gsize length);
+TesseraDigest __wrap_tessera_digest (gconstpointer data, gssize length);
+TesseraDigest __real_tessera_digest (gconstpointer data, gssize length);
 
 TesseraDigest
-__wrap_tessera_digest_plainly (gconstpointer data, gsize length)
+__wrap_tessera_digest (gconstpointer data, gssize length)
 {
   if (growing != NULL)
     put (g_steal_pointer (&growing), TESSERA_DENIAL_GRANT, "grant-1", NOW);
-  return __real_tessera_digest_plainly (data, length);
+  return __real_tessera_digest (data, length);
 }
 
 static void

@@ -26,6 +26,10 @@ gboolean tessera_params_is_repeated (const TesseraParams *self, const char *name
 /* INVALID_REQUEST when anything but `resource` is repeated (RFC 6749 §3.1, §3.2). */
 gboolean tessera_params_check_repeats (const TesseraParams *self, GError **error);
 
+/* One name or value by the same rules, for where it stands alone (RFC 6749 §2.3.1); NULL when it is
+ * not properly encoded. A secret, maybe. */
+char *tessera_params_decode (const char *text, gsize length);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraParams, tessera_params_free)
 
 G_END_DECLS

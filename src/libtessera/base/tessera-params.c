@@ -3,6 +3,7 @@
 #include "base/tessera-params-private.h"
 
 #include "base/tessera-error.h"
+#include "base/tessera-secret-private.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
@@ -102,6 +103,14 @@ decode (const char *text, gsize length, char *out)
   if (has_high && !g_utf8_validate (start, out - start, NULL))
     return NULL;
   return out;
+}
+
+char *
+tessera_params_decode (const char *text, gsize length)
+{
+  g_autoptr (TesseraSecret) decoded = g_malloc0 (length + 1);
+
+  return decode (text, length, decoded) != NULL ? g_steal_pointer (&decoded) : NULL;
 }
 
 /* One `name=value`; advances @cursor behind what it wrote. */

@@ -25,10 +25,9 @@ char *tessera_identifier_new (void);
  * an index: grant_id. */
 char *tessera_identifier_new_at (gint64 ms);
 
-/* @length may be -1 for a NUL-terminated @data. */
+/* @length may be -1 for a NUL-terminated @data. By arithmetic alone: no allocation, no lock, no
+ * system call, for who may do none. */
 TesseraDigest tessera_digest (const void *data, gssize length);
-/* The same, by arithmetic alone: no allocation, no lock, no system call, for who may do none. */
-TesseraDigest tessera_digest_plainly (const void *data, gsize length);
 TesseraDigest tessera_hmac (const guint8 *key, gsize key_length, const void *data, gsize length);
 /* Constant time. */
 gboolean tessera_digest_equal (const TesseraDigest *a, const TesseraDigest *b);
@@ -46,8 +45,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraSecret, tessera_secret_free)
  * tail bits; NULL for anything else. */
 char *tessera_base64url_encode (const guint8 *bytes, gsize length);
 guint8 *tessera_base64url_decode (const char *text, gsize length, gsize *out_length);
+/* The other alphabet, with all its padding, as in Basic (RFC 4648 §4, RFC 7617 §2); as strict. */
+guint8 *tessera_base64_decode (const char *text, gsize length, gsize *out_length);
 /* Appends to @string without an allocation of its own. */
 void tessera_base64url_append (GString *string, const guint8 *bytes, gsize length);
+/* Writes so many characters and no NUL, and returns what is behind them. */
+gsize tessera_base64url_length (gsize length);
+char *tessera_base64url_put (char *at, const guint8 *bytes, gsize length);
 
 /* UUIDv7 (RFC 9562 §5.7) in its text form: 48 bits of @ms, 74 random bits. */
 #define TESSERA_UUID_LENGTH 36

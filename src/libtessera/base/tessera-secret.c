@@ -19,7 +19,6 @@ typedef struct
   guint8 pool[POOL_SIZE]; /* random bytes; those before @used are gone and overwritten */
   gsize used;
   guint generation;
-  EVP_MD_CTX *digest;
 } ThreadState;
 
 static const char base64url_alphabet[]
@@ -33,7 +32,6 @@ thread_state_free (gpointer data)
 {
   ThreadState *state = data;
 
-  EVP_MD_CTX_free (state->digest);
   OPENSSL_cleanse (state, sizeof *state);
   g_free (state);
 }
@@ -70,7 +68,6 @@ get_thread_state (void)
   init_once ();
   state = g_new0 (ThreadState, 1);
   state->used = POOL_SIZE;
-  state->digest = EVP_MD_CTX_new ();
   g_private_set (&thread_state, state);
   return state;
 }
@@ -144,31 +141,19 @@ tessera_identifier_new_at (gint64 ms)
   return tessera_base64url_encode (bytes, sizeof bytes);
 }
 
-TesseraDigest
-tessera_digest (const void *data, gssize length)
-{
-  ThreadState *state = get_thread_state ();
-  gsize size = length < 0 ? strlen (data) : (gsize) length;
-  TesseraDigest digest;
-
-  if (EVP_DigestInit_ex2 (state->digest, sha256, NULL) != 1
-      || EVP_DigestUpdate (state->digest, data, size) != 1
-      || EVP_DigestFinal_ex (state->digest, digest.bytes, NULL) != 1)
-    g_error ("OpenSSL cannot digest.");
-  return digest;
-}
-
 /* EVP allocates for each digest; the functions below it are the same arithmetic. */
 G_GNUC_BEGIN_IGNORE_DEPRECATIONS
 TesseraDigest
-tessera_digest_plainly (const void *data, gsize length)
+tessera_digest (const void *data, gssize length)
 {
+  gsize size = length < 0 ? strlen (data) : (gsize) length;
   SHA256_CTX context;
   TesseraDigest digest;
 
-  if (SHA256_Init (&context) != 1 || SHA256_Update (&context, data, length) != 1
+  if (SHA256_Init (&context) != 1 || SHA256_Update (&context, data, size) != 1
       || SHA256_Final (digest.bytes, &context) != 1)
     g_error ("OpenSSL cannot digest.");
+  OPENSSL_cleanse (&context, sizeof context); /* a secret, maybe */
   return digest;
 }
 G_GNUC_END_IGNORE_DEPRECATIONS
@@ -224,15 +209,14 @@ tessera_secret_free (char *secret)
   g_free (secret);
 }
 
-static gsize
-encoded_length (gsize length)
+gsize
+tessera_base64url_length (gsize length)
 {
   return length / 3 * 4 + (length % 3 == 0 ? 0 : length % 3 + 1);
 }
 
-/* Writes encoded_length (@length) characters, no NUL. */
-static void
-encode_base64url (const guint8 *bytes, gsize length, char *out)
+char *
+tessera_base64url_put (char *at, const guint8 *bytes, gsize length)
 {
   const char *alphabet = base64url_alphabet;
   gsize i = 0;
@@ -240,29 +224,28 @@ encode_base64url (const guint8 *bytes, gsize length, char *out)
   for (; i + 2 < length; i += 3)
     {
       guint32 group = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
-      *out++ = alphabet[group >> 18];
-      *out++ = alphabet[group >> 12 & 63];
-      *out++ = alphabet[group >> 6 & 63];
-      *out++ = alphabet[group & 63];
+      *at++ = alphabet[group >> 18];
+      *at++ = alphabet[group >> 12 & 63];
+      *at++ = alphabet[group >> 6 & 63];
+      *at++ = alphabet[group & 63];
     }
   if (i == length)
-    return;
+    return at;
 
   guint32 tail = bytes[i] << 16 | (i + 1 < length ? bytes[i + 1] << 8 : 0);
-  *out++ = alphabet[tail >> 18];
-  *out++ = alphabet[tail >> 12 & 63];
+  *at++ = alphabet[tail >> 18];
+  *at++ = alphabet[tail >> 12 & 63];
   if (i + 1 < length)
-    *out++ = alphabet[tail >> 6 & 63];
+    *at++ = alphabet[tail >> 6 & 63];
+  return at;
 }
 
 char *
 tessera_base64url_encode (const guint8 *bytes, gsize length)
 {
-  gsize size = encoded_length (length);
-  char *text = g_malloc (size + 1);
+  char *text = g_malloc (tessera_base64url_length (length) + 1);
 
-  encode_base64url (bytes, length, text);
-  text[size] = '\0';
+  *tessera_base64url_put (text, bytes, length) = '\0';
   return text;
 }
 
@@ -271,26 +254,32 @@ tessera_base64url_append (GString *string, const guint8 *bytes, gsize length)
 {
   gsize start = string->len;
 
-  g_string_set_size (string, start + encoded_length (length));
-  encode_base64url (bytes, length, string->str + start);
+  g_string_set_size (string, start + tessera_base64url_length (length));
+  tessera_base64url_put (string->str + start, bytes, length);
 }
 
 /* One more than the six bits that a character stands for; 0: none. Whole tokens come through here,
  * and their characters cannot be foreseen: comparing them costs three times as much. */
-static const guint8 sextets[256] = {
-  ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
-  ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
-  ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
-  ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
-  ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
-  ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
-  ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
-  ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64
-};
+typedef guint8 Sextets[256];
+
+/* clang-format off */
+#define LETTERS_AND_DIGITS                                                                        \
+  ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,  \
+  ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, \
+  ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, \
+  ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, \
+  ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, \
+  ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, \
+  ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, \
+  ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62
+/* clang-format on */
+
+static const Sextets url_sextets = { LETTERS_AND_DIGITS, ['-'] = 63, ['_'] = 64 };
+static const Sextets plain_sextets = { LETTERS_AND_DIGITS, ['+'] = 63, ['/'] = 64 };
 
 /* Three bytes; FALSE when one of the four is not of the alphabet. */
 static inline gboolean
-decode_group (const guchar *text, guint8 *out)
+decode_group (const Sextets sextets, const guchar *text, guint8 *out)
 {
   guint8 a = sextets[text[0]], b = sextets[text[1]], c = sextets[text[2]], d = sextets[text[3]];
   guint32 bits
@@ -305,7 +294,7 @@ decode_group (const guchar *text, guint8 *out)
 /* What two or three characters are behind the last group. Only one spelling of each value is taken
  * (threats.md D11): the bits that are left over are zero. */
 static gboolean
-decode_tail (const guchar *text, gsize length, guint8 *out)
+decode_tail (const Sextets sextets, const guchar *text, gsize length, guint8 *out)
 {
   guint32 bits = 0;
 
@@ -323,10 +312,21 @@ decode_tail (const guchar *text, gsize length, guint8 *out)
   return TRUE;
 }
 
-guint8 *
-tessera_base64url_decode (const char *text, gsize length, gsize *out_length)
+static gboolean
+decode_all (const Sextets sextets, const guchar *text, gsize length, guint8 *out)
 {
-  const guchar *in = (const guchar *) text;
+  gsize tail = length % 4;
+
+  for (const guchar *end = text + (length - tail); text < end; text += 4, out += 3)
+    if (!decode_group (sextets, text, out))
+      return FALSE;
+  return tail == 0 || decode_tail (sextets, text, tail, out);
+}
+
+/* Without padding. */
+static guint8 *
+decode_base64 (const Sextets sextets, const char *text, gsize length, gsize *out_length)
+{
   gsize tail = length % 4;
 
   if (tail == 1)
@@ -335,17 +335,34 @@ tessera_base64url_decode (const char *text, gsize length, gsize *out_length)
   gsize size = length / 4 * 3 + (tail == 0 ? 0 : tail - 1);
   /* One byte more, a NUL, so that decoded text is a string and nothing is never NULL. */
   g_autofree guint8 *bytes = g_malloc (size + 1);
-  guint8 *out = bytes;
 
-  for (const guchar *end = in + (length - tail); in < end; in += 4, out += 3)
-    if (!decode_group (in, out))
+  if (!decode_all (sextets, (const guchar *) text, length, bytes))
+    {
+      OPENSSL_cleanse (bytes, size); /* half a secret */
       return NULL;
-  if (tail != 0 && !decode_tail (in, tail, out))
-    return NULL;
+    }
   bytes[size] = 0;
   if (out_length != NULL)
     *out_length = size;
   return g_steal_pointer (&bytes);
+}
+
+guint8 *
+tessera_base64url_decode (const char *text, gsize length, gsize *out_length)
+{
+  return decode_base64 (url_sextets, text, length, out_length);
+}
+
+guint8 *
+tessera_base64_decode (const char *text, gsize length, gsize *out_length)
+{
+  gsize padded = length;
+
+  if (padded % 4 != 0)
+    return NULL;
+  while (length > 0 && padded - length < 2 && text[length - 1] == '=')
+    length--;
+  return decode_base64 (plain_sextets, text, length, out_length);
 }
 
 void

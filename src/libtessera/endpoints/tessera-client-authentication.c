@@ -59,54 +59,23 @@ tessera_client_authentication_read_form (TesseraExchange *exchange, GError **err
   return g_steal_pointer (&params);
 }
 
-/* RFC 6749 §2.3.1: id and secret were form-encoded before they were put into Basic. */
-static char *
-decode_form_text (const char *text, gsize length)
-{
-  g_autoptr (GString) encoded = g_string_new_len (text, (gssize) length);
-  char *decoded = NULL;
-
-  g_string_replace (encoded, "+", " ", 0);
-  if (memchr (text, '\0', length) == NULL)
-    decoded = g_uri_unescape_string (encoded->str, NULL);
-  tessera_secret_free (g_string_free (g_steal_pointer (&encoded), FALSE));
-  if (decoded != NULL && !g_utf8_validate (decoded, -1, NULL))
-    g_clear_pointer (&decoded, tessera_secret_free);
-  return decoded;
-}
-
-/* RFC 4648 §3.3 and §3.5: nothing foreign, padding at the end only, no bits left over. NULL for
- * anything but the one spelling of some bytes. */
-static char *
-decode_base64 (const char *encoded, gsize *out_length)
-{
-  char *decoded = (char *) g_base64_decode (encoded, out_length);
-  g_autoptr (TesseraSecret) again = g_base64_encode ((guchar *) decoded, *out_length);
-
-  /* g_base64_decode() skips what it does not know, so look at what it understood. */
-  if (*out_length > 0 && g_str_equal (again, encoded))
-    return decoded;
-  explicit_bzero (decoded, *out_length);
-  g_free (decoded);
-  return NULL;
-}
-
 static gboolean
 read_basic (const char *encoded, Credentials *out, GError **error)
 {
   gsize length = 0;
+  char *decoded = (char *) tessera_base64_decode (encoded, strlen (encoded), &length);
   const char *colon = NULL;
-  char *decoded = decode_base64 (encoded, &length);
 
   out->method = "client_secret_basic";
   if (decoded == NULL)
     return refuse_client (error);
 
+  /* RFC 6749 §2.3.1: id and secret were form-encoded before they were put into Basic. */
   colon = memchr (decoded, ':', length);
   if (colon != NULL)
     {
-      out->client_id = decode_form_text (decoded, (gsize) (colon - decoded));
-      out->secret = decode_form_text (colon + 1, (gsize) (decoded + length - colon - 1));
+      out->client_id = tessera_params_decode (decoded, (gsize) (colon - decoded));
+      out->secret = tessera_params_decode (colon + 1, (gsize) (decoded + length - colon - 1));
     }
   explicit_bzero (decoded, length);
   g_free (decoded);

@@ -3,6 +3,7 @@
 
 #include "endpoints/tessera-token-endpoint-private.h"
 
+#include "base/tessera-decimal-private.h"
 #include "endpoints/tessera-client-authentication-private.h"
 #include "grants/tessera-grant-type-private.h"
 #include "grants/tessera-revoker-private.h"
@@ -42,9 +43,9 @@ respond_token (TesseraExchange *exchange,
   gboolean refreshes = refresh_token != NULL;
   gboolean identifies = token->id_token != NULL;
   gboolean scoped = token->scope != NULL && *token->scope != '\0';
-  char expires_in[24];
+  char expires_in[TESSERA_DECIMAL_MAX + 1];
 
-  g_snprintf (expires_in, sizeof expires_in, "%" G_GINT64_FORMAT, token->expires_in);
+  tessera_decimal_put (expires_in, token->expires_in);
   tessera_exchange_respond_json_text (
       exchange, 200,
       g_strconcat ("{\"access_token\":\"", token->access_token,

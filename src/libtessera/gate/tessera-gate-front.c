@@ -6,6 +6,7 @@
 
 #include "gate/tessera-gate-front-private.h"
 
+#include "base/tessera-decimal-private.h"
 #include "gate/tessera-gate-connection-private.h"
 #include "server/tessera-caller-private.h"
 #include "server/tessera-soup-takeover-private.h"
@@ -206,19 +207,6 @@ inlet_new (TesseraGateConnection *connection, const TesseraRequestHead *head, co
 #define FIXED_MAX 256 /* bytes of a head without the endpoint's fields: three fields of ours */
 
 static char *
-put_number (char *at, gsize number)
-{
-  char digits[24];
-  char *first = digits + sizeof digits - 1;
-
-  *first = '\0';
-  do
-    *--first = (char) ('0' + number % 10);
-  while ((number /= 10) > 0);
-  return stpcpy (at, first);
-}
-
-static char *
 put_field (char *at, const char *name, const char *value)
 {
   at = stpcpy (at, name);
@@ -249,7 +237,7 @@ static char *
 put_status (char *at, guint minor_version, guint status)
 {
   at = stpcpy (at, minor_version == 0 ? "HTTP/1.0 " : "HTTP/1.1 ");
-  at = put_number (at, status);
+  at = tessera_decimal_put (at, status);
   at = stpcpy (at, " ");
   at = stpcpy (at, status == 200 ? "OK" : tessera_soup_get_phrase (status));
   return stpcpy (at, "\r\n");
@@ -262,7 +250,9 @@ put_length (char *at, const TesseraExchange *exchange)
   if (exchange->status == 204 || exchange->status == 304)
     return at;
   at = stpcpy (at, "Content-Length: ");
-  at = put_number (at, exchange->response != NULL ? g_bytes_get_size (exchange->response) : 0);
+  at = tessera_decimal_put (at, exchange->response != NULL
+                                    ? (gint64) g_bytes_get_size (exchange->response)
+                                    : 0);
   return stpcpy (at, "\r\n");
 }
 

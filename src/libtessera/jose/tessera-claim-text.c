@@ -3,6 +3,8 @@
 
 #include "jose/tessera-claim-text-private.h"
 
+#include "base/tessera-decimal-private.h"
+
 #include <string.h>
 
 #define USUAL_SIZE 512 /* bytes */
@@ -100,31 +102,13 @@ tessera_claim_text_add_string (TesseraClaimText *self, const char *name, const c
     end_member (self, put_string (end, value));
 }
 
-/* Times, mostly. Returns where they begin in @digits. */
-static const char *
-write_digits (char digits[24], gint64 value)
-{
-  guint64 left = value < 0 ? -(guint64) value : (guint64) value;
-  char *at = digits + 23;
-
-  *at = '\0';
-  do
-    *--at = (char) ('0' + left % 10);
-  while ((left /= 10) > 0);
-  if (value < 0)
-    *--at = '-';
-  return at;
-}
-
 void
 tessera_claim_text_add_int (TesseraClaimText *self, const char *name, gint64 value)
 {
-  char room[24];
-  const char *digits = write_digits (room, value);
-  char *end = begin_member (self, name, strlen (digits));
+  char *end = begin_member (self, name, TESSERA_DECIMAL_MAX);
 
   if (end != NULL)
-    end_member (self, stpcpy (end, digits));
+    end_member (self, tessera_decimal_put (end, value));
 }
 
 void

@@ -108,12 +108,12 @@ make_tag (const guint8 *salt, TesseraSharedRule rule, const char *value, Tessera
 {
   static const char letters[TESSERA_N_SHARED_RULES] = "tgsucokA";
   guint8 data[TESSERA_SHARED_TABLE_SALT_SIZE + 1 + TESSERA_DIGEST_SIZE];
-  TesseraDigest digest = tessera_digest_plainly (value, strlen (value));
+  TesseraDigest digest = tessera_digest (value, -1);
 
   memcpy (data, salt, TESSERA_SHARED_TABLE_SALT_SIZE);
   data[TESSERA_SHARED_TABLE_SALT_SIZE] = (guint8) letters[rule];
   memcpy (data + TESSERA_SHARED_TABLE_SALT_SIZE + 1, digest.bytes, TESSERA_DIGEST_SIZE);
-  digest = tessera_digest_plainly (data, sizeof data);
+  digest = tessera_digest (data, sizeof data);
   memcpy (out_tag->words, digest.bytes, sizeof out_tag->words);
   out_tag->words[1] |= out_tag->words[0] == 0; /* never an empty slot's */
 }

@@ -13,6 +13,7 @@
 
 #define HEADER_MAX_LENGTH 2048
 #define HEADER_MEMO_MAX 256
+#define HEADER_SIGNED_MAX 512
 
 static gboolean
 refuse (GError **error, const char *why)
@@ -25,39 +26,56 @@ refuse (GError **error, const char *why)
 static gboolean
 is_type (const char *typ)
 {
-  return typ[0] != '\0'
-         && strspn (typ, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                         "0123456789!#$&-^_.+/")
-                == strlen (typ);
+  for (const char *at = typ; *at != '\0'; at++)
+    if (!g_ascii_isalnum (*at) && strchr ("!#$&-^_.+/", *at) == NULL)
+      return FALSE;
+  return typ[0] != '\0';
+}
+
+/* Its length; 0 when there is no room. */
+static gsize
+write_header (TesseraKey *key, const char *typ, char header[HEADER_SIGNED_MAX])
+{
+  const char *algorithm = tessera_algorithm_get_name (tessera_key_get_algorithm (key));
+  const char *kid = tessera_key_get_id (key);
+  char *at = header;
+
+  if (strlen (algorithm) + strlen (kid) + strlen (typ) > HEADER_SIGNED_MAX - 64)
+    return 0;
+  at = stpcpy (stpcpy (at, "{\"alg\":\""), algorithm);
+  at = stpcpy (stpcpy (at, "\",\"kid\":\""), kid);
+  at = stpcpy (stpcpy (at, "\",\"typ\":\""), typ);
+  return (gsize) (stpcpy (at, "\"}") - header);
 }
 
 char *
 tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims_json, GError **error)
 {
-  char header[512];
+  char header[HEADER_SIGNED_MAX];
   guint8 signature[TESSERA_SIGNATURE_MAX];
   gsize signature_length = 0;
+  gsize header_length = write_header (key, typ, header);
 
-  gsize header_length
-      = (gsize) g_snprintf (header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
-                            tessera_algorithm_get_name (tessera_key_get_algorithm (key)),
-                            tessera_key_get_id (key), typ);
-  if (!is_type (typ) || header_length >= sizeof header)
+  if (!is_type (typ) || header_length == 0)
     {
       g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_UNSUPPORTED,
                            "The type of the token is not a media type.");
       return NULL;
     }
 
-  g_autoptr (GString) token = g_string_sized_new (1024);
-  tessera_base64url_append (token, (const guint8 *) header, header_length);
-  g_string_append_c (token, '.');
-  tessera_base64url_append (token, (const guint8 *) claims_json, strlen (claims_json));
-  if (!tessera_key_sign (key, token->str, token->len, signature, &signature_length, error))
+  gsize claims_length = strlen (claims_json);
+  /* As large as it will be: more than a KiB would cost malloc() its short way. */
+  g_autofree char *token = g_malloc (tessera_base64url_length (header_length)
+                                     + tessera_base64url_length (claims_length)
+                                     + tessera_base64url_length (tessera_key_get_size (key)) + 3);
+  char *at = tessera_base64url_put (token, (const guint8 *) header, header_length);
+  *at++ = '.';
+  at = tessera_base64url_put (at, (const guint8 *) claims_json, claims_length);
+  if (!tessera_key_sign (key, token, (gsize) (at - token), signature, &signature_length, error))
     return NULL;
-  g_string_append_c (token, '.');
-  tessera_base64url_append (token, signature, signature_length);
-  return g_string_free (g_steal_pointer (&token), FALSE);
+  *at++ = '.';
+  *tessera_base64url_put (at, signature, signature_length) = '\0';
+  return g_steal_pointer (&token);
 }
 
 char *

@@ -35,6 +35,8 @@ char *tessera_key_dup_private_pem (TesseraKey *self); /* release with tessera_se
 char *tessera_key_dup_public_pem (TesseraKey *self);
 json_t *tessera_key_to_jwk (TesseraKey *self); /* public members, use, alg, kid */
 
+/* A signature of it has no more bytes. */
+gsize tessera_key_get_size (TesseraKey *self);
 /* JWS signature over @data: r‖s for ES256. @signature has room for TESSERA_SIGNATURE_MAX bytes. An
  * RSA signature is verified before it is returned (threats.md C07). */
 gboolean tessera_key_sign (TesseraKey *self,

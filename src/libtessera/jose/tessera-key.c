@@ -53,7 +53,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (EVP_PKEY, EVP_PKEY_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BIO, BIO_free_all)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BIGNUM, BN_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (ECDSA_SIG, ECDSA_SIG_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (OSSL_PARAM_BLD, OSSL_PARAM_BLD_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (OSSL_PARAM, OSSL_PARAM_free)
 
@@ -161,14 +160,33 @@ get_context (TesseraKey *self, gboolean for_signing)
 
 /* --- ES256: r‖s and DER (RFC 7518 §3.4) --- */
 
+/* One of r and s, 32 bytes; returns what is behind it, or NULL. */
+static const guint8 *
+take_der_integer (const guint8 *at, const guint8 *end, guint8 *out_number)
+{
+  if (at == NULL || end - at < 2 || at[0] != 0x02 || end - at - 2 < at[1])
+    return NULL;
+  gsize length = at[1];
+  at += 2;
+  for (; length > 0 && *at == 0; length--)
+    at++;
+  if (length > P256_SIZE)
+    return NULL;
+  memset (out_number, 0, P256_SIZE - length);
+  memcpy (out_number + P256_SIZE - length, at, length);
+  return at + length;
+}
+
+/* By hand: OpenSSL's reader makes an object and two numbers for it. */
 static gboolean
 der_to_raw (const guint8 *der, gsize der_length, guint8 *out_raw)
 {
-  const guint8 *cursor = der;
-  g_autoptr (ECDSA_SIG) parsed = d2i_ECDSA_SIG (NULL, &cursor, (long) der_length);
+  const guint8 *end = der + der_length;
 
-  return parsed != NULL && BN_bn2binpad (ECDSA_SIG_get0_r (parsed), out_raw, P256_SIZE) == P256_SIZE
-         && BN_bn2binpad (ECDSA_SIG_get0_s (parsed), out_raw + P256_SIZE, P256_SIZE) == P256_SIZE;
+  if (der_length < 2 || der[0] != 0x30 || der[1] != der_length - 2)
+    return FALSE;
+  const guint8 *second = take_der_integer (der + 2, end, out_raw);
+  return take_der_integer (second, end, out_raw + P256_SIZE) == end;
 }
 
 /* One of r and s as a DER INTEGER; returns its length. @number is not zero. */
@@ -298,6 +316,12 @@ sign_rsa (TesseraKey *self, const TesseraDigest *digest, guint8 *signature, gsiz
   return context != NULL
          && EVP_PKEY_sign (context, signature, out_length, digest->bytes, sizeof digest->bytes) == 1
          && verify_rsa (self, digest, signature, *out_length);
+}
+
+gsize
+tessera_key_get_size (TesseraKey *self)
+{
+  return (gsize) EVP_PKEY_get_size (self->pkey);
 }
 
 gboolean

@@ -72,6 +72,7 @@ engine_fixture_new (gboolean sqlite)
   engine->clients = tessera_client_registry_new ();
   engine->client_throttle = tessera_throttle_new (10);
   engine->seen = tessera_seen_tokens_new (1024);
+  engine->moulds = tessera_token_moulds_new ();
   engine->keys = tessera_key_ring_open (NULL, TESSERA_ALGORITHM_ES256, TRUE, engine->clock, &error);
   g_assert_no_error (error);
   self->store = open_store (self, sqlite);
@@ -114,6 +115,7 @@ engine_fixture_free (EngineFixture *self)
   tessera_deny_list_free (engine->deny_list);
   tessera_key_ring_free (engine->keys);
   tessera_seen_tokens_free (engine->seen);
+  tessera_token_moulds_free (engine->moulds);
   tessera_throttle_free (engine->client_throttle);
   tessera_client_registry_free (engine->clients);
   tessera_clock_unref (engine->clock);

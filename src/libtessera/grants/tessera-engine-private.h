@@ -6,6 +6,7 @@
 #include "base/tessera-throttle-private.h"
 #include "store/tessera-seen-tokens-private.h"
 #include "grants/tessera-status-publisher-private.h"
+#include "grants/tessera-token-moulds-private.h"
 #include "jose/tessera-key-ring-private.h"
 #include "model/tessera-access-token-private.h"
 #include "model/tessera-authorization-request-private.h"
@@ -89,6 +90,7 @@ typedef struct
   TesseraDenyList *deny_list;
   TesseraCommitter *committer;
   TesseraSeenTokens *seen;
+  TesseraTokenMoulds *moulds; /* or NULL: each token is made anew */
   TesseraStatusLists *status_lists;
   TesseraStatusPublisher *status_publisher;
   TesseraDenyFeed *feed; /* of the layer to the right, as the next */

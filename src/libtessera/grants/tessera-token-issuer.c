@@ -21,6 +21,7 @@ typedef struct
   char *jti;
   char **audience;
   const TesseraResource *resource; /* or NULL */
+  const char *typ;
   TesseraKey *key;
   TesseraClaims *claims;
 } Minting;
@@ -163,44 +164,45 @@ add_issuer (Minting *minting, const char *issuer)
   minting->audience = g_strv_builder_end (builder);
 }
 
+/* What it says of its own accord, in one place. */
+static TesseraTokenForm
+get_form (TesseraEngine *engine,
+          const TesseraAuthorization *authorization,
+          const char *scope,
+          const Minting *minting)
+{
+  return (TesseraTokenForm){
+    .algorithm = tessera_key_get_algorithm (minting->key),
+    .typ = minting->typ,
+    .kid = tessera_key_get_id (minting->key),
+    .issuer = engine->settings->issuer,
+    .subject = tessera_login_get_sub (&authorization->login),
+    .client_id = tessera_client_get_id (authorization->client),
+    .audience = (const char *const *) minting->audience,
+    .scope = scope != NULL && *scope != '\0' ? scope : NULL,
+    .lifetime = minting->lifetime,
+  };
+}
+
 static TesseraClaims *
-build_claims (TesseraEngine *engine,
-              const TesseraAuthorization *authorization,
-              const char *scope,
+build_claims (const TesseraAuthorization *authorization,
+              const TesseraTokenForm *form,
               const Minting *minting)
 {
   TesseraClaims *claims = tessera_claims_new ();
   gint64 iat = minting->issued_ms / 1000;
 
-  tessera_claims_set_string (claims, "iss", engine->settings->issuer);
-  tessera_claims_set_string (claims, "sub", tessera_login_get_sub (&authorization->login));
-  tessera_claims_set_strings (claims, "aud", (const char *const *) minting->audience);
-  tessera_claims_set_string (claims, "client_id", tessera_client_get_id (authorization->client));
-  if (scope != NULL && *scope != '\0')
-    tessera_claims_set_string (claims, "scope", scope);
+  tessera_claims_set_string (claims, "iss", form->issuer);
+  tessera_claims_set_string (claims, "sub", form->subject);
+  tessera_claims_set_strings (claims, "aud", form->audience);
+  tessera_claims_set_string (claims, "client_id", form->client_id);
+  if (form->scope != NULL)
+    tessera_claims_set_string (claims, "scope", form->scope);
   tessera_claims_set_int (claims, "iat", iat);
-  tessera_claims_set_int (claims, "exp", iat + minting->lifetime);
+  tessera_claims_set_int (claims, "exp", iat + form->lifetime);
   tessera_claims_set_string (claims, "jti", minting->jti);
   set_login_claims (claims, authorization);
   return claims;
-}
-
-/* We have just made it, so its signature is good, and what it says is known: introspecting or
- * revoking it costs neither a verification nor reading it. */
-static void
-remember (TesseraEngine *engine,
-          TesseraKey *key,
-          const char *typ,
-          const char *token,
-          const char *claims_json,
-          TesseraClaims *claims)
-{
-  TesseraTokenOutline outline = { .algorithm = tessera_key_get_algorithm (key),
-                                  .typ = typ,
-                                  .kid = tessera_key_get_id (key) };
-  gboolean outlined = tessera_seen_tokens_read_outline (engine->seen, &outline, claims_json);
-
-  tessera_seen_tokens_add (engine->seen, token, strlen (token), outlined ? &outline : NULL, claims);
 }
 
 static gboolean
@@ -249,17 +251,55 @@ set_status (TesseraEngine *engine,
   return TRUE;
 }
 
-static char *
-sign (TesseraEngine *engine, const Minting *minting, GError **error)
+/* We have just made it, so its signature is good, and what it says is known: introspecting or
+ * revoking it costs neither a verification nor reading it. */
+static void
+remember (TesseraEngine *engine,
+          const Minting *minting,
+          const TesseraTokenForm *form,
+          const char *token,
+          const char *claims_json)
 {
-  const TesseraResource *resource = minting->resource;
-  const char *typ
-      = resource != NULL && resource->token_type != NULL ? resource->token_type : "at+jwt";
+  TesseraTokenOutline outline = { .algorithm = tessera_key_get_algorithm (minting->key),
+                                  .typ = minting->typ,
+                                  .kid = tessera_key_get_id (minting->key) };
+  gboolean outlined = tessera_seen_tokens_read_outline (engine->seen, &outline, claims_json);
+  g_autoptr (TesseraTokenProfile) profile = NULL;
+
+  tessera_seen_tokens_add (engine->seen, token, strlen (token), outlined ? &outline : NULL,
+                           minting->claims);
+  if (form != NULL && outlined)
+    profile = tessera_seen_tokens_dup_profile (engine->seen, &outline);
+  if (profile != NULL)
+    tessera_token_moulds_keep (engine->moulds, form, profile);
+}
+
+/* @form NULL: it says more than forms do. */
+static char *
+sign (TesseraEngine *engine, const Minting *minting, const TesseraTokenForm *form, GError **error)
+{
   g_autofree char *claims_json = tessera_claims_to_json (minting->claims);
-  char *token = tessera_jwt_sign_text (minting->key, typ, claims_json, error);
+  char *token = tessera_jwt_sign_text (minting->key, minting->typ, claims_json, error);
 
   if (token != NULL)
-    remember (engine, minting->key, typ, token, claims_json, minting->claims);
+    remember (engine, minting, form, token, claims_json);
+  return token;
+}
+
+/* Another token of @profile. */
+static char *
+cast (TesseraEngine *engine, const Minting *minting, TesseraTokenProfile *profile, GError **error)
+{
+  g_autofree char *claims_json
+      = tessera_token_profile_dup_claims_json (profile, minting->jti, minting->issued_ms / 1000);
+  char *token = tessera_jwt_sign_text (minting->key, minting->typ, claims_json, error);
+  guint8 jti[16];
+
+  if (token == NULL)
+    return NULL;
+  TesseraDigest digest = tessera_digest (token, -1);
+  tessera_uuid_parse (minting->jti, jti, NULL);
+  tessera_seen_tokens_add_known (engine->seen, &digest, profile, jti);
   return token;
 }
 
@@ -275,6 +315,9 @@ begin (TesseraEngine *engine, const TesseraAuthorization *authorization, Minting
                                      engine->settings->issuer);
   out_minting->resource
       = tessera_target_lookup ((const char *const *) out_minting->audience, engine->resources);
+  out_minting->typ = out_minting->resource != NULL && out_minting->resource->token_type != NULL
+                         ? out_minting->resource->token_type
+                         : "at+jwt";
 }
 
 /* TRUE without one when the client did not ask who logged in. */
@@ -291,6 +334,52 @@ add_id_token (TesseraEngine *engine,
   token->id_token = tessera_id_token_issue (engine, authorization, scope, token->access_token,
                                             minting->issued_ms, minting->lifetime, error);
   return token->id_token != NULL;
+}
+
+/* Is it a token that nothing is added to, and nobody asked about? */
+static gboolean
+has_mould (const TesseraEngine *engine, const TesseraAuthorization *authorization)
+{
+  return engine->moulds != NULL && authorization->grant_id == NULL
+         && engine->hooks.issue_token == NULL && engine->hooks.token_issued == NULL
+         && !engine->settings->status_list_enabled;
+}
+
+static char *
+mint_plain (TesseraEngine *engine,
+            const TesseraAuthorization *authorization,
+            const TesseraTokenForm *form,
+            Minting *minting,
+            GError **error)
+{
+  TesseraTokenProfile *profile = tessera_token_moulds_lookup (engine->moulds, form);
+
+  if (profile != NULL)
+    return cast (engine, minting, profile, error);
+  minting->claims = build_claims (authorization, form, minting);
+  return sign (engine, minting, form, error);
+}
+
+/* @issuance: what handlers made of it, or NULL */
+static char *
+mint (TesseraEngine *engine,
+      const TesseraAuthorization *authorization,
+      const char *scope,
+      TesseraIssuance *issuance,
+      Minting *minting,
+      GError **error)
+{
+  if (!take_key (engine, minting, error))
+    return NULL;
+  const TesseraTokenForm form = get_form (engine, authorization, scope, minting);
+  if (has_mould (engine, authorization))
+    return mint_plain (engine, authorization, &form, minting, error);
+  minting->claims = build_claims (authorization, &form, minting);
+  if (issuance != NULL)
+    tessera_issuance_apply (issuance, minting->claims);
+  if (engine->settings->status_list_enabled && !set_status (engine, authorization, minting, error))
+    return NULL;
+  return sign (engine, minting, NULL, error);
 }
 
 gboolean
@@ -317,14 +406,7 @@ tessera_token_issuer_issue (TesseraEngine *engine,
 
   if (asks_who_logged_in (engine, authorization, scope))
     add_issuer (&minting, engine->settings->issuer);
-  minting.claims = build_claims (engine, authorization, scope, &minting);
-  if (issuance != NULL)
-    tessera_issuance_apply (issuance, minting.claims);
-  if (!take_key (engine, &minting, error))
-    return FALSE;
-  if (engine->settings->status_list_enabled && !set_status (engine, authorization, &minting, error))
-    return FALSE;
-  out_token->access_token = sign (engine, &minting, error);
+  out_token->access_token = mint (engine, authorization, scope, issuance, &minting, error);
   if (out_token->access_token == NULL
       || !add_id_token (engine, authorization, scope, &minting, out_token, error))
     return FALSE;

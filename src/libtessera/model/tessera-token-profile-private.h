@@ -45,12 +45,29 @@ typedef struct
   char **audience;
 } TesseraTokenProfile;
 
+/* All that the issuer puts into a token of its own accord, but jti, iat and exp. Borrowed. */
+typedef struct
+{
+  TesseraAlgorithm algorithm;
+  const char *typ;
+  const char *kid;
+  const char *issuer;
+  const char *subject;
+  const char *client_id;
+  const char *const *audience;
+  const char *scope; /* or NULL */
+  gint64 lifetime;
+} TesseraTokenForm;
+
 /* @claims: of the token that @outline was read from, as they are understood. NULL when one that
  * every access token needs is missing, or when they are not what the outline says. */
 TesseraTokenProfile *tessera_token_profile_new (const TesseraTokenOutline *outline,
                                                 TesseraClaims *claims);
 TesseraTokenProfile *tessera_token_profile_ref (TesseraTokenProfile *self);
 void tessera_token_profile_unref (TesseraTokenProfile *self);
+/* Says what @form says. It may say more. */
+gboolean tessera_token_profile_has_form (const TesseraTokenProfile *self,
+                                         const TesseraTokenForm *form);
 /* The claims of one token, as it carries them. */
 char *tessera_token_profile_dup_claims_json (const TesseraTokenProfile *self,
                                              const char *jti,

@@ -4,6 +4,7 @@
 
 #include "model/tessera-token-profile-private.h"
 
+#include "base/tessera-decimal-private.h"
 #include "base/tessera-secret-private.h"
 
 #include <string.h>
@@ -269,32 +270,36 @@ tessera_token_profile_unref (TesseraTokenProfile *self)
   g_free (self);
 }
 
-static void
-append_number (GString *text, gint64 number)
+gboolean
+tessera_token_profile_has_form (const TesseraTokenProfile *self, const TesseraTokenForm *form)
 {
-  char digits[24];
-  int n = g_snprintf (digits, sizeof digits, "%" G_GINT64_FORMAT, number);
-  g_string_append_len (text, digits, n);
+  return strcmp (self->client_id, form->client_id) == 0 && g_strcmp0 (self->scope, form->scope) == 0
+         && self->outline.lifetime == form->lifetime
+         && g_strv_equal ((const char *const *) self->audience, form->audience)
+         && strcmp (self->outline.kid, form->kid) == 0 && self->outline.algorithm == form->algorithm
+         && strcmp (self->outline.typ, form->typ) == 0 && strcmp (self->subject, form->subject) == 0
+         && strcmp (self->issuer, form->issuer) == 0;
 }
 
-static void
-append_part (GString *text, const TesseraTokenOutline *outline, guint i)
+static char *
+put_part (char *at, const TesseraTokenOutline *outline, guint i)
 {
-  g_string_append_len (text, outline->parts[i], (gssize) outline->lengths[i]);
+  return mempcpy (at, outline->parts[i], outline->lengths[i]);
 }
 
 char *
 tessera_token_profile_dup_claims_json (const TesseraTokenProfile *self, const char *jti, gint64 iat)
 {
   const TesseraTokenOutline *outline = &self->outline;
-  GString *text = g_string_sized_new (512);
+  gsize size = 2 * TESSERA_DECIMAL_MAX + strlen (jti) + 1;
 
-  append_part (text, outline, 0);
-  append_number (text, iat + outline->lifetime);
-  append_part (text, outline, 1);
-  append_number (text, iat);
-  append_part (text, outline, 2);
-  g_string_append (text, jti);
-  append_part (text, outline, 3);
-  return g_string_free (text, FALSE);
+  for (guint i = 0; i < G_N_ELEMENTS (outline->parts); i++)
+    size += outline->lengths[i];
+  char *json = g_malloc (size);
+  char *at = put_part (json, outline, 0);
+  at = put_part (tessera_decimal_put (at, iat + outline->lifetime), outline, 1);
+  at = put_part (tessera_decimal_put (at, iat), outline, 2);
+  at = put_part (stpcpy (at, jti), outline, 3);
+  *at = '\0';
+  return json;
 }

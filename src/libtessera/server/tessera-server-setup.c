@@ -330,6 +330,7 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   watch_store (self);
   self->loading = g_steal_pointer (&setup->loading);
   engine->seen = tessera_seen_tokens_new (SEEN_TOKENS);
+  engine->moulds = tessera_token_moulds_new ();
   engine->status_lists = g_steal_pointer (&setup->status_lists);
   engine->status_publisher = tessera_status_publisher_new (engine->status_lists, engine->deny_list,
                                                            engine->keys, engine->clock);

@@ -607,6 +607,7 @@ tessera_server_close (TesseraServer *self)
   g_clear_pointer (&engine->deny_list, tessera_deny_list_free);
   g_clear_pointer (&engine->keys, tessera_key_ring_free);
   g_clear_pointer (&engine->seen, tessera_seen_tokens_free);
+  g_clear_pointer (&engine->moulds, tessera_token_moulds_free);
   g_ptr_array_set_size (self->adapters, 0);
   tessera_audit_close (engine->audit);
   /* From now on no token is good, and no revocation would be heard of. */

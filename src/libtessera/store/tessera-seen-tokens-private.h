@@ -51,6 +51,11 @@ void tessera_seen_tokens_add_digest (TesseraSeenTokens *self,
                                      const TesseraDigest *digest,
                                      const TesseraTokenOutline *outline,
                                      TesseraClaims *claims);
+/* The same of a new token, which was made of what is known. */
+void tessera_seen_tokens_add_known (TesseraSeenTokens *self,
+                                    const TesseraDigest *digest,
+                                    TesseraTokenProfile *profile,
+                                    const guint8 jti[16]);
 /* A key was revoked: forget everything. */
 void tessera_seen_tokens_clear (TesseraSeenTokens *self);
 guint tessera_seen_tokens_count_profiles (TesseraSeenTokens *self);

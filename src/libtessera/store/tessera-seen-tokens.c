@@ -28,15 +28,25 @@ typedef struct
   guint uses;
 } Shared;
 
+/* What a token says that is put in. */
+typedef struct
+{
+  const TesseraTokenOutline *outline; /* NULL: it has to be read */
+  TesseraTokenProfile *profile;       /* when it is there already, or NULL */
+  TesseraClaims *claims;              /* else, or NULL */
+} What;
+
 struct _TesseraSeenTokens
 {
   GMutex mutex;
   gsize n_sets;
   Entry *entries;
-  GHashTable *profiles;      /* TesseraTokenOutline*, of the profile -> Shared */
-  TesseraTokenProfile *last; /* of the entry that was put last, held; or NULL */
-  TesseraKnownTexts *texts;  /* or NULL: none is kept */
-  guint n_unkept;            /* texts found by their digest */
+  guint8
+      *oldest; /* of each set, which leaves next: to move them up would touch ten lines of memory */
+  GHashTable *profiles;     /* TesseraTokenOutline*, of the profile -> Shared */
+  Shared *last;             /* of the entry that was put last; or NULL */
+  TesseraKnownTexts *texts; /* or NULL: none is kept */
+  guint n_unkept;           /* texts found by their digest */
 };
 
 static const guint8 nothing[TAG_SIZE]; /* no text is known whose SHA-256 begins so */
@@ -62,6 +72,7 @@ tessera_seen_tokens_new (guint entries)
   g_mutex_init (&self->mutex);
   self->n_sets = MAX ((entries + WAYS - 1) / WAYS, 1);
   self->entries = g_new0 (Entry, self->n_sets * WAYS);
+  self->oldest = g_new0 (guint8, self->n_sets);
   self->profiles = g_hash_table_new_full (tessera_token_outline_hash, tessera_token_outline_equal,
                                           NULL, (GDestroyNotify) shared_free);
   return self;
@@ -78,23 +89,23 @@ tessera_seen_tokens_free (TesseraSeenTokens *self)
 {
   g_clear_pointer (&self->texts, tessera_known_texts_free);
   g_hash_table_unref (self->profiles);
-  g_clear_pointer (&self->last, tessera_token_profile_unref);
   g_mutex_clear (&self->mutex);
   g_free (self->entries);
+  g_free (self->oldest);
   g_free (self);
 }
 
-static Entry *
+static gsize
 find_set (TesseraSeenTokens *self, const TesseraDigest *digest)
 {
   guint64 hash = tessera_digest_hash (digest);
-  return self->entries + ((hash * self->n_sets) >> 32) * WAYS;
+  return (hash * self->n_sets) >> 32;
 }
 
 static Entry *
 find_entry (TesseraSeenTokens *self, const TesseraDigest *digest)
 {
-  Entry *set = find_set (self, digest);
+  Entry *set = self->entries + find_set (self, digest) * WAYS;
 
   for (guint i = 0; i < WAYS; i++)
     if (memcmp (set[i].tag, digest->bytes, TAG_SIZE) == 0)
@@ -154,7 +165,7 @@ tessera_seen_tokens_read_outline (TesseraSeenTokens *self,
 {
   g_mutex_lock (&self->mutex);
   g_autoptr (TesseraTokenProfile) last
-      = self->last != NULL ? tessera_token_profile_ref (self->last) : NULL;
+      = self->last != NULL ? tessera_token_profile_ref (self->last->profile) : NULL;
   g_mutex_unlock (&self->mutex);
 
   return (last != NULL && tessera_token_outline_match (outline, &last->outline, claims_json))
@@ -172,26 +183,40 @@ tessera_seen_tokens_dup_profile (TesseraSeenTokens *self, const TesseraTokenOutl
   return profile;
 }
 
-/* NULL when there are too many, or it is not to be had. */
-static TesseraTokenProfile *
-take_profile (TesseraSeenTokens *self, const TesseraTokenOutline *outline, TesseraClaims *claims)
+/* Most tokens are put in or go beside others of their kind. */
+static Shared *
+find_shared (TesseraSeenTokens *self, const TesseraTokenOutline *outline)
 {
-  Shared *shared = g_hash_table_lookup (self->profiles, outline);
+  if (self->last != NULL && tessera_token_outline_equal (&self->last->profile->outline, outline))
+    return self->last;
+  return g_hash_table_lookup (self->profiles, outline);
+}
 
-  if (shared == NULL)
-    {
-      TesseraTokenProfile *profile
-          = claims != NULL && g_hash_table_size (self->profiles) < PROFILES_MAX
-                ? tessera_token_profile_new (outline, claims)
-                : NULL;
-      if (profile == NULL)
-        return NULL;
-      shared = g_new0 (Shared, 1);
-      shared->profile = profile;
-      g_hash_table_insert (self->profiles, &shared->profile->outline, shared);
-    }
-  shared->uses++;
-  return shared->profile;
+/* Takes @profile. */
+static Shared *
+share_profile (TesseraSeenTokens *self, TesseraTokenProfile *profile)
+{
+  Shared *shared = g_new0 (Shared, 1);
+
+  shared->profile = profile;
+  g_hash_table_insert (self->profiles, &profile->outline, shared);
+  return shared;
+}
+
+/* NULL when there are too many, or it is not to be had. */
+static Shared *
+take_shared (TesseraSeenTokens *self, const What *what)
+{
+  Shared *shared = find_shared (self, what->outline);
+  TesseraTokenProfile *profile = NULL;
+
+  if (shared != NULL || g_hash_table_size (self->profiles) >= PROFILES_MAX)
+    return shared;
+  if (what->profile != NULL)
+    profile = tessera_token_profile_ref (what->profile);
+  else if (what->claims != NULL)
+    profile = tessera_token_profile_new (what->outline, what->claims);
+  return profile != NULL ? share_profile (self, profile) : NULL;
 }
 
 static void
@@ -199,30 +224,32 @@ drop_profile (TesseraSeenTokens *self, TesseraTokenProfile *profile)
 {
   if (profile == NULL)
     return;
-  Shared *shared = g_hash_table_lookup (self->profiles, &profile->outline);
-  if (--shared->uses == 0)
-    g_hash_table_remove (self->profiles, &profile->outline);
+  Shared *shared = find_shared (self, &profile->outline);
+  if (--shared->uses > 0)
+    return;
+  if (self->last == shared)
+    self->last = NULL;
+  g_hash_table_remove (self->profiles, &profile->outline);
 }
 
 static void
-put_entry (TesseraSeenTokens *self,
-           const TesseraDigest *digest,
-           const TesseraTokenOutline *outline,
-           TesseraClaims *claims)
+put_entry (TesseraSeenTokens *self, const TesseraDigest *digest, const What *what)
 {
-  Entry *set = find_set (self, digest);
+  gsize set = find_set (self, digest);
+  Entry *entry = self->entries + set * WAYS + self->oldest[set];
+  Shared *shared = what->outline != NULL ? take_shared (self, what) : NULL;
 
-  drop_profile (self, set[WAYS - 1].profile);
-  memmove (set + 1, set, (WAYS - 1) * sizeof *set);
-  memcpy (set[0].tag, digest->bytes, TAG_SIZE);
-  set[0].profile = outline != NULL ? take_profile (self, outline, claims) : NULL;
-  if (set[0].profile == NULL)
+  if (shared != NULL)
+    shared->uses++; /* before another goes */
+  drop_profile (self, entry->profile);
+  memcpy (entry->tag, digest->bytes, TAG_SIZE);
+  entry->profile = NULL;
+  self->oldest[set] = (guint8) ((self->oldest[set] + 1) % WAYS);
+  if (shared == NULL)
     return;
-  memcpy (set[0].jti, outline->jti, sizeof set[0].jti);
-  if (set[0].profile == self->last)
-    return;
-  g_clear_pointer (&self->last, tessera_token_profile_unref);
-  self->last = tessera_token_profile_ref (set[0].profile);
+  entry->profile = shared->profile;
+  memcpy (entry->jti, what->outline->jti, sizeof entry->jti);
+  self->last = shared;
 }
 
 void
@@ -233,7 +260,7 @@ tessera_seen_tokens_add_digest (TesseraSeenTokens *self,
 {
   g_mutex_lock (&self->mutex);
   if (find_entry (self, digest) == NULL)
-    put_entry (self, digest, outline, claims);
+    put_entry (self, digest, &(What){ .outline = outline, .claims = claims });
   g_mutex_unlock (&self->mutex);
 }
 
@@ -250,12 +277,26 @@ tessera_seen_tokens_add (TesseraSeenTokens *self,
 }
 
 void
+tessera_seen_tokens_add_known (TesseraSeenTokens *self,
+                               const TesseraDigest *digest,
+                               TesseraTokenProfile *profile,
+                               const guint8 jti[16])
+{
+  TesseraTokenOutline outline = profile->outline;
+
+  memcpy (outline.jti, jti, sizeof outline.jti);
+  g_mutex_lock (&self->mutex);
+  put_entry (self, digest, &(What){ .outline = &outline, .profile = profile });
+  g_mutex_unlock (&self->mutex);
+}
+
+void
 tessera_seen_tokens_clear (TesseraSeenTokens *self)
 {
   g_mutex_lock (&self->mutex);
   memset (self->entries, 0, self->n_sets * WAYS * sizeof *self->entries);
   g_hash_table_remove_all (self->profiles);
-  g_clear_pointer (&self->last, tessera_token_profile_unref);
+  self->last = NULL;
   if (self->texts != NULL)
     tessera_known_texts_clear (self->texts);
   g_mutex_unlock (&self->mutex);

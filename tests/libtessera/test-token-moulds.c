@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A token that is made after the last one is the token that would be made anew (RFC 9068 §2.2). */
+
+#include "engine-fixture.h"
+
+#include "grants/tessera-token-issuer-private.h"
+#include "jose/tessera-jwt-private.h"
+#include "model/tessera-issuance-private.h"
+
+#include <string.h>
+
+typedef struct
+{
+  EngineFixture *fixture;
+  TesseraEngine *engine;
+  TesseraAuthorization authorization;
+  guint n_heard;
+} Fixture;
+
+static void
+set_client (Fixture *f, int lifetime)
+{
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "c1", "secret", ENGINE_FIXTURE_SECRET, "scope",
+                      "a b", "access-token-lifetime", lifetime, NULL);
+
+  g_set_object (&f->authorization.client, client);
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->fixture = engine_fixture_new (FALSE);
+  f->engine = &f->fixture->engine;
+  set_client (f, 0);
+  f->authorization.grant_type = "client_credentials";
+  f->authorization.login.subject = g_strdup ("c1");
+  f->authorization.scope = g_strdup ("a b");
+  f->authorization.began_ms = tessera_clock_get_ms (f->engine->clock);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  tessera_authorization_clear (&f->authorization);
+  engine_fixture_free (f->fixture);
+}
+
+static char *
+mint (Fixture *f)
+{
+  g_auto (TesseraIssuedToken) token = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  tessera_token_issuer_issue (f->engine, &f->authorization, &token, &error);
+  g_assert_no_error (error);
+  return g_steal_pointer (&token.access_token);
+}
+
+/* As if there were none. */
+static char *
+mint_anew (Fixture *f)
+{
+  TesseraTokenMoulds *moulds = g_steal_pointer (&f->engine->moulds);
+  char *token = mint (f);
+
+  f->engine->moulds = moulds;
+  return token;
+}
+
+/* What it says, without what is its own; and that this is right. */
+static char *
+read_common (Fixture *f, const char *token)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (token, strlen (token), &error);
+  g_autoptr (TesseraKey) key = NULL;
+  gint64 iat = 0, exp = 0, ms = 0;
+
+  g_assert_no_error (error);
+  key = tessera_key_ring_lookup (f->engine->keys, jwt->kid);
+  g_assert_nonnull (key);
+  g_assert_true (tessera_jwt_verify (jwt, key));
+  g_assert_true (tessera_claims_get_int (jwt->claims, "iat", &iat));
+  g_assert_true (tessera_claims_get_int (jwt->claims, "exp", &exp));
+  g_assert_true (tessera_uuid_parse (tessera_claims_get_string (jwt->claims, "jti"), NULL, &ms));
+  g_assert_cmpint (ms / 1000, ==, iat);
+
+  g_autoptr (json_t) claims = json_loads (jwt->payload, JSON_REJECT_DUPLICATES, NULL);
+  json_object_del (claims, "jti");
+  json_object_del (claims, "iat");
+  json_object_del (claims, "exp");
+  g_autofree char *rest = json_dumps (claims, JSON_COMPACT | JSON_SORT_KEYS);
+  return g_strdup_printf ("%s %s %u %" G_GINT64_FORMAT " %s", jwt->typ, jwt->kid, jwt->algorithm,
+                          exp - iat, rest);
+}
+
+static void
+assert_common (Fixture *f, const char *token, const char *wanted)
+{
+  g_autofree char *common = read_common (f, token);
+
+  g_assert_cmpstr (common, ==, wanted);
+  g_assert_true (engine_fixture_is_active (f->fixture, token));
+}
+
+static void
+change_nothing (Fixture *f)
+{
+}
+
+static void
+change_scope (Fixture *f)
+{
+  g_free (f->authorization.scope);
+  f->authorization.scope = g_strdup ("a");
+}
+
+static void
+drop_scope (Fixture *f)
+{
+  g_clear_pointer (&f->authorization.scope, g_free);
+}
+
+static void
+change_subject (Fixture *f)
+{
+  g_free (f->authorization.login.subject);
+  f->authorization.login.subject = g_strdup ("d1");
+}
+
+static void
+add_resource (Fixture *f, const char *identifier, const char *typ)
+{
+  TesseraResource *resource = g_new0 (TesseraResource, 1);
+
+  resource->identifier = g_strdup (identifier);
+  resource->token_type = g_strdup (typ);
+  g_ptr_array_add (f->engine->resources, resource);
+}
+
+static void
+change_audience (Fixture *f)
+{
+  g_free (f->authorization.resources);
+  f->authorization.resources = g_strdup ("https://api.example");
+}
+
+static void
+widen_audience (Fixture *f)
+{
+  g_free (f->authorization.resources);
+  f->authorization.resources = g_strdup ("https://api.example https://other.example");
+}
+
+static void
+change_type (Fixture *f)
+{
+  change_audience (f);
+  add_resource (f, "https://api.example", "JWT");
+}
+
+static void
+change_lifetime (Fixture *f)
+{
+  f->engine->settings->access_token_lifetime = 60;
+}
+
+static void
+change_lifetime_of_client (Fixture *f)
+{
+  set_client (f, 30);
+}
+
+static void
+rotate (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+
+  tessera_key_ring_rotate (f->engine->keys, 900, TRUE, &error);
+  g_assert_no_error (error);
+}
+
+/* Whatever changes, the next token says it, and so does the one after it. */
+static void
+test_what_changes_is_said (Fixture *f, gconstpointer data)
+{
+  void (*const changes[]) (Fixture *)
+      = { change_nothing, change_scope,    drop_scope,
+          change_subject, change_audience, change_type,
+          widen_audience, change_lifetime, change_lifetime_of_client,
+          rotate };
+  g_autofree char *before = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (changes); i++)
+    {
+      changes[i](f);
+      g_autofree char *first = mint (f);
+      g_autofree char *second = mint (f);
+      g_autofree char *anew = mint_anew (f);
+      g_autofree char *wanted = read_common (f, anew);
+
+      g_assert_cmpstr (wanted, !=, before);
+      assert_common (f, first, wanted);
+      assert_common (f, second, wanted);
+      g_free (before);
+      before = g_steal_pointer (&wanted);
+    }
+}
+
+/* More than there is room for, in turns. */
+static void
+test_many_clients_have_their_own (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 1200; i++)
+    {
+      g_autofree char *scope = g_strdup_printf ("s%u", i % 400);
+      g_autofree char *claim = g_strdup_printf ("\"scope\":\"%s\"", scope);
+
+      g_free (f->authorization.scope);
+      f->authorization.scope = g_steal_pointer (&scope);
+      g_autofree char *token = mint (f);
+      g_autofree char *common = read_common (f, token);
+      g_assert_nonnull (strstr (common, claim));
+    }
+}
+
+/* The first was forgotten by those who have seen tokens: the next is known all the same, and what
+ * it says. */
+static void
+test_what_was_forgotten_is_known_again (Fixture *f, gconstpointer data)
+{
+  g_autofree char *first = mint (f);
+  g_auto (TesseraSeenToken) seen = { 0 };
+
+  tessera_seen_tokens_clear (f->engine->seen);
+  g_autofree char *second = mint (f);
+  g_assert_true (tessera_seen_tokens_lookup (f->engine->seen, second, strlen (second), &seen));
+  g_assert_nonnull (seen.profile);
+  g_assert_cmpstr (seen.profile->client_id, ==, "c1");
+  g_assert_cmpuint (tessera_seen_tokens_count_profiles (f->engine->seen), ==, 1);
+}
+
+static void
+on_issue (gpointer data, TesseraIssuance *issuance)
+{
+  tessera_issuance_add_claim (issuance, "team", "blue");
+}
+
+static void
+on_issued (gpointer data, TesseraClaims *claims, gboolean refreshed)
+{
+  Fixture *f = data;
+
+  g_assert_cmpstr (tessera_claims_get_string (claims, "client_id"), ==, "c1");
+  f->n_heard++;
+}
+
+/* However many tokens were made before it came, and again after it went. */
+static void
+test_a_handler_is_asked_at_once (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 6; i++)
+    {
+      gboolean asked = i == 2 || i == 3;
+
+      f->engine->hooks.issue_token = asked ? on_issue : NULL;
+      g_autofree char *token = mint (f);
+      g_autofree char *common = read_common (f, token);
+      g_assert_cmpint (strstr (common, "\"team\":\"blue\"") != NULL, ==, asked);
+    }
+}
+
+static void
+test_a_listener_is_told_of_each (Fixture *f, gconstpointer data)
+{
+  g_autofree char *before = mint (f);
+
+  f->engine->hooks.token_issued = on_issued;
+  f->engine->hooks_data = f;
+  for (guint i = 0; i < 3; i++)
+    g_free (mint (f));
+  g_assert_cmpuint (f->n_heard, ==, 3);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, function) g_test_add (name, Fixture, NULL, set_up, function, tear_down)
+  ADD ("/token-moulds/what-changes-is-said", test_what_changes_is_said);
+  ADD ("/token-moulds/many-clients-have-their-own", test_many_clients_have_their_own);
+  ADD ("/token-moulds/what-was-forgotten-is-known-again", test_what_was_forgotten_is_known_again);
+  ADD ("/token-moulds/a-handler-is-asked-at-once", test_a_handler_is_asked_at_once);
+  ADD ("/token-moulds/a-listener-is-told-of-each", test_a_listener_is_told_of_each);
+  return g_test_run ();
+}

@@ -32,7 +32,8 @@ typedef struct
 typedef struct
 {
   const char *name; /* static */
-  char *value;
+  const char *value;
+  char *owned; /* @value; NULL: it is static */
 } TesseraHeader;
 
 struct _TesseraExchange
@@ -96,6 +97,10 @@ TesseraParams *tessera_exchange_parse_query (TesseraExchange *self, GError **err
 
 void
 tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value);
+/* The same with a value that is good for ever, and a line. */
+void tessera_exchange_add_static_header (TesseraExchange *self,
+                                         const char *static_name,
+                                         const char *static_value);
 gboolean tessera_exchange_has_answer_header (TesseraExchange *self, const char *name);
 /* Takes @body (NULL: empty). Adds what every answer carries (nosniff, and HSTS when it came over
  * TLS). */

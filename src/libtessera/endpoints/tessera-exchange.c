@@ -32,7 +32,7 @@ static void
 header_clear (gpointer data)
 {
   TesseraHeader *header = data;
-  tessera_secret_free (header->value); /* it may carry a code or a cookie */
+  tessera_secret_free (header->owned); /* it may carry a code or a cookie */
 }
 
 TesseraExchange *
@@ -176,6 +176,17 @@ is_header_value (const char *value)
   return TRUE;
 }
 
+static void
+append_header (TesseraExchange *self, TesseraHeader header)
+{
+  if (self->headers == NULL)
+    {
+      self->headers = g_array_sized_new (FALSE, FALSE, sizeof header, 8);
+      g_array_set_clear_func (self->headers, header_clear);
+    }
+  g_array_append_val (self->headers, header);
+}
+
 void
 tessera_exchange_add_header (TesseraExchange *self, const char *static_name, const char *value)
 {
@@ -184,13 +195,16 @@ tessera_exchange_add_header (TesseraExchange *self, const char *static_name, con
       g_critical ("A line break in the answer header %s", static_name);
       return;
     }
-  TesseraHeader header = { static_name, g_strdup (value) };
-  if (self->headers == NULL)
-    {
-      self->headers = g_array_sized_new (FALSE, FALSE, sizeof (TesseraHeader), 8);
-      g_array_set_clear_func (self->headers, header_clear);
-    }
-  g_array_append_val (self->headers, header);
+  char *owned = g_strdup (value);
+  append_header (self, (TesseraHeader){ static_name, owned, owned });
+}
+
+void
+tessera_exchange_add_static_header (TesseraExchange *self,
+                                    const char *static_name,
+                                    const char *static_value)
+{
+  append_header (self, (TesseraHeader){ static_name, static_value, NULL });
 }
 
 gboolean
@@ -212,9 +226,9 @@ complete (TesseraExchange *self, guint status, const char *static_content_type, 
       g_clear_pointer (&body, g_bytes_unref);
       return FALSE;
     }
-  tessera_exchange_add_header (self, "X-Content-Type-Options", "nosniff");
+  tessera_exchange_add_static_header (self, "X-Content-Type-Options", "nosniff");
   if (self->secure) /* RFC 6797 §7.1, §7.2 */
-    tessera_exchange_add_header (self, "Strict-Transport-Security", HSTS);
+    tessera_exchange_add_static_header (self, "Strict-Transport-Security", HSTS);
   self->answered = TRUE;
   self->status = status;
   self->content_type = static_content_type;
@@ -271,8 +285,8 @@ tessera_exchange_respond_json (TesseraExchange *self, guint status, json_t *json
 void
 tessera_exchange_respond_json_text (TesseraExchange *self, guint status, char *text)
 {
-  tessera_exchange_add_header (self, "Cache-Control", "no-store");
-  tessera_exchange_add_header (self, "Pragma", "no-cache");
+  tessera_exchange_add_static_header (self, "Cache-Control", "no-store");
+  tessera_exchange_add_static_header (self, "Pragma", "no-cache");
   /* It may carry tokens. */
   tessera_exchange_respond (
       self, status, "application/json",
@@ -283,8 +297,8 @@ void
 tessera_exchange_redirect (TesseraExchange *self, const char *location)
 {
   tessera_exchange_add_header (self, "Location", location);
-  tessera_exchange_add_header (self, "Cache-Control", "no-store");
-  tessera_exchange_add_header (self, "Referrer-Policy", "no-referrer");
+  tessera_exchange_add_static_header (self, "Cache-Control", "no-store");
+  tessera_exchange_add_static_header (self, "Referrer-Policy", "no-referrer");
   /* 303, so that no browser repeats a POST with its password (RFC 9700 §4.12). */
   tessera_exchange_respond (self, 303, NULL, NULL);
 }

@@ -63,20 +63,38 @@ is_one_of (char byte, const char *others)
   return byte != '\0' && strchr (others, byte) != NULL;
 }
 
-/* RFC 9110 §5.6.2 */
+enum
+{
+  BYTE_OF_LINE = 1 << 0,  /* RFC 9110 §5.5: no control characters but the tab; CR ends lines */
+  BYTE_OF_TOKEN = 1 << 1, /* RFC 9110 §5.6.2 */
+};
+
+#define LINE BYTE_OF_LINE
+#define BOTH (BYTE_OF_LINE | BYTE_OF_TOKEN)
+
+/* Every byte of a head is looked at. */
+static const guint8 byte_kinds[256] = {
+  ['\t'] = LINE,        [CR] = LINE,           [' '] = LINE,         ['!'] = BOTH,
+  ['"'] = LINE,         ['#' ... '\''] = BOTH, ['('] = LINE,         [')'] = LINE,
+  ['*'] = BOTH,         ['+'] = BOTH,          [','] = LINE,         ['-'] = BOTH,
+  ['.'] = BOTH,         ['/'] = LINE,          ['0' ... '9'] = BOTH, [':' ... '@'] = LINE,
+  ['A' ... 'Z'] = BOTH, ['[' ... ']'] = LINE,  ['^' ... 'z'] = BOTH, ['{'] = LINE,
+  ['|'] = BOTH,         ['}'] = LINE,          ['~'] = BOTH,         [0x80 ... 0xff] = LINE,
+};
+
+#undef LINE
+#undef BOTH
+
 static gboolean
 is_token_byte (char byte)
 {
-  return g_ascii_isalnum (byte) || is_one_of (byte, "!#$%&'*+-.^_`|~");
+  return (byte_kinds[(guint8) byte] & BYTE_OF_TOKEN) != 0;
 }
 
-/* RFC 9110 §5.5: no control characters but the tab; CR ends lines. */
 static gboolean
 is_line_byte (char byte)
 {
-  guint8 code = (guint8) byte;
-
-  return (code >= ' ' && code != 0x7f) || byte == '\t' || byte == CR;
+  return (byte_kinds[(guint8) byte] & BYTE_OF_LINE) != 0;
 }
 
 static gboolean

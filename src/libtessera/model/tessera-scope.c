@@ -71,6 +71,18 @@ is_well_formed (const char *text, gsize length)
   return TRUE;
 }
 
+/* Mostly nothing is said twice. */
+static gboolean
+has_repeats (const char *scope)
+{
+  const char *cursor = scope;
+  ScopeName name;
+  while (next_name (&cursor, &name))
+    if (has_name (cursor, &name))
+      return TRUE;
+  return FALSE;
+}
+
 char *
 tessera_scope_parse (const char *text, GError **error)
 {
@@ -84,7 +96,7 @@ tessera_scope_parse (const char *text, GError **error)
                            "The scope is malformed or too long");
       return NULL;
     }
-  return tessera_scope_union (text, NULL);
+  return has_repeats (text) ? tessera_scope_union (text, NULL) : g_strdup (text);
 }
 
 gboolean
@@ -124,6 +136,9 @@ tessera_scope_union (const char *a, const char *b)
 char *
 tessera_scope_remove (const char *scope, const char *name)
 {
+  if (!tessera_scope_has (scope, name))
+    return g_strdup (scope != NULL ? scope : "");
+
   GString *rest = g_string_new (NULL);
   const char *cursor = scope;
   ScopeName one;

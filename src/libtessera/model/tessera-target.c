@@ -41,6 +41,9 @@ tessera_target_check_client (const char *resources,
                              TesseraExplanation *explanation,
                              GError **error)
 {
+  if (resources == NULL)
+    return TRUE;
+
   const char *const *allowed = tessera_client_get_resources (client);
   g_auto (GStrv) asked = tessera_scope_split (resources);
   g_autofree char *registered = NULL;
@@ -102,12 +105,12 @@ is_offered (const char *name, char **resources, GPtrArray *known)
 char *
 tessera_target_narrow_scope (const char *scope, const char *resources, GPtrArray *known)
 {
+  if (resources == NULL || *resources == '\0')
+    return g_strdup (scope);
+
   g_auto (GStrv) targets = tessera_scope_split (resources);
   g_auto (GStrv) names = tessera_scope_split (scope);
   g_autoptr (GString) narrowed = g_string_new (NULL);
-
-  if (targets[0] == NULL)
-    return g_strdup (scope);
   for (guint i = 0; names[i] != NULL; i++)
     if (is_offered (names[i], targets, known))
       g_string_append_printf (narrowed, "%s%s", narrowed->len > 0 ? " " : "", names[i]);

@@ -98,6 +98,7 @@ tessera_gate_peer_find (TesseraGatePeer *self, TesseraGateConnection *connection
   peer->base.cut = on_cut;
   peer->connection = connection;
   tessera_caller_init (&peer->caller, self->remote, connection->secure);
+  peer->base.address = peer->caller.address;
   tessera_peer_attach (&peer->base, self->remote, g_free);
   self->peer = peer;
 }

@@ -59,9 +59,10 @@ typedef struct
   const char *description; /* static, for the answer and the log */
 
   /* The reader's */
-  gsize line;     /* where the line begins that it reads; 0: the request line */
-  gsize body_max; /* bytes */
-  guint32 known;  /* which fields were seen, one bit each of those that have a meaning here */
+  gsize line;      /* where the line begins that it reads; 0: the request line */
+  gsize body_max;  /* bytes */
+  guint64 dropped; /* which of @fields are not for libsoup, one bit each */
+  guint32 known;   /* which fields were seen, one bit each of those that have a meaning here */
   guint32 options;
 } TesseraRequestHead;
 

@@ -382,6 +382,7 @@ static const KnownField known_fields[] = {
   { "HTTP2-Settings", FIELD_DROPPED, NULL },
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (known_fields) <= 32);
+G_STATIC_ASSERT (TESSERA_REQUEST_FIELDS_MAX <= 64);
 
 /* NULL: it means nothing here. */
 static const KnownField *
@@ -444,7 +445,11 @@ read_field (TesseraRequestHead *self, const char *bytes, gsize start, gsize end)
                                (guint16) (end - value) };
 
   const KnownField *known = lookup_known (bytes + start, name);
-  return known == NULL || read_known (self, known, bytes + value, end - value);
+  if (known == NULL)
+    return TRUE;
+  if ((known->flags & FIELD_DROPPED) != 0)
+    self->dropped |= G_GUINT64_CONSTANT (1) << (self->n_fields - 1);
+  return read_known (self, known, bytes + value, end - value);
 }
 
 /* RFC 9112 §9.3 */
@@ -614,13 +619,12 @@ tessera_request_head_write (const TesseraRequestHead *self,
                             GString *out)
 {
   g_string_append_len (out, bytes, self->target + self->target_length);
-  g_string_append_printf (out, " HTTP/1.%u\r\n", self->minor_version);
+  g_string_append (out, self->minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   for (guint i = 0; i < self->n_fields; i++)
     {
       const TesseraRequestField *field = &self->fields[i];
-      const KnownField *known = lookup_known (bytes + field->name, field->name_length);
 
-      if (known != NULL && (known->flags & FIELD_DROPPED) != 0)
+      if ((self->dropped >> i & 1) != 0)
         continue;
       g_string_append_len (out, bytes + field->name, field->name_length);
       g_string_append (out, ": ");

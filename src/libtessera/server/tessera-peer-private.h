@@ -12,7 +12,8 @@ typedef struct _TesseraPeer TesseraPeer;
 
 struct _TesseraPeer
 {
-  gboolean secure; /* TLS ends at the front door, or at a trusted proxy that says so */
+  gboolean secure;     /* TLS ends at the front door, or at a trusted proxy that says so */
+  const char *address; /* of who is at the other end, as TesseraCaller has it */
   /* The answer to the request under way waits for a person or a program: it may take @seconds
    * instead of the usual time for a first byte. */
   void (*hold) (TesseraPeer *self, guint seconds);

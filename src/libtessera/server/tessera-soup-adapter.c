@@ -196,13 +196,22 @@ on_disconnected (SoupServerMessage *message, Inlet *inlet)
   inlet->gone = TRUE;
 }
 
-static gboolean
-is_secure (SoupServerMessage *message)
+/* Who is at the other end, which a front door has found out already. */
+static void
+find_caller (TesseraCaller *caller, SoupServerMessage *message)
 {
-  TesseraPeer *peer = tessera_peer_get (soup_server_message_get_remote_address (message));
-  GUri *uri = soup_server_message_get_uri (message);
+  GSocketAddress *remote = soup_server_message_get_remote_address (message);
+  TesseraPeer *peer = tessera_peer_get (remote);
 
-  return peer != NULL ? peer->secure : strcmp (g_uri_get_scheme (uri), "https") == 0;
+  if (peer == NULL)
+    {
+      GUri *uri = soup_server_message_get_uri (message);
+
+      tessera_caller_init (caller, remote, strcmp (g_uri_get_scheme (uri), "https") == 0);
+      return;
+    }
+  g_strlcpy (caller->address, peer->address, sizeof caller->address);
+  caller->secure = peer->secure;
 }
 
 static const char *
@@ -214,8 +223,7 @@ get_list (gpointer headers, const char *name)
 static void
 set_caller (TesseraExchange *exchange, Inlet *self, TesseraServer *server)
 {
-  tessera_caller_init (&self->caller, soup_server_message_get_remote_address (self->message),
-                       is_secure (self->message));
+  find_caller (&self->caller, self->message);
   tessera_caller_look_behind_proxy (&self->caller, server, get_list,
                                     soup_server_message_get_request_headers (self->message));
   exchange->remote_address = self->caller.address;

@@ -14,6 +14,8 @@ from interop import AUDIENCE, HERE, OTHER_AUDIENCE, Report, tap, wait_until_it_a
 from tessera_fixture import PASSWORDS, free_port
 
 DOCS = os.path.join(HERE, '..', '..', 'docs')
+TOLD = ('Tessera-Subject', 'Tessera-Client-Id', 'Tessera-Scope')
+UNDERSCORED = tuple(name.replace('-', '_') for name in TOLD)  # which WSGI and CGI take for the same
 ODD = 'eve "x" \\ %'
 AROUND_NGINX = '''daemon off;
 user root;
@@ -50,7 +52,7 @@ class Behind(http.server.BaseHTTPRequestHandler):
     """What is protected: tells what reached it."""
 
     def do_GET(self):
-        names = ('Tessera-Subject', 'Tessera-Client-Id', 'Tessera-Scope', 'OAUTH2_CLAIM_sub', 'OAuth2-Claim-sub', 'OAUTH2_CLAIM_scope', 'Authorization')
+        names = (*TOLD, *UNDERSCORED, 'OAUTH2_CLAIM_sub', 'OAuth2-Claim-sub', 'OAUTH2_CLAIM_scope', 'Authorization')
         body = '\n'.join('%s: %s' % (name, self.headers[name]) for name in names if self.headers[name] is not None).encode()
         self.send_response(200)
         self.send_header('Content-Length', str(len(body)))
@@ -121,7 +123,7 @@ class Proxy:
 class Nginx(Proxy):
     name, file = 'nginx', 'nginx-check.conf.example'
     alone = (500,)  # what it says when the service is not there
-    told = ('Tessera-Subject', 'Tessera-Client-Id', 'Tessera-Scope')
+    told = TOLD + UNDERSCORED
 
     def names(self, service):
         certificates = '    ssl_certificate     /etc/ssl/certs/api.example.org.pem;\n    ssl_certificate_key /etc/ssl/private/api.example.org.key;\n'
@@ -136,7 +138,7 @@ class Nginx(Proxy):
 class Caddy(Proxy):
     name, file = 'caddy', 'Caddyfile-check.example'
     alone = (502,)
-    told = ('Tessera-Subject', 'Tessera-Client-Id', 'Tessera-Scope')
+    told = TOLD + UNDERSCORED
 
     def names(self, service):
         return [('forward_auth unix//run/tessera/http', 'forward_auth unix/' + self.socket), ('api.example.org {\n\t#', 'http://127.0.0.1:%d {\n\t#' % self.port),

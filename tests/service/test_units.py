@@ -4,11 +4,13 @@
 
 usage: test_units.py FOLDER-OF-THE-BUILT-UNITS"""
 
+import http.server
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import threading
 
 import workshop  # noqa: F401, it knows where the fixture is
 import tap
@@ -19,6 +21,7 @@ AGENT = 'tessera-pam-agent.service'
 OUTBOUND = 'tessera-outbound.service'
 HAPROXY = 'tessera-haproxy.service'
 HAPROXY_TOOL = os.path.join(UNITS, '..', '..', 'src', 'tessera-haproxy', 'tessera-haproxy')
+TOOL_ENVIRONMENT = {**os.environ, 'PYTHONPATH': os.path.join(workshop.ROOT, 'docs/examples/denylist-readers/python'), 'PYTHONDONTWRITEBYTECODE': '1'}
 SOURCES = os.path.join(workshop.ROOT, 'data/systemd')
 
 
@@ -123,6 +126,13 @@ def _():
     check('--secret-file %d/secret ' in dict(unit)['ExecStart'], 'the credential')
 
 
+@test('what others wait for is started again however often it failed')
+def _():
+    for unit in (OUTBOUND, HAPROXY):
+        if os.path.exists(os.path.join(UNITS, unit)):
+            check(('StartLimitIntervalSec', '0') in settings(unit), unit)
+
+
 @test('the options that the unit of tessera-haproxy gives are those it has')
 def _():
     if not os.path.exists(os.path.join(UNITS, HAPROXY)):
@@ -131,11 +141,46 @@ def _():
     with tempfile.TemporaryDirectory(prefix='tessera-units-') as folder:
         # It gets as far as the file of the secret, which is not there.
         words = [word.replace('%d', folder).replace('${MAX_STALENESS}', '60') for word in given]
-        environment = {**os.environ, 'PYTHONPATH': os.path.join(workshop.ROOT, 'docs/examples/denylist-readers/python'), 'PYTHONDONTWRITEBYTECODE': '1'}
-        done = subprocess.run(['/usr/bin/python3', HAPROXY_TOOL, *words], capture_output=True, text=True, timeout=tap.PATIENCE, env=environment)
+        done = subprocess.run(['/usr/bin/python3', HAPROXY_TOOL, *words], capture_output=True, text=True, timeout=tap.PATIENCE, env=TOOL_ENVIRONMENT)
         if 'No module named' in done.stderr:
             tap.skip('python3-jwt or python3-cryptography is not here')
         check('%s/secret' % folder in done.stderr and 'usage' not in done.stderr, done.stderr)
+
+
+class Maintenance(http.server.BaseHTTPRequestHandler):
+    """Something in the place of an issuer."""
+
+    def do_GET(self):
+        self.server.asked += 1
+        body = [b'<h1>Back soon</h1>', b'{}', b'null', b'\xff'][(self.server.asked - 1) % 4]
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@test('tessera-haproxy waits while something else answers in the place of the issuer')
+def _():
+    if not os.path.exists(HAPROXY_TOOL):
+        tap.skip('it is not built')
+    with tempfile.TemporaryDirectory(prefix='tessera-units-') as folder, http.server.HTTPServer(('127.0.0.1', 0), Maintenance) as issuer:
+        issuer.asked = 0
+        threading.Thread(target=issuer.serve_forever, daemon=True).start()
+        words = ['--issuer', 'http://127.0.0.1:%d' % issuer.server_address[1], '--client-id', 'x', '--secret-file', os.devnull,
+                 '--socket', os.path.join(folder, 'none'), '--map', 'none']
+        tool = subprocess.Popen(['/usr/bin/python3', HAPROXY_TOOL, *words], stderr=subprocess.PIPE, text=True, env=TOOL_ENVIRONMENT)
+        try:
+            tap.until(lambda: issuer.asked > 4 or tool.poll() is not None, 'it asks', 0.05)
+        finally:
+            issuer.shutdown()
+            tool.kill()
+            said = tool.communicate()[1]
+        if 'No module named' in said:
+            tap.skip('python3-jwt or python3-cryptography is not here')
+        check(issuer.asked > 4, said)
 
 
 @test('systemd finds nothing wrong in the units')

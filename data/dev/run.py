@@ -467,6 +467,16 @@ def become_owner(arguments):
     owner, folder = ROOT.stat(), arguments.directory.resolve()
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
+    try:
+        switch_to(arguments, owner, folder)
+    except PermissionError as error:
+        if error.filename is not None:
+            raise
+        raise Problem(f'{ROOT} belongs to {owner_of(ROOT)}, and this root may not become them (a container '
+                      'without CAP_SETUID or CAP_SETGID): start it as that user.') from None
+
+
+def switch_to(arguments, owner, folder):
     os.setgroups([])
     user, group = owner.st_uid, owner.st_gid
     if arguments.port < 1024 or not may_run(arguments, user, group):
@@ -509,6 +519,8 @@ def main():
         development = Development(arguments.tesserad, make_directory(arguments), arguments.port, arguments.tls)
         return once(development) if arguments.once else stay(development)
     except PermissionError as error:
+        if error.filename is None:
+            raise
         owner = owner_of(error.filename)
         print(f'./dev run: {error.filename} belongs to {owner}, who ran this before: be that user, or remove {arguments.directory}.', file=sys.stderr)
         return 1

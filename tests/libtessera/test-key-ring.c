@@ -285,9 +285,9 @@ test_files_of_another_user_are_refused (Fixture *f, gconstpointer data)
 }
 
 static void
-write_subject_key (Fixture *f, const guint8 *key)
+write_secret (Fixture *f, const char *name, const guint8 *key)
 {
-  g_autofree char *path = path_of (f, "subject.key");
+  g_autofree char *path = path_of (f, name);
 
   g_assert_true (g_file_set_contents_full (path, (const char *) key, 32,
                                            G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
@@ -305,9 +305,9 @@ test_a_subject_key_is_never_another_one (Fixture *f, gconstpointer data)
   g_assert_cmpint (memcmp (key, tessera_key_ring_get_rotation_key (f->ring), 32), !=, 0);
   reopen (f);
   g_assert_cmpmem (key, 32, tessera_key_ring_get_subject_key (f->ring), 32);
-  write_subject_key (f, other);
+  write_secret (f, "subject.key", other);
   assert_refused (f, FALSE, path);
-  write_subject_key (f, key);
+  write_secret (f, "subject.key", key);
   reopen (f);
   /* The list of an older release says nothing of it: what lies there is taken, or one is made. */
   for (guint is_there = 0; is_there <= 1; is_there++)
@@ -324,11 +324,28 @@ test_a_subject_key_is_never_another_one (Fixture *f, gconstpointer data)
         g_assert_cmpint (g_unlink (path), ==, 0);
       reopen (f);
       memcpy (is_there ? other : key, tessera_key_ring_get_subject_key (f->ring), 32);
-      write_subject_key (f, (const guint8[32]){ 2 });
+      write_secret (f, "subject.key", (const guint8[32]){ 2 });
       assert_refused (f, FALSE, path);
-      write_subject_key (f, key);
+      write_secret (f, "subject.key", key);
     }
   g_assert_cmpmem (key, 32, other, 32);
+}
+
+/* With another one, every refresh token would be unknown. */
+static void
+test_a_rotation_key_is_never_another_one (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "rotation.key");
+  guint8 key[32], other[32];
+
+  memcpy (key, tessera_key_ring_get_rotation_key (f->ring), sizeof key);
+  memcpy (other, key, sizeof other);
+  other[31] ^= 1;
+  write_secret (f, "rotation.key", other);
+  assert_refused (f, FALSE, path);
+  write_secret (f, "rotation.key", key);
+  reopen (f);
+  g_assert_cmpmem (key, 32, tessera_key_ring_get_rotation_key (f->ring), 32);
 }
 
 static void
@@ -340,7 +357,7 @@ test_a_subject_key_can_be_there_before_all_others (Fixture *f, gconstpointer dat
   g_clear_pointer (&f->ring, tessera_key_ring_free);
   remove_all (f->directory);
   g_assert_cmpint (g_mkdir (f->directory, 0700), ==, 0);
-  write_subject_key (f, kept);
+  write_secret (f, "subject.key", kept);
   try_open (f, TRUE, &error);
   g_assert_no_error (error);
   g_assert_cmpmem (kept, 32, tessera_key_ring_get_subject_key (f->ring), 32);
@@ -793,6 +810,7 @@ main (int argc, char **argv)
   ADD ("only-regular-files-of-ours-are-read", test_only_regular_files_of_ours_are_read);
   ADD ("files-of-another-user-are-refused", test_files_of_another_user_are_refused);
   ADD ("a-subject-key-is-never-another-one", test_a_subject_key_is_never_another_one);
+  ADD ("a-rotation-key-is-never-another-one", test_a_rotation_key_is_never_another_one);
   ADD ("a-subject-key-can-be-there-before-all-others",
        test_a_subject_key_can_be_there_before_all_others);
   ADD ("a-rotation-key-of-another-size-is-refused", test_a_rotation_key_of_another_size_is_refused);

@@ -349,13 +349,15 @@ write_list (TesseraKeyRing *self, GPtrArray *entries, GError **error)
 {
   g_autoptr (json_t) list = json_object ();
   json_t *rows = json_array ();
-  g_autofree char *fingerprint = dup_fingerprint (self->subject_key);
+  g_autofree char *subject_key = dup_fingerprint (self->subject_key);
+  g_autofree char *rotation_key = dup_fingerprint (self->rotation_key);
 
   json_object_set_new (list, "version", json_integer (RING_VERSION));
   for (guint i = 0; i < entries->len; i++)
     json_array_append_new (rows, entry_to_json (g_ptr_array_index (entries, i)));
   json_object_set_new (list, "keys", rows);
-  json_object_set_new (list, "subject_key", json_string (fingerprint));
+  json_object_set_new (list, "subject_key", json_string (subject_key));
+  json_object_set_new (list, "rotation_key", json_string (rotation_key));
   g_autofree char *text = tessera_json_dump (list);
   return write_file (self, RING_FILE, text, strlen (text), error);
 }
@@ -533,22 +535,33 @@ load_or_make_subject_key (TesseraKeyRing *self, GError **error)
   return make_secret (self, SUBJECT_FILE, self->subject_key, error);
 }
 
-/* Another one would make strangers of people: never instead of the one that @list, of this ring,
- * was written with. A list of an older release says none. */
+/* @before: the fingerprint in the list; a list of an older release has none. */
 static gboolean
-load_subject_key (TesseraKeyRing *self, const json_t *list, gboolean *out_is_new, GError **error)
+load_same_secret (
+    TesseraKeyRing *self, const char *name, guint8 *secret, const char *before, GError **error)
 {
-  const char *before = json_string_value (json_object_get (list, "subject_key"));
-
-  *out_is_new = before == NULL;
-  if (before == NULL)
-    return load_or_make_subject_key (self, error);
-  if (!load_secret (self, SUBJECT_FILE, self->subject_key, error))
+  if (!load_secret (self, name, secret, error))
     return FALSE;
-  g_autofree char *now = dup_fingerprint (self->subject_key);
-  return strcmp (before, now) == 0
+  g_autofree char *now = dup_fingerprint (secret);
+  return before == NULL || strcmp (before, now) == 0
          || refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s is another one than before.",
-                    self->directory, SUBJECT_FILE);
+                    self->directory, name);
+}
+
+/* Another one would make strangers of people, and every refresh token unknown: never instead of
+ * those that @list, of this ring, was written with. */
+static gboolean
+load_secrets (TesseraKeyRing *self, const json_t *list, gboolean *out_is_new, GError **error)
+{
+  const char *subject_key = json_string_value (json_object_get (list, "subject_key"));
+  const char *rotation_key = json_string_value (json_object_get (list, "rotation_key"));
+
+  *out_is_new = subject_key == NULL || rotation_key == NULL;
+  if (!load_same_secret (self, ROTATION_FILE, self->rotation_key, rotation_key, error))
+    return FALSE;
+  if (subject_key == NULL)
+    return load_or_make_subject_key (self, error);
+  return load_same_secret (self, SUBJECT_FILE, self->subject_key, subject_key, error);
 }
 
 /* It is made when it is needed first; or it came along, as the key of subjects may. */
@@ -584,8 +597,7 @@ load (TesseraKeyRing *self, GError **error)
       if (!load_entry (self, row, entries, error))
         return FALSE;
     }
-  if (!load_secret (self, ROTATION_FILE, self->rotation_key, error)
-      || !load_subject_key (self, list, &is_new, error) || !load_sealing_key (self, error))
+  if (!load_secrets (self, list, &is_new, error) || !load_sealing_key (self, error))
     return FALSE;
   publish (self, g_steal_pointer (&entries));
   remove_file (self, CREATING_FILE);

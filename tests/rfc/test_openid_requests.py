@@ -490,7 +490,7 @@ def page_language(answer):
 
 @test('core 3.1.2.1: ui_locales chooses the language of the pages, in the order it is said, before the browser\'s own')
 def _(s):
-    for ui_locales, language in (('de', 'de'), ('fr de', 'de'), ('zh-CN de', 'zh-CN'), ('de-CH', 'de'), ('xx', 'en'), ('', 'en'), ('d' * 5000, 'en')):
+    for ui_locales, language in (('de', 'de'), ('fr de', 'de'), ('zh-CN de', 'zh-CN'), ('de-CH', 'de'), ('xx', 'en'), ('', 'en'), ('d' * 5000, 'en'), ('de' + ' xx' * 170, 'de'), ('de' + ' xx' * 171, 'en')):
         equal(page_language(s.new_browser(language='en').open(s.authorization_url(s.rp, ui_locales=ui_locales))), language, ui_locales[:20])
     equal(page_language(s.new_browser(language='zh-CN').open(s.authorization_url(s.rp, ui_locales='de'))), 'de')
     equal(page_language(s.new_browser(language='de').open(s.authorization_url(s.rp))), 'de')

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define CODE_PREFIX "tsc_"
+#define HINT_MAX_LENGTH 512 /* bytes */
 
 /* A request on its way to be valid. `redirect_uri` of the request is set once it can be trusted:
  * from then on an error goes to the client, before that to the person. */
@@ -313,14 +314,23 @@ read_prompt (Reading *self, GError **error)
   return TRUE;
 }
 
+/* What is only wished is no error; but the request waits in memory for a person. */
+static char *
+dup_hint (Reading *self, const char *name)
+{
+  const char *hint = tessera_params_get (self->params, name);
+
+  return hint != NULL && strlen (hint) <= HINT_MAX_LENGTH ? g_strdup (hint) : NULL;
+}
+
 static gboolean
 read_hints (Reading *self, GError **error)
 {
   const char *max_age = tessera_params_get (self->params, "max_age");
   guint64 seconds = 0;
 
-  self->request->login_hint = g_strdup (tessera_params_get (self->params, "login_hint"));
-  self->request->ui_locales = g_strdup (tessera_params_get (self->params, "ui_locales"));
+  self->request->login_hint = dup_hint (self, "login_hint");
+  self->request->ui_locales = dup_hint (self, "ui_locales");
   if (max_age == NULL)
     {
       /* OpenID Connect Dynamic Client Registration §2. */

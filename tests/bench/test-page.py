@@ -45,7 +45,7 @@ def _():
 @test('bench/a goal is short when one of the fronts is')
 def _():
     row = verdict(measured('client-credentials', empty=1000, tesserad=600, direct=850), CLIENT_CREDENTIALS)
-    equal(row[3], 'short')
+    check(row[3].startswith('short'), row[3])
 
 
 @test('bench/a goal without a measurement is not met')

@@ -140,6 +140,32 @@ test_answers_are_kept_for_a_minute (void)
   g_assert_true (tessera_transaction_get_answer (second, 61 * 1000) == answer);
 }
 
+static void
+test_answers_take_no_more_room_than_transactions (void)
+{
+  static const TesseraExchangeFront front = { .send = on_send };
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (3);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  g_autoptr (TesseraExchange) answer = tessera_exchange_new (&front, NULL, NULL);
+  g_autoptr (TesseraTransaction) forgotten = NULL;
+
+  tessera_exchange_redirect (answer, "https://app.example/cb");
+  for (guint i = 0; i < 10; i++)
+    {
+      TesseraTransaction *transaction
+          = tessera_transaction_table_add (table, request, "b", "", 1000);
+      if (i == 0)
+        forgotten = tessera_transaction_ref (transaction);
+      transaction->is_finished = TRUE;
+      tessera_transaction_table_keep_answer (table, transaction, answer, 1000);
+    }
+  g_assert_cmpuint (answer->ref_count, ==, 4);
+  tessera_transaction_table_keep_answer (table, forgotten, answer, 1000);
+  g_assert_null (tessera_transaction_get_answer (forgotten, 1000));
+  tessera_transaction_table_forget_answers (table, 61 * 1000);
+  g_assert_cmpuint (answer->ref_count, ==, 1);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -154,6 +180,8 @@ main (int argc, char *argv[])
                    test_a_full_table_of_logins_makes_room);
   g_test_add_func ("/transaction/answers-are-kept-for-a-minute",
                    test_answers_are_kept_for_a_minute);
+  g_test_add_func ("/transaction/answers-take-no-more-room-than-transactions",
+                   test_answers_take_no_more_room_than_transactions);
 
   return g_test_run ();
 }

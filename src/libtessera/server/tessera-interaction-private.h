@@ -13,6 +13,8 @@ typedef struct _TesseraInteraction TesseraInteraction;
 
 TesseraInteraction *tessera_interaction_new (TesseraServer *server);
 void tessera_interaction_free (TesseraInteraction *self);
+/* Forgets what only a second click would ask for. */
+void tessera_interaction_prune (TesseraInteraction *self);
 void tessera_interaction_set_theme_directory (TesseraInteraction *self, const char *directory);
 
 /* The engine's hooks of the same names. */

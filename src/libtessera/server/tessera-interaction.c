@@ -40,6 +40,15 @@ tessera_interaction_free (TesseraInteraction *self)
 }
 
 void
+tessera_interaction_prune (TesseraInteraction *self)
+{
+  TesseraEngine *engine = tessera_server_get_engine (self->server);
+
+  tessera_transaction_table_forget_answers (self->transactions,
+                                            tessera_clock_get_ms (engine->clock));
+}
+
+void
 tessera_interaction_set_theme_directory (TesseraInteraction *self, const char *directory)
 {
   tessera_pages_set_theme_directory (self->pages, directory);

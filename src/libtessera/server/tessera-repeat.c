@@ -80,10 +80,12 @@ on_answered (gpointer data, guint status)
   TesseraExchange *answer = g_steal_pointer (&transaction->answering);
   TesseraEngine *engine = tessera_server_get_engine (self->server);
 
+  if (!transaction->is_finished || transaction->finished_by != answer)
+    return;
   /* Where we failed, the same button may be pressed again. */
   if (status >= 400)
     transaction->is_finished = FALSE;
-  if (transaction->is_finished)
+  else
     tessera_transaction_table_keep_answer (self->interaction->transactions, transaction, answer,
                                            tessera_clock_get_ms (engine->clock));
 }

@@ -271,6 +271,7 @@ on_prune (gpointer data)
                                tessera_engine_get_longest_lifetime_ms (&self->engine), &error))
     g_warning ("Retired keys could not be removed: %s", error->message);
   tessera_server_forget_clients (self);
+  tessera_interaction_prune (self->interaction);
   return G_SOURCE_CONTINUE;
 }
 

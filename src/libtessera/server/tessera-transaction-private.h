@@ -38,6 +38,7 @@ typedef struct
   char *address; /* where it came from; "" when that is not known */
   GList by_age;  /* its places in the table */
   GList by_address;
+  GList by_answer;
   gboolean is_claimed;                  /* no browser yet: it began with a POST from another site */
   TesseraDigest browser;                /* of its cookie */
   TesseraAuthorizationRequest *request; /* NULL: no application waits */
@@ -50,6 +51,7 @@ typedef struct
   TesseraDigest session;
 
   gboolean is_finished;       /* a code was made, or a refusal sent: there is no second one */
+  gconstpointer finished_by;  /* the exchange of that */
   TesseraExchange *answering; /* the stand-in of a POST under way, borrowed; or NULL */
   TesseraDigest answering_to; /* of all that it said */
   TesseraExchange *answered;  /* what ended it, while that may be said again; or NULL */
@@ -83,11 +85,12 @@ TesseraTransaction *tessera_transaction_table_add (TesseraTransactionTable *self
                                                    gint64 now_ms);
 TesseraTransaction *tessera_transaction_table_lookup (TesseraTransactionTable *self,
                                                       const char *id); /* borrowed */
-/* Keeps @answer, which ended @transaction, for a while. */
+/* Keeps @answer, which ended @transaction, for a while; not where that is forgotten itself. */
 void tessera_transaction_table_keep_answer (TesseraTransactionTable *self,
                                             TesseraTransaction *transaction,
                                             TesseraExchange *answer,
                                             gint64 now_ms);
+void tessera_transaction_table_forget_answers (TesseraTransactionTable *self, gint64 now_ms);
 /* Borrowed; NULL: it is kept no longer. */
 TesseraExchange *tessera_transaction_get_answer (TesseraTransaction *self, gint64 now_ms);
 guint tessera_transaction_table_get_count (TesseraTransactionTable *self);

@@ -9,7 +9,7 @@ struct _TesseraTransactionTable
   GHashTable *by_id;      /* char *id (of the transaction) -> TesseraTransaction* */
   GQueue by_age;          /* TesseraTransaction*, borrowed, oldest first */
   GHashTable *by_address; /* char *address -> GQueue* of the same */
-  GQueue answered;        /* TesseraTransaction*, a reference each: with an answer, oldest first */
+  GQueue by_answer;       /* of the same: with an answer that is kept, oldest first */
 };
 
 /* How far from the oldest to look for one that nobody would miss. */
@@ -28,6 +28,7 @@ transaction_new (TesseraAuthorizationRequest *request, const char *address, gint
   self->began_ms = now_ms;
   self->by_age.data = self;
   self->by_address.data = self;
+  self->by_answer.data = self;
   return self;
 }
 
@@ -114,7 +115,7 @@ tessera_transaction_table_new (guint max)
   self->by_id = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
                                        (GDestroyNotify) tessera_transaction_unref);
   g_queue_init (&self->by_age);
-  g_queue_init (&self->answered);
+  g_queue_init (&self->by_answer);
   self->by_address = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return self;
 }
@@ -122,7 +123,6 @@ tessera_transaction_table_new (guint max)
 void
 tessera_transaction_table_free (TesseraTransactionTable *self)
 {
-  g_queue_clear_full (&self->answered, (GDestroyNotify) tessera_transaction_unref);
   g_hash_table_unref (self->by_address);
   g_hash_table_unref (self->by_id);
   g_free (self);
@@ -141,11 +141,60 @@ get_queue (TesseraTransactionTable *self, const char *address)
   return queue;
 }
 
+/* Answers */
+
+static gboolean
+has_old_answer (const TesseraTransaction *transaction, gint64 now_ms)
+{
+  return now_ms - transaction->answered_ms >= TESSERA_TRANSACTION_ANSWER_MS;
+}
+
+static void
+forget_answer (TesseraTransactionTable *self, TesseraTransaction *transaction)
+{
+  if (transaction->answered == NULL)
+    return;
+
+  g_queue_unlink (&self->by_answer, &transaction->by_answer);
+  g_clear_pointer (&transaction->answered, tessera_exchange_unref);
+}
+
+TesseraExchange *
+tessera_transaction_get_answer (TesseraTransaction *self, gint64 now_ms)
+{
+  return has_old_answer (self, now_ms) ? NULL : self->answered;
+}
+
+void
+tessera_transaction_table_forget_answers (TesseraTransactionTable *self, gint64 now_ms)
+{
+  while (self->by_answer.head != NULL && has_old_answer (self->by_answer.head->data, now_ms))
+    forget_answer (self, self->by_answer.head->data);
+}
+
+void
+tessera_transaction_table_keep_answer (TesseraTransactionTable *self,
+                                       TesseraTransaction *transaction,
+                                       TesseraExchange *answer,
+                                       gint64 now_ms)
+{
+  tessera_transaction_table_forget_answers (self, now_ms);
+  if (tessera_transaction_table_lookup (self, transaction->id) != transaction)
+    return;
+
+  transaction->answered = tessera_exchange_ref (answer);
+  transaction->answered_ms = now_ms;
+  g_queue_push_tail_link (&self->by_answer, &transaction->by_answer);
+}
+
+/* Room */
+
 static void
 forget (TesseraTransactionTable *self, TesseraTransaction *transaction)
 {
   GQueue *queue = get_queue (self, transaction->address);
 
+  forget_answer (self, transaction);
   g_queue_unlink (queue, &transaction->by_address);
   if (queue->length == 0)
     g_hash_table_remove (self->by_address, transaction->address);
@@ -213,36 +262,6 @@ TesseraTransaction *
 tessera_transaction_table_lookup (TesseraTransactionTable *self, const char *id)
 {
   return g_hash_table_lookup (self->by_id, id);
-}
-
-/* Answers */
-
-TesseraExchange *
-tessera_transaction_get_answer (TesseraTransaction *self, gint64 now_ms)
-{
-  if (now_ms - self->answered_ms >= TESSERA_TRANSACTION_ANSWER_MS)
-    g_clear_pointer (&self->answered, tessera_exchange_unref);
-  return self->answered;
-}
-
-static void
-forget_old_answers (TesseraTransactionTable *self, gint64 now_ms)
-{
-  while (self->answered.head != NULL
-         && tessera_transaction_get_answer (self->answered.head->data, now_ms) == NULL)
-    tessera_transaction_unref (g_queue_pop_head (&self->answered));
-}
-
-void
-tessera_transaction_table_keep_answer (TesseraTransactionTable *self,
-                                       TesseraTransaction *transaction,
-                                       TesseraExchange *answer,
-                                       gint64 now_ms)
-{
-  forget_old_answers (self, now_ms);
-  transaction->answered = tessera_exchange_ref (answer);
-  transaction->answered_ms = now_ms;
-  g_queue_push_tail (&self->answered, tessera_transaction_ref (transaction));
 }
 
 guint

@@ -650,8 +650,11 @@ is_too_late (TesseraVisit *self)
 static void
 finish_transaction (TesseraVisit *self)
 {
-  if (self->transaction != NULL)
-    self->transaction->is_finished = TRUE;
+  if (self->transaction == NULL)
+    return;
+
+  self->transaction->is_finished = TRUE;
+  self->transaction->finished_by = self->exchange;
 }
 
 void

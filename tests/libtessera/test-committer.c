@@ -54,26 +54,6 @@ on_done (gpointer data, const GError *error)
     g_ptr_array_add (op->order, op);
 }
 
-typedef struct
-{
-  guint pieces; /* so many there are */
-  guint done;   /* atomic */
-  gboolean fails;
-} Chore;
-
-static gboolean
-run_chore (TesseraStore *store, gpointer data, gboolean *out_more, GError **error)
-{
-  Chore *chore = data;
-
-  *out_more = ++chore->done < chore->pieces;
-  if (!chore->fails)
-    return TRUE;
-  *out_more = FALSE;
-  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED, "unreadable");
-  return FALSE;
-}
-
 static void
 op_clear (Op *op)
 {
@@ -144,6 +124,29 @@ gate_open (Gate *gate)
   gate->released = TRUE;
   g_cond_broadcast (&gate->cond);
   g_mutex_unlock (&gate->mutex);
+}
+
+typedef struct
+{
+  guint pieces; /* so many there are */
+  guint done;
+  gboolean fails;
+  Gate *gate; /* or NULL; the first piece waits for it */
+} Chore;
+
+static gboolean
+run_chore (TesseraStore *store, gpointer data, gboolean *out_more, GError **error)
+{
+  Chore *chore = data;
+
+  if (chore->gate != NULL && chore->done == 0)
+    run_gate (chore->gate, store, NULL);
+  *out_more = ++chore->done < chore->pieces;
+  if (!chore->fails)
+    return TRUE;
+  *out_more = FALSE;
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED, "unreadable");
+  return FALSE;
 }
 
 static void
@@ -294,6 +297,8 @@ test_who_waits_is_joined_by_who_is_told (void)
   Op ops[2] = { 0 };
   Turn turn = { committer, ops, G_N_ELEMENTS (ops), &gate };
 
+  /* However long this thread is held up, it is not that which ends the waiting. */
+  tessera_committer_set_patience (committer, G_MAXINT64);
   g_idle_add (submit_gate_of_turn, &turn);
   while (!gate_is_entered (&gate))
     g_main_context_iteration (NULL, FALSE);
@@ -596,14 +601,16 @@ static void
 test_a_chore_is_done_besides (void)
 {
   g_autoptr (TesseraStore) store = tessera_memory_store_new ();
-  Chore chore = { .pieces = 1000 };
+  Gate gate = { 0 };
+  Chore chore = { .pieces = 1000, .gate = &gate };
   TesseraCommitter *committer = tessera_committer_new_with_chore (store, NULL, run_chore, &chore);
   guint done_then = 0;
   guint *seen[] = { &done_then, &chore.done };
 
-  g_assert_true (tessera_committer_submit_and_wait (committer, note_chore, seen, NULL));
-  g_assert_cmpuint (done_then, <, 1000);
+  tessera_committer_submit (committer, note_chore, NULL, seen);
+  gate_open (&gate);
   tessera_committer_free (committer);
+  g_assert_cmpuint (done_then, <=, 1);
   g_assert_cmpuint (chore.done, ==, 1000);
 }
 

@@ -45,6 +45,9 @@ TesseraCommitter *tessera_committer_new_with_chore (TesseraStore *store,
                                                     GMainContext *context,
                                                     TesseraCommitterChore chore,
                                                     gpointer data);
+/* How long somebody waits at most for a context that always has something else to do; for tests,
+ * before anything is submitted. */
+void tessera_committer_set_patience (TesseraCommitter *self, gint64 patience_us);
 /* @owner, not referenced, lives while outcomes are told on the context. */
 void tessera_committer_set_owner (TesseraCommitter *self, GObject *owner);
 /* Finishes what waits, commits, joins the thread; every accepted operation is told first. */

@@ -52,6 +52,7 @@ typedef struct
 struct _TesseraCommitter
 {
   TesseraStore *store;
+  gint64 patience_us;
   TesseraCommitterChore chore; /* NULL: none, or done */
   gpointer chore_data;
   gint64 chore_from; /* monotonic */
@@ -266,7 +267,7 @@ on_done_source_prepare (GSource *source, gint *timeout)
   gboolean finished = committer->finished.first != NULL;
   committer->polls = !finished;
   if (committer->waiting.first != NULL
-      && g_source_get_time (source) - committer->waiting_since_us > PATIENCE_US)
+      && g_source_get_time (source) - committer->waiting_since_us > committer->patience_us)
     press_locked (committer);
   gboolean call = must_call_locked (committer);
   g_mutex_unlock (&committer->mutex);
@@ -653,6 +654,7 @@ tessera_committer_new_with_chore (TesseraStore *store,
 {
   TesseraCommitter *self = g_new0 (TesseraCommitter, 1);
   self->store = g_object_ref (store);
+  self->patience_us = PATIENCE_US;
   self->chore = chore;
   self->chore_data = data;
   self->chore_from = g_get_monotonic_time () + CHORE_DELAY;
@@ -671,6 +673,12 @@ tessera_committer_new_with_chore (TesseraStore *store,
   tessera_store_get_counts (store, &self->statistics.writes, &self->statistics.syncs);
   self->thread = g_thread_new ("tessera-commit", committer_thread, self);
   return self;
+}
+
+void
+tessera_committer_set_patience (TesseraCommitter *self, gint64 patience_us)
+{
+  self->patience_us = patience_us;
 }
 
 void

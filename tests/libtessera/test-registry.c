@@ -245,6 +245,7 @@ test_an_unusable_record_is_no_client (void)
 
   g_assert_true (tessera_client_registry_add_record (registry, "bad", "{}", NULL));
   log_capture_begin ();
+  g_assert_true (tessera_client_registry_is_taken (registry, "bad"));
   g_assert_false (has (registry, "bad"));
   g_assert_false (has (registry, "bad"));
   log_capture_assert_one (G_LOG_LEVEL_WARNING, "*bad cannot be used*");
@@ -287,6 +288,25 @@ test_loading (void)
   tessera_client_registry_end_piece (registry, TRUE);
   g_assert_cmpuint (GPOINTER_TO_UINT (g_thread_join (counting)), ==, 4);
   g_assert_false (has (registry, "unknown"));
+}
+
+/* Who waits for one that cannot be read is not told that there is none. */
+static void
+test_loading_that_fails (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+
+  tessera_client_registry_begin_loading (registry);
+  const gint *failed = tessera_client_registry_hold_failed (registry);
+  GThread *looking = g_thread_new ("looking", look_up, registry);
+  g_assert_false (tessera_client_registry_has_failed (registry));
+  tessera_client_registry_fail (registry);
+  g_assert_null (g_thread_join (looking));
+  g_assert_true (tessera_client_registry_has_failed (registry));
+  g_assert_false (tessera_client_registry_is_loading (registry));
+  g_clear_pointer (&registry, tessera_client_registry_free);
+  g_assert_true (g_atomic_int_get (failed));
+  g_atomic_rc_box_release ((gpointer) failed);
 }
 
 static void
@@ -459,6 +479,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/client-registry/an-unusable-record-is-no-client",
                    test_an_unusable_record_is_no_client);
   g_test_add_func ("/client-registry/loading", test_loading);
+  g_test_add_func ("/client-registry/loading-that-fails", test_loading_that_fails);
   g_test_add_func ("/user-registry/users-are-read", test_users_are_read);
   g_test_add_func ("/user-registry/users-are-all-or-nothing", test_users_are_all_or_nothing);
   g_test_add_func ("/user-registry/fingerprints", test_user_fingerprints);

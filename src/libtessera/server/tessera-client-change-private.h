@@ -14,6 +14,7 @@ typedef struct
   TesseraClient *before; /* NULL: it is new */
   TesseraClient *after;  /* NULL: it goes */
   gboolean was_declared;
+  gboolean unusable; /* there is one, but its stored registration is none */
   gboolean disabled;
   gboolean keep_previous;
   char *secret;       /* a new one, or NULL */
@@ -25,6 +26,10 @@ TesseraClientRegistry *tessera_client_change_get_clients (TesseraClientChange *s
 /* The client as it is, which only a file or the application may change when it declares it. */
 gboolean
 tessera_client_change_find (TesseraClientChange *self, gboolean even_declared, GError **error);
+/* The same for who removes it, though it be unusable. */
+gboolean tessera_client_change_find_removed (TesseraClientChange *self,
+                                             gboolean even_declared,
+                                             GError **error);
 /* Takes effect in memory; becomes durable; and what follows from either. */
 void tessera_client_change_apply (TesseraAct *act);
 gboolean tessera_client_change_run (TesseraAct *act, TesseraStore *store, GError **error);

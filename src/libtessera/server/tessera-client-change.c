@@ -50,12 +50,30 @@ tessera_client_change_find (TesseraClientChange *self, gboolean even_declared, G
   return FALSE;
 }
 
+gboolean
+tessera_client_change_find_removed (TesseraClientChange *self,
+                                    gboolean even_declared,
+                                    GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+
+  if (tessera_client_change_find (self, even_declared, &local_error))
+    return TRUE;
+  self->unusable = self->before == NULL
+                   && tessera_client_registry_is_taken (tessera_client_change_get_clients (self),
+                                                        self->client_id);
+  if (self->unusable)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
 /* Tokens depend on what a client may do: what changes that ends them, as if it were removed. */
 static gboolean
 ends_tokens (TesseraClientChange *self)
 {
   if (self->before == NULL)
-    return FALSE;
+    return self->unusable;
   if (self->after == NULL || tessera_client_is_disabled (self->after))
     return TRUE;
   g_autofree char *before = tessera_client_dup_fingerprint (self->before);
@@ -141,12 +159,20 @@ tessera_client_change_end (TesseraAct *act, const GError *error)
     tessera_client_change_report (self);
 }
 
+static void
+take_away (TesseraClientChange *self)
+{
+  tessera_client_registry_remove (tessera_client_change_get_clients (self), self->client_id);
+  tessera_server_settings_changed (self->act.server);
+}
+
 void
 tessera_client_change_apply_removal (TesseraAct *act)
 {
   TesseraClientChange *self = (TesseraClientChange *) act;
-  tessera_client_registry_remove (tessera_client_change_get_clients (self), self->client_id);
-  tessera_server_settings_changed (act->server);
+  if (self->unusable) /* it is refused as it is, and could not be put back */
+    return;
+  take_away (self);
 }
 
 void
@@ -155,9 +181,13 @@ tessera_client_change_end_removal (TesseraAct *act, const GError *error)
   TesseraClientChange *self = (TesseraClientChange *) act;
   if (error == NULL)
     {
+      if (self->unusable)
+        take_away (self);
       tessera_client_change_report (self);
       return;
     }
+  if (self->unusable)
+    return;
   /* It could not be stored: the client is still there, so that it can be removed another time. */
   tessera_client_registry_add (tessera_client_change_get_clients (self), self->before,
                                self->was_declared, NULL);

@@ -138,7 +138,7 @@ tessera_server_register_client_finish (TesseraServer *self,
 static gboolean
 remove_begin (TesseraAct *act, GError **error)
 {
-  return tessera_client_change_find ((TesseraClientChange *) act, TRUE, error);
+  return tessera_client_change_find_removed ((TesseraClientChange *) act, TRUE, error);
 }
 
 static const TesseraActClass remove_class = {

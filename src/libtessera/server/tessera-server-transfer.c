@@ -238,9 +238,8 @@ find_taken (Import *self, GError **error)
   g_hash_table_iter_init (&iter, self->names);
   while (g_hash_table_iter_next (&iter, (gpointer *) &name, NULL))
     {
-      g_autoptr (TesseraClient) client
-          = tessera_client_registry_lookup_any (self->act.server->engine.clients, name);
-      if (client == NULL && tessera_user_registry_lookup (self->act.server->users, name) == NULL)
+      if (!tessera_client_registry_is_taken (self->act.server->engine.clients, name)
+          && tessera_user_registry_lookup (self->act.server->users, name) == NULL)
         continue;
       g_set_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS,
                    "There is a client or a user %s already.", name);

@@ -159,9 +159,8 @@ add_begin (TesseraAct *act, GError **error)
 {
   Change *self = (Change *) act;
   /* A token of a person must never look like a client's own (RFC 9700 §4.15). */
-  g_autoptr (TesseraClient) client
-      = tessera_client_registry_lookup_any (act->server->engine.clients, self->username);
-  if (client == NULL && tessera_user_registry_lookup (act->server->users, self->username) == NULL)
+  if (!tessera_client_registry_is_taken (act->server->engine.clients, self->username)
+      && tessera_user_registry_lookup (act->server->users, self->username) == NULL)
     return TRUE;
   g_set_error_literal (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS,
                        "There is a user or a client of that name already.");

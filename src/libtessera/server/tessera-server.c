@@ -101,9 +101,8 @@ check_subject (TesseraServer *self, TesseraAuthentication *authentication)
 {
   if (tessera_authentication_get_verdict (authentication) != TESSERA_VERDICT_ACCEPTED)
     return;
-  g_autoptr (TesseraClient) client = tessera_client_registry_lookup_any (
-      self->engine.clients, tessera_authentication_get_login (authentication)->subject);
-  if (client == NULL)
+  if (!tessera_client_registry_is_taken (
+          self->engine.clients, tessera_authentication_get_login (authentication)->subject))
     return;
   g_warning ("authenticate: the subject is the client_id of a client: the login is denied");
   tessera_authentication_overrule (authentication);

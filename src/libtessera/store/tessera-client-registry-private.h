@@ -28,6 +28,12 @@ gboolean tessera_client_registry_add_record (TesseraClientRegistry *self,
 void tessera_client_registry_begin_loading (TesseraClientRegistry *self);
 void tessera_client_registry_end_piece (TesseraClientRegistry *self, gboolean is_last);
 gboolean tessera_client_registry_is_loading (TesseraClientRegistry *self);
+/* The rest cannot be read: nobody waits any more, and who is not there may be there all the same.
+ */
+void tessera_client_registry_fail (TesseraClientRegistry *self);
+gboolean tessera_client_registry_has_failed (TesseraClientRegistry *self);
+/* Set when it failed; owned, with g_atomic_rc_box_release(). */
+const gint *tessera_client_registry_hold_failed (TesseraClientRegistry *self);
 /* What their secrets are sealed with. @keys: NULL before they are freed. */
 void tessera_client_registry_set_keys (TesseraClientRegistry *self, TesseraKeyRing *keys);
 gboolean tessera_client_registry_remove (TesseraClientRegistry *self, const char *client_id);
@@ -37,6 +43,8 @@ void tessera_client_registry_update (TesseraClientRegistry *self, TesseraClient 
 TesseraClient *tessera_client_registry_lookup (TesseraClientRegistry *self, const char *client_id);
 TesseraClient *tessera_client_registry_lookup_any (TesseraClientRegistry *self,
                                                    const char *client_id);
+/* Even by a registration that cannot be used. */
+gboolean tessera_client_registry_is_taken (TesseraClientRegistry *self, const char *client_id);
 gboolean tessera_client_registry_is_declared (TesseraClientRegistry *self, const char *client_id);
 guint tessera_client_registry_get_count (TesseraClientRegistry *self);
 guint tessera_client_registry_count_dynamic (TesseraClientRegistry *self);

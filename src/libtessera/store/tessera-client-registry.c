@@ -41,6 +41,7 @@ struct _TesseraClientRegistry
   guint n_dynamic;
 
   gint loading;         /* atomic; registered ones are still to come */
+  gint *failed;         /* atomic, shared; some of them never will */
   GMutex mutex;         /* over what follows */
   TesseraKeyRing *keys; /* borrowed; what the secrets of registered ones are sealed with */
   GCond come;           /* more of them, or the end of loading */
@@ -195,6 +196,7 @@ tessera_client_registry_new (void)
   g_rw_lock_init (&self->lock);
   g_mutex_init (&self->mutex);
   g_cond_init (&self->come);
+  self->failed = g_atomic_rc_box_new0 (gint);
   self->entries
       = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) entry_unref);
   self->origins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -213,6 +215,7 @@ tessera_client_registry_free (TesseraClientRegistry *self)
   g_rw_lock_clear (&self->lock);
   g_mutex_clear (&self->mutex);
   g_cond_clear (&self->come);
+  g_atomic_rc_box_release (self->failed);
   g_free (self);
 }
 
@@ -248,6 +251,25 @@ gboolean
 tessera_client_registry_is_loading (TesseraClientRegistry *self)
 {
   return g_atomic_int_get (&self->loading);
+}
+
+void
+tessera_client_registry_fail (TesseraClientRegistry *self)
+{
+  g_atomic_int_set (self->failed, TRUE);
+  tessera_client_registry_end_piece (self, TRUE);
+}
+
+gboolean
+tessera_client_registry_has_failed (TesseraClientRegistry *self)
+{
+  return g_atomic_int_get (self->failed);
+}
+
+const gint *
+tessera_client_registry_hold_failed (TesseraClientRegistry *self)
+{
+  return g_atomic_rc_box_acquire (self->failed);
 }
 
 /* FALSE: all are there. */
@@ -449,19 +471,37 @@ find (TesseraClientRegistry *self, const char *client_id, TesseraClient **out_cl
   return entry != NULL;
 }
 
-TesseraClient *
-tessera_client_registry_lookup_any (TesseraClientRegistry *self, const char *client_id)
+/* The same, of one that may be still to come. */
+static gboolean
+await (TesseraClientRegistry *self, const char *client_id, TesseraClient **out_client)
 {
-  TesseraClient *client;
   guint64 pieces = 0;
 
   for (;;)
     {
       gboolean loading = get_progress (self, &pieces);
-      if (find (self, client_id, &client) || G_LIKELY (!loading))
-        return client;
+      gboolean found = find (self, client_id, out_client);
+      if (found || G_LIKELY (!loading))
+        return found;
       wait_for_more (self, pieces);
     }
+}
+
+TesseraClient *
+tessera_client_registry_lookup_any (TesseraClientRegistry *self, const char *client_id)
+{
+  TesseraClient *client;
+
+  await (self, client_id, &client);
+  return client;
+}
+
+gboolean
+tessera_client_registry_is_taken (TesseraClientRegistry *self, const char *client_id)
+{
+  g_autoptr (TesseraClient) client = NULL;
+
+  return await (self, client_id, &client);
 }
 
 gboolean

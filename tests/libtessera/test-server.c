@@ -14,6 +14,7 @@
 #include "server/tessera-outbound.h"
 #include "server/tessera-server-private.h"
 #include "store/tessera-deny-list-private.h"
+#include "store/tessera-sqlite-store-private.h"
 
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
@@ -577,6 +578,134 @@ test_registered_client_survives_a_restart (void)
   remove_directory (directory);
 }
 
+/* Some clients in a database so large that its start does not examine it. */
+static void
+fill_much (const char *directory)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean is_new;
+  g_autoptr (TesseraStore) store = tessera_sqlite_store_open (directory, &is_new, &error);
+  g_autofree char *much = g_strnfill (17 * 1024 * 1024, 'x');
+
+  g_assert_no_error (error);
+  g_assert_true (tessera_store_begin (store, NULL));
+  g_assert_true (tessera_store_put_declared (store, "client:much", much, NULL));
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("the name of client %u", i);
+      g_autofree char *id = g_strdup_printf ("client-%u", i);
+      g_autoptr (TesseraClient) client
+          = g_object_new (TESSERA_TYPE_CLIENT, "id", id, "name", name, NULL);
+      g_assert_true (tessera_store_put_client (store, client, &error));
+    }
+  g_assert_true (tessera_store_commit (store, &error));
+}
+
+static void
+damage (const char *directory, const char *text)
+{
+  g_autofree char *path = g_build_filename (directory, "tessera.db", NULL);
+  g_autofree char *whole = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (path, &whole, &length, &error));
+  char *at = memmem (whole, length, text, strlen (text));
+  g_assert_nonnull (at);
+  *at ^= 1;
+  g_assert_true (g_file_set_contents (path, whole, (gssize) length, &error));
+}
+
+/* Behind a page that cannot be read nobody is unknown. */
+static void
+test_clients_behind_damage_are_not_unknown (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *secret = NULL;
+  guint failed = 0;
+
+  fill_much (directory);
+  g_autoptr (TesseraServer) first = open_server (directory, NULL, NULL);
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "name", "App", "grant-types", machine,
+                      "token-endpoint-auth-method", "client_secret_basic", NULL);
+  g_autofree char *id = tessera_server_register_client (first, client, &secret, &error);
+  g_assert_no_error (error);
+  g_autofree char *basic = make_basic (id, secret);
+  g_autoptr (FakeFront) good
+      = ask (first, "POST", "/token", basic, "grant_type=client_credentials");
+  g_autofree char *token = get_member (good, "access_token");
+  tessera_server_close (first);
+  damage (directory, "the name of client 50");
+
+  g_autoptr (TesseraServer) second = open_server (directory, NULL, NULL);
+  g_signal_connect (second, "failed", G_CALLBACK (count_2), &failed);
+  log_capture_begin ();
+  /* This one waits for its client, the others come when that has failed. */
+  g_autoptr (FakeFront) front
+      = ask (second, "POST", "/token", basic, "grant_type=client_credentials");
+  g_assert_cmpuint (front->status, ==, 503);
+  g_autofree char *refusal = get_member (front, "error");
+  g_assert_cmpstr (refusal, ==, "temporarily_unavailable");
+  g_autoptr (FakeFront) again
+      = ask (second, "POST", "/token", basic, "grant_type=client_credentials");
+  g_assert_cmpuint (again->status, ==, 503);
+  g_assert_null (tessera_token_checker_check (TESSERA_TOKEN_CHECKER (second), token, NULL, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  turn_until (&failed);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (failed, ==, 1);
+  g_assert_false (tessera_server_is_ready (second));
+  log_capture_assert_some (G_LOG_LEVEL_WARNING, "*cannot be read*");
+  tessera_server_close (second);
+  remove_directory (directory);
+}
+
+static void
+keep_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static GAsyncResult *
+await (GAsyncResult **result)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return *result;
+}
+
+static gboolean
+add_user (TesseraServer *server, const char *name, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  tessera_server_add_user_async (server, name, "a long password", NULL, keep_result, &result);
+  return tessera_server_add_user_finish (server, await (&result), error);
+}
+
+static void
+test_unusable_registration_keeps_its_name_until_removed (void)
+{
+  g_autoptr (TesseraServer) server = new_server ();
+  TesseraClientRegistry *clients = tessera_server_get_engine (server)->clients;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (tessera_client_registry_add_record (clients, "alice", "{}", NULL));
+  log_capture_begin ();
+  g_assert_false (add_user (server, "alice", &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  log_capture_assert_one (G_LOG_LEVEL_WARNING, "*alice cannot be used*");
+  g_clear_error (&error);
+  g_assert_true (tessera_server_remove_client (server, "alice", &error));
+  g_assert_no_error (error);
+  g_assert_false (tessera_client_registry_is_taken (clients, "alice"));
+  g_assert_true (add_user (server, "alice", &error));
+  g_assert_no_error (error);
+}
+
 /* As after a restore of the keys alone. */
 static void
 test_keys_without_their_database_revive_nothing (void)
@@ -948,20 +1077,6 @@ test_revoked_key_takes_its_tokens (void)
 }
 
 /* What an administrator does with a token. */
-
-static void
-keep_result (GObject *source, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
-static GAsyncResult *
-await (GAsyncResult **result)
-{
-  while (*result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-  return *result;
-}
 
 static char *
 introspect (TesseraServer *server, const char *token)
@@ -1601,6 +1716,10 @@ add_declared_tests (void)
                    test_user_with_a_new_password_loses_their_tokens);
   g_test_add_func ("/server/same-client-in-store-and-program-is-refused",
                    test_same_client_in_store_and_program_is_refused);
+  g_test_add_func ("/server/clients-behind-damage-are-not-unknown",
+                   test_clients_behind_damage_are_not_unknown);
+  g_test_add_func ("/server/unusable-registration-keeps-its-name-until-removed",
+                   test_unusable_registration_keeps_its_name_until_removed);
   g_test_add_func ("/server/registered-client-survives-a-restart",
                    test_registered_client_survives_a_restart);
   g_test_add_func ("/server/registers-and-removes-without-blocking",

@@ -65,6 +65,10 @@ struct _TesseraExchange
   gpointer refused_data;
   GDestroyNotify refused_data_free;
 
+  /* Atomic, of g_atomic_rc_box; when it is set, what the answer was made from was not whole. NULL:
+   * it is. */
+  const gint *doubt;
+
   /* The answer */
   gboolean answered;
   guint status;
@@ -87,6 +91,8 @@ void tessera_exchange_watch (TesseraExchange *self,
                              TesseraEndpointName endpoint);
 void tessera_exchange_set_client_id (TesseraExchange *self, const char *client_id);
 const char *tessera_exchange_get_header (TesseraExchange *self, const char *name);
+/* Whatever is answered once @taken_doubt is set, becomes a 503. Takes it, of g_atomic_rc_box. */
+void tessera_exchange_doubt (TesseraExchange *self, const gint *taken_doubt);
 /* Tells the front that the answer waits for a person. */
 void tessera_exchange_hold (TesseraExchange *self, guint seconds);
 /* The value of a cookie (RFC 6265 §5.4), owned; NULL when absent or sent twice. */

@@ -65,6 +65,7 @@ exchange_free (TesseraExchange *self)
     self->front_data_free (self->front_data);
   g_clear_pointer (&self->response, g_bytes_unref);
   g_clear_pointer (&self->headers, g_array_unref);
+  tessera_exchange_doubt (self, NULL);
   g_clear_pointer (&self->metrics, tessera_metrics_unref);
   g_clear_pointer (&self->audit, tessera_audit_unref);
   g_free (self->client_id);
@@ -113,6 +114,14 @@ const char *
 tessera_exchange_get_header (TesseraExchange *self, const char *name)
 {
   return self->front->get_header (self, name);
+}
+
+void
+tessera_exchange_doubt (TesseraExchange *self, const gint *taken_doubt)
+{
+  if (self->doubt != NULL)
+    g_atomic_rc_box_release ((gpointer) self->doubt);
+  self->doubt = taken_doubt;
 }
 
 void
@@ -239,12 +248,31 @@ complete (TesseraExchange *self, guint status, const char *static_content_type, 
   return TRUE;
 }
 
+/* In place of an answer that may be wrong. */
+static void
+respond_unavailable (TesseraExchange *self)
+{
+  g_autoptr (GError) error
+      = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                             "The store failed; what was asked for cannot be read.");
+
+  tessera_exchange_doubt (self, NULL);
+  g_clear_pointer (&self->headers, g_array_unref);
+  tessera_exchange_respond_error (self, error, NULL);
+}
+
 void
 tessera_exchange_respond (TesseraExchange *self,
                           guint status,
                           const char *static_content_type,
                           GBytes *body)
 {
+  if (G_UNLIKELY (self->doubt != NULL) && g_atomic_int_get (self->doubt) && !self->answered)
+    {
+      g_clear_pointer (&body, g_bytes_unref);
+      respond_unavailable (self);
+      return;
+    }
   if (complete (self, status, static_content_type, body))
     self->front->send (self);
 }

@@ -96,7 +96,14 @@ tessera_engine_check_token (
       refuse (error, "The token is for another audience");
       return NULL;
     }
-  if (tessera_engine_is_denied (self, access_token))
+  gboolean denied = tessera_engine_is_denied (self, access_token);
+  if (denied && tessera_client_registry_has_failed (self->clients))
+    {
+      g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
+                           "The store failed: whether the token is good cannot be told");
+      return NULL;
+    }
+  if (denied)
     {
       refuse (error, "The token was revoked");
       return NULL;

@@ -71,8 +71,14 @@ introspect_access_token (TesseraEngine *engine,
                          TesseraIntrospectorDone done,
                          gpointer data)
 {
+  g_autoptr (GError) error = NULL;
   g_autoptr (TesseraAccessToken) access_token
-      = tessera_engine_check_token (engine, token, strlen (token), NULL, NULL);
+      = tessera_engine_check_token (engine, token, strlen (token), NULL, &error);
+  if (g_error_matches (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE))
+    {
+      done (data, FALSE, NULL, error);
+      return;
+    }
   gboolean visible = access_token != NULL && may_see (viewer, access_token);
 
   done (data, visible, visible ? describe_token (access_token) : describe_nothing (), NULL);

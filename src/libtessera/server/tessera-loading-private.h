@@ -19,8 +19,8 @@ TesseraCommitter *tessera_loading_start (TesseraLoading *self,
                                          TesseraStore *store,
                                          TesseraKeyRing *keys,
                                          GMainContext *context);
-/* The server is ready. */
-void tessera_loading_follow (TesseraLoading *self);
+/* The server is ready. What ends it, borrowed; NULL: nothing. */
+const GError *tessera_loading_follow (TesseraLoading *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraLoading, tessera_loading_free)
 

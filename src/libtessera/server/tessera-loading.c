@@ -11,6 +11,7 @@
 /* A megabyte takes half a millisecond, which is what others wait longer for their commit. */
 #define PIECE_PAGES 256
 #define PIECE_INTERVAL_MS 20
+#define RETRY_INTERVAL_MS 1000 /* after what may pass */
 
 struct _TesseraLoading
 {
@@ -20,6 +21,7 @@ struct _TesseraLoading
   gint64 position;   /* in the store */
   gboolean is_large; /* more than one piece */
   GError *taken;     /* a client that was declared meanwhile has the id of a registered one */
+  GError *unread;    /* the registered ones cannot be read */
   GSource *examine;  /* or NULL */
   gboolean more;     /* pages to be examined */
   gboolean followed;
@@ -42,14 +44,21 @@ load_clients (TesseraStore *store, gpointer data, gboolean *out_more, GError **e
 {
   TesseraLoading *self = data;
   gboolean read = tessera_store_foreach_client_record (store, &self->position, PIECE_CLIENTS,
-                                                       load_client, self, error);
+                                                       load_client, self, &self->unread);
 
   *out_more = read && self->position >= 0;
-  tessera_client_registry_end_piece (self->clients, !*out_more);
   if (*out_more)
     {
+      tessera_client_registry_end_piece (self->clients, FALSE);
       self->is_large = TRUE;
       return TRUE;
+    }
+  if (read)
+    tessera_client_registry_end_piece (self->clients, TRUE);
+  else
+    {
+      g_propagate_error (error, g_error_copy (self->unread));
+      tessera_client_registry_fail (self->clients);
     }
   if (self->is_large)
     malloc_trim (0); /* what was read in passing */
@@ -67,16 +76,18 @@ examine_run (gpointer data, TesseraStore *store, GError **error)
   return tessera_store_examine (store, PIECE_PAGES, &self->more, error);
 }
 
-static void examine_next (TesseraLoading *self);
+static void examine_next (TesseraLoading *self, guint interval_ms);
 
-/* That the store failed is told by who watches it. */
+/* That the store failed is told by who watches it; what it could not do once is tried again. */
 static void
 examine_done (gpointer data, const GError *error)
 {
   TesseraLoading *self = data;
+  TesseraServer *server = self->server;
 
-  if (error == NULL && self->more && self->server->state == TESSERA_SERVER_READY)
-    examine_next (self);
+  if ((error != NULL || self->more) && server->state == TESSERA_SERVER_READY
+      && !tessera_committer_has_failed (server->engine.committer))
+    examine_next (self, error != NULL ? RETRY_INTERVAL_MS : PIECE_INTERVAL_MS);
 }
 
 static gboolean
@@ -90,9 +101,9 @@ on_examine (gpointer data)
 }
 
 static void
-examine_next (TesseraLoading *self)
+examine_next (TesseraLoading *self, guint interval_ms)
 {
-  self->examine = g_timeout_source_new (PIECE_INTERVAL_MS);
+  self->examine = g_timeout_source_new (interval_ms);
   g_source_set_callback (self->examine, on_examine, self, NULL);
   g_source_attach (self->examine, self->server->context);
 }
@@ -102,27 +113,29 @@ examine_next (TesseraLoading *self)
 static gboolean
 on_loaded (gpointer data)
 {
-  tessera_loading_follow (data);
+  TesseraLoading *self = data;
+  const GError *error = tessera_loading_follow (self);
+
+  if (error != NULL)
+    tessera_server_fail (self->server, error);
   return G_SOURCE_REMOVE;
 }
 
-void
+const GError *
 tessera_loading_follow (TesseraLoading *self)
 {
   TesseraServer *server = self->server;
 
   if (server->state != TESSERA_SERVER_READY || tessera_client_registry_is_loading (self->clients)
       || self->followed)
-    return;
+    return NULL;
   self->followed = TRUE;
-  if (self->taken != NULL)
-    {
-      tessera_server_fail (server, self->taken);
-      return;
-    }
+  if (self->unread != NULL || self->taken != NULL)
+    return self->unread != NULL ? self->unread : self->taken;
   tessera_server_settings_changed (server);
   tessera_server_forget_clients (server);
-  examine_next (self);
+  examine_next (self, PIECE_INTERVAL_MS);
+  return NULL;
 }
 
 TesseraCommitter *
@@ -161,5 +174,6 @@ tessera_loading_free (TesseraLoading *self)
     g_source_destroy (self->examine);
   g_clear_pointer (&self->examine, g_source_unref);
   g_clear_error (&self->taken);
+  g_clear_error (&self->unread);
   g_free (self);
 }

@@ -391,6 +391,18 @@ watch_refusals (TesseraServer *self, TesseraExchange *exchange)
   exchange->refused_data_free = g_object_unref;
 }
 
+/* Registered clients may turn out to be unreadable while this waits for one of them, or may have
+ * done so although the context was not told yet: then it is not "no such client". */
+static void
+doubt_clients (TesseraServer *self, TesseraExchange *exchange)
+{
+  TesseraClientRegistry *clients = self->engine.clients;
+
+  if (G_UNLIKELY (tessera_client_registry_is_loading (clients)
+                  || tessera_client_registry_has_failed (clients)))
+    tessera_exchange_doubt (exchange, tessera_client_registry_hold_failed (clients));
+}
+
 /* FALSE while the setup is under way (the exchange waits) or when it failed (answered). */
 static gboolean
 check_state (TesseraServer *self, TesseraExchange *exchange)
@@ -399,6 +411,7 @@ check_state (TesseraServer *self, TesseraExchange *exchange)
 
   if (G_LIKELY (self->state == TESSERA_SERVER_READY))
     {
+      doubt_clients (self, exchange);
       if (tessera_server_settle (self, &error))
         return TRUE;
       tessera_exchange_respond_error (exchange, error, NULL);

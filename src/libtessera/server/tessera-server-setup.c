@@ -51,8 +51,8 @@ setup_free (TesseraSetup *self)
   g_clear_pointer (&self->committer, tessera_committer_free);
   g_clear_pointer (&self->status_lists, tessera_status_lists_free);
   g_clear_pointer (&self->deny_list, tessera_deny_list_free);
+  g_clear_pointer (&self->loading, tessera_loading_free); /* borrows the keys */
   g_clear_pointer (&self->keys, tessera_key_ring_free);
-  g_clear_pointer (&self->loading, tessera_loading_free);
   g_clear_object (&self->store);
   g_strfreev (self->declared);
   g_clear_pointer (&self->users, g_ptr_array_unref);
@@ -283,6 +283,8 @@ on_store_failed (gpointer data)
       = g_error_new_literal (TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE,
                              "The store failed for good; only a restart can read it again.");
 
+  if (self->state == TESSERA_SERVER_FAILED) /* which was told */
+    return G_SOURCE_REMOVE;
   tessera_server_emit (self, TESSERA_SIGNAL_FAILED, error);
   return G_SOURCE_REMOVE;
 }
@@ -302,6 +304,7 @@ static void
 watch_store (TesseraServer *self)
 {
   self->store_failed = g_idle_source_new ();
+  g_source_set_priority (self->store_failed, G_PRIORITY_DEFAULT);
   g_source_set_callback (self->store_failed, on_store_failed, self, NULL);
   tessera_committer_add_listener (self->engine.committer, on_commit, self);
   on_commit (FALSE, self); /* it may have failed before */
@@ -349,7 +352,13 @@ become_ready (TesseraServer *self, TesseraSetup *setup)
   self->prune_source = g_timeout_source_new_seconds (PRUNE_SECONDS);
   g_source_set_callback (self->prune_source, on_prune, self, NULL);
   g_source_attach (self->prune_source, self->context);
-  tessera_loading_follow (self->loading);
+  const GError *error = tessera_loading_follow (self->loading);
+  if (error != NULL)
+    {
+      fail (self, error);
+      engine->ready = FALSE;
+      return;
+    }
   tessera_server_unsettle (self, TESSERA_DECLARED_CLIENTS | TESSERA_DECLARED_USERS);
 }
 
@@ -366,9 +375,11 @@ announce (TesseraServer *self)
 void
 tessera_server_fail (TesseraServer *self, const GError *error)
 {
+  g_object_ref (self); /* a handler may drop the last reference */
   fail (self, error);
   self->engine.ready = FALSE;
   announce (self);
+  g_object_unref (self);
 }
 
 static void

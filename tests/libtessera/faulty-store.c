@@ -106,9 +106,9 @@ faulty_put_longest_lifetime (TesseraStore *store, gint64 lifetime_ms, GError **e
 }
 
 static gboolean
-faulty_end_session (TesseraStore *store, const char *session_id, GError **error)
+faulty_end_session (TesseraStore *store, const char *session_id, gint64 now_ms, GError **error)
 {
-  return tessera_store_end_session (inner (store), session_id, error);
+  return tessera_store_end_session (inner (store), session_id, now_ms, error);
 }
 
 static gboolean

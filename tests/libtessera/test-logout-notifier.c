@@ -42,7 +42,7 @@ end_sessions (Fixture *f, guint n)
           = { id, (char *) "c1", (char *) "alice", NULL, 1000, 9000 };
 
       g_assert_true (tessera_store_put_participant (store, &participant, NULL));
-      g_assert_true (tessera_store_end_session (store, id, NULL));
+      g_assert_true (tessera_store_end_session (store, id, 2000, NULL));
     }
   g_assert_true (tessera_store_commit (store, NULL));
 }

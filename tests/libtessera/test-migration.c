@@ -148,7 +148,7 @@ put_participants (TesseraStore *store)
 
   return tessera_store_put_participant (store, &ended, NULL)
          && tessera_store_put_participant (store, &alive, NULL)
-         && tessera_store_end_session (store, "over", NULL);
+         && tessera_store_end_session (store, "over", 2000, NULL);
 }
 
 static guint

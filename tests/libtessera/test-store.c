@@ -361,15 +361,15 @@ test_participants_hear_of_their_session (Fixture *f, gconstpointer data)
   put_participant (f, "s2", "c1", "alice", 1000, 9000);
   put_participant (f, "s3", "c2", "bob", 1000, 9000);
   assert_logouts (f, "");
-  g_assert_true (tessera_store_end_session (f->store, "s1", NULL));
-  g_assert_true (tessera_store_end_session (f->store, "s1", NULL));
-  g_assert_true (tessera_store_end_session (f->store, "s4", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s1", 2000, NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s1", 2000, NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s4", 2000, NULL));
   commit (f);
   reopen (f);
 
   begin (f);
   assert_logouts (f, "c1/s1/alice/0");
-  g_assert_true (tessera_store_end_session (f->store, "s3", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s3", 2000, NULL));
   assert_logouts (f, "c1/s1/alice/0 c2/s3/bob/0");
   commit (f);
 }
@@ -400,7 +400,7 @@ test_logouts_are_counted_and_removed (Fixture *f, gconstpointer data)
   begin (f);
   put_participant (f, "s1", "c1", "alice", 1000, 9000);
   put_participant (f, "s1", "c2", "alice", 1000, 9000);
-  g_assert_true (tessera_store_end_session (f->store, "s1", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s1", 2000, NULL));
   g_autoptr (GPtrArray) page = tessera_store_list_logouts (f->store, 0, 1, NULL);
   g_assert_cmpuint (page->len, ==, 1);
   gint64 first = ((const TesseraLogout *) page->pdata[0])->number;
@@ -421,7 +421,7 @@ test_logouts_are_counted_and_removed (Fixture *f, gconstpointer data)
   assert_logouts (f, "");
   /* A number is given once: whoever reads on from the last one misses nothing. */
   put_participant (f, "s2", "c1", "alice", 1000, 9000);
-  g_assert_true (tessera_store_end_session (f->store, "s2", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s2", 2000, NULL));
   g_autofree char *next = list_logouts (f, first + 1, 10);
   g_assert_cmpstr (next, ==, "c1/s2/alice/0");
   commit (f);
@@ -438,7 +438,7 @@ test_logouts_of_one_client_are_limited (Fixture *f, gconstpointer data)
 
       put_participant (f, session_id, "dead", "alice", 1000, 9000);
       put_participant (f, session_id, i % 100 == 0 ? "good" : "dead", "alice", 1000, 9000);
-      g_assert_true (tessera_store_end_session (f->store, session_id, NULL));
+      g_assert_true (tessera_store_end_session (f->store, session_id, 2000, NULL));
     }
   log_capture_assert_one (G_LOG_LEVEL_WARNING, "*: 1 are dropped*");
   g_autoptr (GPtrArray) page = tessera_store_list_logouts (f->store, 0, G_MAXINT, NULL);
@@ -454,7 +454,7 @@ test_logouts_of_one_client_are_limited_at_once (Fixture *f, gconstpointer data)
 
   begin (f);
   put_participant (f, "first", "dead", "alice", 1000, 9000);
-  g_assert_true (tessera_store_end_session (f->store, "first", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "first", 2000, NULL));
   for (guint i = 0; i < TESSERA_STORE_LOGOUTS_OF_CLIENT + 5; i++)
     {
       g_autofree char *session_id = g_strdup_printf ("s%u", i);
@@ -488,7 +488,7 @@ test_logouts_in_all_are_limited (Fixture *f, gconstpointer data)
   log_capture_begin ();
   g_assert_true (tessera_store_end_all (f->store, "alice", NULL, 2000, NULL));
   put_participant (f, "more", "c1", "alice", 1000, 9000);
-  g_assert_true (tessera_store_end_session (f->store, "more", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "more", 2000, NULL));
   log_capture_assert_one (G_LOG_LEVEL_WARNING, "*: 5 are dropped*");
   g_autoptr (GPtrArray) page = tessera_store_list_logouts (f->store, 0, G_MAXINT, NULL);
   g_assert_cmpuint (page->len, ==, TESSERA_STORE_LOGOUTS);
@@ -502,8 +502,8 @@ test_participants_are_forgotten (Fixture *f, gconstpointer data)
   put_participant (f, "s1", "c1", "alice", 1000, 5000);
   put_participant (f, "s2", "c1", "alice", 1000, 7000);
   g_assert_true (tessera_store_prune (f->store, 6000, NULL));
-  g_assert_true (tessera_store_end_session (f->store, "s1", NULL));
-  g_assert_true (tessera_store_end_session (f->store, "s2", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s1", 2000, NULL));
+  g_assert_true (tessera_store_end_session (f->store, "s2", 2000, NULL));
   assert_logouts (f, "c1/s2/alice/0");
   g_assert_true (tessera_store_prune (f->store, G_GINT64_CONSTANT (3786912000000), NULL));
   assert_logouts (f, "c1/s2/alice/0");
@@ -870,7 +870,7 @@ test_ended_session_takes_its_grants_along (Fixture *f, gconstpointer data)
   g_assert_true (tessera_store_put_code (f->store, &code, NULL));
   commit (f);
   begin (f);
-  g_assert_true (tessera_store_end_session (f->store, "sid", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "sid", 2000, NULL));
   commit (f);
   reopen (f);
   g_assert_false (has_session (f, "s1"));
@@ -1420,13 +1420,234 @@ test_a_code_put_after_an_end_is_new (Fixture *f, gconstpointer data)
   begin (f);
   put_grant (f, "g2", "c1", "alice", 1000);
   g_assert_true (tessera_store_redeem_code (f->store, &next.digest, "g2", 2000, NULL));
-  g_assert_true (tessera_store_end_session (f->store, "sid", NULL));
+  g_assert_true (tessera_store_end_session (f->store, "sid", 2000, NULL));
   g_assert_true (tessera_store_put_code (f->store, &first, NULL));
   commit (f);
   g_assert_false (has_code (f, "next"));
   g_autoptr (TesseraAuthorizationCode) again
       = tessera_store_lookup_code (f->store, &first.digest, NULL);
   g_assert_null (again->grant_id);
+}
+
+static void
+put_code (Fixture *f, const char *text, const char *session_id, gint64 expires_ms)
+{
+  TesseraAuthorizationCode code = make_code (text);
+
+  code.login.session_id = (char *) session_id;
+  code.expires_ms = expires_ms;
+  g_assert_true (tessera_store_put_code (f->store, &code, NULL));
+}
+
+static void
+redeem (Fixture *f, const char *text, const char *grant_id)
+{
+  TesseraDigest digest = digest_of (text);
+
+  g_assert_true (tessera_store_redeem_code (f->store, &digest, grant_id, 2000, NULL));
+}
+
+typedef void (*EndFunc) (Fixture *f, gint64 now_ms);
+
+static void
+end_sid (Fixture *f, gint64 now_ms)
+{
+  g_assert_true (tessera_store_end_session (f->store, "sid", now_ms, NULL));
+}
+
+static void
+end_alice (Fixture *f, gint64 now_ms)
+{
+  g_assert_true (tessera_store_end_all (f->store, "alice", NULL, now_ms, NULL));
+}
+
+static void
+end_everybody (Fixture *f, gint64 now_ms)
+{
+  g_assert_true (tessera_store_end_all (f->store, NULL, NULL, now_ms, NULL));
+}
+
+static const EndFunc ends[] = { end_sid, end_alice, end_everybody };
+
+/* Their lifetimes may differ, and threads may put them in another order than they were made. */
+static void
+test_an_end_takes_all_that_can_be_redeemed (Fixture *f, gconstpointer data)
+{
+  const gint64 now = 1000000;
+
+  for (guint i = 0; i < G_N_ELEMENTS (ends); i++)
+    {
+      begin (f);
+      put_code (f, "long over", "sid", now - 3600 * 1000);
+      put_code (f, "last moment", "sid", now + 1);
+      put_code (f, "in time", "sid", now + TESSERA_STORE_CODE_LIFETIME_MS);
+      put_code (f, "just over", "sid", now);
+      put_code (f, "over", "sid", now - TESSERA_STORE_CODE_DISORDER_MS + 1);
+      commit (f);
+      begin (f);
+      ends[i](f, now);
+      commit (f);
+      reopen (f);
+      g_assert_false (has_code (f, "last moment"));
+      g_assert_false (has_code (f, "in time"));
+      prune_at (f, now + 1);
+      g_assert_false (has_code (f, "long over"));
+      g_assert_false (has_code (f, "just over"));
+    }
+}
+
+/* What the end of its grant left of a code of the morning is nothing: neither for it, nor for one
+ * that is put behind it or in its place. */
+static void
+test_an_old_redeemed_code_is_unknown_after_an_end (Fixture *f, gconstpointer data)
+{
+  const gint64 later = 3600 * 1000;
+
+  for (guint i = 0; i < G_N_ELEMENTS (ends); i++)
+    {
+      begin (f);
+      put_grant (f, "g1", "c1", "alice", 1000);
+      put_code (f, "old", "sid", 61000);
+      redeem (f, "old", "g1");
+      ends[i](f, later);
+      g_assert_false (has_code (f, "old"));
+      g_assert_false (is_redeemed (f, "c1", "challenge"));
+      put_code (f, "behind", "sid", later + 60000);
+      put_grant (f, "g2", "c1", "alice", 1000);
+      redeem (f, "behind", "g2");
+      commit (f);
+      reopen (f);
+      g_assert_true (has_code (f, "behind"));
+      begin (f);
+      ends[i](f, later);
+      commit (f);
+      prune_at (f, later + 60001);
+      begin (f);
+      put_code (f, "old", "sid", later + 120000);
+      g_assert_false (is_redeemed (f, "c1", "challenge"));
+      put_grant (f, "g1", "c1", "alice", 1000);
+      redeem (f, "old", "g1");
+      commit (f);
+      reopen (f);
+      g_assert_true (has_code (f, "old"));
+      g_assert_true (is_redeemed (f, "c1", "challenge"));
+      begin (f);
+      ends[i](f, later);
+      commit (f);
+      prune_at (f, later + 120001);
+    }
+}
+
+static void
+test_the_end_of_another_leaves_a_code_redeemed (Fixture *f, gconstpointer data)
+{
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  put_code (f, "mine", "sid", 61000);
+  redeem (f, "mine", "g1");
+  put_code (f, "other", "other", 61000);
+  g_assert_true (tessera_store_end_session (f->store, "other", 2000, NULL));
+  g_assert_true (tessera_store_end_session (f->store, "other", 3600 * 1000, NULL));
+  g_assert_true (tessera_store_end_all (f->store, "bob", NULL, 2000, NULL));
+  g_assert_true (tessera_store_end_all (f->store, NULL, "c2", 2000, NULL));
+  commit (f);
+  reopen (f);
+  g_assert_false (has_code (f, "other"));
+  g_assert_true (has_code (f, "mine"));
+  g_assert_true (is_redeemed (f, "c1", "challenge"));
+}
+
+/* Who had a grant that is forgotten is not kept for the rest of the day. */
+static void
+test_a_code_is_forgotten_with_its_grant (Fixture *f, gconstpointer data)
+{
+  guint64 before, after, syncs;
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  put_code (f, "code", "sid", 61000);
+  redeem (f, "code", "g1");
+  g_assert_true (tessera_store_end_grant (f->store, "g1", NULL));
+  commit (f);
+  prune_at (f, 61000);
+  tessera_store_get_counts (f->store, &before, &syncs);
+  begin (f);
+  g_assert_true (tessera_store_prune (f->store, 61001, NULL));
+  commit (f);
+  tessera_store_get_counts (f->store, &after, &syncs);
+  if (f->directory != NULL)
+    g_assert_cmpuint (after - before, ==, 2); /* the code and its redemption */
+  g_assert_false (has_code (f, "code"));
+}
+
+/* Steps of SQLite's machine. */
+static guint64 vm_steps;
+
+static int
+count_steps (unsigned event, void *data, void *statement, void *nanoseconds)
+{
+  vm_steps += (guint64) sqlite3_stmt_status (statement, SQLITE_STMTSTATUS_VM_STEP, TRUE);
+  return 0;
+}
+
+static int
+watch_steps (sqlite3 *handle, const char **message, const void *routines)
+{
+  return sqlite3_trace_v2 (handle, SQLITE_TRACE_PROFILE, count_steps, NULL);
+}
+
+static void
+put_old_codes (Fixture *f, guint n)
+{
+  static guint number;
+
+  begin (f);
+  for (guint i = 0; i < n; i++, number++)
+    {
+      g_autofree char *code = g_strdup_printf ("code%u", number);
+      g_autofree char *grant = g_strdup_printf ("grant%u", number);
+      g_autofree char *session_id = g_strdup_printf ("sid%u", number);
+      g_autofree char *subject = g_strdup_printf ("person%u", number);
+      TesseraGrant old = make_grant (grant, "c1", subject, 1000);
+
+      old.login.session_id = session_id;
+      g_assert_true (tessera_store_put_grant (f->store, &old, NULL, NULL));
+      put_code (f, code, session_id, 61000);
+      redeem (f, code, grant);
+    }
+  commit (f);
+}
+
+static guint64
+count_steps_of (Fixture *f, EndFunc end)
+{
+  const gint64 now = 3600 * 1000;
+
+  begin (f);
+  put_code (f, "new", "sid", now + 60000);
+  vm_steps = 0;
+  end (f, now);
+  g_assert_cmpuint (vm_steps, >, 0);
+  g_assert_false (has_code (f, "new"));
+  tessera_store_rollback (f->store);
+  return vm_steps;
+}
+
+static void
+test_an_end_does_not_walk_old_codes (Fixture *f, gconstpointer data)
+{
+  const EndFunc of_few[] = { end_sid, end_alice };
+  guint64 alone[G_N_ELEMENTS (of_few)];
+
+  g_assert_cmpint (sqlite3_auto_extension ((void (*) (void)) watch_steps), ==, SQLITE_OK);
+  reopen (f);
+  sqlite3_cancel_auto_extension ((void (*) (void)) watch_steps);
+  put_old_codes (f, 10);
+  for (guint i = 0; i < G_N_ELEMENTS (of_few); i++)
+    alone[i] = count_steps_of (f, of_few[i]);
+  put_old_codes (f, 1000);
+  for (guint i = 0; i < G_N_ELEMENTS (of_few); i++)
+    g_assert_cmpuint (count_steps_of (f, of_few[i]), <=, alone[i] + 20);
 }
 
 static void
@@ -2006,6 +2227,29 @@ test_damage_is_noticed_in_pieces (Fixture *f, gconstpointer data)
   g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
 }
 
+/* Each page has its checksum; what they say together is wrong. */
+static void
+test_whole_pages_that_make_no_sense_are_noticed (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  guint pieces;
+
+  fill_much (f);
+  open_sqlite (f);
+  begin (f);
+  append_denial (f, TESSERA_DENIAL_TOKEN, "jti", 1000000);
+  commit (f);
+  g_clear_object (&f->store);
+  run_sql (f, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET"
+              " sql = replace (sql, 'subject TEXT', 'subject TEXT NOT NULL')"
+              " WHERE name = 'denials'");
+  open_sqlite (f);
+  g_assert_true (examine (f, &pieces, NULL));
+  g_assert_true (tessera_store_foreach_denied_token (f->store, 1, ignore_denial, NULL, NULL));
+  g_assert_false (tessera_store_foreach_denied_token (f->store, 0, ignore_denial, NULL, &error));
+  g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED);
+}
+
 /* A page that a power cut left half written, but the log has whole. */
 static void
 test_what_the_log_has_anew_is_no_damage (Fixture *f, gconstpointer data)
@@ -2167,6 +2411,12 @@ main (int argc, char *argv[])
   ADD ("redeemed-code-is-forgotten-after-a-day", test_redeemed_code_is_forgotten_after_a_day);
   ADD ("a-code-put-after-an-end-is-new", test_a_code_put_after_an_end_is_new);
   ADD ("challenges-are-compared-whole", test_challenges_are_compared_whole);
+  ADD ("an-end-takes-all-that-can-be-redeemed", test_an_end_takes_all_that_can_be_redeemed);
+  ADD ("an-old-redeemed-code-is-unknown-after-an-end",
+       test_an_old_redeemed_code_is_unknown_after_an_end);
+  ADD ("the-end-of-another-leaves-a-code-redeemed", test_the_end_of_another_leaves_a_code_redeemed);
+  ADD ("a-code-is-forgotten-with-its-grant", test_a_code_is_forgotten_with_its_grant);
+  ADD_SQLITE ("an-end-does-not-walk-old-codes", test_an_end_does_not_walk_old_codes);
   ADD_SQLITE ("codes-are-forgotten-in-order", test_codes_are_forgotten_in_order);
   ADD ("rollback-undoes-everything", test_rollback_undoes_everything);
   ADD ("undone-prune-revives-nothing", test_undone_prune_revives_nothing);
@@ -2186,6 +2436,8 @@ main (int argc, char *argv[])
   ADD_SQLITE ("an-unusable-registration-is-said", test_an_unusable_registration_is_said);
   ADD_SQLITE ("damage-is-noticed", test_damage_is_noticed);
   ADD_SQLITE ("damage-is-noticed-in-pieces", test_damage_is_noticed_in_pieces);
+  ADD_SQLITE ("whole-pages-that-make-no-sense-are-noticed",
+              test_whole_pages_that_make_no_sense_are_noticed);
   ADD_SQLITE ("what-the-log-has-anew-is-no-damage", test_what_the_log_has_anew_is_no_damage);
   ADD_SQLITE ("clients-as-they-are-kept", test_clients_as_they_are_kept);
   ADD_SQLITE ("one-flipped-bit-in-an-entry-is-noticed",

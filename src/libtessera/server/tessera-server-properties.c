@@ -163,7 +163,7 @@ static const Setting settings_table[] = {
    *
    * How long an authorization code can be redeemed, in seconds: 60 unless set, and at most.
    */
-  SECONDS ("code-lifetime", code_lifetime, 1, 60),
+  SECONDS ("code-lifetime", code_lifetime, 1, TESSERA_STORE_CODE_LIFETIME_MS / 1000),
   /**
    * TesseraServer:replay-window:
    *

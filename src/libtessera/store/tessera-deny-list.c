@@ -461,10 +461,10 @@ tessera_deny_list_deny_session (TesseraDenyList *self,
                                 guint64 *out_generation,
                                 GError **error)
 {
-  gint64 expires = get_end (self, tessera_clock_get_ms (self->clock));
-  return tessera_store_end_session (store, session_id, error)
-         && end_value (self, store, TESSERA_CUT_OFF_SESSION, session_id, expires, out_generation,
-                       error);
+  gint64 now = tessera_clock_get_ms (self->clock);
+  return tessera_store_end_session (store, session_id, now, error)
+         && end_value (self, store, TESSERA_CUT_OFF_SESSION, session_id, get_end (self, now),
+                       out_generation, error);
 }
 
 /* Verifiers know people by the sub of tokens alone. Behind the entry for the subject, which the

@@ -603,7 +603,10 @@ put_logouts (TesseraMemoryStore *self, const Range *range)
 }
 
 static gboolean
-tessera_memory_store_end_session (TesseraStore *store, const char *session_id, GError **error)
+tessera_memory_store_end_session (TesseraStore *store,
+                                  const char *session_id,
+                                  gint64 now_ms,
+                                  GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
   Range range = { NULL, NULL, session_id, G_MAXINT64 };

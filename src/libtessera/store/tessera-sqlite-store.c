@@ -790,8 +790,22 @@ put_logouts (TesseraSqliteStore *self,
   return TRUE;
 }
 
+/* The rows of a day lie there, and only the last can still be redeemed: looked at from the end, up
+ * to one behind which none is that expires later than @NOW. A redeemed one that is left is of use
+ * to nobody without its grant. */
+#define RECENT_CODES(NOW)                                                                          \
+  "number > ifnull ((SELECT number FROM codes WHERE expires_ms <= " NOW                            \
+  " - " G_STRINGIFY (TESSERA_STORE_CODE_DISORDER_MS) " ORDER BY number DESC LIMIT 1), 0) AND "
+/* The redemption goes with its code, whose number may be given again. */
+#define CODES_OF "code_number IN (SELECT number FROM codes WHERE "
+
+#define CODES_OF_SESSION RECENT_CODES ("?2") "session_id = ?1"
+
 static gboolean
-tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, GError **error)
+tessera_sqlite_store_end_session (TesseraStore *store,
+                                  const char *session_id,
+                                  gint64 now_ms,
+                                  GError **error)
 {
   TesseraDatabase *database = TESSERA_SQLITE_STORE (store)->database;
   return put_logouts (TESSERA_SQLITE_STORE (store), PUT_LOGOUTS (PARTICIPANTS_OF_SESSION),
@@ -802,13 +816,13 @@ tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, G
                                       " (SELECT number FROM grants WHERE session_id = ?)",
                                       error, "t", session_id)
          && tessera_database_execute (database,
-                                      "DELETE FROM redemptions WHERE code_number IN"
-                                      " (SELECT number FROM codes WHERE session_id = ?)",
-                                      error, "t", session_id)
+                                      "DELETE FROM redemptions WHERE " CODES_OF CODES_OF_SESSION
+                                      ")",
+                                      error, "ti", session_id, now_ms)
          && tessera_database_execute (database, "DELETE FROM grants WHERE session_id = ?", error,
                                       "t", session_id)
-         && tessera_database_execute (database, "DELETE FROM codes WHERE session_id = ?", error,
-                                      "t", session_id)
+         && tessera_database_execute (database, "DELETE FROM codes WHERE " CODES_OF_SESSION, error,
+                                      "ti", session_id, now_ms)
          && tessera_database_execute (database, "DELETE FROM sessions WHERE session_id = ?", error,
                                       "t", session_id);
 }
@@ -816,16 +830,16 @@ tessera_sqlite_store_end_session (TesseraStore *store, const char *session_id, G
 /* The same deletions for a subject, where the index helps, and for everybody. */
 #define NUMBERS_OF "grant_number IN (SELECT number FROM grants WHERE "
 /* A code is as old as its grant, and for the same client and person. */
-#define CODES_OF "code_number IN (SELECT number FROM codes WHERE "
 #define OF_CLIENT " AND (?2 IS NULL OR client_id = ?2) AND "
 #define OF_ANYBODY "?1 IS NULL"
 #define OF_SUBJECT "subject = ?1"
 #define END_ALL(WHO)                                                                               \
   {                                                                                                \
     "DELETE FROM rotations WHERE " NUMBERS_OF WHO OF_CLIENT "began_ms <= ?3)",                     \
-        "DELETE FROM redemptions WHERE " CODES_OF WHO OF_CLIENT "began_ms <= ?3)",                 \
+        "DELETE FROM redemptions WHERE " CODES_OF RECENT_CODES ("?3") WHO OF_CLIENT                \
+        "began_ms <= ?3)",                                                                         \
         "DELETE FROM grants WHERE " WHO OF_CLIENT "began_ms <= ?3",                                \
-        "DELETE FROM codes WHERE " WHO OF_CLIENT "began_ms <= ?3",                                 \
+        "DELETE FROM codes WHERE " RECENT_CODES ("?3") WHO OF_CLIENT "began_ms <= ?3",             \
         "DELETE FROM consents WHERE " WHO OF_CLIENT "given_ms <= ?3",                              \
         "DELETE FROM sessions WHERE ?2 IS NULL AND " WHO " AND began_ms <= ?3"                     \
   }
@@ -1800,9 +1814,10 @@ prune_expired_grants (TesseraSqliteStore *self, gint64 now_ms, GError **error)
 }
 
 /* They expire in the order in which they were put, nearly: so up to the first that is still of use,
- * which is the first of all most of the time. */
+ * which is the first of all most of the time. One that was redeemed is of use with its grant. */
 #define CODE_ENDS                                                                                  \
-  "ifnull ((SELECT redeemed_ms + ?3 FROM redemptions WHERE code_number = number), expires_ms)"
+  "ifnull ((SELECT redeemed_ms + ?3 FROM redemptions JOIN grants USING (grant_id)"                 \
+  " WHERE code_number = codes.number), expires_ms)"
 
 static gboolean
 prune_codes (TesseraSqliteStore *self, gint64 now_ms, GError **error)
@@ -1810,7 +1825,7 @@ prune_codes (TesseraSqliteStore *self, gint64 now_ms, GError **error)
   static const char codes[]
       = "DELETE FROM codes WHERE " CODE_ENDS " < ?2 AND number < ifnull ("
         "(SELECT number FROM (SELECT number, expires_ms FROM codes ORDER BY number LIMIT ?1)"
-        " WHERE " CODE_ENDS " >= ?2 ORDER BY number LIMIT 1),"
+        " AS codes WHERE " CODE_ENDS " >= ?2 ORDER BY number LIMIT 1),"
         " ifnull ((SELECT number FROM codes ORDER BY number LIMIT 1 OFFSET ?1), ?4))";
   static const char redemptions[]
       = "DELETE FROM redemptions"

@@ -50,6 +50,13 @@ typedef struct
  * at. */
 #define TESSERA_STORE_TOKEN_SKEW_MS (2 * 60 * 1000)
 
+/* A code can be redeemed so long, at most (TesseraServer:code-lifetime). */
+#define TESSERA_STORE_CODE_LIFETIME_MS (60 * 1000)
+
+/* Codes expire in the order in which they are put, but for this: their lifetimes may differ by all
+ * of one, and as long again it may take from the look at the clock to the queue of commits. */
+#define TESSERA_STORE_CODE_DISORDER_MS (2 * 60 * 1000)
+
 /* So many entries of the deny-list prune looks at, at most. */
 #define TESSERA_STORE_PRUNED_DENIALS 5000
 
@@ -130,10 +137,15 @@ struct _TesseraStoreInterface
   TesseraGrant *(*lookup_grant) (TesseraStore *self, const char *grant_id, GError **error);
   /* Ends it with its refresh tokens and codes. Ending what is not there is no error. */
   gboolean (*end_grant) (TesseraStore *self, const char *grant_id, GError **error);
-  /* Ends every grant and unredeemed code of the login @session_id, and the session. */
-  gboolean (*end_session) (TesseraStore *self, const char *session_id, GError **error);
-  /* Ends every grant, unredeemed code, session and consent of @subject and of @client_id (NULL: of
-   * any) that began at or before @began_ms. Sessions only when @client_id is NULL. */
+  /* Ends every grant of the login @session_id, every code of it that can be redeemed at @now_ms or
+   * later, and the session. What expired before may be left to prune: no time comes twice. */
+  gboolean (*end_session) (TesseraStore *self,
+                           const char *session_id,
+                           gint64 now_ms,
+                           GError **error);
+  /* Ends every grant, code that can be redeemed, session and consent of @subject and of @client_id
+   * (NULL: of any) that began at or before @began_ms, which is not in the future. Sessions only
+   * when @client_id is NULL. */
   gboolean (*end_all) (TesseraStore *self,
                        const char *subject,
                        const char *client_id,
@@ -325,7 +337,10 @@ gboolean tessera_store_put_grant (TesseraStore *self,
                                   GError **error);
 TesseraGrant *tessera_store_lookup_grant (TesseraStore *self, const char *grant_id, GError **error);
 gboolean tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **error);
-gboolean tessera_store_end_session (TesseraStore *self, const char *session_id, GError **error);
+gboolean tessera_store_end_session (TesseraStore *self,
+                                    const char *session_id,
+                                    gint64 now_ms,
+                                    GError **error);
 gboolean tessera_store_end_all (TesseraStore *self,
                                 const char *subject,
                                 const char *client_id,

@@ -178,9 +178,12 @@ tessera_store_end_grant (TesseraStore *self, const char *grant_id, GError **erro
 }
 
 gboolean
-tessera_store_end_session (TesseraStore *self, const char *session_id, GError **error)
+tessera_store_end_session (TesseraStore *self,
+                           const char *session_id,
+                           gint64 now_ms,
+                           GError **error)
 {
-  return TESSERA_STORE_GET_IFACE (self)->end_session (self, session_id, error);
+  return TESSERA_STORE_GET_IFACE (self)->end_session (self, session_id, now_ms, error);
 }
 
 gboolean

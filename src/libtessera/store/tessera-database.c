@@ -54,8 +54,9 @@ struct _TesseraDatabase
   char *path;
   char *reserve_path;
   gboolean has_reserve;
-  gboolean examined;  /* the whole file */
-  gint64 examined_to; /* else its pages up to here, in pieces */
+  gboolean examined;       /* the whole file: its pages, and what they say */
+  gboolean pages_examined; /* else each page by itself, in pieces */
+  gint64 examined_to;      /* so far */
   Suspicion suspicion;
   gboolean opened;
   char *mark_path;
@@ -760,7 +761,7 @@ tessera_database_examine_pages (TesseraDatabase *self,
   sqlite3_int64 size = 0;
 
   *out_more = FALSE;
-  if (self->examined)
+  if (self->examined || self->pages_examined)
     return TRUE;
   sqlite3_file_control (self->handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
   if (file->pMethods->xFileSize (file, &size) != SQLITE_OK)
@@ -778,7 +779,7 @@ tessera_database_examine_pages (TesseraDatabase *self,
       self->examined_to += COPY_PAGE;
     }
   *out_more = self->examined_to < size;
-  self->examined = !*out_more;
+  self->pages_examined = !*out_more;
   return TRUE;
 }
 

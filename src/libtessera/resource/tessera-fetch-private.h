@@ -15,6 +15,9 @@ typedef void (*TesseraFetchDone) (GBytes *body,
                                   const GError *error,
                                   gpointer data);
 
+/* Before a thread of its own sends anything, in the thread that begins it. */
+void tessera_fetch_prepare_types (void);
+
 /* A session that speaks for nobody: no cookies, no passwords, no encodings. @tls_database: or NULL
  * for the system's. */
 SoupSession *tessera_fetch_session_new (GTlsDatabase *tls_database);

@@ -18,6 +18,32 @@ struct _TesseraFetch
   gpointer data;
 };
 
+/* A thread that makes a class for the first time holds a lock of GLib's; one that registers a type
+ * with an interface needs that lock, and holds back whoever needs the type. So two threads that use
+ * GIO for the first time at once, ours and the one that called us, may wait for each other for
+ * ever. */
+void
+tessera_fetch_prepare_types (void)
+{
+  const GType types[] = {
+    G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_UNIX_SOCKET_ADDRESS,
+    G_TYPE_PROXY_ADDRESS,       G_TYPE_NETWORK_ADDRESS,
+    G_TYPE_INET_ADDRESS,        G_TYPE_SOCKET,
+    G_TYPE_SOCKET_CLIENT,       G_TYPE_TCP_CONNECTION,
+    G_TYPE_UNIX_CONNECTION,     G_TYPE_TASK,
+    G_TYPE_CANCELLABLE,         G_TYPE_SIMPLE_PROXY_RESOLVER,
+    G_TYPE_MEMORY_INPUT_STREAM, G_TYPE_BUFFERED_INPUT_STREAM,
+    SOUP_TYPE_MESSAGE,
+  };
+  g_autoptr (GResolver) resolver = g_resolver_get_default ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (types); i++)
+    g_type_class_unref (g_type_class_ref (types[i]));
+  g_proxy_resolver_get_default ();
+  g_tls_backend_get_default ();
+  g_object_unref (soup_session_new ());
+}
+
 SoupSession *
 tessera_fetch_session_new (GTlsDatabase *tls_database)
 {

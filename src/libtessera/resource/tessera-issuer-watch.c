@@ -684,6 +684,7 @@ tessera_issuer_watch_start (TesseraIssuerWatch *self)
       self->failed = FALSE;
       self->context = g_main_context_new ();
       self->loop = g_main_loop_new (self->context, FALSE);
+      tessera_fetch_prepare_types ();
       self->thread = g_thread_new ("tessera-verifier", run, self);
     }
   g_rw_lock_writer_unlock (&self->lock);

@@ -14,8 +14,9 @@
 /* After so many commits that were over too soon, less is left to be served meanwhile. */
 #define CALM_MAX 8
 #define LEFT_PART 4 /* of what is expected, at most */
-/* A start takes less than this, and has the processor to itself. */
-#define CHORE_DELAY (15 * G_TIME_SPAN_MILLISECOND)
+/* Who asks at once waits for it: so it begins at once, and yields to the start where that has to
+ * share the processor, piece by piece. */
+#define CHORE_DELAY (G_TIME_SPAN_MILLISECOND)
 
 typedef struct _Operation Operation;
 struct _Operation

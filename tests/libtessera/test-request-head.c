@@ -568,9 +568,17 @@ test_writes_how_the_connection_goes_on (void)
   assert_rewritten (GET HOST "\r\n", TRUE, GET HOST "Connection: close\r\n\r\n");
   assert_rewritten (GET HOST "Connection: close\r\n\r\n", FALSE,
                     GET HOST "Connection: close\r\n\r\n");
-  assert_rewritten ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", FALSE,
-                    "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-  assert_rewritten ("GET / HTTP/1.0\r\n\r\n", FALSE, "GET / HTTP/1.0\r\nConnection: close\r\n\r\n");
+  assert_rewritten ("GET / HTTP/1.0\r\n" HOST "Connection: keep-alive\r\n\r\n", FALSE,
+                    "GET / HTTP/1.0\r\n" HOST "Connection: keep-alive\r\n\r\n");
+  assert_rewritten ("GET / HTTP/1.0\r\n" HOST "\r\n", FALSE,
+                    "GET / HTTP/1.0\r\n" HOST "Connection: close\r\n\r\n");
+}
+
+static void
+test_writes_a_host_where_none_came (void)
+{
+  assert_rewritten ("GET /?a HTTP/1.0\r\n\r\n", FALSE,
+                    "GET /?a HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 }
 
 static void
@@ -674,6 +682,8 @@ main (int argc, char **argv)
                    test_writes_what_libsoup_is_to_see);
   g_test_add_func ("/request-head/writes-how-the-connection-goes-on",
                    test_writes_how_the_connection_goes_on);
+  g_test_add_func ("/request-head/writes-a-host-where-none-came",
+                   test_writes_a_host_where_none_came);
   g_test_add_func ("/request-head/writes-an-upgrade-to-websocket-alone",
                    test_writes_an_upgrade_to_websocket_alone);
   g_test_add_func ("/request-head/holds-its-properties-with-any-bytes",

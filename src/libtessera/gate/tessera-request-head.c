@@ -612,6 +612,7 @@ write_connection (const TesseraRequestHead *self, gboolean last, GString *out)
     g_string_append (out, "Connection: keep-alive\r\n");
 }
 
+/* libsoup takes the query for a part of the path where there is no Host, as HTTP/1.0 allows. */
 void
 tessera_request_head_write (const TesseraRequestHead *self,
                             const char *bytes,
@@ -631,6 +632,8 @@ tessera_request_head_write (const TesseraRequestHead *self,
       g_string_append_len (out, bytes + field->value, field->value_length);
       g_string_append (out, "\r\n");
     }
+  if (self->minor_version == 0 && !has_field (self, "Host"))
+    g_string_append (out, "Host: localhost\r\n");
   write_connection (self, last, out);
   g_string_append (out, "\r\n");
 }

@@ -110,7 +110,7 @@ tessera_dbus_agent_watch (TesseraDBusAgent *self, TesseraDBusAgentGone gone, gpo
   self->gone = gone;
   self->data = data;
   self->closed = g_signal_connect (self->connection, "closed", G_CALLBACK (on_closed), self);
-  if (self->sender != NULL)
+  if (self->sender != NULL && !g_dbus_connection_is_closed (self->connection))
     self->name_watch = g_bus_watch_name_on_connection (self->connection, self->sender,
                                                        G_BUS_NAME_WATCHER_FLAGS_NONE, NULL,
                                                        on_name_vanished, self, NULL);

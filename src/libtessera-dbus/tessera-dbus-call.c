@@ -224,7 +224,8 @@ watch_caller (TesseraDBusCall *self)
 {
   const char *sender = tessera_dbus_get_sender (self->invocation);
 
-  if (sender != NULL)
+  /* GDBus prints a critical when it is to watch over a connection that has ended. */
+  if (sender != NULL && !g_dbus_connection_is_closed (self->export->connection))
     self->name_watch = g_bus_watch_name_on_connection (self->export->connection, sender,
                                                        G_BUS_NAME_WATCHER_FLAGS_NONE, NULL,
                                                        on_name_vanished, self, NULL);

@@ -201,6 +201,9 @@ watch_service (Monitor *self)
   GDBusConnection *connection = tessera_service_get_connection (self->service);
   const char *name = tessera_service_get_bus_name (self->service);
 
+  /* GDBus prints a critical about it; the reading that follows fails, and is tried again. */
+  if (g_dbus_connection_is_closed (connection))
+    return;
   self->on_closed = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), self);
   /* GDBus compares the sender with the owner of the name, so that no other can wake us. */
   self->subscription

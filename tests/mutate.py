@@ -8,7 +8,8 @@ usage: mutate.py DIRECTORY [--quick COUNT | --resume LOG] [WORD…]
 The copy and its build live in DIRECTORY. --quick takes so many at random, --resume leaves out what the output of
 an earlier run calls noticed, WORDs take those whose text contains one of them; --check only shows that every
 entry still fits the sources. What the tests named beside a mutation do not notice is tried on the whole suite in
-the end. Exit status 1 when something survives that."""
+the end. A test that only ran out of its time has noticed, which is said: it should fail by itself. Exit status 1
+when something survives all that."""
 import os
 import pathlib
 import random
@@ -110,21 +111,24 @@ class Workplace:
             targets.append('src/tessera/tessera')
         return self.run(['ninja', '-C', str(self.build), *(targets if tests else [])])
 
-    def passes(self, tests, broken=True):
-        """Do they all pass? The whole suite for none."""
+    def judge(self, tests, broken=True):
+        """What they say: passed, failed, or out of time. The whole suite for none."""
         selection = tests or ['--suite', 'unit', '--suite', 'service', '--suite', 'rfc']
         patience = '1' if tests and broken else '4'  # some mutations wait for ever, and are noticed by that
         command = ['meson', 'test', '-C', str(self.build), '--no-rebuild', '--maxfail', '1', '--timeout-multiplier', patience, *selection]
-        return self.run(command).returncode == 0
+        result = self.run(command)
+        if result.returncode == 0:
+            return 'passed'
+        return 'out of time' if re.search(r'^Timeout: +[1-9]', result.stdout, re.MULTILINE) else 'failed'
 
-    def is_noticed(self, tests):
+    def judge_mutated(self, tests):
         compiled = self.compile(tests)
         if compiled.returncode != 0:
             raise Misfit('does not compile: ' + ' '.join(re.findall(r'error: (.*)', compiled.stdout)[:1]))
-        return not self.passes(tests)
+        return self.judge(tests)
 
     def try_out(self, mutation, groups):
-        """Does one of these groups of tests notice?"""
+        """What the first of these groups of tests says that notices, or the last."""
         path = self.tree / 'src' / mutation.file
         kept = path.read_text(encoding='utf-8')
         mutated = mutation.apply(kept)
@@ -132,7 +136,12 @@ class Workplace:
             raise Misfit('does not fit the sources')
         path.write_text(mutated, encoding='utf-8')
         try:
-            return any(self.is_noticed(tests) for tests in groups)
+            judgement = 'passed'
+            for tests in groups:
+                judgement = self.judge_mutated(tests)
+                if judgement != 'passed':
+                    break
+            return judgement
         finally:
             path.write_text(kept, encoding='utf-8')
 
@@ -145,8 +154,9 @@ def judge(place, mutation, groups, others=''):
     """Prints the verdict; is it good?"""
     began = time.monotonic()
     try:
-        good = place.try_out(mutation, groups)
-        verdict = 'noticed' + others if good else 'survived' + others
+        judgement = place.try_out(mutation, groups)
+        good = judgement != 'passed'
+        verdict = {'passed': 'survived', 'failed': 'noticed', 'out of time': 'noticed by time-out'}[judgement] + others
     except Misfit as misfit:
         good, verdict = False, str(misfit)
     print(f'{verdict:20}{time.monotonic() - began:6.1f} s  {mutation.title}', flush=True)
@@ -175,7 +185,7 @@ def check_unbroken(place, mutations):
     compiled = place.compile(tests)
     if compiled.returncode != 0:
         sys.exit('The tree does not compile:\n' + compiled.stdout[-2000:])
-    if not place.passes(tests, broken=False):
+    if place.judge(tests, broken=False) != 'passed':
         sys.exit('A test fails without any mutation: ' + ' '.join(tests))
 
 

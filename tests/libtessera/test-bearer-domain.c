@@ -336,6 +336,8 @@ exchange_thread (gpointer data)
   char buffer[4096];
   gssize count;
 
+  /* A WebSocket that opens has no end to be read to. */
+  g_socket_set_timeout (g_socket_connection_get_socket (connection), 20);
   g_output_stream_write_all (output, exchange->request, strlen (exchange->request), NULL, NULL,
                              NULL);
   while ((count = g_input_stream_read (input, buffer, sizeof buffer, NULL, NULL)) > 0)

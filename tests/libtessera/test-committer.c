@@ -5,6 +5,8 @@
 #include "faulty-store.h"
 #include "store/tessera-committer-private.h"
 
+#include <unistd.h>
+
 /* Warnings are expected here, and would end the test program. */
 static GLogWriterOutput
 count_warnings (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
@@ -494,6 +496,85 @@ test_after_a_fatal_failure_everything_is_refused (void)
   g_object_unref (store);
 }
 
+/* Whatever it was that nobody can be sure of any more. */
+static void
+test_after_damage_everything_is_refused (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { .name = "lost" };
+
+  store->fail_commits = 1;
+  store->fail_code = TESSERA_STORE_ERROR_DAMAGED;
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, NULL));
+  g_assert_true (tessera_committer_has_failed (committer));
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, NULL));
+  g_assert_cmpint (op.runs, ==, 1);
+  g_object_unref (store);
+}
+
+/* Not by itself either, as those are who shared the commit of somebody else's fault. */
+static void
+test_who_comes_with_a_fatal_failure_is_refused (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Gate gate = { 0 };
+  Op bad = { .name = "bad" }, other = { .name = "other" };
+
+  bad.refusal = g_error_new_literal (TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FATAL, "injected");
+  gate_close (&gate, committer);
+  tessera_committer_submit (committer, run_op, on_done, &bad);
+  tessera_committer_submit (committer, run_op, on_done, &other);
+  gate_open (&gate);
+  iterate_until_told (&other);
+
+  g_assert_error (other.outcome, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_assert_cmpint (other.runs, ==, 0);
+  g_assert_false (is_stored (store->inner, "other"));
+  op_clear (&bad);
+  op_clear (&other);
+  g_object_unref (store);
+}
+
+static gboolean
+fail_to_prepare (TesseraStore *store, gboolean closing, gpointer data, GError **error)
+{
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED, "injected");
+  return FALSE;
+}
+
+static void
+test_what_cannot_be_prepared_is_not_committed (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op reads = { 0 }, writes = { .name = "row" };
+  g_autoptr (GError) error = NULL;
+
+  tessera_committer_add_prepare (committer, fail_to_prepare, NULL);
+  g_assert_true (tessera_committer_submit_and_wait (committer, run_op, &reads, NULL));
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &writes, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_assert_false (is_stored (store->inner, "row"));
+  g_object_unref (store);
+}
+
+/* What somebody is to be sure of is there when it is told, not soon after. */
+static void
+test_what_is_told_is_committed (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { .name = "row" };
+
+  tessera_committer_submit (committer, run_op, on_done, &op);
+  iterate_until_told (&op);
+  g_assert_no_error (op.outcome);
+  g_assert_cmpint (g_atomic_int_get (&store->commits), ==, 1);
+  g_object_unref (store);
+}
+
 static gboolean
 note_closing (TesseraStore *store, gboolean closing, gpointer data, GError **error)
 {
@@ -519,6 +600,41 @@ test_prepares_what_writes_and_the_end (void)
   g_assert_true (is_stored (store->inner, "prepared"));
   g_assert_true (is_stored (store->inner, "closed"));
   g_object_unref (store);
+}
+
+static void
+test_after_a_failure_the_end_writes_nothing (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  TesseraCommitter *committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  gint prepared[2] = { 0 };
+  Op op = { .name = "lost" };
+
+  tessera_committer_add_prepare (committer, note_closing, prepared);
+  store->fail_commits = 1;
+  store->fail_code = TESSERA_STORE_ERROR_FATAL;
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, NULL));
+  tessera_committer_free (committer);
+  g_assert_cmpint (prepared[1], ==, 0);
+  g_assert_false (is_stored (store->inner, "closed"));
+  g_object_unref (store);
+}
+
+static void
+test_who_comes_after_the_end_is_told_so (void)
+{
+  g_autoptr (GObject) store = (GObject *) faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { 0 };
+
+  tessera_committer_close (committer);
+  tessera_committer_submit (committer, run_op, on_done, &op);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (op.told, ==, 1);
+  g_assert_cmpint (op.runs, ==, 0);
+  g_assert_error (op.outcome, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  op_clear (&op);
 }
 
 static void
@@ -618,12 +734,17 @@ static void
 test_a_chore_that_fails_ends_the_store (void)
 {
   g_autoptr (TesseraStore) store = tessera_memory_store_new ();
-  Chore chore = { .pieces = 2, .fails = TRUE };
+  Gate gate = { 0 };
+  Chore chore = { .pieces = 2, .fails = TRUE, .gate = &gate };
   TesseraCommitter *committer = tessera_committer_new_with_chore (store, NULL, run_chore, &chore);
   gint before = warnings;
+  gint outcomes[2] = { 0 };
 
-  while (!tessera_committer_has_failed (committer))
+  tessera_committer_add_listener (committer, count_outcome, outcomes);
+  gate_open (&gate);
+  while (g_atomic_int_get (&outcomes[0]) == 0)
     g_thread_yield ();
+  g_assert_true (tessera_committer_has_failed (committer));
   g_assert_cmpuint (chore.done, ==, 1);
   g_assert_cmpint (warnings, ==, before + 1);
   tessera_committer_free (committer);
@@ -634,6 +755,8 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_log_set_writer_func (count_warnings, &warnings, NULL);
+  if (!g_test_perf ())
+    alarm (40); /* who is forgotten waits for ever; all of this takes a second */
 
   g_test_add_func ("/committer/tells-in-order-on-its-context", test_tells_in_order_on_its_context);
   g_test_add_func ("/committer/a-chore-is-done-besides", test_a_chore_is_done_besides);
@@ -661,8 +784,19 @@ main (int argc, char *argv[])
                    test_full_disk_refuses_only_what_finds_no_room);
   g_test_add_func ("/committer/after-a-fatal-failure-everything-is-refused",
                    test_after_a_fatal_failure_everything_is_refused);
+  g_test_add_func ("/committer/after-damage-everything-is-refused",
+                   test_after_damage_everything_is_refused);
+  g_test_add_func ("/committer/who-comes-with-a-fatal-failure-is-refused",
+                   test_who_comes_with_a_fatal_failure_is_refused);
+  g_test_add_func ("/committer/what-cannot-be-prepared-is-not-committed",
+                   test_what_cannot_be_prepared_is_not_committed);
+  g_test_add_func ("/committer/what-is-told-is-committed", test_what_is_told_is_committed);
   g_test_add_func ("/committer/prepares-what-writes-and-the-end",
                    test_prepares_what_writes_and_the_end);
+  g_test_add_func ("/committer/after-a-failure-the-end-writes-nothing",
+                   test_after_a_failure_the_end_writes_nothing);
+  g_test_add_func ("/committer/who-comes-after-the-end-is-told-so",
+                   test_who_comes_after_the_end_is_told_so);
   g_test_add_func ("/committer/tells-everything-before-it-ends",
                    test_tells_everything_before_it_ends);
   g_test_add_func ("/committer/takes-work-from-any-thread", test_takes_work_from_any_thread);

@@ -28,9 +28,20 @@ gboolean __real_tessera_store_put_consent (TesseraStore *self,
 gboolean __wrap_tessera_store_put_consent (TesseraStore *self,
                                            const TesseraConsent *consent,
                                            GError **error);
+gboolean __real_tessera_store_is_challenge_redeemed (TesseraStore *self,
+                                                     const char *client_id,
+                                                     const char *code_challenge,
+                                                     gboolean *out_redeemed,
+                                                     GError **error);
+gboolean __wrap_tessera_store_is_challenge_redeemed (TesseraStore *self,
+                                                     const char *client_id,
+                                                     const char *code_challenge,
+                                                     gboolean *out_redeemed,
+                                                     GError **error);
 
 static gboolean audit_fails;
 static gboolean consents_fail;
+static gboolean challenges_fail;
 
 static gboolean
 fail (GError **error)
@@ -49,6 +60,19 @@ gboolean
 __wrap_tessera_store_put_consent (TesseraStore *self, const TesseraConsent *consent, GError **error)
 {
   return consents_fail ? fail (error) : __real_tessera_store_put_consent (self, consent, error);
+}
+
+gboolean
+__wrap_tessera_store_is_challenge_redeemed (TesseraStore *self,
+                                            const char *client_id,
+                                            const char *code_challenge,
+                                            gboolean *out_redeemed,
+                                            GError **error)
+{
+  return challenges_fail
+             ? fail (error)
+             : __real_tessera_store_is_challenge_redeemed (self, client_id, code_challenge,
+                                                           out_redeemed, error);
 }
 
 /* A browser */
@@ -701,6 +725,120 @@ test_an_answer_is_given_once (Fixture *self, gconstpointer data)
   open_page (browser, action);
   g_assert_cmpuint (browser->status, ==, 200);
   assert_page (browser, "already answered");
+}
+
+/* A decision that was answered with a code, to be sent again. */
+typedef struct
+{
+  char *action;
+  char *body;
+} Decision;
+
+static void
+decision_clear (Decision *self)
+{
+  g_free (self->action);
+  g_free (self->body);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Decision, decision_clear)
+
+static void
+decide (Decision *self, Browser *browser, const char *url)
+{
+  g_autofree char *csrf = NULL;
+
+  open_page (browser, url);
+  log_in (browser, "alice");
+  self->action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  self->body = g_strdup_printf ("csrf=%s&decision=allow", csrf);
+  send_request (browser, "POST", self->action, self->body);
+  assert_code (browser);
+}
+
+static void
+assert_too_late (Browser *self)
+{
+  g_assert_cmpuint (self->status, ==, 200);
+  g_assert_null (self->location);
+  assert_page (self, "already answered");
+}
+
+/* What is not the same request to the letter gets no answer of another. */
+static void
+test_an_answer_is_for_the_same_address (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_auto (Decision) decision = { 0 };
+  g_autofree char *longer = NULL, *elsewhere = NULL;
+
+  decide (&decision, browser, WEB (""));
+  longer = g_strconcat (decision.action, "&more=1", NULL);
+  send_request (browser, "POST", longer, decision.body);
+  assert_too_late (browser);
+  elsewhere = g_strconcat ("/login", strchr (decision.action, '?'), NULL);
+  send_request (browser, "POST", elsewhere, decision.body);
+  assert_too_late (browser);
+  send_request (browser, "POST", decision.action, decision.body);
+  assert_code (browser);
+}
+
+/* Nor does somebody else who signed in there meanwhile, or who has only part of the cookies. */
+static void
+test_an_answer_is_for_the_same_session (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_auto (Decision) decision = { 0 };
+
+  decide (&decision, browser, WEB (""));
+  g_hash_table_remove (browser->cookies, "tessera-session");
+  send_request (browser, "POST", decision.action, decision.body);
+  assert_too_late (browser);
+  open_page (browser, WEB (""));
+  log_in (browser, "bob");
+  send_request (browser, "POST", decision.action, decision.body);
+  assert_too_late (browser);
+}
+
+#define WITHOUT_CHALLENGE                                                                          \
+  "/authorize?response_type=code&client_id=old&redirect_uri=https%3A%2F%2Fold.test%2Fcb"           \
+  "&scope=a&state=S"
+
+/* Whether such a code was redeemed nobody could tell. */
+static void
+test_without_a_challenge_nothing_is_repeated (Fixture *self, gconstpointer data)
+{
+  const char *uris[] = { "https://old.test/cb", NULL };
+  const char *grant_types[] = { "authorization_code", NULL };
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "old", "name", "Old", "redirect-uris", uris,
+                      "grant-types", grant_types, "scope", "a b", "secret",
+                      "a-secret-of-many-characters-0123456", "require-pkce", FALSE, NULL);
+  g_auto (Decision) decision = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  tessera_server_add_client_object (self->server, client, &error);
+  g_assert_no_error (error);
+  decide (&decision, self->browser, WITHOUT_CHALLENGE);
+  send_request (self->browser, "POST", decision.action, decision.body);
+  assert_too_late (self->browser);
+}
+
+static void
+test_in_doubt_nothing_is_repeated (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_auto (Decision) decision = { 0 };
+
+  decide (&decision, browser, WEB (""));
+  challenges_fail = TRUE;
+  send_request (browser, "POST", decision.action, decision.body);
+  challenges_fail = FALSE;
+  g_assert_cmpuint (browser->status, ==, 503);
+  g_assert_null (browser->location);
+  send_request (browser, "POST", decision.action, decision.body);
+  assert_code (browser);
 }
 
 /* The browser drops its first request when the button is pressed again, and waits for the second.
@@ -1417,6 +1555,10 @@ main (int argc, char *argv[])
   ADD ("consent-is-bound-to-the-person", test_consent_is_bound_to_the_person);
   ADD ("a-session-is-new-at-each-login", test_a_session_is_new_at_each_login);
   ADD ("an-answer-is-given-once", test_an_answer_is_given_once);
+  ADD ("an-answer-is-for-the-same-address", test_an_answer_is_for_the_same_address);
+  ADD ("an-answer-is-for-the-same-session", test_an_answer_is_for_the_same_session);
+  ADD ("without-a-challenge-nothing-is-repeated", test_without_a_challenge_nothing_is_repeated);
+  ADD ("in-doubt-nothing-is-repeated", test_in_doubt_nothing_is_repeated);
   ADD ("the-last-of-two-clicks-gets-the-code", test_the_last_of_two_clicks_gets_the_code);
   ADD ("B46-a-crowd-is-asked-to-come-back", test_a_crowd_is_asked_to_come_back);
   ADD ("a-held-login-outlives-the-server", test_a_held_login_outlives_the_server);

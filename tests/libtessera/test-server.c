@@ -585,7 +585,8 @@ fill_much (const char *directory)
   g_autoptr (GError) error = NULL;
   gboolean is_new;
   g_autoptr (TesseraStore) store = tessera_sqlite_store_open (directory, &is_new, &error);
-  g_autofree char *much = g_strnfill (17 * 1024 * 1024, 'x');
+  g_autofree char *filling = g_strnfill (17 * 1024 * 1024, 'x');
+  g_autofree char *much = g_strconcat (filling, "the end of much", NULL);
 
   g_assert_no_error (error);
   g_assert_true (tessera_store_begin (store, NULL));
@@ -614,6 +615,13 @@ damage (const char *directory, const char *text)
   g_assert_nonnull (at);
   *at ^= 1;
   g_assert_true (g_file_set_contents (path, whole, (gssize) length, &error));
+}
+
+static gboolean
+on_unnoticed (gpointer data)
+{
+  g_error ("Nobody noticed");
+  return G_SOURCE_REMOVE;
 }
 
 /* Behind a page that cannot be read nobody is unknown. */
@@ -660,6 +668,28 @@ test_clients_behind_damage_are_not_unknown (void)
   g_assert_false (tessera_server_is_ready (second));
   log_capture_assert_some (G_LOG_LEVEL_WARNING, "*cannot be read*");
   tessera_server_close (second);
+  remove_directory (directory);
+}
+
+/* Nobody asks for what is on that page; the server looks at it all the same, though not at the
+ * start. */
+static void
+test_damage_that_nobody_meets_is_found (void)
+{
+  g_autofree char *directory = make_directory ();
+  guint failed = 0;
+
+  fill_much (directory);
+  damage (directory, "the end of much");
+  g_autoptr (TesseraServer) server = open_server (directory, NULL, NULL);
+  g_signal_connect (server, "failed", G_CALLBACK (count_2), &failed);
+  log_capture_begin ();
+  guint limit = g_timeout_add_seconds (30, on_unnoticed, NULL);
+  turn_until (&failed);
+  g_source_remove (limit);
+  log_capture_assert_some (G_LOG_LEVEL_WARNING, "*wrong checksum*");
+  g_assert_true (tessera_committer_has_failed (tessera_server_get_engine (server)->committer));
+  tessera_server_close (server);
   remove_directory (directory);
 }
 
@@ -1718,6 +1748,8 @@ add_declared_tests (void)
                    test_same_client_in_store_and_program_is_refused);
   g_test_add_func ("/server/clients-behind-damage-are-not-unknown",
                    test_clients_behind_damage_are_not_unknown);
+  g_test_add_func ("/server/damage-that-nobody-meets-is-found",
+                   test_damage_that_nobody_meets_is_found);
   g_test_add_func ("/server/unusable-registration-keeps-its-name-until-removed",
                    test_unusable_registration_keeps_its_name_until_removed);
   g_test_add_func ("/server/registered-client-survives-a-restart",

@@ -2227,6 +2227,87 @@ test_damage_is_noticed_in_pieces (Fixture *f, gconstpointer data)
   g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
 }
 
+#define INSIDE (16 * 1024 * 1024) /* a page of the long text */
+
+static void
+assert_damaged (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  guint pieces;
+
+  open_sqlite (f);
+  g_assert_false (examine (f, &pieces, &error));
+  g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED);
+  g_clear_object (&f->store);
+}
+
+/* What a page says to its last word, and each byte of its checksum. */
+static void
+test_the_end_of_a_page_is_as_good_as_its_middle (Fixture *f, gconstpointer data)
+{
+  static const gint64 places[] = { 0, 4079, 4080, 4087, 4088, 4095 };
+
+  fill_much (f);
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      flip (f, INSIDE + places[i]);
+      assert_damaged (f);
+      flip (f, INSIDE + places[i]);
+      open_sqlite (f);
+      g_clear_object (&f->store);
+    }
+}
+
+/* A disk that wrote a page where another belongs. */
+static void
+test_a_page_in_the_place_of_another_is_noticed (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "tessera.db");
+  char page[4096];
+
+  fill_much (f);
+  int fd = g_open (path, O_RDWR, 0);
+  g_assert_cmpint (pread (fd, page, sizeof page, INSIDE), ==, sizeof page);
+  g_assert_cmpint (pwrite (fd, page, sizeof page, INSIDE + 4096), ==, sizeof page);
+  close (fd);
+  assert_damaged (f);
+}
+
+static void
+assert_refused_as_damaged (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tessera_sqlite_store_open (f->directory, NULL, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
+  g_assert_nonnull (strstr (error->message, "damaged"));
+}
+
+/* Nothing is made of a damaged page that a new schema would hide. */
+static void
+test_before_another_schema_all_is_examined (Fixture *f, gconstpointer data)
+{
+  fill_much (f);
+  run_sql (f, "PRAGMA user_version = 1");
+  flip (f, INSIDE + 100);
+  assert_refused_as_damaged (f);
+}
+
+/* However large the rest is: what it says of revocations holds together. */
+static void
+test_what_matters_is_examined_each_time (Fixture *f, gconstpointer data)
+{
+  fill_much (f);
+  open_sqlite (f);
+  begin (f);
+  append_denial (f, TESSERA_DENIAL_GRANT, "a1", 1000000);
+  commit (f);
+  g_clear_object (&f->store);
+  run_sql (f, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET"
+              " sql = replace (sql, 'checksum INTEGER', 'checksum TEXT') WHERE name = 'cut_offs'");
+  assert_refused_as_damaged (f);
+}
+
 /* Each page has its checksum; what they say together is wrong. */
 static void
 test_whole_pages_that_make_no_sense_are_noticed (Fixture *f, gconstpointer data)
@@ -2436,6 +2517,12 @@ main (int argc, char *argv[])
   ADD_SQLITE ("an-unusable-registration-is-said", test_an_unusable_registration_is_said);
   ADD_SQLITE ("damage-is-noticed", test_damage_is_noticed);
   ADD_SQLITE ("damage-is-noticed-in-pieces", test_damage_is_noticed_in_pieces);
+  ADD_SQLITE ("the-end-of-a-page-is-as-good-as-its-middle",
+              test_the_end_of_a_page_is_as_good_as_its_middle);
+  ADD_SQLITE ("a-page-in-the-place-of-another-is-noticed",
+              test_a_page_in_the_place_of_another_is_noticed);
+  ADD_SQLITE ("before-another-schema-all-is-examined", test_before_another_schema_all_is_examined);
+  ADD_SQLITE ("what-matters-is-examined-each-time", test_what_matters_is_examined_each_time);
   ADD_SQLITE ("whole-pages-that-make-no-sense-are-noticed",
               test_whole_pages_that_make_no_sense_are_noticed);
   ADD_SQLITE ("what-the-log-has-anew-is-no-damage", test_what_the_log_has_anew_is_no_damage);

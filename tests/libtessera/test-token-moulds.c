@@ -85,6 +85,7 @@ read_common (Fixture *f, const char *token)
   g_assert_true (tessera_claims_get_int (jwt->claims, "exp", &exp));
   g_assert_true (tessera_uuid_parse (tessera_claims_get_string (jwt->claims, "jti"), NULL, &ms));
   g_assert_cmpint (ms / 1000, ==, iat);
+  g_assert_cmpint (ms, >=, f->authorization.began_ms);
 
   g_autoptr (json_t) claims = json_loads (jwt->payload, JSON_REJECT_DUPLICATES, NULL);
   json_object_del (claims, "jti");
@@ -208,6 +209,85 @@ test_what_changes_is_said (Fixture *f, gconstpointer data)
     }
 }
 
+static TesseraTokenForm
+form_of (const TesseraTokenProfile *profile)
+{
+  return (TesseraTokenForm){ .algorithm = profile->outline.algorithm,
+                             .typ = profile->outline.typ,
+                             .kid = profile->outline.kid,
+                             .issuer = profile->issuer,
+                             .subject = profile->subject,
+                             .client_id = profile->client_id,
+                             .audience = (const char *const *) profile->audience,
+                             .scope = profile->scope,
+                             .lifetime = profile->outline.lifetime };
+}
+
+/* Each by itself, those too that never change alone today. */
+static void
+test_all_that_is_said_is_compared (Fixture *f, gconstpointer data)
+{
+  static const char *const others[] = { "https://other.example", NULL };
+  g_autofree char *token = mint (f);
+  g_auto (TesseraSeenToken) seen = { 0 };
+
+  g_assert_true (tessera_seen_tokens_lookup (f->engine->seen, token, strlen (token), &seen));
+  const TesseraTokenForm same = form_of (seen.profile);
+  TesseraTokenForm forms[] = { same, same, same, same, same, same, same, same, same, same };
+  forms[0].algorithm = TESSERA_ALGORITHM_RS256;
+  forms[1].typ = "JWT";
+  forms[2].kid = "another";
+  forms[3].issuer = "https://other.example";
+  forms[4].subject = "c2";
+  forms[5].client_id = "c2";
+  forms[6].audience = others;
+  forms[7].scope = "a";
+  forms[8].scope = NULL;
+  forms[9].lifetime++;
+  g_assert_true (tessera_token_profile_has_form (seen.profile, &same));
+  for (guint i = 0; i < G_N_ELEMENTS (forms); i++)
+    g_assert_false (tessera_token_profile_has_form (seen.profile, &forms[i]));
+}
+
+static char *
+read_claim (const char *token, const char *name)
+{
+  g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (token, strlen (token), NULL);
+
+  return g_strdup (tessera_claims_get_string (jwt->claims, name));
+}
+
+static void
+test_each_has_its_own_name (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autofree char *token = mint (f);
+
+      g_assert_true (g_hash_table_add (names, read_claim (token, "jti")));
+    }
+}
+
+/* What a person allowed is named in the token, so that it ends with that. */
+static void
+test_a_token_of_a_grant_names_it (Fixture *f, gconstpointer data)
+{
+  g_free (f->authorization.login.subject);
+  f->authorization.login.subject = g_strdup ("alice");
+  for (guint i = 0; i < 4; i++)
+    {
+      g_autofree char *grant_id = g_strdup_printf ("grant-%u", i / 2);
+
+      g_free (f->authorization.grant_id);
+      f->authorization.grant_id = g_strdup (grant_id);
+      g_autofree char *token = mint (f);
+      g_autofree char *named = read_claim (token, "grant_id");
+      g_assert_cmpstr (named, ==, grant_id);
+    }
+}
+
 /* More than there is room for, in turns. */
 static void
 test_many_clients_have_their_own (Fixture *f, gconstpointer data)
@@ -289,6 +369,9 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, function) g_test_add (name, Fixture, NULL, set_up, function, tear_down)
   ADD ("/token-moulds/what-changes-is-said", test_what_changes_is_said);
+  ADD ("/token-moulds/all-that-is-said-is-compared", test_all_that_is_said_is_compared);
+  ADD ("/token-moulds/each-has-its-own-name", test_each_has_its_own_name);
+  ADD ("/token-moulds/a-token-of-a-grant-names-it", test_a_token_of_a_grant_names_it);
   ADD ("/token-moulds/many-clients-have-their-own", test_many_clients_have_their_own);
   ADD ("/token-moulds/what-was-forgotten-is-known-again", test_what_was_forgotten_is_known_again);
   ADD ("/token-moulds/a-handler-is-asked-at-once", test_a_handler_is_asked_at_once);

@@ -9,6 +9,7 @@
 #include "server/tessera-resource-metadata-private.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #define ISSUER "http://127.0.0.1:8417"
 #define RESOURCE "https://api.test"
@@ -19,6 +20,7 @@ static gint64 offset;
 /* All that was logged, at any level and by any thread, while a test listens. */
 static GMutex log_lock;
 static GString *logged;
+static gboolean warning_is_expected;
 
 /* Returns what was there. */
 static GString *
@@ -39,7 +41,22 @@ write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoint
     if (g_str_equal (fields[i].key, "MESSAGE"))
       g_string_append_printf (logged, "%s\n", (const char *) fields[i].value);
   g_mutex_unlock (&log_lock);
+  if (warning_is_expected && level == G_LOG_LEVEL_WARNING)
+    return G_LOG_WRITER_HANDLED;
   return g_log_writer_default (level, fields, n_fields, data);
+}
+
+/* In the place of GLib's: a test sees what waits for how long, and may end that. */
+static guint n_waiting;
+static guint waiting_seconds;
+static gboolean waiting_is_over;
+
+GSource *
+g_timeout_source_new_seconds (guint interval)
+{
+  n_waiting++;
+  waiting_seconds = interval;
+  return g_timeout_source_new (waiting_is_over ? 0 : interval * 1000);
 }
 
 /* A checker with tokens of the test's own making. */
@@ -55,6 +72,7 @@ struct _FakeChecker
   TesseraClock *clock;
   gboolean ready;
   gboolean stale; /* it cannot tell any more */
+  gboolean broken;
   guint rechecks;
 };
 
@@ -92,6 +110,11 @@ fake_checker_check (TesseraTokenChecker *checker,
   gboolean expired;
 
   g_assert_true (self->ready);
+  if (self->broken)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "The canary of the checker");
+      return NULL;
+    }
   if (self->stale)
     {
       g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE, "Stale");
@@ -312,6 +335,9 @@ tear_down (Fixture *f, gconstpointer data)
   g_free (f->subject);
   g_free (f->protocols);
   offset = 0;
+  n_waiting = 0;
+  waiting_is_over = FALSE;
+  warning_is_expected = FALSE;
 }
 
 /* Sends bytes as they are, and reads until the server closes. */
@@ -691,6 +717,138 @@ test_waits_for_its_checker (Fixture *f, gconstpointer data)
 }
 
 static void
+test_waits_a_quarter_of_a_minute_at_most (Fixture *f, gconstpointer data)
+{
+  f->checker->ready = FALSE;
+  waiting_is_over = TRUE;
+  g_autofree char *answer = get (f, "/", "Authorization: Bearer good\r\n");
+  g_autofree char *retry_after = dup_header (answer, "Retry-After");
+
+  g_assert_cmpuint (n_waiting, ==, 1);
+  g_assert_cmpuint (waiting_seconds, ==, 15);
+  assert_status (answer, 503);
+  g_assert_cmpstr (retry_after, ==, "1");
+  g_assert_cmpstr (f->refusals->str, ==, "temporarily_unavailable;");
+  /* Whoever had that answer is not decided about again. */
+  make_ready (f);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (f->handled, ==, 0);
+}
+
+static GSocketConnection *
+send_request (Fixture *f, GSocketClient *client)
+{
+  static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                                "Authorization: Bearer good\r\n\r\n";
+  GSocketConnection *connection
+      = g_socket_client_connect_to_host (client, "127.0.0.1", f->port, NULL, NULL);
+
+  g_output_stream_write_all (g_io_stream_get_output_stream (G_IO_STREAM (connection)), request,
+                             strlen (request), NULL, NULL, NULL);
+  return connection;
+}
+
+/* Those who have to be let wait, until @count do. */
+static GPtrArray *
+let_wait (Fixture *f, guint count)
+{
+  g_autoptr (GSocketClient) client = g_socket_client_new ();
+  GPtrArray *connections = g_ptr_array_new_with_free_func (g_object_unref);
+
+  f->checker->ready = FALSE;
+  while (connections->len < count)
+    {
+      g_ptr_array_add (connections, send_request (f, client));
+      while (n_waiting < connections->len)
+        g_main_context_iteration (NULL, TRUE);
+    }
+  return connections;
+}
+
+#define WAITING_MAX 1024
+
+/* Both ends of each connection are ours. */
+static gboolean
+may_open_files (rlim_t count)
+{
+  struct rlimit limit;
+
+  getrlimit (RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = MAX (limit.rlim_cur, MIN (count, limit.rlim_max));
+  return setrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= count;
+}
+
+static void
+test_lets_a_thousand_wait_and_no_more (Fixture *f, gconstpointer data)
+{
+  if (!may_open_files (3 * WAITING_MAX))
+    {
+      g_test_skip ("too few files may be open");
+      return;
+    }
+  g_autoptr (GPtrArray) waiting = let_wait (f, WAITING_MAX);
+  g_autofree char *answer = get (f, "/", "Authorization: Bearer good\r\n");
+  g_autofree char *retry_after = dup_header (answer, "Retry-After");
+
+  assert_status (answer, 503);
+  g_assert_cmpstr (retry_after, ==, "1");
+  g_assert_cmpuint (n_waiting, ==, WAITING_MAX);
+  make_ready (f);
+  while (f->handled < WAITING_MAX)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_forgets_who_ends_while_waiting (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GPtrArray) waiting = let_wait (f, 2);
+
+  soup_server_disconnect (f->server);
+  make_ready (f);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (f->handled, ==, 0);
+  g_assert_cmpstr (f->refusals->str, ==, "");
+}
+
+static void
+disconnect_server (TesseraBearerDomain *guard,
+                   SoupServerMessage *message,
+                   const char *error,
+                   SoupServer *server)
+{
+  soup_server_disconnect (server);
+}
+
+/* It hears that the first one was refused; nobody is left then. */
+static void
+test_application_may_end_all_while_it_is_decided (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GPtrArray) waiting = let_wait (f, 2);
+
+  fake_checker_revoke (f->checker, "good");
+  g_signal_connect (f->guard, "unauthorized", G_CALLBACK (disconnect_server), f->server);
+  make_ready (f);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (f->handled, ==, 0);
+  g_assert_cmpstr (f->refusals->str, ==, "invalid_token;");
+}
+
+static void
+test_scope_is_asked_after_waiting_too (Fixture *f, gconstpointer data)
+{
+  g_object_set (f->guard, "scope", "write", NULL);
+  g_autofree char *answer = get_while_loading (f, "Authorization: Bearer good\r\n");
+  g_autofree char *challenge = dup_header (answer, "WWW-Authenticate");
+
+  assert_status (answer, 403);
+  g_assert_true (g_str_has_prefix (challenge, "Bearer error=\"insufficient_scope\""));
+  g_assert_cmpuint (f->handled, ==, 0);
+}
+
+static void
 test_refuses_revoked_tokens_at_once (Fixture *f, gconstpointer data)
 {
   g_autofree char *before = get (f, "/", "Authorization: Bearer good\r\n");
@@ -721,6 +879,97 @@ test_a_checker_that_cannot_tell_is_503 (Fixture *f, gconstpointer data)
   g_assert_null (challenge);
   g_assert_cmpuint (f->handled, ==, 0);
   g_assert_cmpstr (f->refusals->str, ==, "temporarily_unavailable;temporarily_unavailable;-;");
+}
+
+/* What went wrong is for the log, not for the wire. */
+static void
+test_a_broken_checker_is_503 (Fixture *f, gconstpointer data)
+{
+  f->checker->broken = TRUE;
+  exchange_log (g_string_new (NULL));
+  g_autofree char *answer = get (f, "/", "Authorization: Bearer good\r\n");
+  g_autoptr (GString) text = exchange_log (NULL);
+
+  assert_status (answer, 503);
+  g_assert_null (strstr (answer, "canary"));
+  g_assert_nonnull (strstr (text->str, "refused error=server_error"));
+  g_assert_nonnull (strstr (text->str, "The canary of the checker"));
+  g_assert_cmpuint (f->handled, ==, 0);
+  g_assert_cmpstr (f->refusals->str, ==, "-;");
+}
+
+static gboolean
+try_password (TesseraBearerDomain *guard,
+              TesseraAccessToken *token,
+              SoupServerMessage *message,
+              gpointer data)
+{
+  SoupAuthDomain *domain = SOUP_AUTH_DOMAIN (guard);
+
+  *(guint *) data += 1;
+  g_assert_false (soup_auth_domain_check_password (domain, message, "alice", "good"));
+  g_assert_false (soup_auth_domain_check_password (domain, message, "alice", ""));
+  return TRUE;
+}
+
+/* Whoever asks it as libsoup asks other domains. */
+static void
+test_knows_no_passwords (Fixture *f, gconstpointer data)
+{
+  guint asked = 0;
+
+  g_signal_connect (f->guard, "token-validated", G_CALLBACK (try_password), &asked);
+  g_autofree char *answer = get (f, "/", "Authorization: Bearer good\r\n");
+  assert_status (answer, 200);
+  g_assert_cmpuint (asked, ==, 1);
+}
+
+static void
+assert_strings (Fixture *f, const char *property, const char *const *expected)
+{
+  g_auto (GStrv) value = NULL;
+
+  g_object_get (f->guard, property, &value, NULL);
+  g_assert_cmpstrv (value, expected);
+}
+
+static void
+assert_string (Fixture *f, const char *property, const char *expected)
+{
+  g_autofree char *value = NULL;
+
+  g_object_get (f->guard, property, &value, NULL);
+  g_assert_cmpstr (value, ==, expected);
+}
+
+static void
+test_says_how_it_was_set (Fixture *f, gconstpointer data)
+{
+  const char *const one[] = { "https://one.test", NULL };
+  const char *const two[] = { "https://two.test", "https://three.test", NULL };
+  const char *const scopes[] = { "read", "write", NULL };
+  g_autoptr (TesseraTokenChecker) checker = NULL;
+  gboolean closes = FALSE, takes_protocol_token = FALSE;
+  TesseraExpiryPolicy policy = TESSERA_EXPIRY_POLICY_CLOSE;
+
+  g_object_set (f->guard, "scope", "read", "resource", RESOURCE "/x", "resource-name", "Name",
+                "resource-documentation", "https://doc.test", "scopes-supported", scopes,
+                "authorization-servers", one, "close-connection", TRUE, "expiry-policy",
+                TESSERA_EXPIRY_POLICY_RENEW, "websocket-protocol-token", TRUE, "allowed-origins",
+                two, NULL);
+  g_object_get (f->guard, "checker", &checker, "close-connection", &closes, "expiry-policy",
+                &policy, "websocket-protocol-token", &takes_protocol_token, NULL);
+  g_assert_true (checker == TESSERA_TOKEN_CHECKER (f->checker));
+  g_assert_true (closes && takes_protocol_token);
+  g_assert_cmpint (policy, ==, TESSERA_EXPIRY_POLICY_RENEW);
+  assert_string (f, "audience", RESOURCE);
+  assert_string (f, "scope", "read");
+  assert_string (f, "resource", RESOURCE "/x");
+  assert_string (f, "resource-name", "Name");
+  assert_string (f, "resource-documentation", "https://doc.test");
+  assert_strings (f, "scopes-supported", scopes);
+  assert_strings (f, "authorization-servers", one);
+  assert_strings (f, "allowed-origins", two);
 }
 
 /* Metadata of the protected resource */
@@ -1167,6 +1416,73 @@ test_websocket_waits_for_the_checker (Fixture *f, gconstpointer data)
   g_assert_cmpuint (handshake.status, ==, 101);
 }
 
+/* An application that hands over a connection which no guard has seen gets no open door for it. */
+static void
+test_websocket_beside_the_guard_is_closed (Fixture *f, gconstpointer data)
+{
+  g_auto (Handshake) handshake = { NULL };
+
+  soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (f->guard));
+  warning_is_expected = TRUE;
+  exchange_log (g_string_new (NULL));
+  open_socket (f, &handshake, NULL, NULL, NULL);
+  g_assert_cmpuint (handshake.status, ==, 101);
+  wait_closed (&handshake);
+  g_autoptr (GString) text = exchange_log (NULL);
+
+  g_assert_cmpuint (soup_websocket_connection_get_close_code (handshake.connection), ==, 1008);
+  g_assert_cmpuint (f->handled, ==, 0);
+  g_assert_nonnull (strstr (text->str, "no guard covers"));
+}
+
+static void
+watch_only (SoupServer *server,
+            SoupServerMessage *message,
+            const char *path,
+            SoupWebsocketConnection *connection,
+            gpointer data)
+{
+  Fixture *f = data;
+
+  g_ptr_array_add (f->open, g_object_ref (connection));
+  tessera_bearer_domain_watch_websocket (f->guard, message, connection);
+}
+
+/* The one line for an application's own handler. */
+static void
+test_websocket_of_another_handler_can_be_watched (Fixture *f, gconstpointer data)
+{
+  g_auto (Handshake) revoked = { NULL };
+  g_auto (Handshake) other = { NULL };
+
+  soup_server_remove_handler (f->server, "/socket");
+  soup_server_add_websocket_handler (f->server, "/socket", NULL, NULL, watch_only, f, NULL);
+  open_socket (f, &revoked, "good", NULL, NULL);
+  open_socket (f, &other, "other", NULL, NULL);
+  fake_checker_revoke (f->checker, "good");
+  wait_closed (&revoked);
+  g_assert_cmpuint (soup_websocket_connection_get_close_code (revoked.connection), ==, 1008);
+  g_assert_false (other.closed);
+}
+
+static void
+count_one (gpointer data)
+{
+  *(guint *) data += 1;
+}
+
+static void
+test_websocket_handler_frees_its_data (Fixture *f, gconstpointer data)
+{
+  guint freed = 0;
+
+  tessera_bearer_domain_add_websocket_handler (f->guard, f->server, NULL, NULL, NULL, on_websocket,
+                                               &freed, count_one);
+  g_assert_cmpuint (freed, ==, 0);
+  soup_server_remove_handler (f->server, NULL);
+  g_assert_cmpuint (freed, ==, 1);
+}
+
 /* The token as a WebSocket protocol, for browsers */
 
 static char *
@@ -1378,7 +1694,16 @@ add_http_tests (void)
   add ("a-failed-server-is-not-waited-for", test_a_failed_server_is_not_waited_for);
   add ("keeps-the-connection-unless-told", test_keeps_the_connection_unless_told);
   add ("waits-for-its-checker", test_waits_for_its_checker);
+  add ("waits-a-quarter-of-a-minute-at-most", test_waits_a_quarter_of_a_minute_at_most);
+  add ("lets-a-thousand-wait-and-no-more", test_lets_a_thousand_wait_and_no_more);
+  add ("forgets-who-ends-while-waiting", test_forgets_who_ends_while_waiting);
+  add ("application-may-end-all-while-it-is-decided",
+       test_application_may_end_all_while_it_is_decided);
+  add ("scope-is-asked-after-waiting-too", test_scope_is_asked_after_waiting_too);
   add ("refuses-revoked-tokens-at-once", test_refuses_revoked_tokens_at_once);
+  add ("a-broken-checker-is-503", test_a_broken_checker_is_503);
+  add ("knows-no-passwords", test_knows_no_passwords);
+  add ("says-how-it-was-set", test_says_how_it_was_set);
 }
 
 static void
@@ -1410,6 +1735,10 @@ add_websocket_tests (void)
   add ("websocket/can-be-renewed", test_websocket_can_be_renewed);
   add ("websocket/watch-ends-with-the-connection", test_watch_ends_with_the_connection);
   add ("websocket/waits-for-the-checker", test_websocket_waits_for_the_checker);
+  add ("websocket/beside-the-guard-is-closed", test_websocket_beside_the_guard_is_closed);
+  add ("websocket/of-another-handler-can-be-watched",
+       test_websocket_of_another_handler_can_be_watched);
+  add ("websocket/handler-frees-its-data", test_websocket_handler_frees_its_data);
   add ("websocket/protocol-token-is-opt-in", test_protocol_token_is_opt_in);
   add ("websocket/protocol-token-needs-an-allowed-origin",
        test_protocol_token_needs_an_allowed_origin);

@@ -67,6 +67,7 @@ typedef struct
   SoupServerMessage *message;
   char *token;
   GSource *deadline;
+  gboolean gone; /* the client */
 } Waiting;
 
 typedef struct
@@ -304,6 +305,15 @@ waiting_free (Waiting *waiting)
   g_free (waiting);
 }
 
+/* libsoup has nothing to go on with once the connection has ended. */
+static void
+go_on (Waiting *waiting)
+{
+  if (!waiting->gone)
+    soup_server_message_unpause (waiting->message);
+  waiting_free (waiting);
+}
+
 static void
 decide (Waiting *waiting)
 {
@@ -319,7 +329,7 @@ decide (Waiting *waiting)
       else
         refuse (self, waiting->message, error);
     }
-  soup_server_message_unpause (waiting->message);
+  go_on (waiting);
 }
 
 static void
@@ -328,18 +338,17 @@ on_checker_changed (TesseraBearerDomain *self)
   g_autoptr (TesseraBearerDomain) guard = g_object_ref (self);
 
   while (self->waiting->len > 0 && tessera_token_checker_is_ready (self->checker))
-    {
-      Waiting *waiting = g_ptr_array_steal_index (self->waiting, 0);
-      decide (waiting);
-      waiting_free (waiting);
-    }
+    decide (g_ptr_array_steal_index (self->waiting, 0));
 }
 
+/* Of a message that is paused, libsoup tells no other end. It may be the application that ends the
+ * connection, while it hears what was decided. */
 static void
-on_waiting_finished (SoupServerMessage *message, Waiting *waiting)
+on_disconnected (SoupServerMessage *message, Waiting *waiting)
 {
-  g_ptr_array_remove (waiting->domain->waiting, waiting);
-  waiting_free (waiting);
+  waiting->gone = TRUE;
+  if (g_ptr_array_remove (waiting->domain->waiting, waiting))
+    waiting_free (waiting);
 }
 
 static GError *
@@ -357,8 +366,7 @@ on_deadline (gpointer data)
 
   g_ptr_array_remove (waiting->domain->waiting, waiting);
   refuse (waiting->domain, waiting->message, error);
-  soup_server_message_unpause (waiting->message);
-  waiting_free (waiting);
+  go_on (waiting);
   return G_SOURCE_REMOVE;
 }
 
@@ -374,7 +382,7 @@ wait_until_ready (TesseraBearerDomain *self, SoupServerMessage *message, const c
   waiting->deadline = g_timeout_source_new_seconds (READY_DEADLINE_SECONDS);
   g_source_set_callback (waiting->deadline, on_deadline, waiting, NULL);
   g_source_attach (waiting->deadline, context);
-  g_signal_connect (message, "finished", G_CALLBACK (on_waiting_finished), waiting);
+  g_signal_connect (message, "disconnected", G_CALLBACK (on_disconnected), waiting);
   g_ptr_array_add (self->waiting, waiting);
   soup_server_message_pause (message);
 }

@@ -116,6 +116,24 @@ test_a_changed_character_anywhere_makes_it_unknown (void)
   g_assert_true (is_known (text));
 }
 
+/* Of the right length and at every place, what base64url has no letter for. */
+static void
+test_what_is_no_base64url_is_unknown (void)
+{
+  TesseraNumberedToken token = make (7, 3, 'n');
+  g_autofree char *text = write_under_key (&token);
+
+  for (gsize at = strlen ("tsr_"); at < strlen (text); at++)
+    for (const char *c = "+/=. \n\x7f\xff"; *c != '\0'; c++)
+      {
+        g_autofree char *forged = g_strdup (text);
+
+        forged[at] = *c;
+        g_assert_true (tessera_numbered_token_looks_like ("tsr_", forged));
+        g_assert_false (is_known (forged));
+      }
+}
+
 static void
 test_what_is_longer_or_shorter_is_unknown (void)
 {
@@ -194,6 +212,8 @@ main (int argc, char *argv[])
                    test_neighbours_have_nothing_in_common);
   g_test_add_func ("/numbered-token/a-changed-character-anywhere-makes-it-unknown",
                    test_a_changed_character_anywhere_makes_it_unknown);
+  g_test_add_func ("/numbered-token/what-is-no-base64url-is-unknown",
+                   test_what_is_no_base64url_is_unknown);
   g_test_add_func ("/numbered-token/what-is-longer-or-shorter-is-unknown",
                    test_what_is_longer_or_shorter_is_unknown);
   g_test_add_func ("/numbered-token/another-key-or-kind-knows-nothing-of-it",

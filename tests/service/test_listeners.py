@@ -3,6 +3,7 @@
 """Where the service listens, and how it starts and stops."""
 
 import http.client
+import json
 import os
 import resource
 import signal
@@ -430,6 +431,22 @@ def _(workshop):
             tap.check(False, 'accepted %s' % version)
         except (ssl.SSLError, ConnectionError):
             pass
+    tap.equal(service.stop(), 0, service.text)
+
+
+@in_workshop('TLS: answers of more than eight kilobytes arrive whole, one after the other')
+def _(workshop):
+    make_certificate(workshop, 'id.test')
+    path = '/' + 'x' * 200
+    issuer = 'https://' + '.'.join(['x' * 60] * 8) + path  # each endpoint's address is as long
+    service = workshop.start(tls_configuration(workshop).replace('https://id.test', issuer))
+    with connect_tls(workshop, 'id.test') as connection:
+        for _ in range(3):
+            connection.sendall(GET.replace(METADATA.encode(), (METADATA + path).encode()))
+            status, _, body = read_answer(connection)
+            tap.equal(status, 200)
+            tap.check(len(body) > 8192, '%d bytes' % len(body))
+            tap.equal(json.loads(body)['issuer'], issuer)
     tap.equal(service.stop(), 0, service.text)
 
 

@@ -173,6 +173,7 @@ tessera_denied_set_is_new (TesseraDeniedSet *self, const guint8 id[16], guint64 
 void
 tessera_denied_set_prefetch (const TesseraDeniedSet *self, const guint8 id[16], guint64 grant_tag)
 {
+  tessera_denied_tokens_prefetch (self->tokens, id, grant_tag);
   if (self->snapshot != NULL)
     tessera_deny_snapshot_prefetch (self->snapshot, id, grant_tag);
 }

@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* A set of denied token ids with their expiry: open addressing, 32 bytes a slot, at most 48 an
+/* A set of denied token ids with their expiry: open addressing, 33 bytes a slot, at most 48 an
  * entry. The tokens of one grant lie side by side, so that they can be counted and taken together;
  * the ids of tokens and grants are random and made by the server, so that they need no keyed hash.
  * Not locked: the deny-list does that. */
@@ -34,6 +34,10 @@ guint64 tessera_denied_tokens_tag (const char *grant_id); /* never 0; 0 for NULL
 gsize tessera_denied_tokens_get_count (const TesseraDeniedTokens *self);
 gsize tessera_denied_tokens_get_size (const TesseraDeniedTokens *self); /* bytes */
 gboolean tessera_denied_tokens_is_full (const TesseraDeniedTokens *self);
+/* What a search reads first, so that it does not wait for it. */
+void tessera_denied_tokens_prefetch (const TesseraDeniedTokens *self,
+                                     const guint8 id[16],
+                                     guint64 grant_tag);
 gboolean tessera_denied_tokens_contains (const TesseraDeniedTokens *self,
                                          const guint8 id[16],
                                          guint64 grant_tag);

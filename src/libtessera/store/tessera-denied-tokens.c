@@ -7,15 +7,18 @@
 
 #include <string.h>
 
-/* Between two thirds and four fifths of the slots are taken: 40 to 48 bytes an entry. */
+/* Between 69 and 80 in a hundred of the slots are taken: 41 to 48 bytes an entry. */
 #define MAX_LOAD(capacity) ((capacity) -MAX ((capacity) / 5, 1))
-#define GROWTH(count) ((count) + (count) / 2 + 16)
+#define GROWTH(count) ((count) + (count) / 20 * 9 + 16)
 
+/* What one search passes is a dozen slots, each half a line of memory. Their marks lie in one line
+ * or two, and tell nearly all of them from what is looked for. */
 struct _TesseraDeniedTokens
 {
   gsize capacity;
   gsize count;
-  gsize tagged; /* of them, those of grants */
+  gsize tagged;  /* of them, those of grants */
+  guint8 *marks; /* behind the slots, one for each; 0: it is empty */
   TesseraDeniedToken slots[];
 };
 
@@ -24,8 +27,9 @@ tessera_denied_tokens_new (gsize count)
 {
   gsize capacity = GROWTH (count);
   TesseraDeniedTokens *self
-      = g_malloc0 (sizeof (TesseraDeniedTokens) + capacity * sizeof (TesseraDeniedToken));
+      = g_malloc0 (sizeof (TesseraDeniedTokens) + capacity * (sizeof (TesseraDeniedToken) + 1));
   self->capacity = capacity;
+  self->marks = (guint8 *) (self->slots + capacity);
   return self;
 }
 
@@ -59,6 +63,17 @@ home_slot (const TesseraDeniedTokens *self, const guint8 id[16], guint64 grant_t
   return (gsize) (((unsigned __int128) hash * self->capacity) >> 64);
 }
 
+/* Of the id alone, so that the tokens of one grant have different ones; of other bits than the home
+ * is. */
+static guint8
+get_mark (const guint8 id[16])
+{
+  guint64 random;
+  memcpy (&random, id + 8, sizeof random);
+  random *= G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  return (guint8) MAX (random >> 56, 1);
+}
+
 static gsize
 next_slot (const TesseraDeniedTokens *self, gsize slot)
 {
@@ -68,9 +83,11 @@ next_slot (const TesseraDeniedTokens *self, gsize slot)
 static gboolean
 find_slot (const TesseraDeniedTokens *self, const guint8 id[16], guint64 grant_tag, gsize *out_slot)
 {
+  const guint8 mark = get_mark (id);
   gsize slot = home_slot (self, id, grant_tag);
-  for (; self->slots[slot].expires_s != 0; slot = next_slot (self, slot))
-    if (self->slots[slot].grant_tag == grant_tag && memcmp (self->slots[slot].id, id, 16) == 0)
+  for (; self->marks[slot] != 0; slot = next_slot (self, slot))
+    if (self->marks[slot] == mark && self->slots[slot].grant_tag == grant_tag
+        && memcmp (self->slots[slot].id, id, 16) == 0)
       {
         *out_slot = slot;
         return TRUE;
@@ -87,13 +104,24 @@ tessera_denied_tokens_get_count (const TesseraDeniedTokens *self)
 gsize
 tessera_denied_tokens_get_size (const TesseraDeniedTokens *self)
 {
-  return sizeof (TesseraDeniedTokens) + self->capacity * sizeof (TesseraDeniedToken);
+  return sizeof (TesseraDeniedTokens) + self->capacity * (sizeof (TesseraDeniedToken) + 1);
 }
 
 gboolean
 tessera_denied_tokens_is_full (const TesseraDeniedTokens *self)
 {
   return self->count >= MAX_LOAD (self->capacity);
+}
+
+void
+tessera_denied_tokens_prefetch (const TesseraDeniedTokens *self,
+                                const guint8 id[16],
+                                guint64 grant_tag)
+{
+  if (self->count > self->tagged)
+    __builtin_prefetch (self->marks + home_slot (self, id, 0));
+  if (grant_tag != 0 && self->tagged > 0)
+    __builtin_prefetch (self->marks + home_slot (self, id, grant_tag));
 }
 
 gboolean
@@ -112,9 +140,10 @@ tessera_denied_tokens_add (TesseraDeniedTokens *self, const TesseraDeniedToken *
   g_return_if_fail (!tessera_denied_tokens_is_full (self) && token->expires_s != 0);
 
   gsize slot = home_slot (self, token->id, token->grant_tag);
-  while (self->slots[slot].expires_s != 0)
+  while (self->marks[slot] != 0)
     slot = next_slot (self, slot);
   self->slots[slot] = *token;
+  self->marks[slot] = get_mark (token->id);
   self->count++;
   self->tagged += token->grant_tag != 0;
 }
@@ -136,16 +165,17 @@ tessera_denied_tokens_remove (TesseraDeniedTokens *self, const guint8 id[16], gu
     return FALSE;
 
   /* What follows moves up, so that no search ends at the hole too early. */
-  for (gsize slot = next_slot (self, hole); self->slots[slot].expires_s != 0;
-       slot = next_slot (self, slot))
+  for (gsize slot = next_slot (self, hole); self->marks[slot] != 0; slot = next_slot (self, slot))
     {
       const TesseraDeniedToken *token = &self->slots[slot];
       if (is_between (hole, home_slot (self, token->id, token->grant_tag), slot))
         continue;
       self->slots[hole] = *token;
+      self->marks[hole] = self->marks[slot];
       hole = slot;
     }
   memset (&self->slots[hole], 0, sizeof (TesseraDeniedToken));
+  self->marks[hole] = 0;
   self->count--;
   self->tagged -= grant_tag != 0;
   return TRUE;

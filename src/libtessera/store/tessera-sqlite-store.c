@@ -620,9 +620,11 @@ tessera_sqlite_store_redeem_code (TesseraStore *store,
                                   GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+  /* FAIL: it is one row, and whoever fails rolls back all; ABORT would have a copy of each page
+   * made first, to take back this statement alone. */
   return tessera_database_put (
       self->database,
-      "INSERT INTO redemptions (code_number, grant_id, redeemed_ms, challenge_key)"
+      "INSERT OR FAIL INTO redemptions (code_number, grant_id, redeemed_ms, challenge_key)"
       " SELECT number, ?, ?, " CHALLENGE_KEY ("code_challenge") " FROM codes WHERE digest = ?",
       error, "tid", grant_id, now_ms, digest);
 }

@@ -39,6 +39,22 @@ set_up (Fixture *f, gconstpointer data)
   f->authorization.began_ms = tessera_clock_get_ms (f->engine->clock);
 }
 
+/* Then it is a person's. */
+static void
+set_person (Fixture *f, const char *subject, const char *grant_id)
+{
+  TesseraLogin *login = &f->authorization.login;
+
+  g_free (f->authorization.grant_id);
+  g_free (login->subject);
+  g_free (login->session_id);
+  f->authorization.grant_id = g_strdup (grant_id);
+  f->authorization.grant_type = "refresh_token";
+  login->subject = g_strdup (subject);
+  login->session_id = g_strconcat ("session of ", grant_id, NULL);
+  login->auth_time++;
+}
+
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
@@ -288,6 +304,186 @@ test_a_token_of_a_grant_names_it (Fixture *f, gconstpointer data)
     }
 }
 
+static void
+become_person (Fixture *f)
+{
+  set_person (f, "alice", "g1");
+}
+
+static void
+become_another (Fixture *f)
+{
+  set_person (f, "bob", "g2");
+}
+
+static void
+log_in_again (Fixture *f)
+{
+  set_person (f, "bob", "g3");
+}
+
+static void
+change_sub (Fixture *f)
+{
+  f->authorization.login.sub = g_strdup ("pairwise");
+}
+
+static void
+change_acr (Fixture *f)
+{
+  f->authorization.login.acr = g_strdup ("urn:gold");
+}
+
+static void
+change_amr (Fixture *f)
+{
+  f->authorization.login.amr = g_strdup ("pwd otp");
+}
+
+static void
+change_amr_again (Fixture *f)
+{
+  g_free (f->authorization.login.amr);
+  f->authorization.login.amr = g_strdup ("pwd");
+}
+
+static void
+drop_session (Fixture *f)
+{
+  g_clear_pointer (&f->authorization.login.session_id, g_free);
+}
+
+/* What JSON escapes, what it does not but might, and what looks like a member. */
+static void
+quote_subject (Fixture *f)
+{
+  g_clear_pointer (&f->authorization.login.sub, g_free);
+  set_person (f, "\"exp\":1,\"sub\":\"bob\"", "g4");
+}
+
+static void
+accent_subject (Fixture *f)
+{
+  set_person (f, "zo\303\253", "g5");
+}
+
+static void
+break_subject (Fixture *f)
+{
+  set_person (f, "a\\b\n", "g6");
+}
+
+static void
+quote_session (Fixture *f)
+{
+  set_person (f, "carol", "g7");
+  g_free (f->authorization.login.session_id);
+  f->authorization.login.session_id = g_strdup ("a\"b");
+}
+
+static void
+become_plain (Fixture *f)
+{
+  set_person (f, "carol", "g8");
+}
+
+/* A person's tokens are made after those of another person. */
+static void
+test_people_are_told_apart (Fixture *f, gconstpointer data)
+{
+  void (*const changes[]) (Fixture *)
+      = { become_person,   become_another, log_in_again,  change_sub,     change_scope,
+          change_audience, widen_audience, change_acr,    change_amr,     change_amr_again,
+          change_lifetime, rotate,         quote_subject, accent_subject, break_subject,
+          quote_session,   become_plain,   drop_session,  become_person };
+  g_autofree char *before = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (changes); i++)
+    {
+      changes[i](f);
+      g_autofree char *first = mint (f);
+      g_autofree char *second = mint (f);
+      g_autofree char *anew = mint_anew (f);
+      g_autofree char *wanted = read_common (f, anew);
+
+      g_assert_cmpstr (wanted, !=, before);
+      assert_common (f, first, wanted);
+      assert_common (f, second, wanted);
+      g_free (before);
+      before = g_steal_pointer (&wanted);
+    }
+}
+
+static void
+assert_seen (Fixture *f, const char *token, const char *subject, const char *grant_id)
+{
+  g_auto (TesseraSeenToken) seen = { 0 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraJwt) jwt = tessera_jwt_parse (token, strlen (token), &error);
+  guint8 jti[16];
+
+  g_assert_no_error (error);
+  g_assert_true (tessera_seen_tokens_lookup (f->engine->seen, token, strlen (token), &seen));
+  g_assert_nonnull (seen.profile);
+  g_assert_cmpstr (seen.profile->subject, ==, subject);
+  g_assert_cmpstr (seen.profile->grant_id, ==, grant_id);
+  g_assert_cmpstr (seen.profile->session_id, ==, f->authorization.login.session_id);
+  g_assert_cmpstr (seen.profile->client_id, ==, "c1");
+  g_assert_cmpstr (seen.profile->scope, ==, "a b");
+  g_assert_cmpstr (seen.profile->issuer, ==, tessera_claims_get_string (jwt->claims, "iss"));
+  g_assert_true (tessera_uuid_parse (tessera_claims_get_string (jwt->claims, "jti"), jti, NULL));
+  g_assert_cmpmem (jti, sizeof jti, seen.jti, sizeof seen.jti);
+
+  gint64 iat = 0;
+  g_assert_true (tessera_claims_get_int (jwt->claims, "iat", &iat));
+  g_autofree char *json
+      = tessera_token_profile_dup_claims_json (seen.profile,
+                                               tessera_claims_get_string (jwt->claims, "jti"), iat);
+  g_assert_cmpstr (json, ==, jwt->payload);
+}
+
+/* … and each is known for what it says itself. */
+static void
+test_people_are_known_apart (Fixture *f, gconstpointer data)
+{
+  static const char *const people[] = { "alice", "bob", "carol", "bob", "alice" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (people); i++)
+    {
+      g_autofree char *grant_id = g_strdup_printf ("g%u", i);
+
+      set_person (f, people[i], grant_id);
+      g_autofree char *token = mint (f);
+      g_autofree char *next = mint (f);
+      assert_seen (f, token, people[i], grant_id);
+      assert_seen (f, next, people[i], grant_id);
+      g_assert_cmpuint (tessera_seen_tokens_count_profiles (f->engine->seen), ==, i + 1);
+    }
+}
+
+/* More than there is room for, in turns. */
+static void
+test_many_forms_have_their_own (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 1200; i++)
+    {
+      g_autofree char *scope = g_strdup_printf ("s%u", i < 600 ? i % 400 : 0);
+      g_autofree char *resource = g_strdup_printf ("https://api%u.example", i < 600 ? 0 : i % 400);
+      g_autofree char *claims = g_strdup_printf ("\"aud\":\"%s\"", resource);
+      g_autofree char *claim = g_strdup_printf ("\"scope\":\"%s\"", scope);
+
+      g_free (f->authorization.scope);
+      g_free (f->authorization.resources);
+      f->authorization.scope = g_steal_pointer (&scope);
+      f->authorization.resources = g_steal_pointer (&resource);
+      set_person (f, i % 2 != 0 ? "alice" : "bob", "g1");
+      g_autofree char *token = mint (f);
+      g_autofree char *common = read_common (f, token);
+      g_assert_nonnull (strstr (common, claim));
+      g_assert_nonnull (strstr (common, claims));
+    }
+}
+
 /* More than there is room for, in turns. */
 static void
 test_many_clients_have_their_own (Fixture *f, gconstpointer data)
@@ -372,6 +568,9 @@ main (int argc, char **argv)
   ADD ("/token-moulds/all-that-is-said-is-compared", test_all_that_is_said_is_compared);
   ADD ("/token-moulds/each-has-its-own-name", test_each_has_its_own_name);
   ADD ("/token-moulds/a-token-of-a-grant-names-it", test_a_token_of_a_grant_names_it);
+  ADD ("/token-moulds/people-are-told-apart", test_people_are_told_apart);
+  ADD ("/token-moulds/people-are-known-apart", test_people_are_known_apart);
+  ADD ("/token-moulds/many-forms-have-their-own", test_many_forms_have_their_own);
   ADD ("/token-moulds/many-clients-have-their-own", test_many_clients_have_their_own);
   ADD ("/token-moulds/what-was-forgotten-is-known-again", test_what_was_forgotten_is_known_again);
   ADD ("/token-moulds/a-handler-is-asked-at-once", test_a_handler_is_asked_at_once);

@@ -181,6 +181,11 @@ get_form (TesseraEngine *engine,
     .audience = (const char *const *) minting->audience,
     .scope = scope != NULL && *scope != '\0' ? scope : NULL,
     .lifetime = minting->lifetime,
+    .grant_id = authorization->grant_id,
+    .session_id = authorization->login.session_id,
+    .acr = authorization->login.acr,
+    .amr = authorization->login.amr,
+    .auth_time = authorization->login.auth_time,
   };
 }
 
@@ -251,6 +256,28 @@ set_status (TesseraEngine *engine,
   return TRUE;
 }
 
+static void
+keep_mould (TesseraEngine *engine,
+            const Minting *minting,
+            const TesseraTokenForm *form,
+            const TesseraTokenOutline *outline,
+            const char *claims_json)
+{
+  g_autoptr (TesseraTokenProfile) profile = NULL;
+  TesseraPersonMould *mould = NULL;
+
+  if (form->grant_id == NULL)
+    {
+      profile = tessera_seen_tokens_dup_profile (engine->seen, outline);
+      if (profile != NULL)
+        tessera_token_moulds_keep (engine->moulds, form, profile);
+      return;
+    }
+  mould = tessera_person_mould_new (form, minting->jti, minting->issued_ms / 1000, claims_json);
+  if (mould != NULL)
+    tessera_token_moulds_keep_person (engine->moulds, form, mould);
+}
+
 /* We have just made it, so its signature is good, and what it says is known: introspecting or
  * revoking it costs neither a verification nor reading it. */
 static void
@@ -264,14 +291,11 @@ remember (TesseraEngine *engine,
                                   .typ = minting->typ,
                                   .kid = tessera_key_get_id (minting->key) };
   gboolean outlined = tessera_seen_tokens_read_outline (engine->seen, &outline, claims_json);
-  g_autoptr (TesseraTokenProfile) profile = NULL;
 
   tessera_seen_tokens_add (engine->seen, token, strlen (token), outlined ? &outline : NULL,
                            minting->claims);
   if (form != NULL && outlined)
-    profile = tessera_seen_tokens_dup_profile (engine->seen, &outline);
-  if (profile != NULL)
-    tessera_token_moulds_keep (engine->moulds, form, profile);
+    keep_mould (engine, minting, form, &outline, claims_json);
 }
 
 /* @form NULL: it says more than forms do. */
@@ -300,6 +324,26 @@ cast (TesseraEngine *engine, const Minting *minting, TesseraTokenProfile *profil
   TesseraDigest digest = tessera_digest (token, -1);
   tessera_uuid_parse (minting->jti, jti, NULL);
   tessera_seen_tokens_add_known (engine->seen, &digest, profile, jti);
+  return token;
+}
+
+/* Another token of what @mould was made of. */
+static char *
+cast_person (TesseraEngine *engine,
+             const Minting *minting,
+             const TesseraTokenForm *form,
+             const TesseraPersonMould *mould,
+             GError **error)
+{
+  TesseraTokenOutline outline;
+  g_autofree char *claims_json
+      = tessera_person_mould_cast (mould, form, minting->jti, minting->issued_ms / 1000, &outline);
+  char *token = tessera_jwt_sign_text (minting->key, minting->typ, claims_json, error);
+
+  if (token == NULL)
+    return NULL;
+  TesseraDigest digest = tessera_digest (token, -1);
+  tessera_seen_tokens_add_form (engine->seen, &digest, &outline, form);
   return token;
 }
 
@@ -338,11 +382,10 @@ add_id_token (TesseraEngine *engine,
 
 /* Is it a token that nothing is added to, and nobody asked about? */
 static gboolean
-has_mould (const TesseraEngine *engine, const TesseraAuthorization *authorization)
+has_mould (const TesseraEngine *engine)
 {
-  return engine->moulds != NULL && authorization->grant_id == NULL
-         && engine->hooks.issue_token == NULL && engine->hooks.token_issued == NULL
-         && !engine->settings->status_list_enabled;
+  return engine->moulds != NULL && engine->hooks.issue_token == NULL
+         && engine->hooks.token_issued == NULL && !engine->settings->status_list_enabled;
 }
 
 static char *
@@ -352,10 +395,17 @@ mint_plain (TesseraEngine *engine,
             Minting *minting,
             GError **error)
 {
-  TesseraTokenProfile *profile = tessera_token_moulds_lookup (engine->moulds, form);
+  TesseraTokenProfile *profile = NULL;
+  const TesseraPersonMould *mould = NULL;
 
+  if (form->grant_id == NULL)
+    profile = tessera_token_moulds_lookup (engine->moulds, form);
+  else
+    mould = tessera_token_moulds_lookup_person (engine->moulds, form);
   if (profile != NULL)
     return cast (engine, minting, profile, error);
+  if (mould != NULL)
+    return cast_person (engine, minting, form, mould, error);
   minting->claims = build_claims (authorization, form, minting);
   return sign (engine, minting, form, error);
 }
@@ -372,7 +422,7 @@ mint (TesseraEngine *engine,
   if (!take_key (engine, minting, error))
     return NULL;
   const TesseraTokenForm form = get_form (engine, authorization, scope, minting);
-  if (has_mould (engine, authorization))
+  if (has_mould (engine))
     return mint_plain (engine, authorization, &form, minting, error);
   minting->claims = build_claims (authorization, &form, minting);
   if (issuance != NULL)

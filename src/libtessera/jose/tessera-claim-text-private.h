@@ -25,6 +25,8 @@ void tessera_claim_text_add_string (TesseraClaimText *self, const char *name, co
 void tessera_claim_text_add_int (TesseraClaimText *self, const char *name, gint64 value);
 void
 tessera_claim_text_add_array (TesseraClaimText *self, const char *name, const char *const *values);
+/* Has it one spelling in JSON, which is itself? */
+gboolean tessera_claim_text_is_plain (const char *value);
 void tessera_claim_text_give_up (TesseraClaimText *self);
 /* The object with its names in order; NULL: it is empty or was given up. */
 char *tessera_claim_text_dup_json (const TesseraClaimText *self);

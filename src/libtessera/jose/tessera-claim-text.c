@@ -16,8 +16,8 @@ static const guint8 stands_for_itself[256] = {
   [']' ... '~'] = 1,
 };
 
-static gboolean
-is_plain (const char *value)
+gboolean
+tessera_claim_text_is_plain (const char *value)
 {
   while (stands_for_itself[(guchar) *value])
     value++;
@@ -95,7 +95,7 @@ tessera_claim_text_add_string (TesseraClaimText *self, const char *name, const c
 {
   char *end = NULL;
 
-  if (!is_plain (value))
+  if (!tessera_claim_text_is_plain (value))
     tessera_claim_text_give_up (self);
   end = begin_member (self, name, strlen (value) + strlen ("\"\""));
   if (end != NULL)
@@ -119,7 +119,7 @@ tessera_claim_text_add_array (TesseraClaimText *self, const char *name, const ch
 
   for (guint i = 0; values[i] != NULL; i++)
     {
-      if (!is_plain (values[i]))
+      if (!tessera_claim_text_is_plain (values[i]))
         tessera_claim_text_give_up (self);
       length += strlen (values[i]) + strlen ("\"\",");
     }

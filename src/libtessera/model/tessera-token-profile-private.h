@@ -57,12 +57,21 @@ typedef struct
   const char *const *audience;
   const char *scope; /* or NULL */
   gint64 lifetime;
+  /* Of a person's alone; else NULL. */
+  const char *grant_id;
+  const char *session_id; /* or NULL */
+  const char *acr;        /* or NULL */
+  const char *amr;        /* or NULL */
+  gint64 auth_time;
 } TesseraTokenForm;
 
 /* @claims: of the token that @outline was read from, as they are understood. NULL when one that
  * every access token needs is missing, or when they are not what the outline says. */
 TesseraTokenProfile *tessera_token_profile_new (const TesseraTokenOutline *outline,
                                                 TesseraClaims *claims);
+/* The same of a token that says what @form says. */
+TesseraTokenProfile *tessera_token_profile_new_of_form (const TesseraTokenOutline *outline,
+                                                        const TesseraTokenForm *form);
 TesseraTokenProfile *tessera_token_profile_ref (TesseraTokenProfile *self);
 void tessera_token_profile_unref (TesseraTokenProfile *self);
 /* Says what @form says. It may say more. */

@@ -248,6 +248,23 @@ tessera_token_profile_new (const TesseraTokenOutline *outline, TesseraClaims *cl
 }
 
 TesseraTokenProfile *
+tessera_token_profile_new_of_form (const TesseraTokenOutline *outline, const TesseraTokenForm *form)
+{
+  TesseraTokenProfile *self = g_new0 (TesseraTokenProfile, 1);
+
+  self->ref_count = 1;
+  own_outline (self, outline);
+  self->issuer = g_strdup (form->issuer);
+  self->subject = g_strdup (form->subject);
+  self->client_id = g_strdup (form->client_id);
+  self->grant_id = g_strdup (form->grant_id);
+  self->session_id = g_strdup (form->session_id);
+  self->scope = g_strdup (form->scope);
+  self->audience = g_strdupv ((char **) form->audience);
+  return self;
+}
+
+TesseraTokenProfile *
 tessera_token_profile_ref (TesseraTokenProfile *self)
 {
   g_atomic_int_inc (&self->ref_count);

@@ -56,6 +56,11 @@ void tessera_seen_tokens_add_known (TesseraSeenTokens *self,
                                     const TesseraDigest *digest,
                                     TesseraTokenProfile *profile,
                                     const guint8 jti[16]);
+/* The same of a new token that says what @form says. */
+void tessera_seen_tokens_add_form (TesseraSeenTokens *self,
+                                   const TesseraDigest *digest,
+                                   const TesseraTokenOutline *outline,
+                                   const TesseraTokenForm *form);
 /* A key was revoked: forget everything. */
 void tessera_seen_tokens_clear (TesseraSeenTokens *self);
 guint tessera_seen_tokens_count_profiles (TesseraSeenTokens *self);

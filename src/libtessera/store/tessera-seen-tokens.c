@@ -33,6 +33,7 @@ typedef struct
 {
   const TesseraTokenOutline *outline; /* NULL: it has to be read */
   TesseraTokenProfile *profile;       /* when it is there already, or NULL */
+  const TesseraTokenForm *form;       /* else, or NULL */
   TesseraClaims *claims;              /* else, or NULL */
 } What;
 
@@ -214,6 +215,8 @@ take_shared (TesseraSeenTokens *self, const What *what)
     return shared;
   if (what->profile != NULL)
     profile = tessera_token_profile_ref (what->profile);
+  else if (what->form != NULL)
+    profile = tessera_token_profile_new_of_form (what->outline, what->form);
   else if (what->claims != NULL)
     profile = tessera_token_profile_new (what->outline, what->claims);
   return profile != NULL ? share_profile (self, profile) : NULL;
@@ -287,6 +290,17 @@ tessera_seen_tokens_add_known (TesseraSeenTokens *self,
   memcpy (outline.jti, jti, sizeof outline.jti);
   g_mutex_lock (&self->mutex);
   put_entry (self, digest, &(What){ .outline = &outline, .profile = profile });
+  g_mutex_unlock (&self->mutex);
+}
+
+void
+tessera_seen_tokens_add_form (TesseraSeenTokens *self,
+                              const TesseraDigest *digest,
+                              const TesseraTokenOutline *outline,
+                              const TesseraTokenForm *form)
+{
+  g_mutex_lock (&self->mutex);
+  put_entry (self, digest, &(What){ .outline = outline, .form = form });
   g_mutex_unlock (&self->mutex);
 }
 

@@ -31,6 +31,7 @@ static guint operations;
 static guint failing_syncs;
 static guint failing_database_syncs;
 static guint failing_writes;
+static guint failing_reads;
 static FaultyVfsHook hook;
 static gpointer hook_data;
 
@@ -91,6 +92,8 @@ faulty_close (sqlite3_file *file)
 static int
 faulty_read (sqlite3_file *file, void *buffer, int amount, sqlite3_int64 offset)
 {
+  if (take_fault (&failing_reads))
+    return SQLITE_IOERR_READ;
   return real (file)->pMethods->xRead (real (file), buffer, amount, offset);
 }
 
@@ -272,7 +275,7 @@ faulty_vfs_reset (void)
 {
   g_mutex_lock (&mutex);
   g_hash_table_remove_all (shadows);
-  operations = failing_syncs = failing_database_syncs = failing_writes = 0;
+  operations = failing_syncs = failing_database_syncs = failing_writes = failing_reads = 0;
   hook = NULL;
   g_mutex_unlock (&mutex);
 }
@@ -299,6 +302,14 @@ faulty_vfs_fail_database_syncs (guint count)
 {
   g_mutex_lock (&mutex);
   failing_database_syncs = count;
+  g_mutex_unlock (&mutex);
+}
+
+void
+faulty_vfs_fail_reads (guint count)
+{
+  g_mutex_lock (&mutex);
+  failing_reads = count;
   g_mutex_unlock (&mutex);
 }
 

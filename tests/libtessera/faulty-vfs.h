@@ -19,4 +19,5 @@ void faulty_vfs_cut_power (const char *directory, GRand *random);
 
 void faulty_vfs_fail_syncs (guint count);          /* so many of the next ones */
 void faulty_vfs_fail_database_syncs (guint count); /* not those of its log */
+void faulty_vfs_fail_reads (guint count);          /* likewise */
 void faulty_vfs_fail_writes (guint count);         /* as on a full disk */

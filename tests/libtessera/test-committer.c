@@ -756,7 +756,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   g_log_set_writer_func (count_warnings, &warnings, NULL);
   if (!g_test_perf ())
-    alarm (40); /* who is forgotten waits for ever; all of this takes a second */
+    alarm (20); /* who is forgotten waits for ever; all of this takes a second */
 
   g_test_add_func ("/committer/tells-in-order-on-its-context", test_tells_in_order_on_its_context);
   g_test_add_func ("/committer/a-chore-is-done-besides", test_a_chore_is_done_besides);

@@ -475,6 +475,56 @@ test_full_disk_still_revokes (void)
   remove_directory (directory);
 }
 
+/* So large that its start does not read all of it. */
+static TesseraStore *
+open_much (const char *directory)
+{
+  g_autofree char *much = g_strnfill (17 * 1024 * 1024, 'x');
+  g_autoptr (GError) error = NULL;
+  TesseraStore *store = tessera_sqlite_store_open (directory, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (tessera_store_begin (store, &error));
+  g_assert_true (tessera_store_put_declared (store, "client:much", much, &error));
+  g_assert_true (tessera_store_commit (store, &error));
+  g_object_unref (store);
+  store = tessera_sqlite_store_open (directory, NULL, &error);
+  g_assert_no_error (error);
+  return store;
+}
+
+/* A disk that does not answer says nothing about what is on it. */
+static void
+test_what_cannot_be_read_now_is_no_damage (void)
+{
+  g_autofree char *directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
+  g_autofree char *mark = g_build_filename (directory, "damaged", NULL);
+  g_autoptr (GError) error = NULL;
+  gboolean more = TRUE;
+
+  faulty_vfs_reset ();
+  g_autoptr (TesseraStore) store = open_much (directory);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_assert_true (tessera_store_begin (store, NULL));
+      faulty_vfs_fail_reads (1);
+      g_assert_false (tessera_store_examine (store, 256, &more, &error));
+      faulty_vfs_fail_reads (0);
+      g_assert_false (g_error_matches (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_DAMAGED));
+      g_clear_error (&error);
+      tessera_store_rollback (store);
+    }
+  g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
+  for (more = TRUE; more;)
+    {
+      g_assert_true (tessera_store_begin (store, NULL));
+      g_assert_true (tessera_store_examine (store, 256, &more, &error));
+      g_assert_true (tessera_store_commit (store, NULL));
+    }
+  g_clear_object (&store);
+  remove_directory (directory);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -494,6 +544,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/durability/failed-checkpoint-ends-all-writing",
                    test_failed_checkpoint_ends_all_writing);
   g_test_add_func ("/durability/full-disk-still-revokes", test_full_disk_still_revokes);
+  g_test_add_func ("/durability/what-cannot-be-read-now-is-no-damage",
+                   test_what_cannot_be_read_now_is_no_damage);
 
   return g_test_run ();
 }

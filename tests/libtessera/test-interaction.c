@@ -1531,6 +1531,26 @@ test_a_consent_that_is_not_kept_is_none (Fixture *self, gconstpointer data)
   assert_page (browser, CONSENT_PAGE);
 }
 
+/* The very same form: what failed was not answered. */
+static void
+test_what_failed_can_be_tried_again (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  body = g_strdup_printf ("csrf=%s&decision=allow", csrf);
+  consents_fail = TRUE;
+  send_request (browser, "POST", action, body);
+  consents_fail = FALSE;
+  g_assert_cmpuint (browser->status, ==, 503);
+  send_request (browser, "POST", action, body);
+  assert_code (browser);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -1544,6 +1564,7 @@ main (int argc, char *argv[])
   ADD ("long-waits-are-told-in-minutes", test_long_waits_are_told_in_minutes);
   ADD ("unlogged-nobody-signs-in", test_unlogged_nobody_signs_in);
   ADD ("a-consent-that-is-not-kept-is-none", test_a_consent_that_is_not_kept_is_none);
+  ADD ("what-failed-can-be-tried-again", test_what_failed_can_be_tried_again);
   ADD ("first-party-skips-consent", test_first_party_skips_consent);
   ADD ("public-clients-are-asked-each-time", test_public_clients_are_asked_each_time);
   ADD ("silence-without-session", test_silence_without_session);

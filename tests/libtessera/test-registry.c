@@ -109,6 +109,22 @@ test_replacing_is_all_or_nothing (void)
   g_assert_false (tessera_client_registry_is_declared (registry, "kept"));
 }
 
+static void
+test_no_two_are_declared_with_one_id (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) old = add (registry, "old", TRUE);
+  g_autoptr (GPtrArray) clients = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GError) error = NULL;
+
+  g_ptr_array_add (clients, tessera_client_new ("new", NULL));
+  g_ptr_array_add (clients, tessera_client_new ("new", NULL));
+  g_assert_false (tessera_client_registry_replace_declared (registry, clients, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  g_assert_true (has (registry, "old"));
+  g_assert_false (has (registry, "new"));
+}
+
 static TesseraClient *
 new_with_uri (const char *id, const char *uri, const char *secret)
 {
@@ -155,6 +171,20 @@ test_allowed_origins (void)
   g_assert_true (tessera_client_registry_allows_origin (registry, "https://spa.test"));
   g_assert_true (tessera_client_registry_replace_declared (registry, none, NULL));
   g_assert_false (tessera_client_registry_allows_origin (registry, "https://spa.test"));
+}
+
+static void
+test_a_disabled_one_is_not_there (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  g_autoptr (TesseraClient) client
+      = g_object_new (TESSERA_TYPE_CLIENT, "id", "c", "disabled", TRUE, NULL);
+
+  g_assert_true (tessera_client_registry_add (registry, client, FALSE, NULL));
+  g_assert_false (has (registry, "c"));
+  g_assert_true (tessera_client_registry_is_taken (registry, "c"));
+  g_autoptr (TesseraClient) kept = tessera_client_registry_lookup_any (registry, "c");
+  g_assert_true (kept == client);
 }
 
 /* Registered ones, as the store has them. */
@@ -221,6 +251,10 @@ test_what_is_asked_of_all (void)
   add_record (registry,
               g_object_new (TESSERA_TYPE_CLIENT, "id", "used", "dynamic", TRUE, "registered-at",
                             (gint64) 1000, "used-at", (gint64) 3000, NULL));
+  add_record (registry, g_object_new (TESSERA_TYPE_CLIENT, "id", "longest", "access-token-lifetime",
+                                      1200, NULL));
+  g_assert_cmpint (tessera_client_registry_get_longest_lifetime (registry), ==, 1200);
+  tessera_client_registry_remove (registry, "longest");
   g_assert_cmpint (tessera_client_registry_get_longest_lifetime (registry), ==, 900);
   g_assert_true (tessera_client_registry_allows_origin (registry, "https://spa.test"));
   g_assert_cmpuint (tessera_client_registry_count_dynamic (registry), ==, 2);
@@ -253,16 +287,35 @@ test_an_unusable_record_is_no_client (void)
   g_assert_false (tessera_client_registry_add (registry, other, FALSE, NULL));
 }
 
+static gint asking;
+static gint answered;
+
 static gpointer
 look_up (gpointer registry)
 {
-  return tessera_client_registry_lookup (registry, "late");
+  g_atomic_int_inc (&asking);
+  TesseraClient *client = tessera_client_registry_lookup (registry, "late");
+  g_atomic_int_inc (&answered);
+  return client;
 }
 
 static gpointer
 count_all (gpointer registry)
 {
-  return GUINT_TO_POINTER (tessera_client_registry_get_count (registry));
+  g_atomic_int_inc (&asking);
+  guint count = tessera_client_registry_get_count (registry);
+  g_atomic_int_inc (&answered);
+  return GUINT_TO_POINTER (count);
+}
+
+static void
+assert_waiting (gint threads)
+{
+  while (g_atomic_int_get (&asking) < threads)
+    g_thread_yield ();
+  for (guint i = 0; i < 2000; i++) /* time enough for who would not wait */
+    g_thread_yield ();
+  g_assert_cmpint (g_atomic_int_get (&answered), ==, 0);
 }
 
 /* Whoever names one that is to come waits for it, and no longer. */
@@ -277,6 +330,7 @@ test_loading (void)
   GThread *counting = g_thread_new ("counting", count_all, registry);
   g_assert_true (has (registry, "declared"));
   g_assert_false (tessera_client_registry_is_declared (registry, "late"));
+  assert_waiting (2);
   add_record (registry, tessera_client_new ("early", NULL));
   tessera_client_registry_end_piece (registry, FALSE);
   g_assert_true (tessera_client_registry_is_loading (registry));
@@ -472,8 +526,12 @@ main (int argc, char *argv[])
                    test_replacing_the_declared_ones);
   g_test_add_func ("/client-registry/replacing-is-all-or-nothing",
                    test_replacing_is_all_or_nothing);
+  g_test_add_func ("/client-registry/no-two-are-declared-with-one-id",
+                   test_no_two_are_declared_with_one_id);
   g_test_add_func ("/client-registry/origins-of-public-clients", test_origins_of_public_clients);
   g_test_add_func ("/client-registry/allowed-origins", test_allowed_origins);
+  g_test_add_func ("/client-registry/a-disabled-one-is-not-there",
+                   test_a_disabled_one_is_not_there);
   g_test_add_func ("/client-registry/records-become-clients", test_records_become_clients);
   g_test_add_func ("/client-registry/what-is-asked-of-all", test_what_is_asked_of_all);
   g_test_add_func ("/client-registry/an-unusable-record-is-no-client",

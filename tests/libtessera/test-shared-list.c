@@ -618,7 +618,7 @@ test_a_torn_table_is_not_believed (Fixture *f, gconstpointer data)
   int fd = copy_with (f, SEQUENCE_OFFSET, &odd, sizeof odd, SEALS, &words);
   g_autoptr (TesseraSharedList) list = tessera_shared_list_new (fd, NULL);
 
-  alarm (20); /* without end would be longer */
+  alarm (10); /* without end would be longer */
   g_assert_cmpint (tessera_shared_list_lookup (list, &person), ==,
                    TESSERA_SHARED_LIST_ANSWER_UNKNOWN);
   alarm (0);

@@ -2177,6 +2177,7 @@ examine (Fixture *f, guint *pieces, GError **error)
 
   for (*pieces = 0; more; (*pieces)++)
     {
+      g_assert_cmpuint (*pieces, <, 1000);
       begin (f);
       if (!tessera_store_examine (f->store, 256, &more, error))
         return FALSE;
@@ -2241,6 +2242,27 @@ assert_damaged (Fixture *f)
   g_clear_object (&f->store);
 }
 
+static void
+assert_refused_as_damaged (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (tessera_sqlite_store_open (f->directory, NULL, &error));
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
+  g_assert_nonnull (strstr (error->message, "damaged"));
+}
+
+/* A small one is examined whole, what nobody reads at the start too. */
+static void
+test_a_small_one_that_makes_no_sense_is_refused (Fixture *f, gconstpointer data)
+{
+  fill (f);
+  g_clear_object (&f->store);
+  run_sql (f, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET"
+              " sql = replace (sql, 'given_ms INTEGER', 'given_ms TEXT') WHERE name = 'consents'");
+  assert_refused_as_damaged (f);
+}
+
 /* What a page says to its last word, and each byte of its checksum. */
 static void
 test_the_end_of_a_page_is_as_good_as_its_middle (Fixture *f, gconstpointer data)
@@ -2271,16 +2293,6 @@ test_a_page_in_the_place_of_another_is_noticed (Fixture *f, gconstpointer data)
   g_assert_cmpint (pwrite (fd, page, sizeof page, INSIDE + 4096), ==, sizeof page);
   close (fd);
   assert_damaged (f);
-}
-
-static void
-assert_refused_as_damaged (Fixture *f)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert_null (tessera_sqlite_store_open (f->directory, NULL, &error));
-  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_STATE);
-  g_assert_nonnull (strstr (error->message, "damaged"));
 }
 
 /* Nothing is made of a damaged page that a new schema would hide. */
@@ -2517,6 +2529,8 @@ main (int argc, char *argv[])
   ADD_SQLITE ("an-unusable-registration-is-said", test_an_unusable_registration_is_said);
   ADD_SQLITE ("damage-is-noticed", test_damage_is_noticed);
   ADD_SQLITE ("damage-is-noticed-in-pieces", test_damage_is_noticed_in_pieces);
+  ADD_SQLITE ("a-small-one-that-makes-no-sense-is-refused",
+              test_a_small_one_that_makes_no_sense_is_refused);
   ADD_SQLITE ("the-end-of-a-page-is-as-good-as-its-middle",
               test_the_end_of_a_page_is_as_good_as_its_middle);
   ADD_SQLITE ("a-page-in-the-place-of-another-is-noticed",

@@ -225,6 +225,19 @@ def _():
         equal(there.connects, 0)
 
 
+@test('G03 what may be gone to is gone to over https, and under a name that is written plainly')
+def _():
+    with allowed(hosts='good.rp.test=127.0.0.1') as program, site((200, 'application/json', '1')) as there:
+        for uri in ('http://good.rp.test:%d/', 'HTTP://good.rp.test:%d/', 'http://127.0.0.1:%d/', 'HTTPS://good.rp.test:%d/', 'user@good.rp.test:%d',
+                    'https://user@good.rp.test:%d/', 'https://user:pw@127.0.0.1:%d/', 'https://@good.rp.test:%d/', 'https://good%%2erp.test:%d/',
+                    'https://%%31%%32%%37.0.0.1:%d/', 'https://good.rp.test:%d/#x'):
+            uri %= there.port
+            reply = program.ask(uri)
+            equal(reply.outcome, REFUSED, '%s %r' % (uri, reply))
+        equal(there.connects, 0)
+        equal(program.ask(there.uri(host='good.rp.test')).outcome, ANSWERED)
+
+
 @test('G03 whoever lists the way through NAT64 has listed nothing that lies behind it')
 def _():
     with Program('--allow-address=64:ff9b::/96', hosts='behind.rp.test=64:ff9b::7f00:1') as program:

@@ -2267,7 +2267,7 @@ test_a_small_one_that_makes_no_sense_is_refused (Fixture *f, gconstpointer data)
 static void
 test_the_end_of_a_page_is_as_good_as_its_middle (Fixture *f, gconstpointer data)
 {
-  static const gint64 places[] = { 0, 4079, 4080, 4087, 4088, 4095 };
+  static const gint64 places[] = { 4087, 4088, 4095 };
 
   fill_much (f);
   for (guint i = 0; i < G_N_ELEMENTS (places); i++)

@@ -265,6 +265,77 @@ test_all_that_is_said_is_compared (Fixture *f, gconstpointer data)
     g_assert_false (tessera_token_profile_has_form (seen.profile, &forms[i]));
 }
 
+#define PERSON(more)                                                                               \
+  "{\"acr\":\"1\",\"amr\":[\"pwd\"],\"aud\":\"https://api.example\",\"auth_time\":50,"             \
+  "\"client_id\":\"c1\",\"exp\":160,\"grant_id\":\"g1\",\"iat\":100,"                              \
+  "\"iss\":\"https://"                                                                             \
+  "id.example\",\"jti\":\"j1\",\"scope\":\"a\",\"sid\":\"s1\",\"sub\":\"alice\"" more "}"
+
+static const char *const api[] = { "https://api.example", NULL };
+static const TesseraTokenForm person = { .algorithm = TESSERA_ALGORITHM_ES256,
+                                         .typ = "at+jwt",
+                                         .kid = "k1",
+                                         .issuer = "https://id.example",
+                                         .subject = "alice",
+                                         .client_id = "c1",
+                                         .audience = api,
+                                         .scope = "a",
+                                         .lifetime = 60,
+                                         .grant_id = "g1",
+                                         .session_id = "s1",
+                                         .acr = "1",
+                                         .amr = "pwd",
+                                         .auth_time = 50 };
+
+static void
+test_all_that_is_said_of_people_is_compared (void)
+{
+  static const char *const others[] = { "https://other.example", NULL };
+  g_autoptr (TesseraPersonMould) mould = tessera_person_mould_new (&person, "j1", 100, PERSON (""));
+  TesseraTokenForm forms[] = { person, person, person, person, person, person, person,
+                               person, person, person, person, person, person };
+
+  g_assert_nonnull (mould);
+  g_assert_true (tessera_person_mould_fits (mould, &person));
+  forms[0].issuer = "https://other.example";
+  forms[1].client_id = "c2";
+  forms[2].scope = "b";
+  forms[3].scope = NULL;
+  forms[4].acr = "2";
+  forms[5].acr = NULL;
+  forms[6].amr = NULL;
+  forms[7].audience = others;
+  /* What has no place, or more than one spelling. */
+  forms[8].grant_id = NULL;
+  forms[9].session_id = NULL;
+  forms[10].grant_id = "g\"1";
+  forms[11].session_id = "s\\1";
+  forms[12].subject = "al\nice";
+  for (guint i = 0; i < G_N_ELEMENTS (forms); i++)
+    g_assert_false (tessera_person_mould_fits (mould, &forms[i]));
+}
+
+/* A text that is not what it is taken for makes no mould. */
+static void
+test_only_what_is_understood_is_a_mould (void)
+{
+  g_autoptr (TesseraPersonMould) escaped
+      = tessera_person_mould_new (&person, "j1", 100, PERSON (",\"x\":\"\\\"\""));
+  g_autoptr (TesseraPersonMould) another_name
+      = tessera_person_mould_new (&person, "j2", 100, PERSON (""));
+  g_autoptr (TesseraPersonMould) another_time
+      = tessera_person_mould_new (&person, "j1", 101, PERSON (""));
+  TesseraTokenForm other = person;
+  other.grant_id = "g2";
+  g_autoptr (TesseraPersonMould) another_grant
+      = tessera_person_mould_new (&other, "j1", 100, PERSON (""));
+
+  g_assert_null (escaped);
+  g_assert_null (another_name);
+  g_assert_null (another_time);
+  g_assert_null (another_grant);
+}
+
 static char *
 read_claim (const char *token, const char *name)
 {
@@ -566,6 +637,10 @@ main (int argc, char **argv)
 #define ADD(name, function) g_test_add (name, Fixture, NULL, set_up, function, tear_down)
   ADD ("/token-moulds/what-changes-is-said", test_what_changes_is_said);
   ADD ("/token-moulds/all-that-is-said-is-compared", test_all_that_is_said_is_compared);
+  g_test_add_func ("/token-moulds/all-that-is-said-of-people-is-compared",
+                   test_all_that_is_said_of_people_is_compared);
+  g_test_add_func ("/token-moulds/only-what-is-understood-is-a-mould",
+                   test_only_what_is_understood_is_a_mould);
   ADD ("/token-moulds/each-has-its-own-name", test_each_has_its_own_name);
   ADD ("/token-moulds/a-token-of-a-grant-names-it", test_a_token_of_a_grant_names_it);
   ADD ("/token-moulds/people-are-told-apart", test_people_are_told_apart);

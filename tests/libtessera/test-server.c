@@ -676,6 +676,56 @@ test_clients_behind_damage_are_not_unknown (void)
   remove_directory (directory);
 }
 
+#define MANY 3000
+
+static void
+fill_with_clients (const char *directory)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean is_new;
+  g_autoptr (TesseraStore) store = tessera_sqlite_store_open (directory, &is_new, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (tessera_store_begin (store, NULL));
+  for (guint i = 1; i <= MANY; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("client-%u", i);
+      g_autoptr (TesseraClient) client = g_object_new (TESSERA_TYPE_CLIENT, "id", id, NULL);
+      g_assert_true (tessera_store_put_client (store, client, &error));
+    }
+  g_assert_true (tessera_store_commit (store, &error));
+}
+
+static void
+keep_error (TesseraServer *server, const GError *error, gpointer data)
+{
+  *(GError **) data = g_error_copy (error);
+}
+
+/* It waits for none, so that it may come before the registered one with its id: which is noticed.
+ */
+static void
+test_declared_while_registered_ones_are_read (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *id = g_strdup_printf ("client-%u", MANY);
+  g_autoptr (TesseraClient) client = g_object_new (TESSERA_TYPE_CLIENT, "id", id, "grant-types",
+                                                   machine, "secret", SECRET, NULL);
+  g_autoptr (GError) error = NULL;
+
+  fill_with_clients (directory);
+  g_autoptr (TesseraServer) server = open_server (directory, NULL, NULL);
+  g_signal_connect (server, "failed", G_CALLBACK (keep_error), &error);
+  guint limit = g_timeout_add_seconds (30, on_unnoticed, NULL);
+  if (tessera_server_replace_clients (server, &client, 1, &error))
+    while (error == NULL)
+      g_main_context_iteration (NULL, TRUE);
+  g_source_remove (limit);
+  g_assert_error (error, TESSERA_SETUP_ERROR, TESSERA_SETUP_ERROR_EXISTS);
+  tessera_server_close (server);
+  remove_directory (directory);
+}
+
 /* Nobody asks for what is on that page; the server looks at it all the same, though not at the
  * start. */
 static void
@@ -1753,6 +1803,8 @@ add_declared_tests (void)
                    test_same_client_in_store_and_program_is_refused);
   g_test_add_func ("/server/clients-behind-damage-are-not-unknown",
                    test_clients_behind_damage_are_not_unknown);
+  g_test_add_func ("/server/declared-while-registered-ones-are-read",
+                   test_declared_while_registered_ones_are_read);
   g_test_add_func ("/server/damage-that-nobody-meets-is-found",
                    test_damage_that_nobody_meets_is_found);
   g_test_add_func ("/server/unusable-registration-keeps-its-name-until-removed",

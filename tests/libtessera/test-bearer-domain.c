@@ -1448,6 +1448,66 @@ watch_only (SoupServer *server,
   tessera_bearer_domain_watch_websocket (f->guard, message, connection);
 }
 
+static gboolean
+revoke_now (TesseraBearerDomain *guard,
+            TesseraAccessToken *token,
+            SoupServerMessage *message,
+            gpointer data)
+{
+  fake_checker_revoke (((Fixture *) data)->checker, "good");
+  return TRUE;
+}
+
+/* Between the check of the token and the end of the handshake. */
+static void
+test_websocket_of_a_token_that_was_just_revoked_is_closed (Fixture *f, gconstpointer data)
+{
+  g_auto (Handshake) handshake = { NULL };
+
+  g_signal_connect (f->guard, "token-validated", G_CALLBACK (revoke_now), f);
+  open_socket (f, &handshake, "good", NULL, NULL);
+  wait_closed (&handshake);
+  g_assert_cmpuint (soup_websocket_connection_get_close_code (handshake.connection), ==, 1008);
+  g_assert_cmpuint (f->handled, ==, 0);
+}
+
+static void
+keep_message (SoupServer *server,
+              SoupServerMessage *message,
+              const char *path,
+              SoupWebsocketConnection *connection,
+              gpointer data)
+{
+  Fixture *f = data;
+
+  g_ptr_array_add (f->open, g_object_ref (message));
+  on_websocket (server, message, path, connection, f);
+}
+
+/* It has had its close frame and does not answer. Neither another look nor the application's own
+ * makes it what it was. */
+static void
+test_websocket_that_was_ended_stays_so (Fixture *f, gconstpointer data)
+{
+  g_auto (Handshake) handshake = { NULL };
+
+  soup_server_remove_handler (f->server, "/socket");
+  tessera_bearer_domain_add_websocket_handler (f->guard, f->server, "/socket", NULL, NULL,
+                                               keep_message, f, NULL);
+  open_socket (f, &handshake, "good", NULL, NULL);
+  fake_checker_revoke (f->checker, "good");
+  while (soup_websocket_connection_get_state (f->accepted) == SOUP_WEBSOCKET_STATE_OPEN)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (handshake.closed);
+  guint rechecks = f->checker->rechecks;
+  g_object_set (f->guard, "expiry-policy", TESSERA_EXPIRY_POLICY_KEEP, NULL); /* looks at all */
+  g_hash_table_remove_all (f->checker->revoked);
+  tessera_bearer_domain_watch_websocket (f->guard, f->open->pdata[0], f->accepted);
+  g_assert_cmpuint (f->checker->rechecks, ==, rechecks);
+  wait_closed (&handshake);
+  g_assert_cmpuint (soup_websocket_connection_get_close_code (handshake.connection), ==, 1008);
+}
+
 /* The one line for an application's own handler. */
 static void
 test_websocket_of_another_handler_can_be_watched (Fixture *f, gconstpointer data)
@@ -1736,6 +1796,9 @@ add_websocket_tests (void)
   add ("websocket/watch-ends-with-the-connection", test_watch_ends_with_the_connection);
   add ("websocket/waits-for-the-checker", test_websocket_waits_for_the_checker);
   add ("websocket/beside-the-guard-is-closed", test_websocket_beside_the_guard_is_closed);
+  add ("websocket/of-a-token-that-was-just-revoked-is-closed",
+       test_websocket_of_a_token_that_was_just_revoked_is_closed);
+  add ("websocket/that-was-ended-stays-so", test_websocket_that_was_ended_stays_so);
   add ("websocket/of-another-handler-can-be-watched",
        test_websocket_of_another_handler_can_be_watched);
   add ("websocket/handler-frees-its-data", test_websocket_handler_frees_its_data);

@@ -31,8 +31,6 @@ struct _TesseraWebsocketWatch
   gint64 next_expiry; /* seconds; G_MAXINT64: none */
 };
 
-static void remove_connection (TesseraWebsocketWatch *self, SoupWebsocketConnection *connection);
-
 static void
 clear_source (GSource **source)
 {
@@ -74,7 +72,14 @@ on_message (SoupWebsocketConnection *connection, int type, GBytes *message, Entr
 static void
 on_closed (SoupWebsocketConnection *connection, Entry *entry)
 {
-  remove_connection (entry->watch, connection);
+  g_autoptr (TesseraWebsocketWatch) watch = entry->watch;
+  g_autoptr (SoupWebsocketConnection) ending = entry->ending;
+
+  g_hash_table_steal (watch->entries, connection);
+  g_object_weak_unref (G_OBJECT (connection), on_connection_gone, entry);
+  g_signal_handlers_disconnect_by_data (connection, entry);
+  g_object_unref (entry->token);
+  g_free (entry);
 }
 
 static Entry *
@@ -92,21 +97,6 @@ entry_new (TesseraWebsocketWatch *self,
   g_signal_connect (connection, "closed", G_CALLBACK (on_closed), entry);
   g_hash_table_insert (self->entries, connection, entry);
   return entry;
-}
-
-static void
-remove_connection (TesseraWebsocketWatch *self, SoupWebsocketConnection *connection)
-{
-  Entry *entry = NULL;
-
-  if (!g_hash_table_steal_extended (self->entries, connection, NULL, (gpointer *) &entry))
-    return;
-  g_autoptr (TesseraWebsocketWatch) watch = entry->watch;
-  g_autoptr (SoupWebsocketConnection) ending = entry->ending;
-  g_object_weak_unref (G_OBJECT (connection), on_connection_gone, entry);
-  g_signal_handlers_disconnect_by_data (connection, entry);
-  g_object_unref (entry->token);
-  g_free (entry);
 }
 
 static void

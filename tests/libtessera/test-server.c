@@ -629,6 +629,35 @@ on_unnoticed (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* Clients are not read before the test says so. */
+static gint loading_waits;
+
+gboolean __wrap_tessera_store_foreach_client_record (TesseraStore *self,
+                                                     gint64 *position,
+                                                     guint limit,
+                                                     TesseraClientRecordFunc func,
+                                                     gpointer data,
+                                                     GError **error);
+gboolean __real_tessera_store_foreach_client_record (TesseraStore *self,
+                                                     gint64 *position,
+                                                     guint limit,
+                                                     TesseraClientRecordFunc func,
+                                                     gpointer data,
+                                                     GError **error);
+
+gboolean
+__wrap_tessera_store_foreach_client_record (TesseraStore *self,
+                                            gint64 *position,
+                                            guint limit,
+                                            TesseraClientRecordFunc func,
+                                            gpointer data,
+                                            GError **error)
+{
+  while (g_atomic_int_get (&loading_waits))
+    g_usleep (1000);
+  return __real_tessera_store_foreach_client_record (self, position, limit, func, data, error);
+}
+
 /* Behind a page that cannot be read nobody is unknown. */
 static void
 test_clients_behind_damage_are_not_unknown (void)
@@ -641,8 +670,8 @@ test_clients_behind_damage_are_not_unknown (void)
   fill_much (directory);
   g_autoptr (TesseraServer) first = open_server (directory, NULL, NULL);
   g_autoptr (TesseraClient) client
-      = g_object_new (TESSERA_TYPE_CLIENT, "name", "App", "grant-types", machine,
-                      "token-endpoint-auth-method", "client_secret_basic", NULL);
+      = g_object_new (TESSERA_TYPE_CLIENT, "name", "the name of this client", "grant-types",
+                      machine, "token-endpoint-auth-method", "client_secret_basic", NULL);
   g_autofree char *id = tessera_server_register_client (first, client, &secret, &error);
   g_assert_no_error (error);
   g_autofree char *basic = make_basic (id, secret);
@@ -650,11 +679,13 @@ test_clients_behind_damage_are_not_unknown (void)
       = ask (first, "POST", "/token", basic, "grant_type=client_credentials");
   g_autofree char *token = get_member (good, "access_token");
   tessera_server_close (first);
-  damage (directory, "the name of client 50");
+  damage (directory, "the name of this client");
 
   log_capture_begin ();
-  g_autoptr (TesseraServer) second = open_server (directory, NULL, NULL);
+  loading_waits = TRUE; /* else the start may fail of it already */
+  g_autoptr (TesseraServer) second = open_server (directory, "api", SECRET);
   g_signal_connect (second, "failed", G_CALLBACK (count_2), &failed);
+  g_atomic_int_set (&loading_waits, FALSE);
   /* This one waits for its client, the others come when that has failed. */
   g_autoptr (FakeFront) front
       = ask (second, "POST", "/token", basic, "grant_type=client_credentials");
@@ -666,13 +697,17 @@ test_clients_behind_damage_are_not_unknown (void)
   g_assert_cmpuint (again->status, ==, 503);
   g_assert_null (tessera_token_checker_check (TESSERA_TOKEN_CHECKER (second), token, NULL, &error));
   g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_autofree char *api = make_basic ("api", SECRET);
+  g_autofree char *question = g_strconcat ("token=", token, NULL);
+  g_autoptr (FakeFront) told = ask (second, "POST", "/introspect", api, question);
+  g_assert_cmpuint (told->status, ==, 503);
   turn_until (&failed);
   while (g_main_context_iteration (NULL, FALSE))
     ;
   g_assert_cmpuint (failed, ==, 1);
   g_assert_false (tessera_server_is_ready (second));
+  tessera_server_close (second); /* its threads have said all they had to say */
   log_capture_assert_some (G_LOG_LEVEL_WARNING, "*cannot be read*");
-  tessera_server_close (second);
   remove_directory (directory);
 }
 

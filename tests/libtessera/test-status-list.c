@@ -1019,6 +1019,27 @@ test_nobody_is_left_waiting (Fixture *f, gconstpointer is_signed)
 /* No signature of the kind it is to have. */
 static gboolean signing_fails;
 
+/* Until the thread that signs is waited for, which is when it is to end. */
+static gint signing_waits, is_signing;
+
+static void
+hold_signing (void)
+{
+  g_atomic_int_set (&is_signing, TRUE);
+  while (g_atomic_int_get (&signing_waits))
+    g_thread_yield ();
+}
+
+gpointer __wrap_g_thread_join (GThread *thread);
+gpointer __real_g_thread_join (GThread *thread);
+
+gpointer
+__wrap_g_thread_join (GThread *thread)
+{
+  g_atomic_int_set (&signing_waits, FALSE);
+  return __real_g_thread_join (thread);
+}
+
 char *
 __wrap_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error);
 char *
@@ -1027,6 +1048,8 @@ __real_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *clai
 char *
 __wrap_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error)
 {
+  if (signing_waits)
+    hold_signing ();
   if (!signing_fails)
     return __real_tessera_jwt_sign_text (key, typ, claims, error);
   g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR, "injected");
@@ -1060,6 +1083,35 @@ ask_for (Fixture *f, const char *name)
   while (status == 0)
     g_main_context_iteration (NULL, TRUE);
   return status;
+}
+
+/* The first is about to be signed; who comes then wants what is said later, all of them the same,
+ * and nobody will begin with that. */
+static void
+test_who_comes_too_late_is_told (Fixture *f, gconstpointer data)
+{
+  enable (f);
+  Place place = reserve (f, &alice);
+  Published told[4] = { 0 };
+
+  signing_waits = TRUE;
+  is_signing = FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (told); i++)
+    {
+      tessera_status_publisher_publish (f->engine->engine.status_publisher,
+                                        f->engine->engine.settings, place.name, on_published,
+                                        &told[i]);
+      while (!g_atomic_int_get (&is_signing))
+        g_thread_yield ();
+    }
+  tessera_status_publisher_free (f->engine->engine.status_publisher);
+  for (guint i = 0; i < G_N_ELEMENTS (told); i++)
+    {
+      g_assert_true (told[i].told);
+      g_assert_true (i == 0 ? told[i].token != NULL : told[i].failed);
+      published_clear (&told[i]);
+    }
+  g_free (place.jti);
 }
 
 /* Nothing is said rather than something that nobody could check; and then it is said again. */
@@ -1274,6 +1326,7 @@ main (int argc, char **argv)
   ADD ("/status-list/a-revoked-key-signs-none", test_a_revoked_key_signs_no_list, NULL);
   ADD ("/status-list/nobody-is-left-waiting", test_nobody_is_left_waiting, NULL);
   ADD ("/status-list/nobody-is-left-waiting/for-what-is-signed", test_nobody_is_left_waiting, "");
+  ADD ("/status-list/who-comes-too-late-is-told", test_who_comes_too_late_is_told, NULL);
   ADD ("/status-list/a-token-writes-nothing", test_a_token_writes_nothing, NULL);
   ADD ("/status-list/off-costs-nothing", test_off_costs_nothing, NULL);
   ADD ("/status-list/believes-nothing-else", test_believes_nothing_else, NULL);

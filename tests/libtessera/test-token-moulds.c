@@ -9,6 +9,22 @@
 
 #include <string.h>
 
+static gboolean signing_fails;
+
+char *
+__wrap_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error);
+char *
+__real_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error);
+
+char *
+__wrap_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error)
+{
+  if (!signing_fails)
+    return __real_tessera_jwt_sign_text (key, typ, claims, error);
+  g_set_error_literal (error, TESSERA_ERROR, TESSERA_ERROR_SERVER_ERROR, "injected");
+  return NULL;
+}
+
 typedef struct
 {
   EngineFixture *fixture;
@@ -555,6 +571,26 @@ test_many_forms_have_their_own (Fixture *f, gconstpointer data)
     }
 }
 
+/* Neither the first of its kind nor one after another; and then there are some again. */
+static void
+test_what_cannot_be_signed_is_no_token (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 8; i++)
+    {
+      g_auto (TesseraIssuedToken) token = { 0 };
+      g_autoptr (GError) error = NULL;
+
+      if (i == 4)
+        set_person (f, "alice", "g1");
+      signing_fails = i % 2 == 0;
+      g_assert_true (tessera_token_issuer_issue (f->engine, &f->authorization, &token, &error)
+                     == !signing_fails);
+      g_assert_true ((token.access_token == NULL) == signing_fails);
+      g_assert_true ((error != NULL) == signing_fails);
+    }
+  g_assert_false (signing_fails);
+}
+
 /* More than there is room for, in turns. */
 static void
 test_many_clients_have_their_own (Fixture *f, gconstpointer data)
@@ -646,6 +682,7 @@ main (int argc, char **argv)
   ADD ("/token-moulds/people-are-told-apart", test_people_are_told_apart);
   ADD ("/token-moulds/people-are-known-apart", test_people_are_known_apart);
   ADD ("/token-moulds/many-forms-have-their-own", test_many_forms_have_their_own);
+  ADD ("/token-moulds/what-cannot-be-signed-is-no-token", test_what_cannot_be_signed_is_no_token);
   ADD ("/token-moulds/many-clients-have-their-own", test_many_clients_have_their_own);
   ADD ("/token-moulds/what-was-forgotten-is-known-again", test_what_was_forgotten_is_known_again);
   ADD ("/token-moulds/a-handler-is-asked-at-once", test_a_handler_is_asked_at_once);

@@ -111,8 +111,6 @@ unref_keys (TesseraClientKeys *self)
 void
 tessera_client_keys_close (TesseraClientKeys *self)
 {
-  if (self == NULL)
-    return;
   g_autoptr (GHashTable) entries = g_steal_pointer (&self->entries);
   GHashTableIter iter;
   gpointer entry;

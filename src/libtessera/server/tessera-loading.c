@@ -165,8 +165,6 @@ tessera_loading_new (TesseraServer *server)
 void
 tessera_loading_free (TesseraLoading *self)
 {
-  if (self == NULL)
-    return;
   tessera_client_registry_set_keys (self->clients, NULL);
   g_source_destroy (self->loaded);
   g_source_unref (self->loaded);

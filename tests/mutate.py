@@ -100,7 +100,7 @@ class Workplace:
 
     def run(self, command, check=False):
         return subprocess.run(command, check=check, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, env={**os.environ, 'G_DEBUG': 'fatal-criticals'})
+                              text=True, env={**os.environ, 'G_DEBUG': 'fatal-criticals', 'TESSERA_TEST_UNTIL_FAILURE': '1'})
 
     def compile(self, tests):
         """All that these tests need; everything for none."""

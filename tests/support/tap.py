@@ -8,6 +8,7 @@
         main(Service)
 
 Arguments are parts of names: only tests that contain one of them run. `--list` prints the names.
+With TESSERA_TEST_UNTIL_FAILURE in the environment nothing runs behind the first test that fails.
 """
 
 import os
@@ -146,6 +147,8 @@ def main(make=None):
         if make:
             subject.before_test()
         good = _run_one(number, name, function, (subject,) if make else ()) and good
+        if not good and 'TESSERA_TEST_UNTIL_FAILURE' in os.environ:
+            break
     if make:
         good = _run_one(len(chosen) + 1, 'the service stops in order and complained of nothing', subject.stop, ()) and good
     sys.exit(0 if good else 1)

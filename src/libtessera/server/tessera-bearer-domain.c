@@ -36,9 +36,11 @@
  * protected resource, when [property@Tessera.BearerDomain:resource] is set. No WebSocket handshake
  * is ever exempt.
  *
- * A path can be taken out with [method@Soup.AuthDomain.remove_path]. The filter of the auth domain
- * is used by the guard itself and must not be replaced. When several domains cover a path, libsoup
- * lets a request pass that one of them accepts: two guards on one path do not add up.
+ * A path can be taken out with [method@Soup.AuthDomain.remove_path], once, and none that was added
+ * by its name, as those of WebSocket handlers are: libsoup (3.2 at least) takes the path above it
+ * out instead, and with `/` everything is open. The filter of the auth domain is used by the guard
+ * itself and must not be replaced. When several domains cover a path, libsoup lets a request pass
+ * that one of them accepts: two guards on one path do not add up.
  *
  * The handler behind the guard asks [func@Tessera.get_access_token] who is calling.
  */

@@ -230,7 +230,7 @@ make_grant (Entry *self,
   grant->expires_ms = now + LONG_MS;
   grant->nonce = tessera_nonce_new ();
   return tessera_store_put_grant (store, grant, &grant->number, error)
-         && tessera_store_redeem_code (store, &code->digest, grant->grant_id, now, error)
+         && tessera_store_redeem_code (store, code, grant->grant_id, now, error)
          && tessera_store_begin_rotation (store, grant->number, now, error);
 }
 

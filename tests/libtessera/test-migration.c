@@ -188,7 +188,8 @@ run_fill (gpointer data, TesseraStore *store, GError **error)
   g_assert_true (put_grant (store, "g1") && put_grant (store, "g2") && put_code (store, "redeemed")
                  && put_code (store, "open") && put_others (store) && put_rotation (store, "g1")
                  && use_assertion (store) && put_initial_token (store) && put_participants (store));
-  g_assert_true (tessera_store_redeem_code (store, &redeemed, "g1", IN_2090_MS, NULL));
+  g_autoptr (TesseraAuthorizationCode) code = tessera_store_lookup_code (store, &redeemed, NULL);
+  g_assert_true (tessera_store_redeem_code (store, code, "g1", IN_2090_MS, NULL));
   g_assert_true (tessera_deny_list_deny_token (s->list, store, &token, NULL, NULL));
   g_assert_true (tessera_deny_list_deny_grant (s->list, store, "g2", NULL, NULL));
   g_assert_true (tessera_deny_list_deny_subject (s->list, store, "mallory", NULL, NULL));

@@ -141,6 +141,15 @@ make_code (const char *text)
                                      .expires_ms = 61000 };
 }
 
+static void
+redeem_code (Fixture *f, const TesseraDigest *digest, const char *grant_id)
+{
+  g_autoptr (TesseraAuthorizationCode) code = tessera_store_lookup_code (f->store, digest, NULL);
+
+  g_assert_nonnull (code);
+  g_assert_true (tessera_store_redeem_code (f->store, code, grant_id, 2000, NULL));
+}
+
 static TesseraGrant
 make_grant (const char *id, const char *client_id, const char *subject, gint64 began_ms)
 {
@@ -665,7 +674,7 @@ test_redeemed_code_is_remembered (Fixture *f, gconstpointer data)
   put_grant (f, "g1", "c1", "alice", 1000);
   g_assert_true (tessera_store_put_code (f->store, &code, NULL));
   g_assert_false (is_redeemed (f, "c1", "challenge"));
-  g_assert_true (tessera_store_redeem_code (f->store, &code.digest, "g1", 2000, NULL));
+  redeem_code (f, &code.digest, "g1");
   commit (f);
   reopen (f);
 
@@ -1348,7 +1357,7 @@ test_prune_forgets_what_is_useless_only (Fixture *f, gconstpointer data)
   put_session (f, "s1", "alice", 1000);
   g_assert_true (tessera_store_put_code (f->store, &code, NULL));
   g_assert_true (tessera_store_put_code (f->store, &used, NULL));
-  g_assert_true (tessera_store_redeem_code (f->store, &used.digest, "g2", 2000, NULL));
+  redeem_code (f, &used.digest, "g2");
   append_denial (f, TESSERA_DENIAL_TOKEN, "jti", 1000000);
   append_denial (f, TESSERA_DENIAL_KEY, "kid", G_MAXINT64);
   commit (f);
@@ -1387,7 +1396,7 @@ test_redeemed_code_is_forgotten_after_a_day (Fixture *f, gconstpointer data)
   begin (f);
   g_assert_true (tessera_store_put_grant (f->store, &grant, NULL, NULL));
   g_assert_true (tessera_store_put_code (f->store, &used, NULL));
-  g_assert_true (tessera_store_redeem_code (f->store, &used.digest, "g1", 2000, NULL));
+  redeem_code (f, &used.digest, "g1");
   commit (f);
   prune_at (f, 2000 + day);
   g_assert_true (has_code (f, "used"));
@@ -1406,7 +1415,7 @@ test_a_code_put_after_an_end_is_new (Fixture *f, gconstpointer data)
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
   g_assert_true (tessera_store_put_code (f->store, &first, NULL));
-  g_assert_true (tessera_store_redeem_code (f->store, &first.digest, "g1", 2000, NULL));
+  redeem_code (f, &first.digest, "g1");
   g_assert_true (tessera_store_end_all (f->store, "alice", NULL, 1000, NULL));
   g_assert_true (tessera_store_put_code (f->store, &next, NULL));
   commit (f);
@@ -1419,7 +1428,7 @@ test_a_code_put_after_an_end_is_new (Fixture *f, gconstpointer data)
 
   begin (f);
   put_grant (f, "g2", "c1", "alice", 1000);
-  g_assert_true (tessera_store_redeem_code (f->store, &next.digest, "g2", 2000, NULL));
+  redeem_code (f, &next.digest, "g2");
   g_assert_true (tessera_store_end_session (f->store, "sid", 2000, NULL));
   g_assert_true (tessera_store_put_code (f->store, &first, NULL));
   commit (f);
@@ -1444,7 +1453,7 @@ redeem (Fixture *f, const char *text, const char *grant_id)
 {
   TesseraDigest digest = digest_of (text);
 
-  g_assert_true (tessera_store_redeem_code (f->store, &digest, grant_id, 2000, NULL));
+  redeem_code (f, &digest, grant_id);
 }
 
 typedef void (*EndFunc) (Fixture *f, gint64 now_ms);
@@ -1659,7 +1668,7 @@ test_challenges_are_compared_whole (Fixture *f, gconstpointer data)
   begin (f);
   put_grant (f, "g1", "c1", "alice", 1000);
   g_assert_true (tessera_store_put_code (f->store, &code, NULL));
-  g_assert_true (tessera_store_redeem_code (f->store, &code.digest, "g1", 2000, NULL));
+  redeem_code (f, &code.digest, "g1");
   commit (f);
   g_assert_true (is_redeemed (f, "c1", "0123456789abcdef"));
   g_assert_false (is_redeemed (f, "c1", "0123456789abcdeg"));
@@ -1685,7 +1694,7 @@ test_codes_are_forgotten_in_order (Fixture *f, gconstpointer data)
     }
   g_assert_true (tessera_store_put_grant (f->store, &grant, NULL, NULL));
   g_assert_true (tessera_store_put_code (f->store, &used, NULL));
-  g_assert_true (tessera_store_redeem_code (f->store, &used.digest, "g1", 2000, NULL));
+  redeem_code (f, &used.digest, "g1");
   commit (f);
   prune_at (f, 61000);
   g_assert_true (has_code (f, "code0"));
@@ -1826,8 +1835,7 @@ test_secrets_are_put_once (Fixture *f, gconstpointer data)
   begin_rotation (f, "g1");
   g_assert_true (tessera_store_put_session (f->store, &session, NULL));
   g_assert_true (tessera_store_put_code (f->store, &plain, NULL));
-  g_assert_true (tessera_store_redeem_code (f->store, &unknown, "g1", 2000, NULL));
-  g_assert_true (tessera_store_redeem_code (f->store, &plain.digest, "g1", 2000, NULL));
+  redeem_code (f, &plain.digest, "g1");
   g_assert_true (tessera_store_touch_session (f->store, &unknown, 2000, NULL));
   commit (f);
   begin (f);

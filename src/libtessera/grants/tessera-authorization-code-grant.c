@@ -134,7 +134,7 @@ put_grant (TesseraRedemption *redemption,
   grant->expires_ms = now_ms + lifetime * 1000;
 
   if (!tessera_store_put_grant (store, grant, &grant->number, error)
-      || !tessera_store_redeem_code (store, &code->digest, grant->grant_id, now_ms, error)
+      || !tessera_store_redeem_code (store, code, grant->grant_id, now_ms, error)
       || !put_participant (redemption, store, grant, error))
     return FALSE;
   redemption->authorization.grant_id = g_strdup (grant->grant_id);

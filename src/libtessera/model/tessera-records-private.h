@@ -51,6 +51,7 @@ struct _TesseraGrant
  * grant ends. */
 typedef struct
 {
+  gint64 number; /* of its row, where the store has rows; when it was looked up */
   TesseraDigest digest;
   char *client_id;
   char *redirect_uri;

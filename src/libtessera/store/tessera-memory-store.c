@@ -388,23 +388,19 @@ challenge_to_key (const char *client_id, const char *code_challenge)
 
 static gboolean
 tessera_memory_store_redeem_code (TesseraStore *store,
-                                  const TesseraDigest *digest,
+                                  const TesseraAuthorizationCode *code,
                                   const char *grant_id,
                                   gint64 now_ms,
                                   GError **error)
 {
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
   DigestKey key;
-  digest_to_key (digest, key);
-  TesseraAuthorizationCode *found = g_hash_table_lookup (self->codes.rows, key);
-  if (found == NULL)
-    return TRUE;
-
-  TesseraAuthorizationCode *code = tessera_authorization_code_copy (found);
-  g_free (code->grant_id);
-  code->grant_id = g_strdup (grant_id);
-  code->redeemed_ms = now_ms;
-  write_row (self, &self->codes, key, code);
+  digest_to_key (&code->digest, key);
+  TesseraAuthorizationCode *redeemed = tessera_authorization_code_copy (code);
+  g_free (redeemed->grant_id);
+  redeemed->grant_id = g_strdup (grant_id);
+  redeemed->redeemed_ms = now_ms;
+  write_row (self, &self->codes, key, redeemed);
   if (code->code_challenge == NULL)
     return TRUE;
 

@@ -581,6 +581,7 @@ read_code (TesseraQuery *query)
   code->redeemed_ms = tessera_query_get_int (query, 17);
   code->nonce = tessera_query_dup_text (query, 18);
   code->claims_request = tessera_query_dup_text (query, 19);
+  code->number = tessera_query_get_int (query, 21);
   return code;
 }
 
@@ -602,7 +603,7 @@ tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *dige
       "SELECT digest, codes.client_id, redirect_uri, redirect_uri_was_sent, code_challenge,"
       " " LOGIN_COLUMNS ", scope, resources, began_ms, expires_ms, redemptions.grant_id,"
       " redeemed_ms, nonce, claims_request,"
-      " EXISTS (SELECT 1 FROM grants WHERE grants.grant_id = redemptions.grant_id)"
+      " EXISTS (SELECT 1 FROM grants WHERE grants.grant_id = redemptions.grant_id), codes.number"
       " FROM codes LEFT JOIN redemptions ON code_number = number WHERE digest = ?",
       error, "d", digest);
   if (!step_to_row (self, query, &found, error) || !found || is_forgotten (self, query))
@@ -612,21 +613,21 @@ tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *dige
 
 #define CHALLENGE_KEY(CHALLENGE) "substr (" CHALLENGE ", 1, 11)"
 
+/* One row that is all there: were it selected, SQLite would copy each page that it changes, to be
+ * able to take back this statement alone. */
 static gboolean
 tessera_sqlite_store_redeem_code (TesseraStore *store,
-                                  const TesseraDigest *digest,
+                                  const TesseraAuthorizationCode *code,
                                   const char *grant_id,
                                   gint64 now_ms,
                                   GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
-  /* FAIL: it is one row, and whoever fails rolls back all; ABORT would have a copy of each page
-   * made first, to take back this statement alone. */
   return tessera_database_put (
       self->database,
-      "INSERT OR FAIL INTO redemptions (code_number, grant_id, redeemed_ms, challenge_key)"
-      " SELECT number, ?, ?, " CHALLENGE_KEY ("code_challenge") " FROM codes WHERE digest = ?",
-      error, "tid", grant_id, now_ms, digest);
+      "INSERT INTO redemptions (code_number, grant_id, redeemed_ms, challenge_key)"
+      " VALUES (?1, ?2, ?3, " CHALLENGE_KEY ("?4") ")",
+      error, "itit", code->number, grant_id, now_ms, code->code_challenge);
 }
 
 static gboolean

@@ -114,9 +114,9 @@ struct _TesseraStoreInterface
   TesseraAuthorizationCode *(*lookup_code) (TesseraStore *self,
                                             const TesseraDigest *digest,
                                             GError **error);
-  /* Marks it redeemed by @grant_id at @now_ms. */
+  /* Marks @code, as it was just looked up, redeemed by @grant_id at @now_ms. */
   gboolean (*redeem_code) (TesseraStore *self,
-                           const TesseraDigest *digest,
+                           const TesseraAuthorizationCode *code,
                            const char *grant_id,
                            gint64 now_ms,
                            GError **error);
@@ -322,7 +322,7 @@ tessera_store_put_code (TesseraStore *self, const TesseraAuthorizationCode *code
 TesseraAuthorizationCode *
 tessera_store_lookup_code (TesseraStore *self, const TesseraDigest *digest, GError **error);
 gboolean tessera_store_redeem_code (TesseraStore *self,
-                                    const TesseraDigest *digest,
+                                    const TesseraAuthorizationCode *code,
                                     const char *grant_id,
                                     gint64 now_ms,
                                     GError **error);

@@ -137,12 +137,12 @@ tessera_store_lookup_code (TesseraStore *self, const TesseraDigest *digest, GErr
 
 gboolean
 tessera_store_redeem_code (TesseraStore *self,
-                           const TesseraDigest *digest,
+                           const TesseraAuthorizationCode *code,
                            const char *grant_id,
                            gint64 now_ms,
                            GError **error)
 {
-  return TESSERA_STORE_GET_IFACE (self)->redeem_code (self, digest, grant_id, now_ms, error);
+  return TESSERA_STORE_GET_IFACE (self)->redeem_code (self, code, grant_id, now_ms, error);
 }
 
 gboolean

@@ -116,6 +116,7 @@ main (int argc, char **argv)
     }
 
   tesserad_process_prepare_keys ();
+  tesserad_process_prepare_database ();
   tesserad_places_set_user (option_user);
   if (option_configuration != NULL)
     exit_code = act (option_configuration);

@@ -12,6 +12,8 @@ void tesserad_process_harden (void);
  * guard pages and in no core image; nothing that is executed gains privileges; root keeps of its
  * own only the right to bind ports below 1024. Speaks of what the machine refuses. */
 void tesserad_process_prepare_keys (void);
+/* Before SQLite is used. */
+void tesserad_process_prepare_database (void);
 void tesserad_process_drop_privileges (void);
 /* Once all is up: gives back the memory of code that ran or was looked at to get there, which is
  * half of what the process has. What is needed again comes back from the page cache, piece by

@@ -95,7 +95,8 @@ def at(part, count, key, scale=1.0):
 SYNC = 'The commit decides: one core makes the answers, writes the rows and waits for the kernel’s part of the sync.'
 REVOCATION = ('Through libsoup, libsoup is four fifths of the request, and pauses it besides; of the rest most is the kernel’s part of '
               'the sync, which those that wait share.')
-COLD = 'Beside its verification a request is read, answered and paid for in its commit by the same core.'
+COLD = ('Beside its verification, which is dearer among requests than in a loop of its own, a request is read, answered and paid '
+        'for in its commit by the same core.')
 SIGN = 'The signature is most of it, then the system calls, or libsoup.'
 SOUP = 'libsoup itself is most of the request.'
 

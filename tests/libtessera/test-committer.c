@@ -239,6 +239,38 @@ test_a_turn_of_the_loop_shares_one_commit (void)
   g_object_unref (store);
 }
 
+/* Until the committing thread has nothing to do, and all were told. */
+static void
+take_turn_of (TesseraCommitter *committer, Op *ops, guint n)
+{
+  Turn turn = { committer, ops, n, NULL };
+
+  g_idle_add (take_turn, &turn);
+  iterate_until_told (&ops[n - 1]);
+}
+
+/* A few that come by themselves are no sign that the others have gone. */
+static void
+test_a_crowd_is_expected_again (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Gate gate = { 0 };
+  Op crowd[40] = { 0 }, few[4] = { 0 }, part[20] = { 0 };
+
+  tessera_committer_set_patience (committer, G_MAXINT64);
+  gate_close (&gate, committer);
+  for (guint i = 0; i < G_N_ELEMENTS (crowd); i++)
+    tessera_committer_submit (committer, run_op, on_done, &crowd[i]);
+  gate_open (&gate);
+  iterate_until_told (&crowd[G_N_ELEMENTS (crowd) - 1]);
+  take_turn_of (committer, few, G_N_ELEMENTS (few));
+  g_assert_cmpint (g_atomic_int_get (&store->commits), ==, 3);
+  take_turn_of (committer, part, G_N_ELEMENTS (part));
+  g_assert_cmpint (g_atomic_int_get (&store->commits), ==, 4);
+  g_object_unref (store);
+}
+
 static void
 test_many_do_not_wait_for_the_end_of_the_turn (void)
 {
@@ -765,6 +797,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/committer/shares-one-commit", test_shares_one_commit);
   g_test_add_func ("/committer/a-turn-of-the-loop-shares-one-commit",
                    test_a_turn_of_the_loop_shares_one_commit);
+  g_test_add_func ("/committer/a-crowd-is-expected-again", test_a_crowd_is_expected_again);
   g_test_add_func ("/committer/many-do-not-wait-for-the-end-of-the-turn",
                    test_many_do_not_wait_for_the_end_of_the_turn);
   g_test_add_func ("/committer/who-waits-is-joined-by-who-is-told",

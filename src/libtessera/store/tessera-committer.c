@@ -14,6 +14,10 @@
 /* After so many commits that were over too soon, less is left to be served meanwhile. */
 #define CALM_MAX 8
 #define LEFT_PART 4 /* of what is expected, at most */
+/* It takes so many commits to be sure that leaving pays, or does not. */
+#define PAID_MAX 8
+/* What is expected falls by so much a commit at most: a part of a crowd is no smaller crowd. */
+#define FALL_PART 4
 /* Who asks at once waits for it: so it begins at once, and yields to the start where that has to
  * share the processor, piece by piece. */
 #define CHORE_DELAY (G_TIME_SPAN_MILLISECOND)
@@ -80,6 +84,9 @@ struct _TesseraCommitter
   guint expected;          /* may be there for the next commit */
   guint left;              /* so many of them are better served while the disk works */
   guint calm;              /* commits in a row for which something was left to the end */
+  guint paid;              /* up to PAID_MAX: of late it would have paid to leave some */
+  gint64 told_us;          /* when outcomes were told last */
+  gint64 took_us;          /* the latest commit */
   guint worth;             /* so many that wait are taken, urgent or not */
   Queue finished;          /* for the context */
   GArray *listeners;       /* Listener */
@@ -144,11 +151,11 @@ operation_free (Operation *self)
 
 /* When to commit. Each commit costs as much as several requests, whatever is in it, and the disk
  * takes its time, in which others can be served. So as much as possible is to share one, but a few
- * are better left to be served meanwhile: as many as it takes, which is found out by whether the
- * context still had something to do in the end. Who is told an outcome often comes again: so many
- * are expected. What is there is taken when nothing else is to be had, for the context has nothing
- * else to do; or when somebody has waited for too long. What comes from elsewhere waits for
- * nothing. */
+ * are better left to be served meanwhile, unless a commit takes longer than to serve all: as many
+ * as it takes, which is found out by whether the context still had something to do in the end. Who
+ * is told an outcome often comes again: so many are expected. What is there is taken when nothing
+ * else is to be had, for the context has nothing else to do; or when somebody has waited for too
+ * long. What comes from elsewhere waits for nothing. */
 
 static gboolean
 is_worth_it (TesseraCommitter *self)
@@ -175,11 +182,34 @@ press_locked (TesseraCommitter *self)
   self->away = 0;
 }
 
-/* With the lock: @told of the context now have something to go on with. */
-static void
-expect_locked (TesseraCommitter *self, guint told)
+/* With the lock, when outcomes are told. With n that come again, each served in r, and a commit
+ * that takes d, commits of all follow each other in d + n r; when l are left, they are smaller by
+ * l, and the time is shorter by 2 l r, those served while this one and while the next one is made.
+ * That is a gain only if n r is more than d, whatever l is: when a commit takes long, all had
+ * better be in it. */
+static gboolean
+does_leaving_pay_locked (TesseraCommitter *self)
 {
-  if (self->rests)
+  gint64 now_us = g_get_monotonic_time ();
+  gint64 between_us = now_us - self->told_us - self->took_us;
+  gint64 left = self->expected - MIN (self->worth, self->expected);
+  gboolean pays = between_us * self->expected > self->took_us * (self->expected - 2 * left);
+
+  self->told_us = now_us;
+  self->paid = pays ? MIN (self->paid + 1, PAID_MAX) : self->paid - MIN (self->paid, 1);
+  return self->paid > PAID_MAX / 2;
+}
+
+/* With the lock. */
+static void
+adjust_left_locked (TesseraCommitter *self)
+{
+  if (!does_leaving_pay_locked (self))
+    {
+      self->left -= MIN (self->left, 1);
+      self->calm = 0;
+    }
+  else if (self->rests)
     {
       self->left = MIN (self->left + 1, self->expected / LEFT_PART);
       self->calm = 0;
@@ -189,8 +219,16 @@ expect_locked (TesseraCommitter *self, guint told)
       self->left -= MIN (self->left, 1);
       self->calm = 0;
     }
+}
+
+/* With the lock: @told of the context now have something to go on with. */
+static void
+expect_locked (TesseraCommitter *self, guint told)
+{
+  adjust_left_locked (self);
   self->away += told;
-  self->expected = self->away + self->waiting.length;
+  self->expected = MAX (self->away + self->waiting.length,
+                        self->expected - (self->expected + FALL_PART - 1) / FALL_PART);
   self->worth = MAX (self->expected - MIN (self->left, self->expected / LEFT_PART), BATCH_WORTH);
   self->urgent = self->rests = FALSE;
 }
@@ -458,6 +496,7 @@ static void
 measure (TesseraCommitter *self, guint operations, gint64 microseconds)
 {
   g_mutex_lock (&self->mutex);
+  self->took_us = microseconds;
   tessera_histogram_add (&self->statistics.duration, &tessera_latency_buckets, microseconds);
   tessera_histogram_add (&self->statistics.batch, &tessera_batch_buckets, operations);
   g_mutex_unlock (&self->mutex);

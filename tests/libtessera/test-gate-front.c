@@ -743,7 +743,6 @@ test_handler_may_end_everything (Fixture *self, gconstpointer data)
 {
   g_autoptr (Client) client = client_new (self);
 
-  g_object_ref (self->listener);
   g_signal_connect (self->server, "before-request", G_CALLBACK (on_request_end), self);
   say (client, GET_JWKS GET_JWKS);
   hear_end (client);

@@ -134,6 +134,14 @@ has_problem (TesseraVerifier *verifier)
 }
 
 static gboolean
+has_problem_like (TesseraVerifier *verifier, const char *pattern)
+{
+  g_autofree char *problem = tessera_verifier_dup_problem (verifier);
+
+  return problem != NULL && g_pattern_match_simple (pattern, problem);
+}
+
+static gboolean
 is_good (Fixture *f, const char *token)
 {
   g_autoptr (TesseraAccessToken) good
@@ -791,8 +799,8 @@ test_a_problem_of_the_list_goes_by (Fixture *f, gconstpointer data)
   RUN_UNTIL (feed_server_count_streams (f->issuer->feed) == 1);
   log_capture_begin ();
   f->issuer->feed->answers[FEED_EVENTS] = g_strdup ("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
-  feed_server_end_streams (f->issuer->feed, FALSE);
-  RUN_UNTIL (has_problem (f->verifier));
+  feed_server_end_streams (f->issuer->feed, FALSE); /* which newer libsoup calls a problem too */
+  RUN_UNTIL (has_problem_like (f->verifier, "*The deny-list is not given."));
   log_capture_assert_some (G_LOG_LEVEL_WARNING, "*its deny-list cannot be had: *");
   RUN_UNTIL (feed_server_count_streams (f->issuer->feed) == 1);
   feed_server_heartbeat (f->issuer->feed, g_get_real_time () / 1000 + offset);

@@ -207,7 +207,8 @@ tessera_user_claims_merge (TesseraUserClaims *self, GVariant *claims, GError **e
   g_return_val_if_fail (TESSERA_IS_USER_CLAIMS (self), FALSE);
   g_return_val_if_fail (claims != NULL, FALSE);
 
-  g_autoptr (json_t) json = tessera_json_from_variant (claims, error);
+  g_autoptr (GVariant) owned = g_variant_ref_sink (claims); /* it may be floating */
+  g_autoptr (json_t) json = tessera_json_from_variant (owned, error);
   if (json == NULL)
     return FALSE;
   if (merge (self, json))

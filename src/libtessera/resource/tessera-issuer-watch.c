@@ -259,22 +259,22 @@ tell (TesseraIssuerWatch *self, gboolean changed)
   answer_waiting (self, FALSE);
 }
 
-/* Said once, until it is something else. */
+/* Said once, until it is something else; whoever sees the problem finds it in the log. */
 static void
 set_problem (TesseraIssuerWatch *self, char **place, const char *problem)
 {
   gboolean is_new = problem != NULL && g_strcmp0 (*place, problem) != 0;
   gboolean is_over = problem == NULL && *place != NULL;
 
+  if (is_new)
+    g_warning ("The issuer %s cannot be followed: %s", self->issuer, problem);
+  else if (is_over)
+    g_message ("The issuer %s can be followed again", self->issuer);
   g_rw_lock_writer_lock (&self->lock);
   g_free (*place);
   *place = g_strdup (problem);
   self->failed = problem != NULL;
   g_rw_lock_writer_unlock (&self->lock);
-  if (is_new)
-    g_warning ("The issuer %s cannot be followed: %s", self->issuer, problem);
-  else if (is_over)
-    g_message ("The issuer %s can be followed again", self->issuer);
 }
 
 static void

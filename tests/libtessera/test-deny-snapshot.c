@@ -316,7 +316,7 @@ test_damage_never_forgets_a_token (Fixture *f, gconstpointer data)
         }
       flip (f->path, at, (guint8) (1 << at % 8));
     }
-  /* Headers and checksums at once, everything else when it is touched. */
+  /* Headers and checksums refuse the file, everything else what is touched. */
   g_assert_cmpuint (refused, >=, sizeof (TesseraDenySnapshotHeader));
   g_assert_cmpuint (unknown, >, 0);
 }
@@ -356,6 +356,35 @@ test_a_damaged_one_is_not_merged (Fixture *f, gconstpointer data)
   g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_IO);
   g_assert_true (g_file_get_contents (f->path, &after, &size_after, NULL));
   g_assert_cmpmem (before, size, after, size_after);
+}
+
+static TesseraDenySnapshotLayout
+read_layout (Fixture *f)
+{
+  g_autofree char *content = NULL;
+  TesseraDenySnapshotHeader header;
+  TesseraDenySnapshotLayout layout;
+
+  g_assert_true (g_file_get_contents (f->path, &content, NULL, NULL));
+  memcpy (&header, content, sizeof header);
+  tessera_deny_snapshot_lay_out (&header, &layout);
+  return layout;
+}
+
+static void
+test_the_index_is_read_at_once (Fixture *f, gconstpointer data)
+{
+  add_many (f, NULL, 4000);
+  g_autoptr (TesseraDenySnapshot) snapshot = write_at (f, NULL, f->tokens, NOW_MS, NULL);
+  TesseraDenySnapshotLayout layout = read_layout (f);
+
+  /* All that is denied would be forgotten if this were looked at now. */
+  for (gsize at = layout.filter; at < layout.shares; at++)
+    flip (f->path, at, 0xff);
+  assert_has_all (f, snapshot);
+  g_autoptr (TesseraDenySnapshot) again = tessera_deny_snapshot_open (f->path, NULL);
+  g_assert_true (tessera_deny_snapshot_is_damaged (again));
+  assert_no_token_is_forgotten (f, again);
 }
 
 static void
@@ -425,6 +454,7 @@ main (int argc, char *argv[])
   ADD ("damage-never-forgets-a-token", 0, test_damage_never_forgets_a_token);
   ADD ("one-bad-block-leaves-the-others", 0, test_one_bad_block_leaves_the_others);
   ADD ("a-damaged-one-is-not-merged", 0, test_a_damaged_one_is_not_merged);
+  ADD ("the-index-is-read-at-once", 0, test_the_index_is_read_at_once);
   ADD ("a-short-file-is-none", 0, test_a_short_file_is_none);
   ADD ("no-file-is-no-error", 0, test_no_file_is_no_error);
   ADD ("what-cannot-be-written-changes-nothing", 0, test_what_cannot_be_written_changes_nothing);

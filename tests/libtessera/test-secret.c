@@ -216,6 +216,39 @@ test_uuids_are_unique_and_carry_their_time (void)
     }
 }
 
+static gboolean
+is_uuid_character (guint place, guint character)
+{
+  if (place == 8 || place == 13 || place == 18 || place == 23)
+    return character == '-';
+  if (place == 14)
+    return character == '7';
+  const char *digits = place == 19 ? "89ab" : "0123456789abcdef";
+  return character != '\0' && strchr (digits, (int) character) != NULL;
+}
+
+static void
+test_each_character_of_a_uuid_counts (void)
+{
+  static const char good[] = "019f8e2b-3c4d-7abc-8def-0123456789ab";
+  char written[TESSERA_UUID_LENGTH + 1];
+  guint8 bytes[16];
+
+  for (guint place = 0; place < TESSERA_UUID_LENGTH; place++)
+    for (guint character = 0; character < 256; character++)
+      {
+        char text[sizeof good];
+        memcpy (text, good, sizeof text);
+        text[place] = (char) character;
+        g_assert_cmpint (tessera_uuid_parse (text, bytes, NULL), ==,
+                         is_uuid_character (place, character));
+        if (!is_uuid_character (place, character))
+          continue;
+        tessera_uuid_write (bytes, written);
+        g_assert_cmpstr (written, ==, text);
+      }
+}
+
 static void
 test_uuids_are_read_strictly (void)
 {
@@ -259,5 +292,6 @@ main (int argc, char **argv)
   g_test_add_func ("/secret/C02-uuids-are-unique-and-carry-their-time",
                    test_uuids_are_unique_and_carry_their_time);
   g_test_add_func ("/secret/uuids-are-read-strictly", test_uuids_are_read_strictly);
+  g_test_add_func ("/secret/each-character-of-a-uuid-counts", test_each_character_of_a_uuid_counts);
   return g_test_run ();
 }

@@ -70,10 +70,13 @@ tessera_deny_replica_set_max_entries (TesseraDenyReplica *self, gsize max_entrie
 gboolean
 tessera_deny_replica_check (TesseraDenyReplica *self, const TesseraTokenIdentity *token)
 {
+  TesseraDeniedName name;
+
+  tessera_denied_name_init (&name, token);
   g_rw_lock_reader_lock (&self->lock);
   gboolean refused
       = self->closed
-        || tessera_deny_rules_lookup (self->rules, token) != TESSERA_DENY_SNAPSHOT_ABSENT;
+        || tessera_deny_rules_lookup (self->rules, token, &name) != TESSERA_DENY_SNAPSHOT_ABSENT;
   g_rw_lock_reader_unlock (&self->lock);
   return refused;
 }

@@ -31,6 +31,9 @@ gboolean tessera_denied_set_open (TesseraDeniedSet *self,
 /* Up to which row the snapshot in use goes; 0: there is none. */
 guint64 tessera_denied_set_get_generation (TesseraDeniedSet *self);
 
+/* Without the lock, in any thread: the token is about to be looked up, so that what the snapshot
+ * says of it comes from memory while the lock is taken. */
+void tessera_denied_set_expect (const TesseraDeniedSet *self, const guint8 id[16]);
 /* What a look-up reads first. */
 void
 tessera_denied_set_prefetch (const TesseraDeniedSet *self, const guint8 id[16], guint64 grant_tag);

@@ -43,6 +43,10 @@ struct _TesseraDeniedSet
   TesseraDeniedTokens *frozen;   /* while it is being written; or NULL */
   TesseraDenySnapshot *snapshot; /* or NULL */
 
+  /* Of the snapshot, for who has no lock, and does not read there: */
+  guintptr filter;      /* atomic */
+  guint32 filter_lines; /* atomic; 0: there is none */
+
   /* The writing thread's own: */
   char *path; /* or NULL */
   guint least;
@@ -114,6 +118,17 @@ hash_text (guint64 hash, const char *text)
   return hash ^ hash >> 32;
 }
 
+static void
+announce_filter (TesseraDeniedSet *self)
+{
+  gconstpointer filter = NULL;
+  guint32 lines
+      = self->snapshot != NULL ? tessera_deny_snapshot_get_filter (self->snapshot, &filter) : 0;
+
+  __atomic_store_n (&self->filter, (guintptr) filter, __ATOMIC_RELAXED);
+  __atomic_store_n (&self->filter_lines, lines, __ATOMIC_RELAXED);
+}
+
 static TesseraDenySnapshot *
 open_fitting (TesseraDeniedSet *self, const TesseraStoreState *state, gboolean *out_is_ahead)
 {
@@ -141,7 +156,10 @@ tessera_denied_set_open (TesseraDeniedSet *self,
     return TRUE;
   self->snapshot = open_fitting (self, state, out_is_ahead);
   if (self->snapshot != NULL && wanted)
-    return TRUE;
+    {
+      announce_filter (self);
+      return TRUE;
+    }
   g_clear_pointer (&self->snapshot, tessera_deny_snapshot_unref);
   /* Before the database goes on: or it would fit when the database has come as far. */
   return tessera_deny_snapshot_remove (self->path, error);
@@ -168,6 +186,20 @@ gboolean
 tessera_denied_set_is_new (TesseraDeniedSet *self, const guint8 id[16], guint64 grant_tag)
 {
   return has (self->tokens, id, grant_tag) || has (self->frozen, id, grant_tag);
+}
+
+/* The two may be of different snapshots, or of one that is gone: nothing is read where they say. */
+void
+tessera_denied_set_expect (const TesseraDeniedSet *self, const guint8 id[16])
+{
+  guintptr filter = __atomic_load_n (&self->filter, __ATOMIC_RELAXED);
+  guint32 lines = __atomic_load_n (&self->filter_lines, __ATOMIC_RELAXED);
+  guint16 bits[6];
+
+  if (lines == 0)
+    return;
+  guint32 line = tessera_deny_snapshot_filter_line (tessera_deny_snapshot_rest (id), lines, bits);
+  __builtin_prefetch ((gconstpointer) (filter + (gsize) line * TESSERA_DENY_SNAPSHOT_LINE));
 }
 
 void
@@ -559,6 +591,7 @@ use_snapshot (TesseraDeniedSet *self, TesseraDenySnapshot *snapshot)
   TesseraDeniedTokens *frozen = g_steal_pointer (&self->frozen);
   self->snapshot = tessera_deny_snapshot_ref (snapshot);
   g_rw_lock_writer_unlock (self->lock);
+  announce_filter (self);
   tessera_deny_snapshot_unref (old);
   tessera_denied_tokens_free (frozen);
   g_hash_table_foreach (self->owners, forget_frozen, &made_ms);
@@ -631,6 +664,7 @@ tessera_denied_set_drop_snapshot (TesseraDeniedSet *self, GError **error)
   g_rw_lock_writer_lock (self->lock);
   TesseraDenySnapshot *old = g_steal_pointer (&self->snapshot);
   g_rw_lock_writer_unlock (self->lock);
+  announce_filter (self);
   tessera_deny_snapshot_unref (old);
   return tessera_deny_snapshot_remove (self->path, error);
 }

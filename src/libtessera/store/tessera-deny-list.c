@@ -103,8 +103,13 @@ static void request_rebuild (TesseraDenyList *self);
 gboolean
 tessera_deny_list_check (TesseraDenyList *self, const TesseraTokenIdentity *token)
 {
+  TesseraDeniedName name;
+
+  tessera_denied_name_init (&name, token);
+  if (name.has_id)
+    tessera_denied_set_expect (self->tokens, name.id);
   g_rw_lock_reader_lock (&self->lock);
-  TesseraDenySnapshotAnswer answer = tessera_deny_rules_lookup (self->rules, token);
+  TesseraDenySnapshotAnswer answer = tessera_deny_rules_lookup (self->rules, token, &name);
   g_rw_lock_reader_unlock (&self->lock);
   /* What a damaged place would have said is unknown: refused until the rows were read. */
   if (answer == TESSERA_DENY_SNAPSHOT_UNKNOWN)
@@ -393,12 +398,14 @@ tessera_deny_list_deny_token (TesseraDenyList *self,
 {
   gint64 now = tessera_clock_get_ms (self->clock);
   gint64 expires = MIN (token->expires_ms, G_MAXINT64 / 2) + TESSERA_DENY_LIST_SKEW_MS;
+  TesseraDeniedName name;
 
   if (out_generation != NULL)
     *out_generation = 0;
+  tessera_denied_name_init (&name, token);
   /* Where the snapshot is damaged, nobody knows whether there is a row. */
   if (expires < now
-      || tessera_deny_rules_lookup (self->rules, token) == TESSERA_DENY_SNAPSHOT_PRESENT)
+      || tessera_deny_rules_lookup (self->rules, token, &name) == TESSERA_DENY_SNAPSHOT_PRESENT)
     return TRUE;
   /* Entries with an instant must outlive every token, whatever the settings were when it was
    * issued. */

@@ -43,9 +43,19 @@ void tessera_deny_rules_free (TesseraDenyRules *self);
 /* While nobody else can see it. */
 void tessera_deny_rules_set_lock (TesseraDenyRules *self, GRWLock *lock);
 
-/* The question. */
+/* As what a token would be listed. */
+typedef struct
+{
+  gboolean has_id;
+  guint8 id[16];
+  guint64 grant_tag;
+} TesseraDeniedName;
+
+/* The question; @name: of @token, which needs no lock. */
+void tessera_denied_name_init (TesseraDeniedName *self, const TesseraTokenIdentity *token);
 TesseraDenySnapshotAnswer tessera_deny_rules_lookup (TesseraDenyRules *self,
-                                                     const TesseraTokenIdentity *token);
+                                                     const TesseraTokenIdentity *token,
+                                                     const TesseraDeniedName *name);
 /* Up to which instant it refuses this token, without asking for its jti; G_MININT64: none. */
 gint64 tessera_deny_rules_get_instant (TesseraDenyRules *self, const TesseraTokenIdentity *token);
 /* The same of what ends the authorization too, and so all its tokens. */

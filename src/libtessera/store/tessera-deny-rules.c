@@ -105,23 +105,29 @@ tessera_deny_rules_get_token_id (const char *jti, guint8 out_id[16])
   memcpy (out_id, digest.bytes, 16);
 }
 
+void
+tessera_denied_name_init (TesseraDeniedName *self, const TesseraTokenIdentity *token)
+{
+  self->has_id = token->jti != NULL;
+  if (!self->has_id)
+    return;
+  tessera_deny_rules_get_token_id (token->jti, self->id);
+  self->grant_tag = tessera_denied_tokens_tag (token->grant_id);
+}
+
 /* While the instants are looked at, what the tokens need comes from memory. */
 TesseraDenySnapshotAnswer
-tessera_deny_rules_lookup (TesseraDenyRules *self, const TesseraTokenIdentity *token)
+tessera_deny_rules_lookup (TesseraDenyRules *self,
+                           const TesseraTokenIdentity *token,
+                           const TesseraDeniedName *name)
 {
-  guint8 id[16];
-  guint64 grant_tag = 0;
-  gboolean may_be_listed = token->jti != NULL && tessera_denied_set_get_count (self->tokens) > 0;
+  gboolean may_be_listed = name->has_id && tessera_denied_set_get_count (self->tokens) > 0;
 
   if (may_be_listed)
-    {
-      tessera_deny_rules_get_token_id (token->jti, id);
-      grant_tag = tessera_denied_tokens_tag (token->grant_id);
-      tessera_denied_set_prefetch (self->tokens, id, grant_tag);
-    }
+    tessera_denied_set_prefetch (self->tokens, name->id, name->grant_tag);
   if (token->issued_ms <= tessera_deny_rules_get_instant (self, token))
     return TESSERA_DENY_SNAPSHOT_PRESENT;
-  return may_be_listed ? tessera_denied_set_lookup (self->tokens, id, grant_tag)
+  return may_be_listed ? tessera_denied_set_lookup (self->tokens, name->id, name->grant_tag)
                        : TESSERA_DENY_SNAPSHOT_ABSENT;
 }
 

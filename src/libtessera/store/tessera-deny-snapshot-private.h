@@ -10,9 +10,10 @@ G_BEGIN_DECLS
  * of the database up to one generation said; the rows stay the truth, and it can always be made
  * anew from them.
  *
- * Immutable, safe from any thread. Opening reads the header and the checksums. A block of the
- * content is held against its checksum when it is touched first; what a wrong block would have
- * answered is unknown, and whoever asks must take it for denied. */
+ * Immutable, safe from any thread. Opening reads the header, the checksums, and the index
+ * (filter and directory) into memory. A block of the content is held against its checksum then, or
+ * when it is touched first; what a wrong block would have answered is unknown, and whoever asks
+ * must take it for denied. */
 typedef struct _TesseraDenySnapshot TesseraDenySnapshot;
 
 typedef enum
@@ -39,11 +40,13 @@ guint32 tessera_deny_snapshot_get_mean_expiry (TesseraDenySnapshot *self);
 /* A block that does not match its checksum was met. */
 gboolean tessera_deny_snapshot_is_damaged (TesseraDenySnapshot *self);
 
-/* Of a token that was denied with that grant, or without one. */
+/* Where the filter lies, and how many lines it has. */
+guint32 tessera_deny_snapshot_get_filter (TesseraDenySnapshot *self, gconstpointer *out_filter);
 /* What a look-up reads first, so that it does not wait for it. */
 void tessera_deny_snapshot_prefetch (const TesseraDenySnapshot *self,
                                      const guint8 id[16],
                                      guint64 grant_tag);
+/* Of a token that was denied with that grant, or without one. */
 TesseraDenySnapshotAnswer
 tessera_deny_snapshot_lookup (TesseraDenySnapshot *self, const guint8 id[16], guint64 grant_tag);
 /* Tokens of a grant that were issued after @since_ms and have not expired; 0 where it is damaged.

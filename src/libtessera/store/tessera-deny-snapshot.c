@@ -15,6 +15,7 @@
 #define TIME_BITS 38 /* of a millisecond: 8 years */
 #define TIME_MASK ((G_GUINT64_CONSTANT (1) << TIME_BITS) - 1)
 #define REST_RANDOM_BITS (64 - TIME_BITS)
+#define HUGE_PAGE (2u * 1024 * 1024)
 
 /* What is known of a block. */
 enum
@@ -29,6 +30,7 @@ struct _TesseraDenySnapshot
   gint ref_count;
   int fd;
   const guint8 *map;
+  guint8 *index; /* a copy of filter and directory, which was good; or NULL */
   TesseraDenySnapshotHeader header;
   TesseraDenySnapshotLayout layout;
   guint64 *checksums;
@@ -202,6 +204,15 @@ map (TesseraDenySnapshot *self, const char *path, GError **error)
   return TRUE;
 }
 
+/* Of the filter and the directory, in whole huge pages. */
+static gsize
+get_index_size (const TesseraDenySnapshot *self)
+{
+  return (self->layout.shares - self->layout.filter + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+}
+
+static void copy_index (TesseraDenySnapshot *self);
+
 TesseraDenySnapshot *
 tessera_deny_snapshot_open (const char *path, GError **error)
 {
@@ -219,6 +230,7 @@ tessera_deny_snapshot_open (const char *path, GError **error)
   if (!read_header (self, path, error) || !read_checksums (self, path, error)
       || !map (self, path, error))
     return NULL;
+  copy_index (self);
   return g_steal_pointer (&self);
 }
 
@@ -234,6 +246,8 @@ tessera_deny_snapshot_unref (TesseraDenySnapshot *self)
 {
   if (self == NULL || !g_atomic_int_dec_and_test (&self->ref_count))
     return;
+  if (self->index != NULL)
+    munmap (self->index, get_index_size (self));
   if (self->map != NULL)
     munmap ((gpointer) self->map, self->header.size);
   close (self->fd);
@@ -310,9 +324,8 @@ tessera_deny_snapshot_is_damaged (TesseraDenySnapshot *self)
 
 /* By read() and not through the mapping, where a disk that cannot read kills the process. */
 static gboolean
-examine_block (TesseraDenySnapshot *self, gsize block)
+read_block (TesseraDenySnapshot *self, gsize block, guint8 content[TESSERA_DENY_SNAPSHOT_BLOCK])
 {
-  guint8 content[TESSERA_DENY_SNAPSHOT_BLOCK];
   gsize begin = self->layout.entries + block * TESSERA_DENY_SNAPSHOT_BLOCK;
   gsize length = MIN (self->layout.checksums - begin, TESSERA_DENY_SNAPSHOT_BLOCK);
 
@@ -322,6 +335,14 @@ examine_block (TesseraDenySnapshot *self, gsize block)
   if (!good)
     g_atomic_int_set (&self->damaged, TRUE);
   return good;
+}
+
+static gboolean
+examine_block (TesseraDenySnapshot *self, gsize block)
+{
+  guint8 content[TESSERA_DENY_SNAPSHOT_BLOCK];
+
+  return read_block (self, block, content);
 }
 
 static gboolean
@@ -337,6 +358,82 @@ is_good (TesseraDenySnapshot *self, gsize begin, gsize length)
         return FALSE;
     }
   return TRUE;
+}
+
+/* Filter and directory in memory. */
+
+/* The index is asked for somewhere else each time, and of pages of 4 KiB the processor has to look
+ * up where each is. So it is copied, a large one to huge pages; and what is in memory was good once
+ * and for all. */
+static guint8 *
+allocate_huge (gsize size)
+{
+  guint8 *begin
+      = mmap (NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED)
+    return NULL;
+
+  gsize before = (HUGE_PAGE - (guintptr) begin % HUGE_PAGE) % HUGE_PAGE;
+  if (before > 0)
+    munmap (begin, before);
+  munmap (begin + before + size, HUGE_PAGE - before);
+  if (size > HUGE_PAGE)
+    madvise (begin + before, size, MADV_HUGEPAGE);
+  return begin + before;
+}
+
+/* What of the index is in the block. FALSE: it is damaged. */
+static gboolean
+copy_block (TesseraDenySnapshot *self, gsize block, guint8 *index)
+{
+  guint8 content[TESSERA_DENY_SNAPSHOT_BLOCK];
+  gsize at = self->layout.entries + block * TESSERA_DENY_SNAPSHOT_BLOCK;
+  gsize begin = MAX (at, self->layout.filter);
+  gsize end = MIN (at + TESSERA_DENY_SNAPSHOT_BLOCK, self->layout.shares);
+
+  if (!read_block (self, block, content))
+    return FALSE;
+  memcpy (index + (begin - self->layout.filter), content + (begin - at), end - begin);
+  return TRUE;
+}
+
+/* One that is damaged somewhere is used where it is. */
+static void
+copy_index (TesseraDenySnapshot *self)
+{
+  gsize block = (self->layout.filter - self->layout.entries) / TESSERA_DENY_SNAPSHOT_BLOCK;
+  gsize last = (self->layout.shares - 1 - self->layout.entries) / TESSERA_DENY_SNAPSHOT_BLOCK;
+  gsize size = get_index_size (self);
+  guint8 *index = allocate_huge (size);
+
+  if (index == NULL)
+    return;
+  while (block <= last && copy_block (self, block, index))
+    block++;
+  if (block > last && mprotect (index, size, PROT_READ) == 0)
+    self->index = index;
+  else
+    munmap (index, size);
+}
+
+/* Of @at in the file. */
+static const guint8 *
+get_index (const TesseraDenySnapshot *self, gsize at)
+{
+  return self->index != NULL ? self->index + (at - self->layout.filter) : self->map + at;
+}
+
+static gboolean
+is_index_good (TesseraDenySnapshot *self, gsize at, gsize length)
+{
+  return self->index != NULL || is_good (self, at, length);
+}
+
+guint32
+tessera_deny_snapshot_get_filter (TesseraDenySnapshot *self, gconstpointer *out_filter)
+{
+  *out_filter = get_index (self, self->layout.filter);
+  return self->header.lines;
 }
 
 /* Looking. */
@@ -373,21 +470,23 @@ tessera_deny_snapshot_get_entry (TesseraDenySnapshot *self,
   return TRUE;
 }
 
-/* FALSE: surely not there. A damaged filter says nothing. */
+/* FALSE: surely not there. A damaged filter says nothing. Without a branch for each bit, which
+ * nobody could foretell. */
 static gboolean
 may_have (TesseraDenySnapshot *self, guint64 rest)
 {
   guint16 bits[6];
-  gsize begin = self->layout.filter
-                + (gsize) tessera_deny_snapshot_filter_line (rest, self->header.lines, bits)
-                      * TESSERA_DENY_SNAPSHOT_LINE;
-  if (!is_good (self, begin, TESSERA_DENY_SNAPSHOT_LINE))
+  gsize at = self->layout.filter
+             + (gsize) tessera_deny_snapshot_filter_line (rest, self->header.lines, bits)
+                   * TESSERA_DENY_SNAPSHOT_LINE;
+  if (!is_index_good (self, at, TESSERA_DENY_SNAPSHOT_LINE))
     return TRUE;
-  const guint8 *line = self->map + begin;
+
+  const guint8 *line = get_index (self, at);
+  guint all = 1;
   for (guint i = 0; i < 6; i++)
-    if ((line[bits[i] / 8] >> bits[i] % 8 & 1) == 0)
-      return FALSE;
-  return TRUE;
+    all &= (guint) line[bits[i] / 8] >> bits[i] % 8;
+  return all != 0;
 }
 
 static gsize
@@ -407,12 +506,11 @@ tessera_deny_snapshot_prefetch (const TesseraDenySnapshot *self,
   guint16 bits[6];
   guint32 line = tessera_deny_snapshot_filter_line (tessera_deny_snapshot_rest (id),
                                                     self->header.lines, bits);
+  guint64 place = tessera_deny_snapshot_place (id, grant_tag);
 
-  __builtin_prefetch (self->map + self->layout.filter + (gsize) line * TESSERA_DENY_SNAPSHOT_LINE);
-  __builtin_prefetch (self->map + get_directory_cell (self, tessera_deny_snapshot_place (id, 0)));
-  if (grant_tag != 0)
-    __builtin_prefetch (self->map
-                        + get_directory_cell (self, tessera_deny_snapshot_place (id, grant_tag)));
+  __builtin_prefetch (
+      get_index (self, self->layout.filter + (gsize) line * TESSERA_DENY_SNAPSHOT_LINE));
+  __builtin_prefetch (get_index (self, get_directory_cell (self, place)));
 }
 
 /* Which entries begin with the same bits as @place. FALSE: damaged. */
@@ -421,9 +519,9 @@ find_range (TesseraDenySnapshot *self, guint64 place, guint32 *out_begin, guint3
 {
   guint32 cells[2];
   gsize at = get_directory_cell (self, place);
-  if (!is_good (self, at, sizeof cells))
+  if (!is_index_good (self, at, sizeof cells))
     return FALSE;
-  memcpy (cells, self->map + at, sizeof cells);
+  memcpy (cells, get_index (self, at), sizeof cells);
   *out_begin = GUINT32_FROM_LE (cells[0]);
   *out_end = GUINT32_FROM_LE (cells[1]);
   if (*out_begin > *out_end || *out_end > self->header.count)

@@ -666,6 +666,20 @@ is_redeemed (Fixture *f, const char *client_id, const char *challenge)
 }
 
 static void
+test_code_that_is_not_kept_is_not_redeemed (Fixture *f, gconstpointer data)
+{
+  TesseraAuthorizationCode code = make_code ("code");
+  g_autoptr (GError) error = NULL;
+
+  begin (f);
+  put_grant (f, "g1", "c1", "alice", 1000);
+  g_assert_false (tessera_store_redeem_code (f->store, &code, "g1", 2000, &error));
+  g_assert_error (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED);
+  g_assert_false (is_redeemed (f, "c1", "challenge"));
+  commit (f);
+}
+
+static void
 test_redeemed_code_is_remembered (Fixture *f, gconstpointer data)
 {
   TesseraAuthorizationCode code = make_code ("code");
@@ -2471,6 +2485,7 @@ main (int argc, char *argv[])
   log_capture_init ();
 
   ADD ("code", test_code);
+  ADD ("code-that-is-not-kept-is-not-redeemed", test_code_that_is_not_kept_is_not_redeemed);
   ADD ("redeemed-code-is-remembered", test_redeemed_code_is_remembered);
   ADD ("initial-tokens-are-found-and-listed-while-good",
        test_initial_tokens_are_found_and_listed_while_good);

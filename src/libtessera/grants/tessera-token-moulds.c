@@ -28,16 +28,23 @@ tessera_token_moulds_free (TesseraTokenMoulds *self)
   g_free (self);
 }
 
+static guint
+mix (guint hash, const char *text)
+{
+  return text != NULL ? hash * 31 + g_str_hash (text) : hash;
+}
+
 /* By what differs between the forms of one time. */
 static guint
 find_slot (const TesseraTokenForm *form)
 {
   guint hash = g_str_hash (form->client_id);
 
-  if (form->scope != NULL)
-    hash = hash * 31 + g_str_hash (form->scope);
+  hash = mix (hash, form->scope);
+  hash = mix (hash, form->acr);
+  hash = mix (hash, form->amr);
   for (guint i = 0; form->audience[i] != NULL; i++)
-    hash = hash * 31 + g_str_hash (form->audience[i]);
+    hash = mix (hash, form->audience[i]);
   return hash % SLOTS;
 }
 

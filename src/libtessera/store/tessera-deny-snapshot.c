@@ -204,11 +204,15 @@ map (TesseraDenySnapshot *self, const char *path, GError **error)
   return TRUE;
 }
 
-/* Of the filter and the directory, in whole huge pages. */
+/* Of the filter and the directory; a large one in whole huge pages, and a small one in none, for of
+ * those the kernel may give one for any two megabytes. */
 static gsize
 get_index_size (const TesseraDenySnapshot *self)
 {
-  return (self->layout.shares - self->layout.filter + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  gsize size = self->layout.shares - self->layout.filter;
+  gsize page = size > HUGE_PAGE ? HUGE_PAGE : (gsize) sysconf (_SC_PAGESIZE);
+
+  return (size + page - 1) / page * page;
 }
 
 static void copy_index (TesseraDenySnapshot *self);
@@ -362,23 +366,29 @@ is_good (TesseraDenySnapshot *self, gsize begin, gsize length)
 
 /* Filter and directory in memory. */
 
+static guint8 *
+allocate (gsize size)
+{
+  guint8 *begin = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  return begin != MAP_FAILED ? begin : NULL;
+}
+
 /* The index is asked for somewhere else each time, and of pages of 4 KiB the processor has to look
  * up where each is. So it is copied, a large one to huge pages; and what is in memory was good once
  * and for all. */
 static guint8 *
 allocate_huge (gsize size)
 {
-  guint8 *begin
-      = mmap (NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (begin == MAP_FAILED)
+  guint8 *begin = allocate (size + HUGE_PAGE);
+  if (begin == NULL)
     return NULL;
 
   gsize before = (HUGE_PAGE - (guintptr) begin % HUGE_PAGE) % HUGE_PAGE;
   if (before > 0)
     munmap (begin, before);
   munmap (begin + before + size, HUGE_PAGE - before);
-  if (size > HUGE_PAGE)
-    madvise (begin + before, size, MADV_HUGEPAGE);
+  madvise (begin + before, size, MADV_HUGEPAGE);
   return begin + before;
 }
 
@@ -404,7 +414,7 @@ copy_index (TesseraDenySnapshot *self)
   gsize block = (self->layout.filter - self->layout.entries) / TESSERA_DENY_SNAPSHOT_BLOCK;
   gsize last = (self->layout.shares - 1 - self->layout.entries) / TESSERA_DENY_SNAPSHOT_BLOCK;
   gsize size = get_index_size (self);
-  guint8 *index = allocate_huge (size);
+  guint8 *index = size > HUGE_PAGE ? allocate_huge (size) : allocate (size);
 
   if (index == NULL)
     return;

@@ -396,6 +396,12 @@ tessera_memory_store_redeem_code (TesseraStore *store,
   TesseraMemoryStore *self = TESSERA_MEMORY_STORE (store);
   DigestKey key;
   digest_to_key (&code->digest, key);
+  if (!g_hash_table_contains (self->codes.rows, key))
+    {
+      g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED,
+                           "A code that is not kept is not redeemed");
+      return FALSE;
+    }
   TesseraAuthorizationCode *redeemed = tessera_authorization_code_copy (code);
   g_free (redeemed->grant_id);
   redeemed->grant_id = g_strdup (grant_id);

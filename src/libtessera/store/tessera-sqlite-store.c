@@ -613,6 +613,15 @@ tessera_sqlite_store_lookup_code (TesseraStore *store, const TesseraDigest *dige
 
 #define CHALLENGE_KEY(CHALLENGE) "substr (" CHALLENGE ", 1, 11)"
 
+/* A code that was not read from here could be redeemed again. */
+static gboolean
+fail_unknown_code (GError **error)
+{
+  g_set_error_literal (error, TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_FAILED,
+                       "A code that is not kept is not redeemed");
+  return FALSE;
+}
+
 /* One row that is all there: were it selected, SQLite would copy each page that it changes, to be
  * able to take back this statement alone. */
 static gboolean
@@ -623,6 +632,9 @@ tessera_sqlite_store_redeem_code (TesseraStore *store,
                                   GError **error)
 {
   TesseraSqliteStore *self = TESSERA_SQLITE_STORE (store);
+
+  if (code->number == 0)
+    return fail_unknown_code (error);
   return tessera_database_put (
       self->database,
       "INSERT INTO redemptions (code_number, grant_id, redeemed_ms, challenge_key)"

@@ -50,10 +50,15 @@ write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoint
 static guint n_waiting;
 static guint waiting_seconds;
 static gboolean waiting_is_over;
+static gpointer ready_once_waiting; /* whose checker is ready as soon as somebody waits for it */
+
+static gboolean make_ready (gpointer data);
 
 GSource *
 g_timeout_source_new_seconds (guint interval)
 {
+  if (ready_once_waiting != NULL)
+    g_idle_add (make_ready, g_steal_pointer (&ready_once_waiting));
   n_waiting++;
   waiting_seconds = interval;
   return g_timeout_source_new (waiting_is_over ? 0 : interval * 1000);
@@ -337,6 +342,7 @@ tear_down (Fixture *f, gconstpointer data)
   offset = 0;
   n_waiting = 0;
   waiting_is_over = FALSE;
+  ready_once_waiting = NULL;
   warning_is_expected = FALSE;
 }
 
@@ -695,10 +701,15 @@ make_ready (gpointer data)
 static char *
 get_while_loading (Fixture *f, const char *headers)
 {
+  guint before = n_waiting;
+  char *answer;
+
   f->checker->ready = FALSE;
   f->handled = 0;
-  g_timeout_add (50, make_ready, f);
-  return get (f, "/", headers);
+  ready_once_waiting = f;
+  answer = get (f, "/", headers);
+  g_assert_cmpuint (n_waiting, ==, before + 1);
+  return answer;
 }
 
 static void
@@ -834,6 +845,44 @@ test_application_may_end_all_while_it_is_decided (Fixture *f, gconstpointer data
     ;
   g_assert_cmpuint (f->handled, ==, 0);
   g_assert_cmpstr (f->refusals->str, ==, "invalid_token;");
+}
+
+static gboolean
+disconnect_and_refuse (TesseraBearerDomain *guard,
+                       TesseraAccessToken *token,
+                       SoupServerMessage *message,
+                       gpointer server)
+{
+  soup_server_disconnect (server);
+  return FALSE;
+}
+
+/* Of two that wait the first one is refused, and the other one is not there any more. */
+static void
+test_application_may_end_all_when_it_is_asked (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GPtrArray) waiting = let_wait (f, 2);
+
+  g_signal_connect (f->guard, "token-validated", G_CALLBACK (disconnect_and_refuse), f->server);
+  make_ready (f);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (f->handled, ==, 0);
+  g_assert_cmpstr (f->refusals->str, ==, "");
+}
+
+static void
+test_tells_the_log_whom_the_application_cut_off (Fixture *f, gconstpointer data)
+{
+  g_signal_connect (f->guard, "token-validated", G_CALLBACK (disconnect_and_refuse), f->server);
+  exchange_log (g_string_new (NULL));
+  g_autofree char *answer = get (f, "/", "Authorization: Bearer good\r\n");
+  g_autoptr (GString) text = exchange_log (NULL);
+
+  g_assert_cmpstr (answer, ==, "");
+  g_assert_nonnull (strstr (text->str, "refused error=insufficient_scope"));
+  g_assert_nonnull (strstr (text->str, "from=\"127.0.0.1\""));
+  g_assert_cmpuint (f->handled, ==, 0);
 }
 
 static void
@@ -1413,8 +1462,9 @@ test_websocket_waits_for_the_checker (Fixture *f, gconstpointer data)
   g_auto (Handshake) handshake = { NULL };
 
   f->checker->ready = FALSE;
-  g_timeout_add (50, make_ready, f);
+  ready_once_waiting = f;
   open_socket (f, &handshake, "good", NULL, NULL);
+  g_assert_null (ready_once_waiting);
   g_assert_no_error (handshake.error);
   g_assert_cmpuint (handshake.status, ==, 101);
 }
@@ -1762,6 +1812,9 @@ add_http_tests (void)
   add ("forgets-who-ends-while-waiting", test_forgets_who_ends_while_waiting);
   add ("application-may-end-all-while-it-is-decided",
        test_application_may_end_all_while_it_is_decided);
+  add ("application-may-end-all-when-it-is-asked", test_application_may_end_all_when_it_is_asked);
+  add ("tells-the-log-whom-the-application-cut-off",
+       test_tells_the_log_whom_the_application_cut_off);
   add ("scope-is-asked-after-waiting-too", test_scope_is_asked_after_waiting_too);
   add ("refuses-revoked-tokens-at-once", test_refuses_revoked_tokens_at_once);
   add ("a-broken-checker-is-503", test_a_broken_checker_is_503);

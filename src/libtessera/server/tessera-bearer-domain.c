@@ -36,11 +36,12 @@
  * protected resource, when [property@Tessera.BearerDomain:resource] is set. No WebSocket handshake
  * is ever exempt.
  *
- * A path can be taken out with [method@Soup.AuthDomain.remove_path], once, and none that was added
- * by its name, as those of WebSocket handlers are: libsoup (3.2 at least) takes the path above it
- * out instead, and with `/` everything is open. The filter of the auth domain is used by the guard
- * itself and must not be replaced. When several domains cover a path, libsoup lets a request pass
- * that one of them accepts: two guards on one path do not add up.
+ * A path can be taken out with [method@Soup.AuthDomain.remove_path]. Take it out only once, and
+ * never one that was itself added, as those of WebSocket handlers and the place of the metadata
+ * that [property@Tessera.BearerDomain:resource] adds are: libsoup (3.2 at least) takes the path
+ * above it out instead. If that is `/`, the whole server is open. The filter of the auth domain is
+ * used by the guard itself and must not be replaced. When several domains cover a path, libsoup
+ * lets a request pass that one of them accepts: two guards on one path do not add up.
  *
  * The handler behind the guard asks [func@Tessera.get_access_token] who is calling.
  */
@@ -267,15 +268,19 @@ ask_handlers (TesseraBearerDomain *self,
   return agreed;
 }
 
+/* Checker and handlers belong to the application, which may end the connection in them. Who it was
+ * is wanted for the log even then, and libsoup knows it later only if it was asked before. */
 static TesseraAccessToken *
 check_token (TesseraBearerDomain *self,
              const char *text,
              SoupServerMessage *message,
              GError **error)
 {
-  g_autoptr (TesseraAccessToken) token
-      = tessera_token_checker_check (self->checker, text, get_audience (self), error);
+  g_autoptr (TesseraAccessToken) token = NULL;
 
+  if (message != NULL)
+    soup_server_message_get_remote_address (message);
+  token = tessera_token_checker_check (self->checker, text, get_audience (self), error);
   if (token == NULL || !check_scope (self, token, error)
       || !ask_handlers (self, token, message, error))
     return NULL;
@@ -316,13 +321,14 @@ go_on (Waiting *waiting)
   waiting_free (waiting);
 }
 
+/* Nobody is left to be refused when the application ended the connection while it was asked. */
 static void
 decide (Waiting *waiting)
 {
   TesseraBearerDomain *self = waiting->domain;
   g_autoptr (GError) error = NULL;
 
-  if (!admit (self, waiting->message, waiting->token, &error))
+  if (!admit (self, waiting->message, waiting->token, &error) && !waiting->gone)
     {
       g_object_set_qdata_full (G_OBJECT (waiting->message), refusal_quark (), g_error_copy (error),
                                (GDestroyNotify) g_error_free);

@@ -782,58 +782,66 @@ test_a_chore_that_fails_ends_the_store (void)
   tessera_committer_free (committer);
 }
 
+static const struct
+{
+  const char *name;
+  GTestFunc run;
+} tests[] = {
+  { "/committer/tells-in-order-on-its-context", test_tells_in_order_on_its_context },
+  { "/committer/a-chore-is-done-besides", test_a_chore_is_done_besides },
+  { "/committer/a-chore-that-fails-ends-the-store", test_a_chore_that_fails_ends_the_store },
+  { "/committer/shares-one-commit", test_shares_one_commit },
+  { "/committer/a-turn-of-the-loop-shares-one-commit", test_a_turn_of_the_loop_shares_one_commit },
+  { "/committer/a-crowd-is-expected-again", test_a_crowd_is_expected_again },
+  { "/committer/many-do-not-wait-for-the-end-of-the-turn",
+    test_many_do_not_wait_for_the_end_of_the_turn },
+  { "/committer/who-waits-is-joined-by-who-is-told", test_who_waits_is_joined_by_who_is_told },
+  { "/committer/a-context-that-never-rests-keeps-nobody-waiting",
+    test_a_context_that_never_rests_keeps_nobody_waiting },
+  { "/committer/who-waits-in-a-turn-is-served", test_who_waits_in_a_turn_is_served },
+  { "/committer/reading-needs-no-sync", test_reading_needs_no_sync },
+  { "/committer/refusal-keeps-what-was-written", test_refusal_keeps_what_was_written },
+  { "/committer/fault-undoes-the-batch-and-runs-the-others-alone",
+    test_fault_undoes_the_batch_and_runs_the_others_alone },
+  { "/committer/own-fault-is-told-as-it-is", test_own_fault_is_told_as_it_is },
+  { "/committer/failed-commit-is-unavailable-for-all", test_failed_commit_is_unavailable_for_all },
+  { "/committer/full-disk-refuses-only-what-finds-no-room",
+    test_full_disk_refuses_only_what_finds_no_room },
+  { "/committer/after-a-fatal-failure-everything-is-refused",
+    test_after_a_fatal_failure_everything_is_refused },
+  { "/committer/after-damage-everything-is-refused", test_after_damage_everything_is_refused },
+  { "/committer/who-comes-with-a-fatal-failure-is-refused",
+    test_who_comes_with_a_fatal_failure_is_refused },
+  { "/committer/what-cannot-be-prepared-is-not-committed",
+    test_what_cannot_be_prepared_is_not_committed },
+  { "/committer/what-is-told-is-committed", test_what_is_told_is_committed },
+  { "/committer/prepares-what-writes-and-the-end", test_prepares_what_writes_and_the_end },
+  { "/committer/after-a-failure-the-end-writes-nothing",
+    test_after_a_failure_the_end_writes_nothing },
+  { "/committer/who-comes-after-the-end-is-told-so", test_who_comes_after_the_end_is_told_so },
+  { "/committer/tells-everything-before-it-ends", test_tells_everything_before_it_ends },
+  { "/committer/takes-work-from-any-thread", test_takes_work_from_any_thread },
+  { "/committer/throughput", test_throughput },
+};
+
+/* Who is forgotten waits for ever. */
+static void
+run_within_a_minute (gconstpointer data)
+{
+  GTestFunc const *run = data;
+
+  if (!g_test_perf ())
+    alarm (60);
+  (*run) ();
+  alarm (0);
+}
+
 int
 main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_log_set_writer_func (count_warnings, &warnings, NULL);
-  if (!g_test_perf ())
-    alarm (20); /* who is forgotten waits for ever; all of this takes a second */
-
-  g_test_add_func ("/committer/tells-in-order-on-its-context", test_tells_in_order_on_its_context);
-  g_test_add_func ("/committer/a-chore-is-done-besides", test_a_chore_is_done_besides);
-  g_test_add_func ("/committer/a-chore-that-fails-ends-the-store",
-                   test_a_chore_that_fails_ends_the_store);
-  g_test_add_func ("/committer/shares-one-commit", test_shares_one_commit);
-  g_test_add_func ("/committer/a-turn-of-the-loop-shares-one-commit",
-                   test_a_turn_of_the_loop_shares_one_commit);
-  g_test_add_func ("/committer/a-crowd-is-expected-again", test_a_crowd_is_expected_again);
-  g_test_add_func ("/committer/many-do-not-wait-for-the-end-of-the-turn",
-                   test_many_do_not_wait_for_the_end_of_the_turn);
-  g_test_add_func ("/committer/who-waits-is-joined-by-who-is-told",
-                   test_who_waits_is_joined_by_who_is_told);
-  g_test_add_func ("/committer/a-context-that-never-rests-keeps-nobody-waiting",
-                   test_a_context_that_never_rests_keeps_nobody_waiting);
-  g_test_add_func ("/committer/who-waits-in-a-turn-is-served", test_who_waits_in_a_turn_is_served);
-  g_test_add_func ("/committer/reading-needs-no-sync", test_reading_needs_no_sync);
-  g_test_add_func ("/committer/refusal-keeps-what-was-written",
-                   test_refusal_keeps_what_was_written);
-  g_test_add_func ("/committer/fault-undoes-the-batch-and-runs-the-others-alone",
-                   test_fault_undoes_the_batch_and_runs_the_others_alone);
-  g_test_add_func ("/committer/own-fault-is-told-as-it-is", test_own_fault_is_told_as_it_is);
-  g_test_add_func ("/committer/failed-commit-is-unavailable-for-all",
-                   test_failed_commit_is_unavailable_for_all);
-  g_test_add_func ("/committer/full-disk-refuses-only-what-finds-no-room",
-                   test_full_disk_refuses_only_what_finds_no_room);
-  g_test_add_func ("/committer/after-a-fatal-failure-everything-is-refused",
-                   test_after_a_fatal_failure_everything_is_refused);
-  g_test_add_func ("/committer/after-damage-everything-is-refused",
-                   test_after_damage_everything_is_refused);
-  g_test_add_func ("/committer/who-comes-with-a-fatal-failure-is-refused",
-                   test_who_comes_with_a_fatal_failure_is_refused);
-  g_test_add_func ("/committer/what-cannot-be-prepared-is-not-committed",
-                   test_what_cannot_be_prepared_is_not_committed);
-  g_test_add_func ("/committer/what-is-told-is-committed", test_what_is_told_is_committed);
-  g_test_add_func ("/committer/prepares-what-writes-and-the-end",
-                   test_prepares_what_writes_and_the_end);
-  g_test_add_func ("/committer/after-a-failure-the-end-writes-nothing",
-                   test_after_a_failure_the_end_writes_nothing);
-  g_test_add_func ("/committer/who-comes-after-the-end-is-told-so",
-                   test_who_comes_after_the_end_is_told_so);
-  g_test_add_func ("/committer/tells-everything-before-it-ends",
-                   test_tells_everything_before_it_ends);
-  g_test_add_func ("/committer/takes-work-from-any-thread", test_takes_work_from_any_thread);
-  g_test_add_func ("/committer/throughput", test_throughput);
-
+  for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add_data_func (tests[i].name, &tests[i].run, run_within_a_minute);
   return g_test_run ();
 }

@@ -1048,7 +1048,7 @@ __real_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *clai
 char *
 __wrap_tessera_jwt_sign_text (TesseraKey *key, const char *typ, const char *claims, GError **error)
 {
-  if (signing_waits)
+  if (g_atomic_int_get (&signing_waits))
     hold_signing ();
   if (!signing_fails)
     return __real_tessera_jwt_sign_text (key, typ, claims, error);
@@ -1094,8 +1094,8 @@ test_who_comes_too_late_is_told (Fixture *f, gconstpointer data)
   Place place = reserve (f, &alice);
   Published told[4] = { 0 };
 
-  signing_waits = TRUE;
-  is_signing = FALSE;
+  g_atomic_int_set (&is_signing, FALSE);
+  g_atomic_int_set (&signing_waits, TRUE);
   for (guint i = 0; i < G_N_ELEMENTS (told); i++)
     {
       tessera_status_publisher_publish (f->engine->engine.status_publisher,

@@ -6,10 +6,10 @@ usage: mutate.py DIRECTORY [--quick COUNT | --resume LOG] [WORD…]
        mutate.py --check
 
 The copy and its build live in DIRECTORY. --quick takes so many at random, --resume leaves out what the output of
-an earlier run calls noticed, WORDs take those whose text contains one of them; --check only shows that every
-entry still fits the sources. What the tests named beside a mutation do not notice is tried on the whole suite in
-the end. A test that only ran out of its time has noticed, which is said: it should fail by itself. Exit status 1
-when something survives all that."""
+an earlier run calls noticed, WORDs take those whose text contains one of them; --check only shows that every entry
+still fits the sources, and that none is there twice. What the tests named beside a mutation do not notice is tried
+on the whole suite in the end. A test that only ran out of its time has noticed, which is said: it should fail by
+itself. Exit status 1 when something survives all that."""
 import os
 import pathlib
 import random
@@ -60,17 +60,36 @@ def read_list():
     return [Mutation(block) for block in blocks if block]
 
 
+def find_repeated(mutations):
+    """Those that say what another one of the same function says, or do what it does."""
+    seen, repeated = set(), []
+    for mutation in mutations:
+        place = (mutation.file, mutation.function)
+        change = tuple(' '.join(' '.join(lines).split()).rstrip(' ;') for lines in (mutation.original, mutation.replacement))
+        told = {(*place, mutation.sentence), (*place, *change)}
+        if told & seen:
+            repeated.append(mutation)
+        seen |= told
+    return repeated
+
+
+def report(number, claim, failed, reason):
+    print(('not ' if failed else '') + f'ok {number} /mutations/{claim}')
+    for mutation in failed:
+        print(f'# {LIST.name}: {mutation.file} {mutation.title}: {reason}')
+
+
 def check():
-    misfits = []
-    for mutation in read_list():
+    mutations, misfits = read_list(), []
+    for mutation in mutations:
         path = ROOT / 'src' / mutation.file
         if not path.exists() or mutation.apply(path.read_text(encoding='utf-8')) is None:
             misfits.append(mutation)
-    print('1..1')
-    print(('not ' if misfits else '') + 'ok 1 /mutations/all-fit-the-sources')
-    for mutation in misfits:
-        print(f'# {LIST.name}: {mutation.file} {mutation.title}: the text is not there, or not once')
-    return 1 if misfits else 0
+    repeated = find_repeated(mutations)
+    print('1..2')
+    report(1, 'all-fit-the-sources', misfits, 'the text is not there, or not once')
+    report(2, 'none-is-there-twice', repeated, 'another one has this sentence, or makes this change')
+    return 1 if misfits or repeated else 0
 
 
 class Workplace:

@@ -42,10 +42,11 @@ def _():
     equal(row[1:], ('0.60 (≥ 0.5)', '0.95 (≥ 0.9)', 'met'))
 
 
-@test('bench/a goal is short when one of the fronts is')
+@test('bench/a goal is met by the fronts that reach it')
 def _():
-    row = verdict(measured('client-credentials', empty=1000, tesserad=600, direct=850), CLIENT_CREDENTIALS)
-    check(row[3].startswith('short'), row[3])
+    for ours, direct, word in ((600, 850, 'met through libsoup. '), (400, 950, 'met with direct-endpoints. '), (400, 850, 'short. ')):
+        row = verdict(measured('client-credentials', empty=1000, tesserad=ours, direct=direct), CLIENT_CREDENTIALS)
+        check(row[3].startswith(word), row[3])
 
 
 @test('bench/a goal without a measurement is not met')

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ set_up (Fixture *f, gconstpointer data)
 {
   f->directory = g_dir_make_tmp ("tessera-XXXXXX", NULL);
   f->path = g_build_filename (f->directory, "denied-tokens", NULL);
-  f->tokens = tessera_denied_tokens_new (100000);
+  f->tokens = tessera_denied_tokens_new (MAX (100000, GPOINTER_TO_UINT (data)));
   f->list = g_array_new (FALSE, FALSE, sizeof (TesseraDeniedToken));
 }
 
@@ -387,6 +388,36 @@ test_the_index_is_read_at_once (Fixture *f, gconstpointer data)
   assert_no_token_is_forgotten (f, again);
 }
 
+gpointer
+__real_mmap64 (gpointer address, gsize size, int protection, int flags, int fd, gint64 offset);
+gpointer
+__wrap_mmap64 (gpointer address, gsize size, int protection, int flags, int fd, gint64 offset);
+
+static gboolean is_short_of_memory;
+
+gpointer
+__wrap_mmap64 (gpointer address, gsize size, int protection, int flags, int fd, gint64 offset)
+{
+  if (is_short_of_memory && (flags & MAP_ANONYMOUS) != 0)
+    return MAP_FAILED;
+  return __real_mmap64 (address, size, protection, flags, fd, offset);
+}
+
+static void
+test_without_memory_the_index_is_where_it_is (Fixture *f, gconstpointer data)
+{
+  add_many (f, NULL, 4000);
+  g_autoptr (TesseraDenySnapshot) snapshot = write_at (f, NULL, f->tokens, NOW_MS, NULL);
+  is_short_of_memory = TRUE;
+  g_autoptr (TesseraDenySnapshot) opened = tessera_deny_snapshot_open (f->path, NULL);
+  g_autoptr (TesseraDenySnapshot) other = tessera_deny_snapshot_open (f->path, NULL);
+  is_short_of_memory = FALSE;
+  assert_has_all (f, opened);
+  flip (f->path, read_layout (f).filter, 0xff);
+  assert_no_token_is_forgotten (f, other);
+  g_assert_true (tessera_deny_snapshot_is_damaged (other)); /* in memory it would be whole */
+}
+
 static void
 test_a_short_file_is_none (Fixture *f, gconstpointer data)
 {
@@ -444,6 +475,7 @@ main (int argc, char *argv[])
   ADD ("says-what-was-put-in/one", 1, test_says_what_was_put_in);
   ADD ("says-what-was-put-in/few", 33, test_says_what_was_put_in);
   ADD ("says-what-was-put-in/many", 40000, test_says_what_was_put_in);
+  ADD ("says-what-was-put-in/in-huge-pages", 1450000, test_says_what_was_put_in);
   ADD ("the-grant-must-match", 0, test_grant_must_match);
   ADD ("merges-what-came-since", 0, test_merges_what_came_since);
   ADD ("leaves-out-what-has-expired", 0, test_leaves_out_what_has_expired);
@@ -455,6 +487,7 @@ main (int argc, char *argv[])
   ADD ("one-bad-block-leaves-the-others", 0, test_one_bad_block_leaves_the_others);
   ADD ("a-damaged-one-is-not-merged", 0, test_a_damaged_one_is_not_merged);
   ADD ("the-index-is-read-at-once", 0, test_the_index_is_read_at_once);
+  ADD ("without-memory-the-index-is-where-it-is", 0, test_without_memory_the_index_is_where_it_is);
   ADD ("a-short-file-is-none", 0, test_a_short_file_is_none);
   ADD ("no-file-is-no-error", 0, test_no_file_is_no_error);
   ADD ("what-cannot-be-written-changes-nothing", 0, test_what_cannot_be_written_changes_nothing);

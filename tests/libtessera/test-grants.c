@@ -355,6 +355,22 @@ test_a_superseded_token_is_introspected_as_dead (void)
   g_assert_true (engine_fixture_is_active (fixture, answer_get (newer, "refresh_token")));
 }
 
+/* Its client may be one that could not be read. */
+static void
+test_after_a_failure_of_the_store_no_token_is_called_dead (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (Answer) tokens
+      = engine_fixture_ask (fixture, "/token", "c1", "grant_type=client_credentials");
+  g_autofree char *question = g_strconcat ("token=", answer_get (tokens, "access_token"), NULL);
+
+  tessera_client_registry_remove (fixture->engine.clients, "c1");
+  tessera_client_registry_fail (fixture->engine.clients);
+  g_autoptr (Answer) answer = engine_fixture_ask (fixture, "/introspect", "c2", question);
+  g_assert_cmpuint (answer->status, ==, 503);
+  g_assert_cmpstr (answer_get (answer, "error"), ==, "temporarily_unavailable");
+}
+
 static void
 test_a_public_client_gets_no_token_of_its_own (void)
 {
@@ -658,6 +674,8 @@ main (int argc, char **argv)
   g_test_add_func ("/grants/A33-a-code-expires", test_a_code_expires);
   g_test_add_func ("/grants/a-token-is-dead-from-its-last-second-on",
                    test_a_token_is_dead_from_its_last_second_on);
+  g_test_add_func ("/grants/after-a-failure-of-the-store-no-token-is-called-dead",
+                   test_after_a_failure_of_the_store_no_token_is_called_dead);
   g_test_add_func ("/grants/a-superseded-token-is-introspected-as-dead",
                    test_a_superseded_token_is_introspected_as_dead);
   g_test_add_func ("/grants/B20-a-public-client-gets-no-token-of-its-own",

@@ -244,8 +244,7 @@ def _(variant):
         brief = App(example, 'brief-id', 'brief-secret', redirect_uri='http://127.0.0.1:8080')
         machine = App(example, 'machine-id', 'machine-secret')
         expired = brief.log_in()['access_token']
-        while brief.call(expired).status == 200:
-            pass  # two seconds
+        tap.until(lambda: brief.call(expired).status != 200, 'the token expires', pause=0.1)  # two seconds
         tokens = app.log_in()
         foreign = app.log_in()
         head, payload, signature = tokens['access_token'].split('.')

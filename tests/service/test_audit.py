@@ -190,7 +190,8 @@ def _(s):
     equal((act['action'], act['result']), ('Reload', 'failed'))
     s.sections = s.sections.replace('[nonsense]\nx=y\n', '')
     s.reload()
-    s.news()
+    s.get('/jwks')
+    equal(s.one('administration')['result'], 'done')
 
 
 @test('audit: bytes from outside are escaped, on one line')

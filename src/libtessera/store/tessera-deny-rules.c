@@ -109,9 +109,8 @@ void
 tessera_denied_name_init (TesseraDeniedName *self, const TesseraTokenIdentity *token)
 {
   self->has_id = token->jti != NULL;
-  if (!self->has_id)
-    return;
-  tessera_deny_rules_get_token_id (token->jti, self->id);
+  if (self->has_id)
+    tessera_deny_rules_get_token_id (token->jti, self->id);
   self->grant_tag = tessera_denied_tokens_tag (token->grant_id);
 }
 

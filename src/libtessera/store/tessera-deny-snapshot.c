@@ -366,28 +366,24 @@ is_good (TesseraDenySnapshot *self, gsize begin, gsize length)
 
 /* Filter and directory in memory. */
 
-static guint8 *
-allocate (gsize size)
-{
-  guint8 *begin = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-  return begin != MAP_FAILED ? begin : NULL;
-}
-
 /* The index is asked for somewhere else each time, and of pages of 4 KiB the processor has to look
  * up where each is. So it is copied, a large one to huge pages; and what is in memory was good once
  * and for all. */
 static guint8 *
-allocate_huge (gsize size)
+allocate_index (gsize size)
 {
-  guint8 *begin = allocate (size + HUGE_PAGE);
-  if (begin == NULL)
+  gsize slack = size > HUGE_PAGE ? HUGE_PAGE : 0;
+  guint8 *begin
+      = mmap (NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED)
     return NULL;
+  if (slack == 0)
+    return begin;
 
   gsize before = (HUGE_PAGE - (guintptr) begin % HUGE_PAGE) % HUGE_PAGE;
+  munmap (begin + before + size, HUGE_PAGE - before);
   if (before > 0)
     munmap (begin, before);
-  munmap (begin + before + size, HUGE_PAGE - before);
   madvise (begin + before, size, MADV_HUGEPAGE);
   return begin + before;
 }
@@ -414,7 +410,7 @@ copy_index (TesseraDenySnapshot *self)
   gsize block = (self->layout.filter - self->layout.entries) / TESSERA_DENY_SNAPSHOT_BLOCK;
   gsize last = (self->layout.shares - 1 - self->layout.entries) / TESSERA_DENY_SNAPSHOT_BLOCK;
   gsize size = get_index_size (self);
-  guint8 *index = size > HUGE_PAGE ? allocate_huge (size) : allocate (size);
+  guint8 *index = allocate_index (size);
 
   if (index == NULL)
     return;

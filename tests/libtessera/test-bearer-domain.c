@@ -10,12 +10,14 @@
 
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define ISSUER "http://127.0.0.1:8417"
 #define RESOURCE "https://api.test"
 #define METADATA "/.well-known/oauth-protected-resource"
 
 static gint64 offset;
+static const char *client_of_tokens = "app";
 
 /* All that was logged, at any level and by any thread, while a test listens. */
 static GMutex log_lock;
@@ -197,7 +199,7 @@ make_token (gint64 now_ms, const char *subject, const char *scope, int lifetime)
   tessera_claims_set_string (claims, "iss", ISSUER);
   tessera_claims_set_string (claims, "jti", jti);
   tessera_claims_set_string (claims, "sub", subject);
-  tessera_claims_set_string (claims, "client_id", "app");
+  tessera_claims_set_string (claims, "client_id", client_of_tokens);
   tessera_claims_set_string (claims, "aud", RESOURCE);
   tessera_claims_set_string (claims, "scope", scope);
   tessera_claims_set_int (claims, "iat", now_ms / 1000);
@@ -300,6 +302,7 @@ set_up (Fixture *f, gconstpointer data)
   g_autoptr (GError) error = NULL;
   GSList *uris;
 
+  alarm (60); /* what does not end waits for ever */
   offset = 0;
   f->open = g_ptr_array_new_with_free_func (g_object_unref);
   f->received = g_string_new (NULL);
@@ -339,6 +342,7 @@ tear_down (Fixture *f, gconstpointer data)
   g_string_free (f->refusals, TRUE);
   g_free (f->subject);
   g_free (f->protocols);
+  alarm (0);
   offset = 0;
   n_waiting = 0;
   waiting_is_over = FALSE;
@@ -1376,6 +1380,23 @@ test_expiry_closes_the_websocket (Fixture *f, gconstpointer data)
 }
 
 static void
+test_each_websocket_ends_at_its_time (Fixture *f, gconstpointer data)
+{
+  g_auto (Handshake) brief = { NULL };
+  g_auto (Handshake) other = { NULL };
+
+  fake_checker_add (f->checker, "brief", "alice", "read", 60);
+  open_socket (f, &brief, "brief", NULL, NULL);
+  open_socket (f, &other, "other", NULL, NULL);
+  offset = 61 * 1000;
+  wait_closed (&brief);
+  g_assert_cmpint (soup_websocket_connection_get_state (other.connection), ==,
+                   SOUP_WEBSOCKET_STATE_OPEN);
+  offset = 601 * 1000;
+  wait_closed (&other);
+}
+
+static void
 test_expiry_may_keep_the_websocket (Fixture *f, gconstpointer data)
 {
   g_auto (Handshake) kept = { NULL };
@@ -1415,10 +1436,14 @@ test_websocket_can_be_renewed (Fixture *f, gconstpointer data)
   open_socket (f, &handshake, "good", NULL, NULL);
   offset = 300 * 1000;
   fake_checker_add (f->checker, "newer", "alice", "read", 600);
+  client_of_tokens = "another";
+  fake_checker_add (f->checker, "of another", "alice", "read", 600);
+  client_of_tokens = "app";
   assert_renewal_fails (f, "newer", TESSERA_ERROR_ACCESS_DENIED);
   g_object_set (f->guard, "expiry-policy", TESSERA_EXPIRY_POLICY_RENEW, NULL);
   assert_renewal_fails (f, "wrong", TESSERA_ERROR_INVALID_TOKEN);
   assert_renewal_fails (f, "other", TESSERA_ERROR_INVALID_TOKEN);
+  assert_renewal_fails (f, "of another", TESSERA_ERROR_INVALID_TOKEN);
   g_object_set (f->guard, "scope", "write", NULL);
   assert_renewal_fails (f, "newer", TESSERA_ERROR_INSUFFICIENT_SCOPE);
   g_object_set (f->guard, "scope", NULL, NULL);
@@ -1553,9 +1578,10 @@ test_websocket_that_was_ended_stays_so (Fixture *f, gconstpointer data)
     g_main_context_iteration (NULL, TRUE);
   g_assert_false (handshake.closed);
   guint rechecks = f->checker->rechecks;
-  g_object_set (f->guard, "expiry-policy", TESSERA_EXPIRY_POLICY_KEEP, NULL); /* looks at all */
+  g_object_set (f->guard, "expiry-policy", TESSERA_EXPIRY_POLICY_RENEW, NULL); /* looks at all */
   g_hash_table_remove_all (f->checker->revoked);
   tessera_bearer_domain_watch_websocket (f->guard, f->open->pdata[0], f->accepted);
+  assert_renewal_fails (f, "good", TESSERA_ERROR_ACCESS_DENIED);
   g_assert_cmpuint (f->checker->rechecks, ==, rechecks);
   wait_closed (&handshake);
   g_assert_cmpuint (soup_websocket_connection_get_close_code (handshake.connection), ==, 1008);
@@ -1621,9 +1647,11 @@ static void
 test_protocol_token_is_opt_in (Fixture *f, gconstpointer data)
 {
   char *protocols[] = { (char *) "chat", (char *) "good", NULL };
+  const char *origins[] = { "https://app.test", NULL };
   g_auto (Handshake) off = { NULL };
   g_auto (Handshake) on = { NULL };
 
+  g_object_set (f->guard, "allowed-origins", origins, NULL);
   open_socket (f, &off, NULL, "https://app.test", protocols);
   g_assert_cmpuint (off.status, ==, 401);
   allow_browsers (f);
@@ -1847,6 +1875,7 @@ add_websocket_tests (void)
   add ("websocket/many-revocations-cost-one-look", test_many_revocations_cost_one_look);
   add ("websocket/revoked-peer-is-not-heard-any-more", test_revoked_peer_is_not_heard_any_more);
   add ("websocket/expiry-closes-it", test_expiry_closes_the_websocket);
+  add ("websocket/each-ends-at-its-time", test_each_websocket_ends_at_its_time);
   add ("websocket/expiry-may-keep-it", test_expiry_may_keep_the_websocket);
   add ("websocket/can-be-renewed", test_websocket_can_be_renewed);
   add ("websocket/watch-ends-with-the-connection", test_watch_ends_with_the_connection);

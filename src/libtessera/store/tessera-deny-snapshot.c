@@ -380,10 +380,9 @@ allocate_index (gsize size)
   if (slack == 0)
     return begin;
 
-  gsize before = (HUGE_PAGE - (guintptr) begin % HUGE_PAGE) % HUGE_PAGE;
-  munmap (begin + before + size, HUGE_PAGE - before);
-  if (before > 0)
-    munmap (begin, before);
+  gsize before = HUGE_PAGE - (guintptr) begin % HUGE_PAGE;
+  munmap (begin, before);
+  munmap (begin + before + size, slack - before); /* or nothing, which is refused */
   madvise (begin + before, size, MADV_HUGEPAGE);
   return begin + before;
 }

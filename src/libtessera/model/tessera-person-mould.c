@@ -139,8 +139,6 @@ tessera_person_mould_new (const TesseraTokenForm *form,
 void
 tessera_person_mould_free (TesseraPersonMould *self)
 {
-  if (self == NULL)
-    return;
   g_free (self->text);
   g_free (self->issuer);
   g_free (self->client_id);

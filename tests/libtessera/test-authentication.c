@@ -96,6 +96,19 @@ test_first_verdict_stands (void)
 }
 
 static void
+test_who_was_let_in_is_in (void)
+{
+  g_auto (Outcome) outcome = { 0 };
+  g_autoptr (TesseraAuthentication) authentication = attempt (&outcome);
+  tessera_authentication_accept (authentication, "u1");
+  tessera_authentication_deny (authentication);
+
+  g_assert_cmpuint (outcome.told, ==, 1);
+  g_assert_cmpint (tessera_authentication_get_verdict (authentication), ==,
+                   TESSERA_VERDICT_ACCEPTED);
+}
+
+static void
 test_no_verdict_is_denied_with_a_warning (void)
 {
   g_auto (Outcome) outcome = { 0 };
@@ -356,6 +369,7 @@ main (int argc, char **argv)
   g_test_add_func ("/authentication/accept-without-subject-takes-the-user-name",
                    test_accept_without_subject_takes_the_user_name);
   g_test_add_func ("/authentication/first-verdict-stands", test_first_verdict_stands);
+  g_test_add_func ("/authentication/who-was-let-in-is-in", test_who_was_let_in_is_in);
   g_test_add_func ("/authentication/no-verdict-is-denied-with-a-warning",
                    test_no_verdict_is_denied_with_a_warning);
   g_test_add_func ("/authentication/held-and-dropped-is-denied", test_held_and_dropped_is_denied);

@@ -1802,10 +1802,14 @@ test_credentials_are_parsed_strictly (void)
   g_autofree char *good = tessera_bearer_parse ("Bearer a.b-c_d~e+f/g==");
   g_autofree char *tail = tessera_bearer_parse ("Bearer a=b");
   g_autofree char *other = tessera_bearer_parse ("Basic YTpi");
+  g_autofree char *cut = tessera_bearer_parse ("Bear a.b");
+  g_autofree char *without = tessera_bearer_parse (" a.b");
 
   g_assert_cmpstr (good, ==, "a.b-c_d~e+f/g==");
   g_assert_cmpstr (tail, ==, "");
   g_assert_null (other);
+  g_assert_null (cut);
+  g_assert_null (without);
 }
 
 #define add(name, function)                                                                        \

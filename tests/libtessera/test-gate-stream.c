@@ -245,6 +245,10 @@ test_other_threads_may_write (Fixture *self, gconstpointer data)
   g_io_stream_close (G_IO_STREAM (self->stream), NULL, NULL);
   g_assert_cmpstr (self->written->str, ==, "one two one two threeone two ");
   g_assert_cmpuint (self->n_closes, ==, 1);
+
+  g_thread_join (g_thread_new ("writer", write_elsewhere, self)); /* too late */
+  iterate ();
+  g_assert_cmpstr (self->written->str, ==, "one two one two threeone two ");
 }
 
 /* GIO's plain calls, for whoever took the stream from libsoup: they wait for nobody. */

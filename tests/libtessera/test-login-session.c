@@ -90,10 +90,49 @@ test_signing_out_is_one_commit (void)
   g_free (visit.cookie);
 }
 
+/* Whoever has read it from the store before learns of it too. */
+static void
+test_one_that_was_revoked_is_not_good (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  TesseraEngine *engine = &fixture->engine;
+  const TesseraLogin login = { .subject = (char *) "alice", .amr = (char *) "pwd" };
+  Visit visit = { .fixture = fixture };
+  gint64 now_ms = tessera_clock_get_ms (engine->clock);
+
+  tessera_login_session_begin (engine, &login, now_ms, NULL, NULL, on_begun, &visit);
+  wait_for (&visit);
+  g_assert_true (tessera_login_session_is_good (engine, visit.session, now_ms));
+  tessera_login_session_end (engine, visit.session, NULL, NULL, on_ended, &visit);
+  wait_for (&visit);
+  g_assert_false (tessera_login_session_is_good (engine, visit.session, now_ms));
+  tessera_session_free (visit.session);
+  g_free (visit.cookie);
+}
+
+static void
+test_one_ends_however_much_it_is_used (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  TesseraEngine *engine = &fixture->engine;
+  TesseraSession session = {
+    .login = { .subject = (char *) "alice", .session_id = (char *) "s1" },
+    .last_seen_ms = 1999999,
+    .expires_ms = 2000000,
+  };
+
+  g_assert_true (tessera_login_session_is_good (engine, &session, 1999999));
+  g_assert_false (tessera_login_session_is_good (engine, &session, 2000000));
+}
+
 int
 main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/login-session/signing-out-is-one-commit", test_signing_out_is_one_commit);
+  g_test_add_func ("/login-session/one-that-was-revoked-is-not-good",
+                   test_one_that_was_revoked_is_not_good);
+  g_test_add_func ("/login-session/one-ends-however-much-it-is-used",
+                   test_one_ends_however_much_it_is_used);
   return g_test_run ();
 }

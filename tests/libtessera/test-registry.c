@@ -206,6 +206,20 @@ add_record (TesseraClientRegistry *registry, TesseraClient *taken_client)
       tessera_client_registry_add_record (registry, tessera_client_get_id (client), record, NULL));
 }
 
+/* As one of an older version says nothing of what is newer. */
+static void
+test_what_a_record_does_not_say_is_as_usual (void)
+{
+  static const char record[] = "{\"client_id\":\"old\",\"redirect_uris\":[\"https://old.test/\"]}";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TesseraClient) client = tessera_client_new_from_json (record, strlen (record), &error);
+  gboolean requires_pkce = FALSE;
+
+  g_assert_no_error (error);
+  g_object_get (client, "require-pkce", &requires_pkce, NULL);
+  g_assert_true (requires_pkce);
+}
+
 static void
 test_records_become_clients (void)
 {
@@ -533,6 +547,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/client-registry/a-disabled-one-is-not-there",
                    test_a_disabled_one_is_not_there);
   g_test_add_func ("/client-registry/records-become-clients", test_records_become_clients);
+  g_test_add_func ("/client-registry/what-a-record-does-not-say-is-as-usual",
+                   test_what_a_record_does_not_say_is_as_usual);
   g_test_add_func ("/client-registry/what-is-asked-of-all", test_what_is_asked_of_all);
   g_test_add_func ("/client-registry/an-unusable-record-is-no-client",
                    test_an_unusable_record_is_no_client);

@@ -180,6 +180,28 @@ test_many_authorizations_do_not_fill_the_memory (void)
   g_assert_cmpuint (tessera_seen_tokens_count_profiles (seen), ==, 2048);
 }
 
+/* Its claims would be those of a stranger. */
+static void
+test_who_takes_a_place_takes_no_claims_over (void)
+{
+  g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (16);
+
+  for (guint i = 0; i < 16; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("a.b.%u", i);
+
+      add_text (seen, text, i == 15 ? SECOND : FIRST);
+    }
+  for (guint i = 0; i < 8; i++)
+    {
+      g_auto (TesseraSeenToken) what = { 0 };
+
+      tessera_seen_tokens_add (seen, (const char *) &i, sizeof i, NULL, NULL);
+      g_assert_true (tessera_seen_tokens_lookup (seen, (const char *) &i, sizeof i, &what));
+      g_assert_null (what.profile);
+    }
+}
+
 /* Whatever is written in another way than the issuer writes it is read anew each time. */
 static void
 test_only_what_is_certain_is_outlined (void)
@@ -395,6 +417,8 @@ main (int argc, char **argv)
                    test_profiles_go_with_their_last_token);
   g_test_add_func ("/seen-tokens/many-authorizations-do-not-fill-the-memory",
                    test_many_authorizations_do_not_fill_the_memory);
+  g_test_add_func ("/seen-tokens/who-takes-a-place-takes-no-claims-over",
+                   test_who_takes_a_place_takes_no_claims_over);
   g_test_add_func ("/seen-tokens/only-what-is-certain-is-outlined",
                    test_only_what_is_certain_is_outlined);
   g_test_add_func ("/seen-tokens/a-known-outline-is-matched-exactly",

@@ -56,6 +56,22 @@ test_what_is_no_absolute_uri_is_refused (void)
 }
 
 static void
+test_resources_have_a_limit (void)
+{
+  g_autoptr (GString) form = g_string_new ("resource=urn%3Aexample%3A0");
+
+  for (guint count = 1; count <= 9; count++)
+    {
+      g_autoptr (TesseraParams) params = parse (form->str);
+      g_autofree char *resources = NULL;
+
+      g_assert_nonnull (params);
+      g_assert_cmpint (tessera_target_parse (params, &resources, NULL), ==, count <= 8);
+      g_string_append_printf (form, "&resource=urn%%3Aexample%%3A%u", count);
+    }
+}
+
+static void
 test_B31_a_client_asks_for_its_own_resources_only (void)
 {
   g_autoptr (TesseraClient) client = make_client ();
@@ -130,6 +146,7 @@ main (int argc, char **argv)
                    test_resource_may_be_given_several_times);
   g_test_add_func ("/rfc8707/2/what-is-no-absolute-uri-is-refused",
                    test_what_is_no_absolute_uri_is_refused);
+  g_test_add_func ("/rfc8707/2/resources-have-a-limit", test_resources_have_a_limit);
   g_test_add_func ("/rfc8707/B31-a-client-asks-for-its-own-resources-only",
                    test_B31_a_client_asks_for_its_own_resources_only);
   g_test_add_func ("/rfc8707/2.2/a-part-of-what-was-granted-may-be-asked",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What an application knows of a person, and what a client is told of it. */
 
+#include "base/tessera-error.h"
 #include "base/tessera-secret-private.h"
 #include "endpoints/tessera-authentication-request-private.h"
 #include "grants/tessera-id-token-private.h"
@@ -441,6 +442,51 @@ test_what_is_no_json_is_not_taken (void)
 /* OpenID Connect Core §5.5.1: a claim that is wanted with one of these values is wanted with no
  * other. */
 static void
+test_what_is_no_claims_request_is_refused (void)
+{
+  static const char *const bad[] = {
+    "[]",
+    "{\"userinfo\":1}",
+    "{\"userinfo\":{\"email\":true}}",
+    "{\"id_token\":{\"email\":\"me\"}}",
+    "{\"id_token\":{\"email\":{\"essential\":1}}}",
+    "{\"id_token\":{\"email\":{\"values\":\"me\"}}}",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (tessera_claims_request_parse (bad[i], &error));
+      g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_REQUEST);
+    }
+}
+
+static void
+test_only_what_is_essential_must_be_reached (void)
+{
+  static const struct
+  {
+    const char *acr;
+    const char *essential;
+  } cases[] = {
+    { "{\"essential\":true,\"value\":\"a\",\"values\":[\"b\",\"\",7]}", "a b" },
+    { "{\"essential\":false,\"value\":\"a\"}", NULL },
+    { "{\"value\":\"a\"}", NULL },
+    { "{\"essential\":true}", NULL },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = g_strdup_printf ("{\"id_token\":{\"acr\":%s}}", cases[i].acr);
+      g_autoptr (TesseraClaimsRequest) request = tessera_claims_request_parse (text, NULL);
+      g_autofree char *essential = tessera_claims_request_dup_essential_acr (request);
+
+      g_assert_cmpstr (essential, ==, cases[i].essential);
+    }
+}
+
+static void
 test_a_claim_is_wanted_with_its_values (void)
 {
   g_autoptr (TesseraClaimsRequest) request = tessera_claims_request_parse (
@@ -546,6 +592,10 @@ main (int argc, char **argv)
   ADD ("without-a-key-nothing-is-told", test_without_a_key_nothing_is_told);
   ADD ("a-request-says-one-thing-and-not-too-much", test_a_request_says_one_thing_and_not_too_much);
   ADD ("introspection-says-each-thing-once", test_introspection_says_each_thing_once);
+  g_test_add_func ("/user-claims/what-is-no-claims-request-is-refused",
+                   test_what_is_no_claims_request_is_refused);
+  g_test_add_func ("/user-claims/only-what-is-essential-must-be-reached",
+                   test_only_what_is_essential_must_be_reached);
   g_test_add_func ("/user-claims/a-claim-is-wanted-with-its-values",
                    test_a_claim_is_wanted_with_its_values);
   g_test_add_func ("/user-claims/what-is-no-json-is-not-taken", test_what_is_no_json_is_not_taken);

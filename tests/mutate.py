@@ -2,21 +2,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Breaks each check of tests/mutations.txt in a copy of the tree and shows that some test fails.
 
-usage: mutate.py DIRECTORY [--quick COUNT | --resume LOG] [WORD…]
-       mutate.py --check
-
-The copy and its build live in DIRECTORY. --quick takes so many at random, --resume leaves out what the output of
-an earlier run calls noticed, WORDs take those whose text contains one of them; --check only shows that every entry
-still fits the sources, and that none is there twice. What the tests named beside a mutation do not notice is tried
-on the whole suite in the end. A test that only ran out of its time has noticed, which is said: it should fail by
-itself. Exit status 1 when something survives all that."""
+The copies and their builds live in DIRECTORY. What the tests named beside a mutation do not notice is tried on the
+whole suite in the end. A test that only ran out of its time has noticed, which is said: it should fail by itself.
+Exit status 1 when something survives all that."""
+import argparse
+import concurrent.futures
 import os
 import pathlib
+import queue
 import random
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -98,6 +97,7 @@ class Workplace:
     def __init__(self, directory):
         self.tree = directory / 'tree'
         self.build = directory / 'build'
+        self.tree.mkdir(parents=True, exist_ok=True)
         self.copy()
         if not (self.build / 'build.ninja').exists():
             self.run(['meson', 'setup', str(self.build), str(self.tree), '--buildtype=debug', '-Doptimization=0',
@@ -170,6 +170,9 @@ class Misfit(Exception):
     pass
 
 
+SPEAKING = threading.Lock()
+
+
 def judge(place, mutation, groups, others=''):
     """Prints the verdict; is it good?"""
     began = time.monotonic()
@@ -179,50 +182,81 @@ def judge(place, mutation, groups, others=''):
         verdict = {'passed': 'survived', 'failed': 'noticed', 'out of time': 'noticed by time-out'}[judgement] + others
     except Misfit as misfit:
         good, verdict = False, str(misfit)
-    print(f'{verdict:20}{time.monotonic() - began:6.1f} s  {mutation.title}', flush=True)
+    with SPEAKING:
+        print(f'{verdict:20}{time.monotonic() - began:6.1f} s  {mutation.title}', flush=True)
     return good
 
 
-def choose(arguments):
+def find_survivors(places, mutations, choose_groups, others=''):
+    """Each is judged at a place that is free."""
+    free = queue.SimpleQueue()
+    for place in places:
+        free.put(place)
+
+    def is_noticed(mutation):
+        place = free.get()
+        try:
+            return judge(place, mutation, choose_groups(mutation), others)
+        finally:
+            free.put(place)
+
+    with concurrent.futures.ThreadPoolExecutor(len(places)) as pool:
+        return [mutation for mutation, noticed in zip(mutations, pool.map(is_noticed, mutations)) if not noticed]
+
+
+def read_noticed(log):
+    return {line.split(maxsplit=3)[3] for line in log.read_text(encoding='utf-8').splitlines()
+            if re.match(r'noticed +[0-9.]+ s  ', line)}
+
+
+def choose(options):
     mutations = read_list()
-    if '--quick' in arguments:
-        at = arguments.index('--quick')
+    if options.quick:
         seed = os.environ.get('MUTATE_SEED') or str(random.randrange(10 ** 6))
         print(f'MUTATE_SEED={seed}')
-        return random.Random(seed).sample(mutations, min(int(arguments[at + 1]), len(mutations)))
-    words, noticed = arguments[1:], set()
-    if words[:1] == ['--resume']:
-        noticed = {line.split(maxsplit=3)[3] for line in pathlib.Path(words[1]).read_text(encoding='utf-8').splitlines()
-                   if re.match(r'noticed +[0-9.]+ s  ', line)}
-        words = words[2:]
-    mutations = [one for one in mutations if one.title not in noticed]
-    return [one for one in mutations if not words or any(word in one.file + ' ' + one.title for word in words)]
+        return random.Random(seed).sample(mutations, min(options.quick, len(mutations)))
+    noticed = read_noticed(options.resume) if options.resume else set()
+    words = options.words
+    return [one for one in mutations if one.title not in noticed
+            and (not words or any(word in one.file + ' ' + one.title for word in words))]
 
 
-def check_unbroken(place, mutations):
+def check_unbroken(places, mutations):
     """What fails without a mutation would prove nothing."""
     tests = sorted({test for mutation in mutations for test in mutation.tests})
-    compiled = place.compile(tests)
-    if compiled.returncode != 0:
-        sys.exit('The tree does not compile:\n' + compiled.stdout[-2000:])
-    if place.judge(tests, broken=False) != 'passed':
+    for place in places:
+        compiled = place.compile(tests)
+        if compiled.returncode != 0:
+            sys.exit('The tree does not compile:\n' + compiled.stdout[-2000:])
+    if places[0].judge(tests, broken=False) != 'passed':
         sys.exit('A test fails without any mutation: ' + ' '.join(tests))
 
 
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('directory', nargs='?', type=pathlib.Path)
+    parser.add_argument('--check', action='store_true', help='only show that every entry fits the sources, and none is there twice')
+    parser.add_argument('--quick', type=int, metavar='COUNT', help='take so many at random')
+    parser.add_argument('--resume', type=pathlib.Path, metavar='LOG', help='leave out what this output of an earlier run calls noticed')
+    parser.add_argument('--jobs', type=int, metavar='N', help='try so many at a time, each in a copy of its own')
+    parser.add_argument('words', nargs='*', metavar='WORD', help='take those whose file or text contains one of them')
+    options = parser.parse_intermixed_args()
+    if not options.directory and not options.check:
+        parser.error('a directory is needed')
+    return options
+
+
 def main():
-    arguments = sys.argv[1:]
-    if not arguments or '--help' in arguments or '-h' in arguments:
-        print(__doc__)
-        return 0 if arguments else 1
-    if arguments == ['--check']:
+    options = read_options()
+    if options.check:
         return check()
-    directory = pathlib.Path(arguments[0]).resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    mutations = choose(arguments)
-    place = Workplace(directory)
-    check_unbroken(place, mutations)
-    left = [one for one in mutations if not judge(place, one, [[name] for name in one.tests])]
-    left = [one for one in left if not judge(place, one, [[]], ' by all')]
+    mutations = choose(options)
+    # A copy has to be built first: a few are tried sooner in one.
+    jobs = options.jobs or (os.cpu_count() if len(mutations) > 50 else 1)
+    places = [Workplace(options.directory.resolve() / str(number)) for number in range(1, jobs + 1)]
+    check_unbroken(places, mutations)
+    left = find_survivors(places, mutations, lambda mutation: [[name] for name in mutation.tests])
+    left = find_survivors(places, left, lambda mutation: [[]], ' by all')
     print(f'\n{len(mutations) - len(left)} passed, {len(left)} failed')
     return 1 if left else 0
 

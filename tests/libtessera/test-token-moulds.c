@@ -345,11 +345,14 @@ test_only_what_is_understood_is_a_mould (void)
   other.grant_id = "g2";
   g_autoptr (TesseraPersonMould) another_grant
       = tessera_person_mould_new (&other, "j1", 100, PERSON (""));
+  g_autoptr (TesseraPersonMould) without_a_place
+      = tessera_person_mould_new (&person, "j1", 100, "{\"auth_time\":50,\"exp\":160}");
 
   g_assert_null (escaped);
   g_assert_null (another_name);
   g_assert_null (another_time);
   g_assert_null (another_grant);
+  g_assert_null (without_a_place);
 }
 
 static char *

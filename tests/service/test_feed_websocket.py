@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 
+import ports  # noqa: E402
 from feed_fixture import Feed, figure, wait_for_figure  # noqa: E402
 from tap import PATIENCE, check, contains, equal, main, test  # noqa: E402
 from tessera_fixture import free_port  # noqa: E402
@@ -123,8 +124,7 @@ def _(s):
 
 @test('last_event_id in the query is for WebSocket alone')
 def _(s):
-    import http.client
-    client = http.client.HTTPConnection('127.0.0.1', s.port, source_address=(s.source, 0))
+    client = ports.HTTPConnection('127.0.0.1', s.port, s.source, timeout=PATIENCE)
     client.request('GET', s.prefix + '/deny-list/events?last_event_id=nonsense', headers={'Authorization': 'Bearer ' + s.reader_token()})
     answer = client.getresponse()
     contains(answer.read(100), b'event: heartbeat')

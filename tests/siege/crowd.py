@@ -21,6 +21,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 
+import ports  # noqa: E402
 import tap  # noqa: E402
 from tessera_fixture import FORM, Service, free_port, write_private  # noqa: E402
 
@@ -50,8 +51,7 @@ def connect(port, number=None, timeout=20, receive=None):
         # As of a network: by the segments of loopback the service's kernel would take megabytes.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
     if number is not None:
-        connection.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT: ports of an address go round
-        connection.bind((address_of(number), 0))
+        ports.take_address(connection, address_of(number))
     connection.connect(('127.0.0.1', port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection

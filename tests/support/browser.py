@@ -3,8 +3,9 @@
 Standard library only."""
 
 import html.parser
-import http.client
 import urllib.parse
+
+import ports
 
 
 class Response:
@@ -169,10 +170,9 @@ class Browser:
         return response
 
     def _connection(self):
-        source = (self.source, 0) if self.source else None
         if self.tls:
-            return http.client.HTTPSConnection(*self.address, timeout=60, source_address=source, context=self.tls)
-        return http.client.HTTPConnection(*self.address, timeout=60, source_address=source)
+            return ports.HTTPSConnection(*self.address, self.source, timeout=60, context=self.tls)
+        return ports.HTTPConnection(*self.address, self.source, timeout=60)
 
     def _keep(self, cookie):
         pair, *attributes = [part.strip() for part in cookie.split(';')]

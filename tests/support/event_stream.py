@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 
+import ports
 import tap
 
 
@@ -31,7 +32,7 @@ class Stream:
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if source is not None:
-            self.socket.bind((source, 0))
+            ports.take_address(self.socket, source)
         self.socket.settimeout(tap.PATIENCE)
         self.socket.connect(address)
         if tls is not None:

@@ -8,7 +8,6 @@ import base64
 import ctypes
 import ctypes.util
 import hashlib
-import http.client
 import itertools
 import json
 import os
@@ -26,6 +25,7 @@ import threading
 import time
 import urllib.parse
 
+import ports
 import tap
 from browser import Browser, Response
 from ports import free_port
@@ -445,7 +445,7 @@ class Service:
             headers.setdefault('Content-Type', FORM)
         if isinstance(body, str):
             body = body.encode()
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=tap.PATIENCE, source_address=(source or self.source, 0))
+        connection = ports.HTTPConnection('127.0.0.1', self.port, source or self.source, timeout=tap.PATIENCE)
         try:
             try:
                 connection.request(method, target, body, headers)
@@ -462,7 +462,7 @@ class Service:
 
     def raw(self, data, timeout=tap.PATIENCE, shutdown=False):
         """Sends bytes as they are; everything that came back until the end, a reset or @timeout."""
-        with socket.create_connection(('127.0.0.1', self.port), timeout, (self.source, 0)) as connection:
+        with ports.create_connection(('127.0.0.1', self.port), timeout, self.source) as connection:
             got = b''
             try:
                 connection.sendall(data)

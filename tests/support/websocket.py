@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 
+import ports
 import tap
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xa
@@ -36,7 +37,7 @@ class WebSocket:
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if source is not None:
-            self.socket.bind((source, 0))
+            ports.take_address(self.socket, source)
         self.socket.settimeout(tap.PATIENCE)
         self.socket.connect(address)
         if tls is not None:

@@ -341,9 +341,10 @@ static struct
   guint answers;
   char *id;
   guint step;
+  TesseraAuthentication *held;
 } seen;
 
-/* Says how it goes on: "right", "again", "other"; anything else is wrong. */
+/* Says how it goes on: "right", "again", "other", "later"; anything else is wrong. */
 static void
 on_answer (TesseraAuthentication *authentication)
 {
@@ -359,6 +360,11 @@ on_answer (TesseraAuthentication *authentication)
     tessera_authentication_ask (authentication, NULL, FALSE);
   else if (g_str_equal (answer, "other"))
     tessera_authentication_ask (authentication, "Mother's <name>", TRUE);
+  else if (g_str_equal (answer, "later"))
+    {
+      tessera_authentication_hold (authentication);
+      g_set_object (&seen.held, authentication);
+    }
   else
     tessera_authentication_deny (authentication);
 }
@@ -623,6 +629,107 @@ test_guessing_is_slowed_down (Fixture *self, gconstpointer data)
   open_page (browser, WEB (""));
   submit (browser, "username=alice&password=secret");
   assert_page (browser, CONSENT_PAGE);
+}
+
+/* A wrong password for one more account, from where @browser is. */
+static void
+guess_at_another (Browser *browser)
+{
+  static guint number;
+  g_autofree char *fields = g_strdup_printf ("username=u%u&password=wrong", number++);
+
+  open_page (browser, "/login");
+  submit (browser, fields);
+}
+
+#define ADDRESS_FAILURES 100 /* a minute, which is real time here */
+#define GUESSES_MAX 400
+
+static void
+test_guesses_at_many_accounts_are_slowed_down (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  guint guesses = 0;
+
+  for (; browser->status != 429 && guesses < GUESSES_MAX; guesses++)
+    guess_at_another (browser);
+  g_assert_cmpuint (browser->status, ==, 429);
+  g_assert_cmpuint (guesses, >, ADDRESS_FAILURES);
+  g_assert_cmpint (atoi (browser->retry_after), >, 0);
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  g_assert_cmpuint (browser->status, ==, 429);
+  g_assert_false (g_hash_table_contains (browser->cookies, "tessera-session"));
+
+  browser->address = "192.0.2.2";
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+}
+
+/* Whoever guesses at others has an account too. */
+static void
+test_one_s_own_login_forgives_no_guesses_at_others (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (Browser) own = browser_new (self->server);
+  guint guesses = 0;
+
+  for (; browser->status != 429 && guesses < GUESSES_MAX; guesses++)
+    {
+      if (guesses % (ADDRESS_FAILURES / 2) == 0)
+        {
+          open_page (own, OWN ("&prompt=login"));
+          log_in (own, "mallory");
+        }
+      guess_at_another (browser);
+    }
+  g_assert_cmpuint (browser->status, ==, 429);
+}
+
+static void
+test_who_signs_in_often_has_not_failed (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  for (guint i = 0; i < ADDRESS_FAILURES * 3 / 2; i++)
+    {
+      open_page (browser, OWN ("&prompt=login"));
+      log_in (browser, "alice");
+      assert_code (browser);
+    }
+}
+
+static void
+guess (Browser *browser, const char *username, guint times)
+{
+  g_autofree char *fields = g_strdup_printf ("username=%s&password=wrong", username);
+
+  for (guint i = 0; i < times; i++)
+    {
+      open_page (browser, WEB ("&prompt=login"));
+      submit (browser, fields);
+      g_assert_cmpuint (browser->status, ==, 200);
+    }
+}
+
+static void
+test_a_good_attempt_forgives_its_own_account (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+
+  guess (browser, "bob", 9);
+  for (guint i = 0; i < 2; i++)
+    {
+      guess (browser, "alice", 9);
+      open_page (browser, WEB ("&prompt=login"));
+      log_in (browser, "alice");
+      assert_page (browser, CONSENT_PAGE);
+    }
+  guess (browser, "bob", 1);
+  open_page (browser, WEB ("&prompt=login"));
+  log_in (browser, "bob");
+  g_assert_cmpuint (browser->status, ==, 429);
 }
 
 static void
@@ -1384,6 +1491,55 @@ test_another_login_s_answer_does_not_fit (Fixture *self, gconstpointer data)
 }
 
 static void
+test_a_wrong_answer_ends_its_login (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *action = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "careful");
+  assert_page (browser, CHALLENGE_PAGE);
+  action = find_attribute (browser->html, "<form", "action");
+  submit (browser, "answer=wrong");
+  assert_page (browser, LOGIN_PAGE);
+  open_page (browser, action);
+  assert_page (browser, LOGIN_PAGE);
+  g_assert_null (strstr (browser->html, CHALLENGE_PAGE));
+}
+
+/* In the same transaction, from another window. */
+static void
+test_a_login_that_was_begun_meanwhile_goes_on (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (Browser) window = browser_new (self->server);
+  g_autofree char *action = NULL, *csrf = NULL, *body = NULL, *other = NULL;
+  Request request;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "careful");
+  action = find_attribute (browser->html, "<form", "action");
+  csrf = find_attribute (browser->html, "name=\"csrf\"", "value");
+  other = find_attribute (browser->html, "id=\"switch\"", "href");
+  body = g_strdup_printf ("csrf=%s&step=1&answer=later", csrf);
+  g_hash_table_unref (window->cookies);
+  window->cookies = g_hash_table_ref (browser->cookies);
+  begin_request (&request, browser, "POST", action, body);
+  while (seen.held == NULL)
+    g_main_context_iteration (NULL, TRUE);
+
+  open_page (window, other);
+  log_in (window, "careful");
+  assert_page (window, CHALLENGE_PAGE);
+  tessera_authentication_deny (seen.held);
+  g_clear_object (&seen.held);
+  end_request (&request);
+  assert_page (browser, "What you entered was not right. Sign in again.");
+  submit (window, "answer=right");
+  assert_page (window, CONSENT_PAGE);
+}
+
+static void
 test_wrong_answers_are_slowed_down (Fixture *self, gconstpointer data)
 {
   Browser *browser = self->browser;
@@ -1572,6 +1728,12 @@ main (int argc, char *argv[])
   ADD ("somebody-else-can-sign-in", test_somebody_else_can_sign_in);
   ADD ("failures-look-the-same", test_failures_look_the_same);
   ADD ("guessing-is-slowed-down", test_guessing_is_slowed_down);
+  ADD ("A37-guesses-at-many-accounts-are-slowed-down",
+       test_guesses_at_many_accounts_are_slowed_down);
+  ADD ("A37-one-s-own-login-forgives-no-guesses-at-others",
+       test_one_s_own_login_forgives_no_guesses_at_others);
+  ADD ("who-signs-in-often-has-not-failed", test_who_signs_in_often_has_not_failed);
+  ADD ("a-good-attempt-forgives-its-own-account", test_a_good_attempt_forgives_its_own_account);
   ADD ("forms-need-their-token-and-browser", test_forms_need_their_token_and_browser);
   ADD ("consent-is-bound-to-the-person", test_consent_is_bound_to_the_person);
   ADD ("a-session-is-new-at-each-login", test_a_session_is_new_at_each_login);
@@ -1603,6 +1765,8 @@ main (int argc, char *argv[])
   ADD ("no-step-is-skipped", test_no_step_is_skipped);
   ADD ("no-step-is-taken-twice", test_no_step_is_taken_twice);
   ADD ("another-login-s-answer-does-not-fit", test_another_login_s_answer_does_not_fit);
+  ADD ("a-wrong-answer-ends-its-login", test_a_wrong_answer_ends_its_login);
+  ADD ("a-login-that-was-begun-meanwhile-goes-on", test_a_login_that_was_begun_meanwhile_goes_on);
   ADD ("wrong-answers-are-slowed-down", test_wrong_answers_are_slowed_down);
   ADD ("answers-count-as-attempts", test_answers_count_as_attempts);
   ADD ("a-question-without-application", test_a_question_without_application);

@@ -16,6 +16,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <poll.h>
 #include <stdio.h>
@@ -210,6 +211,20 @@ on_peer (SoupServer *soup,
 }
 
 static void
+on_local (SoupServer *soup,
+          SoupServerMessage *message,
+          const char *path,
+          GHashTable *query,
+          gpointer data)
+{
+  GSocketAddress *address = soup_server_message_get_local_address (message);
+  g_autofree char *text = g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address));
+  g_autofree char *line = g_strdup_printf ("[%s]", text);
+
+  respond (message, line);
+}
+
+static void
 on_any (SoupServer *soup,
         SoupServerMessage *message,
         const char *path,
@@ -398,6 +413,7 @@ fixture_set_up (Fixture *self, gconstpointer data)
   soup_server_add_handler (self->soup, "/events", on_events, self, NULL);
   soup_server_add_handler (self->soup, "/echo", on_echo, self, NULL);
   soup_server_add_handler (self->soup, "/peer", on_peer, self, NULL);
+  soup_server_add_handler (self->soup, "/local", on_local, self, NULL);
   soup_server_add_handler (self->soup, "/nested", on_nested, self, NULL);
   soup_server_add_handler (self->soup, "/close", on_close_all, self, NULL);
   soup_server_add_handler (self->soup, "/steal", on_steal, self, NULL);
@@ -939,7 +955,7 @@ test_a_connection_may_be_cut (Fixture *self, gconstpointer data)
       = g_object_ref (soup_server_message_get_remote_address (self->paused));
   TesseraPeer *peer = tessera_peer_get (address);
   peer->cut (peer);
-  wait_for_connections (self, 0);
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 0);
   g_assert_true (peer->gone);
   peer->cut (peer); /* again does no harm */
   respond (self->paused, "late");
@@ -947,6 +963,59 @@ test_a_connection_may_be_cut (Fixture *self, gconstpointer data)
   iterate_for_ms (20);
   g_assert_cmpuint (tessera_listener_get_n_requests (self->listener), ==, 0);
   assert_still_serves (self);
+}
+
+static void
+on_peer_changed (gpointer data)
+{
+  ++*(guint *) data;
+}
+
+/* libsoup, and who writes by it, hold on to what is known of who is there. */
+static void
+test_a_peer_outlives_its_connection (Fixture *self, gconstpointer data)
+{
+  Client *client = client_new (self);
+  guint changes = 0;
+
+  say (client, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "\r\n\r\n");
+  g_autoptr (GSocketAddress) address
+      = g_object_ref (soup_server_message_get_remote_address (self->paused));
+  TesseraPeer *peer = tessera_peer_get (address);
+  peer->changed = on_peer_changed;
+  peer->changed_data = &changes;
+  g_assert_false (peer->gone);
+  client_free (client);
+  wait_for_connections (self, 0);
+  g_assert_cmpuint (changes, ==, 1);
+  g_assert_true (peer->gone);
+  g_assert_cmpuint (peer->get_unsent (peer), ==, 0);
+  peer->hold (peer, 60);
+  peer->cut (peer);
+  assert_still_serves (self);
+}
+
+/* Whoever writes looks there whether its reader is too slow. */
+static void
+test_what_could_not_be_sent_is_told (Fixture *self, gconstpointer data)
+{
+  g_autofree char *event = g_strnfill (BIG, 'x');
+  g_autoptr (Client) client = client_new (self);
+
+  say (client, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "\r\n\r\n");
+  TesseraPeer *peer = tessera_peer_get (soup_server_message_get_remote_address (self->paused));
+  g_assert_cmpuint (peer->get_unsent (peer), ==, 0);
+  send_event (self, event);
+  iterate_for_ms (20);
+  g_assert_cmpuint (peer->get_unsent (peer), >, OUT_LOW);
+  while (client->heard->len < BIG)
+    turn (client);
+  g_assert_cmpuint (peer->get_unsent (peer), ==, 0);
+  soup_message_body_complete (soup_server_message_get_response_body (self->paused));
+  soup_server_message_unpause (self->paused);
+  hear (client, "\r\n0\r\n\r\n");
 }
 
 static void
@@ -1454,6 +1523,7 @@ test_address_has_its_share (Fixture *self, gconstpointer data)
   say (second, GET);
   hear (second, "\r\n\r\n/");
   g_autoptr (Client) third = client_new (self);
+  say (third, GET_CLOSE);
   hear_end (third);
   g_assert_cmpuint (third->heard->len, ==, 0);
   client_free (g_steal_pointer (&first));
@@ -1507,7 +1577,10 @@ on_drained (GObject *listener, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GError) error = NULL;
 
-  tessera_listener_drain_finish (TESSERA_LISTENER (listener), result, &error);
+  gboolean done = tessera_listener_drain_finish (TESSERA_LISTENER (listener), result, &error);
+  g_assert_cmpint (done, ==, error == NULL);
+  if (error != NULL)
+    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   *(char **) data = g_strdup (error != NULL ? error->message : "done");
 }
 
@@ -1565,10 +1638,50 @@ test_drain_can_be_cancelled (Fixture *self, gconstpointer data)
   iterate_for_ms (20);
   g_assert_null (outcome);
   g_cancellable_cancel (cancellable);
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 0);
   hear_end (busy);
   while (outcome == NULL)
     g_main_context_iteration (NULL, TRUE);
   g_assert_cmpstr (outcome, !=, "done");
+  soup_server_message_unpause (self->paused);
+}
+
+static void
+test_drain_may_be_cancelled_before_it_begins (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) busy = client_new (self);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autofree char *outcome = NULL;
+
+  say (busy, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  g_cancellable_cancel (cancellable);
+  tessera_listener_drain_async (self->listener, cancellable, on_drained, &outcome);
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 0);
+  hear_end (busy);
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, !=, "done");
+  soup_server_message_unpause (self->paused);
+}
+
+/* Not by whoever waits for it, but by somebody to whom it takes too long. */
+static void
+test_drain_that_is_cut_is_not_done (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) busy = client_new (self);
+  g_autofree char *outcome = NULL;
+
+  say (busy, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  tessera_listener_drain_async (self->listener, NULL, on_drained, &outcome);
+  iterate_for_ms (20);
+  g_assert_null (outcome);
+  tessera_listener_close (self->listener);
+  hear_end (busy);
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, ==, "Connections were cut");
   soup_server_message_unpause (self->paused);
 }
 
@@ -1616,8 +1729,10 @@ test_peer_is_known (Fixture *self, gconstpointer data)
 {
   g_autoptr (Client) client = client_new (self);
 
-  say (client, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  say (client, "GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   hear (client, "[127.0.0.1:");
+  hear_end (client);
+  g_assert_null (strchr (client->heard->str, ' ')); /* nothing but the port: it is not secure */
 }
 
 /* The name of a unix socket that the listener listens at. */
@@ -1710,7 +1825,9 @@ test_proxy_introduces_its_client (Fixture *self, gconstpointer data)
   /* Whom it speaks for has a share, not the proxy. */
   g_autoptr (Client) same = client_new (self);
   say_bytes (same, PROXY_HEADER, sizeof PROXY_HEADER - 1);
+  say (same, GET_CLOSE);
   hear_end (same);
+  g_assert_cmpuint (same->heard->len, ==, 0);
 
   /* In pieces, and then what is no header at all. */
   client_free (g_steal_pointer (&client));
@@ -2154,20 +2271,41 @@ test_a_proxy_may_speak_for_itself (Fixture *self, gconstpointer data)
   hear (client, "[127.0.0.1:");
 }
 
-/* Over any address of the machine, and where nobody knows any more which. */
+static void
+assert_local (Client *client, const char *address)
+{
+  g_autofree char *line = g_strdup_printf ("\r\n\r\n[%s]", address);
+
+  say (client, "GET /local HTTP/1.0\r\n\r\n");
+  hear (client, line);
+  hear_end (client);
+}
+
+/* At one address, over any address of the machine, and where nobody knows any more which. */
 static void
 test_where_to_is_found_out (Fixture *self, gconstpointer data)
 {
-  listen_anywhere (self, "0.0.0.0", NULL);
-  for (guint i = 0; i < 2; i++)
+  for (guint i = 0; i < 3; i++)
     {
-      own_is_unknown = i == 1;
+      if (i == 1)
+        listen_anywhere (self, "0.0.0.0", NULL);
+      own_is_unknown = i == 2;
       g_autoptr (Client) client = client_new (self);
-      say (client, "GET / HTTP/1.0\r\n\r\n");
-      hear (client, "200 OK");
-      hear_end (client);
+      g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", i < 2 ? self->port : 80);
+      assert_local (client, address);
     }
   own_is_unknown = FALSE;
+}
+
+/* libsoup wants one for its addresses. */
+static void
+test_a_unix_socket_stands_for_an_address (Fixture *self, gconstpointer data)
+{
+  char *path = listen_on_unix (self);
+  g_autoptr (Client) client = unix_client_new (self, path);
+
+  assert_local (client, "127.0.0.1:80");
+  remove_unix (path);
 }
 
 static void
@@ -2227,6 +2365,125 @@ test_a_certificate_is_for_sockets_that_have_one (Fixture *self, gconstpointer da
   g_assert_no_error (error);
   g_assert_false (tessera_listener_set_certificate (self->listener, NULL, keyless, &error));
   assert_still_serves (self); /* in plain, as before */
+}
+
+typedef struct
+{
+  Client *client;
+  SSL_CTX *context;
+  SSL *ssl;
+} TlsClient;
+
+static gboolean
+tls_goes_on (TlsClient *self, int outcome)
+{
+  int error = SSL_get_error (self->ssl, outcome);
+
+  if (outcome > 0)
+    return FALSE;
+  g_assert_true (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE);
+  if (!g_main_context_iteration (NULL, FALSE))
+    g_usleep (200);
+  return TRUE;
+}
+
+static TlsClient *
+tls_client_new (Fixture *fixture)
+{
+  TlsClient *self = g_new0 (TlsClient, 1);
+
+  self->client = client_new (fixture);
+  fcntl (self->client->fd, F_SETFL, O_NONBLOCK);
+  self->context = SSL_CTX_new (TLS_client_method ());
+  self->ssl = SSL_new (self->context);
+  SSL_set_fd (self->ssl, self->client->fd);
+  while (tls_goes_on (self, SSL_connect (self->ssl)))
+    ;
+  return self;
+}
+
+static void
+tls_client_free (TlsClient *self)
+{
+  SSL_free (self->ssl);
+  SSL_CTX_free (self->context);
+  client_free (self->client);
+  g_free (self);
+}
+
+/* The answer to @request, as far as @last. */
+static char *
+ask_by_tls (TlsClient *self, const char *request, const char *last)
+{
+  g_autoptr (GString) heard = g_string_new (NULL);
+
+  g_assert_cmpint (SSL_write (self->ssl, request, (int) strlen (request)), >, 0);
+  while (strstr (heard->str, last) == NULL)
+    {
+      char bytes[4096];
+      int got = SSL_read (self->ssl, bytes, sizeof bytes);
+
+      if (!tls_goes_on (self, got))
+        g_string_append_len (heard, bytes, got);
+    }
+  return g_string_free (g_steal_pointer (&heard), FALSE);
+}
+
+#define GET_PEER "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n"
+#define GET_JWKS "GET /jwks HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* RFC 6797 §7.2: who came in plain is not told to stay with TLS. By libsoup and without it. */
+static void
+test_secure_is_who_came_by_tls (Fixture *self, gconstpointer data)
+{
+  g_autoptr (TesseraServer) server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
+  g_autoptr (GTlsCertificate) certificate = make_certificate (TRUE);
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  g_autoptr (GSocketAddress) address = NULL;
+  g_autoptr (Client) plain = client_new (self);
+
+  g_assert_true (tessera_server_wait_ready (server, NULL));
+  tessera_server_add_listener (server, self->listener);
+  g_assert_true (
+      tessera_listener_add_address (self->listener, any, certificate, NULL, &address, NULL));
+  self->port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
+  TlsClient *client = tls_client_new (self);
+  g_autofree char *peer = ask_by_tls (client, GET_PEER, "]");
+  g_assert_true (g_str_has_suffix (peer, " secure]"));
+  for (guint i = 0; i < 2; i++)
+    {
+      g_object_set (self->listener, "direct-endpoints", i == 1, NULL);
+      g_autofree char *answer = ask_by_tls (client, GET_JWKS, "\"keys\"");
+      g_assert_nonnull (strstr (answer, "\r\nStrict-Transport-Security: "));
+      say (plain, GET_JWKS);
+      while (strstr (plain->heard->str, "\"keys\"") == NULL)
+        turn (plain);
+      g_assert_null (strstr (plain->heard->str, "Strict-Transport-Security"));
+      g_string_truncate (plain->heard, 0);
+    }
+  tls_client_free (client);
+  tessera_server_close (server);
+}
+
+/* RFC 6797 §7.2 again: the proxy has ended TLS. */
+static void
+test_secure_is_whose_proxy_says_so (Fixture *self, gconstpointer data)
+{
+  static const char *const proxies[] = { "127.0.0.0/8", NULL };
+  static const char by_tls[]
+      = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14\xcb\x00\x71\x07\x7f\x00\x00\x01\x1f\x90\x01\xbb"
+        "\x20\0\x05\x01\0\0\0\0";
+
+  listen_on (self, proxies);
+  tessera_listener_set_proxy_protocol (self->listener, NULL, TRUE);
+  g_autoptr (Client) client = client_new (self);
+  say_bytes (client, by_tls, sizeof by_tls - 1);
+  say (client, GET_PEER);
+  hear (client, "[203.0.113.7:8080 secure]");
+  g_autoptr (Client) plain = client_new (self);
+  say_bytes (plain, PROXY_HEADER, sizeof PROXY_HEADER - 1);
+  say (plain, GET_PEER);
+  hear (plain, "[203.0.113.7:8080]");
 }
 
 /* What libsoup has of a connection */
@@ -2472,6 +2729,8 @@ main (int argc, char **argv)
   ADD ("events-are-sent-as-they-come", test_events_are_sent_as_they_come);
   ADD ("a-connection-may-be-cut", test_a_connection_may_be_cut);
   ADD ("deserted-event-stream-ends", test_deserted_event_stream_ends);
+  ADD ("a-peer-outlives-its-connection", test_a_peer_outlives_its_connection);
+  ADD ("what-could-not-be-sent-is-told", test_what_could_not_be_sent_is_told);
   ADD ("client-may-leave-before-the-answer", test_client_may_leave_before_the_answer);
   ADD ("websocket-is-a-tunnel", test_websocket_is_a_tunnel);
   ADD ("deserted-websocket-ends", test_deserted_websocket_ends);
@@ -2498,6 +2757,8 @@ main (int argc, char **argv)
   ADD ("loses-no-descriptors", test_loses_no_descriptors);
   ADD ("drain-answers-who-has-asked", test_drain_answers_who_has_asked);
   ADD ("drain-can-be-cancelled", test_drain_can_be_cancelled);
+  ADD ("drain-may-be-cancelled-before-it-begins", test_drain_may_be_cancelled_before_it_begins);
+  ADD ("drain-that-is-cut-is-not-done", test_drain_that_is_cut_is_not_done);
   ADD ("empty-listener-is-drained", test_empty_listener_is_drained);
   ADD ("handler-may-end-everything", test_handler_may_end_everything);
   ADD ("handler-may-run-the-loop", test_handler_may_run_the_loop);
@@ -2525,9 +2786,12 @@ main (int argc, char **argv)
   ADD ("proxies-are-known-by-any-spelling", test_proxies_are_known_by_any_spelling);
   ADD ("a-proxy-may-speak-for-itself", test_a_proxy_may_speak_for_itself);
   ADD ("where-to-is-found-out", test_where_to_is_found_out);
+  ADD ("a-unix-socket-stands-for-an-address", test_a_unix_socket_stands_for_an_address);
   ADD ("who-is-gone-has-no-address", test_who_is_gone_has_no_address);
   ADD ("a-certificate-is-for-sockets-that-have-one",
        test_a_certificate_is_for_sockets_that_have_one);
+  ADD ("secure-is-who-came-by-tls", test_secure_is_who_came_by_tls);
+  ADD ("secure-is-whose-proxy-says-so", test_secure_is_whose_proxy_says_so);
   ADD ("limits-are-as-documented", test_limits_are_as_documented);
   ADD ("server-keeps-its-listener", test_server_keeps_its_listener);
   ADD ("libsoup-keeps-its-end", test_libsoup_keeps_its_end);

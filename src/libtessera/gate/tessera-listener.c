@@ -386,7 +386,7 @@ tessera_listener_get_soup_server (TesseraListener *self)
 }
 
 static void
-finish_drain (TesseraListener *self)
+finish_drain (TesseraListener *self, gboolean cut)
 {
   g_autoptr (GTask) task = g_steal_pointer (&self->drain);
 
@@ -395,14 +395,16 @@ finish_drain (TesseraListener *self)
   if (self->drain_cancelled != 0)
     g_signal_handler_disconnect (g_task_get_cancellable (task), self->drain_cancelled);
   self->drain_cancelled = 0;
-  if (!g_task_return_error_if_cancelled (task))
+  if (cut)
+    g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Connections were cut");
+  else
     g_task_return_boolean (task, TRUE);
 }
 
 static void
 on_empty (gpointer data)
 {
-  finish_drain (data);
+  finish_drain (data, FALSE);
 }
 
 static gboolean
@@ -606,7 +608,7 @@ tessera_listener_drain_async (TesseraListener *self,
   self->drain = task;
   if (self->gate == NULL)
     {
-      finish_drain (self);
+      finish_drain (self, FALSE);
       return;
     }
   if (cancellable != NULL)
@@ -614,6 +616,8 @@ tessera_listener_drain_async (TesseraListener *self,
         = g_signal_connect (cancellable, "cancelled", G_CALLBACK (on_drain_cancelled), self);
   tessera_gate_drain (self->gate);
   close_opened (self);
+  if (g_cancellable_is_cancelled (cancellable)) /* before, so that nobody is told of it */
+    tessera_listener_close (self);
 }
 
 /**
@@ -643,7 +647,7 @@ tessera_listener_drain_finish (TesseraListener *self, GAsyncResult *result, GErr
  * @self: a listener
  *
  * Closes all connections at once, and accepts nobody any more. Sockets given to
- * [method@Listener.add_socket] stay open.
+ * [method@Listener.add_socket] stay open. A drain under way ends with %G_IO_ERROR_CANCELLED.
  *
  * Since: 1.0
  */
@@ -655,7 +659,7 @@ tessera_listener_close (TesseraListener *self)
   self->closed = TRUE;
   g_clear_pointer (&self->gate, tessera_gate_free);
   close_opened (self);
-  finish_drain (self);
+  finish_drain (self, TRUE);
 }
 
 /**

@@ -622,6 +622,77 @@ test_damaged_registrations_are_refused (void)
     }
 }
 
+static TesseraClient *
+read_record (const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  TesseraClient *client = tessera_client_new_from_json (text, strlen (text), &error);
+
+  g_assert_no_error (error);
+  return client;
+}
+
+/* What is said in another type than it should be is as if nothing was said. */
+static void
+test_a_record_says_nothing_in_another_type (void)
+{
+  static const char *const records[] = {
+    "{\"client_id\":\"c\",\"redirect_uris\":[7,\"https://c1.test/cb\"],\"first_party\":1,"
+    "\"require_pkce\":0,\"disabled\":\"true\",\"default_max_age\":\"60\","
+    "\"access_token_lifetime\":1.5,\"used_at\":\"9\",\"scope\":7}",
+    "{\"client_id\":\"c\",\"redirect_uris\":[\"https://c1.test/cb\",null],"
+    "\"first_party\":\"true\",\"require_pkce\":\"false\",\"disabled\":1,"
+    "\"default_max_age\":true,\"access_token_lifetime\":[60],\"used_at\":9.5,\"scope\":[\"a\"]}",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (records); i++)
+    {
+      g_autoptr (TesseraClient) client = read_record (records[i]);
+      gboolean first_party = TRUE, require_pkce = FALSE, disabled = TRUE;
+      int max_age = 0, lifetime = 1;
+      gint64 used_at = 1;
+      g_auto (GStrv) uris = NULL;
+      g_autofree char *scope = NULL;
+
+      g_object_get (client, "first-party", &first_party, "require-pkce", &require_pkce, "disabled",
+                    &disabled, "default-max-age", &max_age, "access-token-lifetime", &lifetime,
+                    "used-at", &used_at, "redirect-uris", &uris, "scope", &scope, NULL);
+      g_assert_false (first_party);
+      g_assert_true (require_pkce);
+      g_assert_false (disabled);
+      g_assert_cmpint (max_age, ==, -1);
+      g_assert_cmpint (lifetime, ==, 0);
+      g_assert_cmpint (used_at, ==, 0);
+      g_assert_cmpstrv (uris, STRV ("https://c1.test/cb"));
+      g_assert_null (scope);
+    }
+}
+
+static void
+test_numbers_of_a_record_have_limits (void)
+{
+  g_autoptr (TesseraClient) below
+      = read_record ("{\"client_id\":\"c\",\"default_max_age\":-60,\"access_token_lifetime\":-60,"
+                     "\"refresh_token_lifetime\":-4294967236,\"registered_at\":-1}");
+  g_autoptr (TesseraClient) above
+      = read_record ("{\"client_id\":\"c\",\"default_max_age\":2147483648,"
+                     "\"refresh_token_lifetime\":4294967356,\"registered_at\":4294967356}");
+  int max_age = -1, lifetime = -1, refresh_lifetime = -1;
+  gint64 registered_at = -1;
+
+  g_object_get (below, "default-max-age", &max_age, "access-token-lifetime", &lifetime,
+                "refresh-token-lifetime", &refresh_lifetime, "registered-at", &registered_at, NULL);
+  g_assert_cmpint (max_age, ==, 0); /* a login each time, and not none */
+  g_assert_cmpint (lifetime, ==, 0);
+  g_assert_cmpint (refresh_lifetime, ==, 0);
+  g_assert_cmpint (registered_at, ==, 0);
+  g_object_get (above, "default-max-age", &max_age, "refresh-token-lifetime", &refresh_lifetime,
+                "registered-at", &registered_at, NULL);
+  g_assert_cmpint (max_age, ==, G_MAXINT32);
+  g_assert_cmpint (refresh_lifetime, ==, G_MAXINT32);
+  g_assert_cmpint (registered_at, ==, 4294967356);
+}
+
 static void
 test_copy_with_another_id_and_secret (void)
 {
@@ -929,6 +1000,9 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/survives-the-store", test_survives_the_store);
   g_test_add_func ("/client/damaged-registrations-are-refused",
                    test_damaged_registrations_are_refused);
+  g_test_add_func ("/client/a-record-says-nothing-in-another-type",
+                   test_a_record_says_nothing_in_another_type);
+  g_test_add_func ("/client/numbers-of-a-record-have-limits", test_numbers_of_a_record_have_limits);
   g_test_add_func ("/client/copy-with-another-id-and-secret", test_copy_with_another_id_and_secret);
   g_test_add_func ("/client/its-keys-are-read-once", test_its_keys_are_read_once);
   g_test_add_func ("/client/the-place-of-its-keys-holds-a-client-together",

@@ -168,6 +168,51 @@ test_half_sent_may_be_forgotten (Fixture *self, gconstpointer data)
   g_assert_cmpmem (self->heard->data, self->heard->len, "next", 4);
 }
 
+#define SECRET_SIZE 12000 /* more than is sent at once, and less than a buffer that is not kept */
+
+/* How many bytes of it have gone. */
+static gsize
+send_part_of_a_secret (Fixture *self)
+{
+  g_autofree char *secret = g_strnfill (SECRET_SIZE, 'S');
+
+  write_text (self, secret);
+  g_assert_cmpint (tessera_gate_outbox_send (&self->outbox, &self->buffers, &self->transport), ==,
+                   TESSERA_GATE_TRANSPORT_LATER);
+  g_assert_cmpuint (tessera_gate_outbox_get_unsent (&self->outbox), >, 0);
+  return SECRET_SIZE - tessera_gate_outbox_get_unsent (&self->outbox);
+}
+
+static void
+assert_overwritten (const guint8 *bytes, gsize length)
+{
+  g_assert_cmpuint (length, >, 0);
+  for (gsize i = 0; i < length; i++)
+    g_assert_cmpuint (bytes[i], ==, 0);
+}
+
+/* What is left moves to the beginning, for more to follow. */
+static void
+test_what_was_sent_is_overwritten (Fixture *self, gconstpointer data)
+{
+  gsize sent = send_part_of_a_secret (self);
+  GByteArray *left = tessera_gate_outbox_open (&self->outbox, &self->buffers);
+
+  g_assert_cmpuint (left->len, ==, SECRET_SIZE - sent);
+  assert_overwritten (left->data + left->len, sent);
+}
+
+/* Its reader has gone. */
+static void
+test_what_was_not_sent_is_overwritten (Fixture *self, gconstpointer data)
+{
+  send_part_of_a_secret (self);
+  tessera_gate_outbox_clear (&self->outbox, &self->buffers);
+  GByteArray *next = tessera_gate_outbox_open (&self->outbox, &self->buffers);
+  g_assert_cmpuint (next->len, ==, 0);
+  assert_overwritten (next->data, SECRET_SIZE);
+}
+
 static void
 test_broken_is_said (Fixture *self, gconstpointer data)
 {
@@ -192,6 +237,8 @@ main (int argc, char **argv)
   ADD ("large-is-not-copied", test_large_is_not_copied);
   ADD ("more-may-follow", test_more_may_follow);
   ADD ("half-sent-may-be-forgotten", test_half_sent_may_be_forgotten);
+  ADD ("what-was-sent-is-overwritten", test_what_was_sent_is_overwritten);
+  ADD ("what-was-not-sent-is-overwritten", test_what_was_not_sent_is_overwritten);
   ADD ("broken-is-said", test_broken_is_said);
   return g_test_run ();
 }

@@ -251,6 +251,30 @@ test_other_threads_may_write (Fixture *self, gconstpointer data)
   g_assert_cmpstr (self->written->str, ==, "one two one two threeone two ");
 }
 
+static gpointer
+end_elsewhere (gpointer data)
+{
+  Fixture *self = data;
+
+  write_elsewhere (self);
+  g_assert_true (g_output_stream_close (self->output, NULL, NULL));
+  return NULL;
+}
+
+/* libsoup ends a chunked body in a thread of its own: the owner hears of it in its own thread
+ * alone, and the last of the body is still to be sent. */
+static void
+test_another_thread_s_end_is_none (Fixture *self, gconstpointer data)
+{
+  g_thread_join (g_thread_new ("writer", end_elsewhere, self));
+  g_assert_cmpuint (self->n_output_closes, ==, 0);
+  iterate ();
+  g_assert_cmpuint (self->n_output_closes, ==, 0);
+  g_assert_cmpstr (self->written->str, ==, "one two ");
+  g_io_stream_close (G_IO_STREAM (self->stream), NULL, NULL);
+  g_assert_cmpuint (self->n_closes, ==, 1);
+}
+
 /* GIO's plain calls, for whoever took the stream from libsoup: they wait for nobody. */
 static void
 test_plain_calls_work_too (Fixture *self, gconstpointer data)
@@ -359,6 +383,7 @@ main (int argc, char **argv)
   ADD ("source-takes-a-closure", test_source_takes_a_closure);
   ADD ("writer-waits-for-room", test_writer_waits_for_room);
   ADD ("other-threads-may-write", test_other_threads_may_write);
+  ADD ("another-thread-s-end-is-none", test_another_thread_s_end_is_none);
   ADD ("plain-calls-work-too", test_plain_calls_work_too);
   ADD ("end-is-told-once", test_end_is_told_once);
   ADD ("dropping-it-ends-it", test_dropping_it_ends_it);

@@ -3,6 +3,7 @@
 
 #include "base/tessera-secret-private.h"
 #include "engine-fixture.h"
+#include "store/tessera-known-texts-private.h"
 
 #include <string.h>
 
@@ -15,6 +16,28 @@
 #define FIRST CLAIMS ("1688096658", "1688096058", JTI_1, "u")
 #define SECOND CLAIMS ("1688096659", "1688096059", JTI_2, "u")
 #define OTHER CLAIMS ("1688096658", "1688096058", JTI_1, "v")
+
+/* The linker puts ours before theirs. */
+void __real_tessera_known_texts_add (TesseraKnownTexts *self,
+                                     const char *text,
+                                     gsize length,
+                                     const TesseraDigest *digest);
+void __wrap_tessera_known_texts_add (TesseraKnownTexts *self,
+                                     const char *text,
+                                     gsize length,
+                                     const TesseraDigest *digest);
+
+static guint n_kept; /* texts, so far */
+
+void
+__wrap_tessera_known_texts_add (TesseraKnownTexts *self,
+                                const char *text,
+                                gsize length,
+                                const TesseraDigest *digest)
+{
+  n_kept++;
+  __real_tessera_known_texts_add (self, text, length, digest);
+}
 
 static gboolean
 read_outline (TesseraTokenOutline *outline, const char *json)
@@ -111,6 +134,24 @@ test_kept_texts_change_nothing (void)
   g_assert_cmpstr (what.profile->subject, ==, "v");
   tessera_seen_tokens_clear (seen);
   g_assert_false (contains (seen, FIRST, strlen (FIRST)));
+}
+
+/* What strangers send takes no place of what is good. */
+static void
+test_strangers_have_no_text_kept (void)
+{
+  g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (16);
+  guint before = n_kept;
+
+  tessera_seen_tokens_keep_texts (seen, 64);
+  for (guint i = 0; i < 100; i++)
+    g_assert_false (contains (seen, FIRST, strlen (FIRST)));
+  g_assert_cmpuint (n_kept, ==, before);
+  add_text (seen, FIRST, FIRST);
+  g_assert_cmpuint (n_kept, ==, before);
+  for (guint i = 0; i < 100; i++)
+    g_assert_true (contains (seen, FIRST, strlen (FIRST)));
+  g_assert_cmpuint (n_kept, ==, before + 1);
 }
 
 static void
@@ -411,6 +452,7 @@ main (int argc, char **argv)
                    test_stays_small_and_keeps_the_newest);
   g_test_add_func ("/seen-tokens/the-smallest-works", test_the_smallest_works);
   g_test_add_func ("/seen-tokens/kept-texts-change-nothing", test_kept_texts_change_nothing);
+  g_test_add_func ("/seen-tokens/strangers-have-no-text-kept", test_strangers_have_no_text_kept);
   g_test_add_func ("/seen-tokens/gives-the-claims-back-letter-by-letter",
                    test_gives_the_claims_back_letter_by_letter);
   g_test_add_func ("/seen-tokens/profiles-go-with-their-last-token",

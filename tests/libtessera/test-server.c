@@ -11,7 +11,7 @@
 #include "model/tessera-issuance.h"
 #include "server/tessera-page.h"
 #include "server/tessera-administration.h"
-#include "server/tessera-outbound.h"
+#include "server/tessera-outbound-private.h"
 #include "server/tessera-server-private.h"
 #include "store/tessera-deny-list-private.h"
 #include "store/tessera-sqlite-store-private.h"
@@ -347,6 +347,63 @@ test_close_answers_who_waits_for_a_document (void)
     g_main_context_iteration (NULL, TRUE);
   log_capture_assert_some (G_LOG_LEVEL_MESSAGE, "refused *");
   g_assert_cmpuint (front->sent, ==, 1);
+  remove_directory (directory);
+}
+
+static guint
+ask_to_register (TesseraServer *server)
+{
+  g_autoptr (FakeFront) front = fake_front_new ();
+
+  register_in_sector (server, front);
+  turn_until (&front->sent);
+  return front->status;
+}
+
+static void
+on_lost (GObject *outbound, GAsyncResult *result, gpointer data)
+{
+  g_assert_null (_tessera_outbound_get_finish (TESSERA_OUTBOUND (outbound), result, NULL));
+}
+
+#define QUESTIONS_MAX 72 /* so many are under way, or wait */
+
+/* Where nobody was asked, nothing is said of whoever registers: they are asked to come back. */
+static void
+test_a_document_that_nobody_asked_for_is_no_fault (void)
+{
+  static const char *const json[] = { "application/json", NULL };
+  g_autofree char *directory = make_directory ();
+  g_autofree char *path = g_build_filename (directory, "socket", NULL);
+  g_autofree char *nowhere = g_build_filename (directory, "nowhere", NULL);
+  g_autoptr (GSocket) listener = listen_at (path);
+  g_autoptr (TesseraOutbound) unreachable = tessera_outbound_new_for_socket (nowhere);
+  TesseraOutbound *busy = tessera_outbound_new_for_socket (path);
+  g_autoptr (TesseraOutbound) broken = tessera_outbound_new_for_socket (path);
+  g_autoptr (TesseraServer) server = new_server ();
+
+  log_capture_begin ();
+  g_object_set (server, "outbound", unreachable, NULL);
+  g_assert_cmpuint (ask_to_register (server), ==, 503);
+
+  g_object_set (server, "outbound", busy, NULL);
+  for (guint i = 0; i < QUESTIONS_MAX; i++)
+    _tessera_outbound_get_async (busy, "https://a.test/", json, NULL, on_lost, NULL);
+  g_assert_cmpuint (ask_to_register (server), ==, 503);
+  g_object_unref (g_socket_accept (listener, NULL, NULL)); /* and it hangs up */
+
+  g_object_set (server, "outbound", broken, NULL);
+  g_autoptr (FakeFront) front = fake_front_new ();
+  register_in_sector (server, front);
+  g_object_unref (g_socket_accept (listener, NULL, NULL));
+  turn_until (&front->sent);
+  g_assert_cmpuint (front->status, ==, 400);
+  g_object_add_weak_pointer (G_OBJECT (busy), (gpointer *) &busy);
+  g_object_unref (busy);
+  while (busy != NULL)
+    g_main_context_iteration (NULL, TRUE);
+  log_capture_end ();
+  tessera_server_close (server);
   remove_directory (directory);
 }
 
@@ -1817,6 +1874,8 @@ add_setup_tests (void)
   g_test_add_func ("/server/second-server-is-locked-out", test_second_server_is_locked_out);
   g_test_add_func ("/server/requests-wait-until-ready", test_requests_wait);
   g_test_add_func ("/server/close-answers-who-waits", test_close_answers_who_waits);
+  g_test_add_func ("/server/a-document-that-nobody-asked-for-is-no-fault",
+                   test_a_document_that_nobody_asked_for_is_no_fault);
   g_test_add_func ("/server/close-answers-who-waits-for-a-document",
                    test_close_answers_who_waits_for_a_document);
   g_test_add_func ("/server/nothing-is-good-after-close", test_nothing_is_good_after_close);

@@ -1582,6 +1582,25 @@ test_answers_count_as_attempts (Fixture *self, gconstpointer data)
   g_assert_cmpuint (asked, <=, 10);
 }
 
+/* However many logins were begun for it, behind each of which an answer might be tried. */
+static void
+test_an_answer_waits_for_its_turn (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  guint answers = seen.answers;
+
+  for (guint i = 0; i < 10; i++)
+    {
+      open_page (browser, WEB (""));
+      log_in (browser, "careful");
+      assert_page (browser, CHALLENGE_PAGE);
+    }
+  submit (browser, "answer=right");
+  g_assert_cmpuint (browser->status, ==, 429);
+  g_assert_cmpuint (seen.answers, ==, answers);
+  g_assert_false (is_signed_in (browser));
+}
+
 static void
 test_a_question_without_application (Fixture *self, gconstpointer data)
 {
@@ -1769,6 +1788,7 @@ main (int argc, char *argv[])
   ADD ("a-login-that-was-begun-meanwhile-goes-on", test_a_login_that_was_begun_meanwhile_goes_on);
   ADD ("wrong-answers-are-slowed-down", test_wrong_answers_are_slowed_down);
   ADD ("answers-count-as-attempts", test_answers_count_as_attempts);
+  ADD ("an-answer-waits-for-its-turn", test_an_answer_waits_for_its_turn);
   ADD ("a-question-without-application", test_a_question_without_application);
   ADD ("a-question-expires", test_a_question_expires);
   ADD ("a-revocation-reaches-between-steps", test_a_revocation_reaches_between_steps);

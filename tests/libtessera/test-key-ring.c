@@ -541,6 +541,30 @@ test_a_damaged_list_is_refused (Fixture *f, gconstpointer data)
   g_string_replace (twice_active, "\"next\"", "\"active\"", 1);
   write_private (path, twice_active->str);
   assert_refused (f, TRUE, path);
+  g_autoptr (GString) newer = g_string_new (good);
+  g_assert_cmpuint (g_string_replace (newer, "\"version\":1", "\"version\":2", 0), ==, 1);
+  write_private (path, newer->str);
+  assert_refused (f, TRUE, path);
+  write_private (path, good);
+  reopen (f);
+}
+
+/* Else the next one would lose its private part to its retired self. */
+static void
+test_a_key_is_listed_once (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "keyring.json");
+  g_autofree char *good = read_file (path);
+  g_autofree char *next = kid_of (f->ring, ES256, TESSERA_KEY_NEXT);
+  g_autofree char *row
+      = g_strdup_printf ("\"keys\":[{\"kid\":\"%s\",\"alg\":\"ES256\",\"state\":\"retired\","
+                         "\"created_ms\":1,\"changed_ms\":1},",
+                         next);
+  g_autoptr (GString) twice = g_string_new (good);
+
+  g_assert_cmpuint (g_string_replace (twice, "\"keys\":[", row, 0), ==, 1);
+  write_private (path, twice->str);
+  assert_refused (f, TRUE, path);
   write_private (path, good);
   reopen (f);
 }
@@ -695,7 +719,9 @@ test_a_revoked_key_is_out_at_once_and_for_ever (Fixture *f, gconstpointer data)
   g_assert_true (tessera_key_ring_revoke (f->ring, active, NULL));
   g_assert_false (is_published (f, active));
   g_autofree char *active_after = kid_of (f->ring, ES256, TESSERA_KEY_ACTIVE);
+  g_autofree char *next_after = kid_of (f->ring, ES256, TESSERA_KEY_NEXT);
   g_assert_cmpstr (active_after, ==, next);
+  g_assert_nonnull (next_after);
   g_autofree char *pem = read_file (path);
   g_assert_null (strstr (pem, "PRIVATE"));
 
@@ -825,6 +851,7 @@ main (int argc, char **argv)
        test_a_first_start_that_was_cut_off_is_repeated);
   ADD ("another-key-in-the-file-is-refused", test_another_key_in_the_file_is_refused);
   ADD ("a-damaged-list-is-refused", test_a_damaged_list_is_refused);
+  ADD ("a-key-is-listed-once", test_a_key_is_listed_once);
   ADD ("G09-rotates-when-next-was-published-long-enough",
        test_rotates_when_next_was_published_long_enough);
   ADD ("rotates-at-once-when-told", test_rotates_at_once_when_told);

@@ -491,14 +491,27 @@ load_entry (TesseraKeyRing *self, const json_t *row, GPtrArray *entries, GError 
     return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s/%s.pem lacks the private part.",
                    self->directory, kid);
 
-  TesseraKeyEntry *entry
-      = entry_new (key, state, json_integer_value (created), json_integer_value (changed));
-  g_ptr_array_add (entries, entry);
-  if (state_signs (state) || !tessera_key_is_private (key))
-    return TRUE;
-  set_state (entry, state,
-             entry->changed_ms); /* a change that was cut off before the file was rewritten */
-  return write_key (self, entry, error);
+  g_ptr_array_add (entries, entry_new (key, state, json_integer_value (created),
+                                       json_integer_value (changed)));
+  return TRUE;
+}
+
+/* After a change that was cut off before the file was rewritten; and only of a list that is good as
+ * a whole, for what is lost here does not come back. */
+static gboolean
+drop_private_parts (TesseraKeyRing *self, GPtrArray *entries, GError **error)
+{
+  for (guint i = 0; i < entries->len; i++)
+    {
+      TesseraKeyEntry *entry = g_ptr_array_index (entries, i);
+
+      if (state_signs (entry->state) || !tessera_key_is_private (entry->key))
+        continue;
+      set_state (entry, entry->state, entry->changed_ms);
+      if (!write_key (self, entry, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 /* @secret: SECRET_SIZE bytes. */
@@ -597,7 +610,8 @@ load (TesseraKeyRing *self, GError **error)
       if (!load_entry (self, row, entries, error))
         return FALSE;
     }
-  if (!load_secrets (self, list, &is_new, error) || !load_sealing_key (self, error))
+  if (!load_secrets (self, list, &is_new, error) || !load_sealing_key (self, error)
+      || !drop_private_parts (self, entries, error))
     return FALSE;
   publish (self, g_steal_pointer (&entries));
   remove_file (self, CREATING_FILE);

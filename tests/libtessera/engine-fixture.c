@@ -254,6 +254,12 @@ run_put_code (gpointer data, TesseraStore *store, GError **error)
 char *
 engine_fixture_put_code (EngineFixture *self, const char *client_id)
 {
+  return engine_fixture_put_code_of (self, client_id, tessera_clock_get_ms (self->engine.clock));
+}
+
+char *
+engine_fixture_put_code_of (EngineFixture *self, const char *client_id, gint64 began_ms)
+{
   char *code = tessera_secret_new ("tsc_");
   gint64 now_ms = tessera_clock_get_ms (self->engine.clock);
   TesseraAuthorizationCode record = {
@@ -268,7 +274,7 @@ engine_fixture_put_code (EngineFixture *self, const char *client_id)
                .acr = (char *) "urn:test:two",
                .amr = (char *) "pwd otp" },
     .scope = (char *) "a b",
-    .began_ms = now_ms,
+    .began_ms = began_ms,
     .expires_ms = now_ms + 60000,
   };
   g_autoptr (GError) error = NULL;

@@ -60,6 +60,8 @@ Answer *engine_fixture_authorize (EngineFixture *self, const char *query);
 void engine_fixture_approve (EngineFixture *self, Answer *answer, const char *subject);
 /* A code of @client_id for alice, scope "a b", as if she had allowed it just now; owned. */
 char *engine_fixture_put_code (EngineFixture *self, const char *client_id);
+/* Allowed at @began_ms. */
+char *engine_fixture_put_code_of (EngineFixture *self, const char *client_id, gint64 began_ms);
 /* The code's tokens. */
 Answer *engine_fixture_redeem (EngineFixture *self, const char *client_id, const char *code);
 gboolean engine_fixture_is_active (EngineFixture *self, const char *token);

@@ -1804,12 +1804,18 @@ test_credentials_are_parsed_strictly (void)
   g_autofree char *other = tessera_bearer_parse ("Basic YTpi");
   g_autofree char *cut = tessera_bearer_parse ("Bear a.b");
   g_autofree char *without = tessera_bearer_parse (" a.b");
+  g_autofree char *empty = tessera_bearer_parse ("Bearer ");
+  g_autofree char *nothing = tessera_bearer_parse ("Bearer");
+  g_autofree char *padding = tessera_bearer_parse ("Bearer ==");
 
   g_assert_cmpstr (good, ==, "a.b-c_d~e+f/g==");
   g_assert_cmpstr (tail, ==, "");
   g_assert_null (other);
   g_assert_null (cut);
   g_assert_null (without);
+  g_assert_cmpstr (empty, ==, "");
+  g_assert_cmpstr (nothing, ==, "");
+  g_assert_cmpstr (padding, ==, "");
 }
 
 #define add(name, function)                                                                        \

@@ -6,6 +6,7 @@
 #include "endpoints/tessera-client-assertion-private.h"
 #include "jose/tessera-jwt-private.h"
 #include "server/tessera-server-object-private.h"
+#include "store/tessera-store-private.h"
 
 #include "fake-front.h"
 #include "log-capture.h"
@@ -19,6 +20,35 @@ typedef struct
   TesseraServer *server;
   TesseraKey *key;
 } Fixture;
+
+/* The linker puts ours before theirs. */
+gboolean __real_tessera_store_use_assertion (TesseraStore *self,
+                                             const TesseraDigest *digest,
+                                             gint64 expires_ms,
+                                             gboolean for_revocation,
+                                             gboolean *out_is_new,
+                                             GError **error);
+gboolean __wrap_tessera_store_use_assertion (TesseraStore *self,
+                                             const TesseraDigest *digest,
+                                             gint64 expires_ms,
+                                             gboolean for_revocation,
+                                             gboolean *out_is_new,
+                                             GError **error);
+
+static gint was_for_revocation; /* the assertion that was stored last */
+
+gboolean
+__wrap_tessera_store_use_assertion (TesseraStore *self,
+                                    const TesseraDigest *digest,
+                                    gint64 expires_ms,
+                                    gboolean for_revocation,
+                                    gboolean *out_is_new,
+                                    GError **error)
+{
+  g_atomic_int_set (&was_for_revocation, for_revocation);
+  return __real_tessera_store_use_assertion (self, digest, expires_ms, for_revocation, out_is_new,
+                                             error);
+}
 
 static TesseraClient *
 make_client (TesseraKey *key)
@@ -74,14 +104,20 @@ make_form (Fixture *self)
 
 /* What is asked, and has not been answered. */
 static TesseraExchange *
-begin (Fixture *self, FakeFront *front, const char *form)
+begin_at (Fixture *self, FakeFront *front, const char *path, const char *form)
 {
-  TesseraExchange *exchange = fake_front_request (front, "POST", "/token", form);
+  TesseraExchange *exchange = fake_front_request (front, "POST", path, form);
 
   fake_front_set_header (front, "Content-Type", "application/x-www-form-urlencoded");
   tessera_server_handle (self->server, exchange);
   g_assert_cmpuint (front->sent, ==, 0);
   return exchange;
+}
+
+static TesseraExchange *
+begin (Fixture *self, FakeFront *front, const char *form)
+{
+  return begin_at (self, front, "/token", form);
 }
 
 static guint
@@ -100,6 +136,24 @@ test_it_is_who_it_says (Fixture *self, gconstpointer data)
   g_autofree char *form = make_form (self);
 
   g_assert_cmpuint (finish (front, begin (self, front, form)), ==, 200);
+}
+
+/* A full disk keeps nobody from revoking: what it takes of the room is left for that. */
+static void
+test_who_revokes_has_the_last_room (Fixture *self, gconstpointer data)
+{
+  static const char *const paths[] = { "/token", "/revoke", "/introspect" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autoptr (FakeFront) front = fake_front_new ();
+      g_autofree char *form = make_form (self);
+      g_autofree char *more = g_strconcat (form, "&token=unknown", NULL);
+
+      g_assert_cmpuint (finish (front, begin_at (self, front, paths[i], more)), ==, 200);
+      g_assert_cmpint (g_atomic_int_get (&was_for_revocation), ==,
+                       g_str_equal (paths[i], "/revoke"));
+    }
 }
 
 /* Its jti is being stored, and it is removed, or registered anew with other keys. */
@@ -150,6 +204,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("it-is-who-it-says", NULL, test_it_is_who_it_says);
   ADD ("it-is-nobody-elses", NULL, test_it_is_nobody_elses);
+  ADD ("who-revokes-has-the-last-room", NULL, test_who_revokes_has_the_last_room);
   ADD ("who-went-meanwhile-is-refused", NULL, test_who_went_meanwhile_is_refused);
   ADD ("who-came-back-meanwhile-is-refused", "comes back", test_who_went_meanwhile_is_refused);
   return g_test_run ();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The compact table of denied tokens, against a plain hash table. */
 
+#include "base/tessera-secret-private.h"
 #include "store/tessera-denied-tokens-private.h"
 
 #include <string.h>
@@ -77,6 +78,9 @@ test_counts_and_lists_a_grant (void)
   g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, tag, 50, -1), ==, 10);
   g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, tag, 51, -1), ==, 5);
   g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, 77, 0, -1), ==, 0);
+  /* Not those that an entry covers which refuses what was issued until then. */
+  gint64 since = tessera_uuid_get_ms (make_token (12, tag).id);
+  g_assert_cmpuint (tessera_denied_tokens_count_grant (tokens, tag, 50, since), ==, 5);
   tessera_denied_tokens_list_grant (tokens, tag, list);
   g_assert_cmpuint (list->len, ==, 10);
   for (guint i = 0; i < list->len; i++)

@@ -699,19 +699,25 @@ set_mirror (Fixture *f, char *line)
   g_assert_true (g_file_set_contents (f->mirror, line, -1, NULL));
 }
 
-/* Writes @text over the @word of the mirror, which is numbered from 0. */
+/* The words are numbered from 0. */
+static char *
+find_word (char *line, guint word)
+{
+  while (word-- > 0)
+    {
+      line += strcspn (line, " ");
+      line += strspn (line, " ");
+    }
+  return line;
+}
+
+/* Writes @text over the @word of the mirror. */
 static void
 overwrite_mirror (Fixture *f, guint word, const char *text)
 {
   g_autofree char *line = NULL;
   g_assert_true (g_file_get_contents (f->mirror, &line, NULL, NULL));
-  char *place = line;
-  while (word-- > 0)
-    {
-      place += strcspn (place, " ");
-      place += strspn (place, " ");
-    }
-  memcpy (place, text, strlen (text));
+  memcpy (find_word (line, word), text, strlen (text));
   set_mirror (f, line);
 }
 
@@ -726,6 +732,20 @@ test_database_behind_the_mirror_is_noticed (Fixture *f, gconstpointer data)
   overwrite_mirror (f, 3, "00000000000000000002");
   open_list (f);
   assert_rolled_back (f, &token);
+}
+
+/* Not only when it is closed: a process can be killed. */
+static void
+test_the_mirror_knows_each_commit (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 3; i++)
+    {
+      g_auto (Token) token = issue (f, "c1", "alice", "g1");
+      guint64 generation = deny_token (f, &token);
+      g_autofree char *line = NULL;
+      g_assert_true (g_file_get_contents (f->mirror, &line, NULL, NULL));
+      g_assert_cmpuint (g_ascii_strtoull (find_word (line, 3), NULL, 10), ==, generation);
+    }
 }
 
 static void
@@ -1729,6 +1749,7 @@ main (int argc, char *argv[])
   ADD ("clock-going-back-changes-nothing", 0, test_clock_going_back_changes_nothing);
   ADD ("deleted-database-is-noticed", 0, test_deleted_database_is_noticed);
   ADD ("database-behind-the-mirror-is-noticed", 0, test_database_behind_the_mirror_is_noticed);
+  ADD ("the-mirror-knows-each-commit", 0, test_the_mirror_knows_each_commit);
   ADD ("another-database-is-noticed", 0, test_another_database_is_noticed);
   ADD ("a-missing-commit-is-noticed", 0, test_a_missing_commit_is_noticed);
   ADD ("a-follower-misses-no-rollback", 0, test_a_follower_misses_no_rollback);

@@ -460,6 +460,21 @@ test_a_short_file_is_none (Fixture *f, gconstpointer data)
 }
 
 static void
+test_a_link_is_none (Fixture *f, gconstpointer data)
+{
+  g_autofree char *other = g_strconcat (f->path, ".other", NULL);
+  g_autoptr (GError) error = NULL;
+
+  add_many (f, NULL, 5);
+  tessera_deny_snapshot_unref (write_at (f, NULL, f->tokens, NOW_MS, NULL));
+  g_assert_cmpint (g_rename (f->path, other), ==, 0);
+  g_assert_cmpint (symlink (other, f->path), ==, 0);
+  g_assert_null (tessera_deny_snapshot_open (f->path, &error));
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_LOOP);
+  g_unlink (other);
+}
+
+static void
 test_no_file_is_no_error (Fixture *f, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
@@ -512,6 +527,7 @@ main (int argc, char *argv[])
   ADD ("the-index-is-read-at-once", 0, test_the_index_is_read_at_once);
   ADD ("without-memory-the-index-is-where-it-is", 0, test_without_memory_the_index_is_where_it_is);
   ADD ("a-short-file-is-none", 0, test_a_short_file_is_none);
+  ADD ("a-link-is-none", 0, test_a_link_is_none);
   ADD ("no-file-is-no-error", 0, test_no_file_is_no_error);
   ADD ("what-cannot-be-written-changes-nothing", 0, test_what_cannot_be_written_changes_nothing);
 

@@ -335,6 +335,27 @@ test_is_off_unless_asked_for (Fixture *self, gconstpointer data)
   g_assert_false (direct);
 }
 
+/* Where it was told before there was anything to listen at. */
+static void
+test_is_known_to_what_listens_later (Fixture *self, gconstpointer data)
+{
+  g_autoptr (TesseraListener) listener = tessera_listener_new (self->soup);
+  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  g_autoptr (GSocketAddress) effective = NULL;
+  g_autoptr (GError) error = NULL;
+
+  tessera_server_add_listener (self->server, listener);
+  g_object_set (listener, "direct-endpoints", TRUE, NULL);
+  tessera_listener_add_address (listener, address, NULL, NULL, &effective, &error);
+  g_assert_no_error (error);
+  self->port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (effective));
+  g_autoptr (Client) client = client_new (self);
+  say (client, GET_JWKS);
+  hear (client, "\"keys\"");
+  g_assert_cmpuint (self->n_seen, ==, 0);
+  tessera_listener_close (listener);
+}
+
 static void
 test_connection_may_change_hands (Fixture *self, gconstpointer data)
 {
@@ -804,6 +825,7 @@ main (int argc, char **argv)
   ADD ("large-bodies-are-refused-as-ever", test_large_bodies_are_refused_as_ever);
   ADD ("is-a-switch", test_is_a_switch);
   ADD ("is-off-unless-asked-for", test_is_off_unless_asked_for);
+  ADD ("is-known-to-what-listens-later", test_is_known_to_what_listens_later);
   ADD ("connection-may-change-hands", test_connection_may_change_hands);
   ADD ("libsoup-may-leave-meanwhile", test_libsoup_may_leave_meanwhile);
   ADD ("a-server-that-left-is-not-asked", test_a_server_that_left_is_not_asked);

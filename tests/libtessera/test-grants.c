@@ -532,8 +532,9 @@ test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it (void)
 {
   static const TesseraRevocationKind kinds[]
       = { TESSERA_REVOCATION_KIND_SUBJECT, TESSERA_REVOCATION_KIND_CLIENT,
-          TESSERA_REVOCATION_KIND_ALL };
-  static const char *const values[] = { "alice", "c1", "" };
+          TESSERA_REVOCATION_KIND_ALL, TESSERA_REVOCATION_KIND_SESSION,
+          TESSERA_REVOCATION_KIND_GRANT };
+  static const char *const values[] = { "alice", "c1", "", "s1", "g1" };
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
@@ -545,6 +546,7 @@ test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it (void)
       authorization.client = tessera_client_registry_lookup (fixture->engine.clients, "c1");
       authorization.grant_type = "authorization_code";
       authorization.login.subject = g_strdup ("alice");
+      authorization.login.session_id = g_strdup ("s1");
       authorization.grant_id = g_strdup ("g1");
       authorization.scope = g_strdup ("a");
       authorization.began_ms = tessera_clock_get_ms (fixture->engine.clock);
@@ -555,6 +557,23 @@ test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it (void)
           tessera_token_issuer_issue (&fixture->engine, &authorization, &token, &error));
       g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_GRANT);
     }
+}
+
+/* What is written down only after the cut-off has ended nothing that was there. */
+static void
+test_E13_a_code_that_comes_late_is_of_when_it_was_decided (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  gint64 began_ms = tessera_clock_get_ms (fixture->engine.clock);
+
+  revoke_all_of (fixture, TESSERA_REVOCATION_KIND_SUBJECT, "alice");
+  fixture->offset_ms += 5000;
+  g_autofree char *late = engine_fixture_put_code_of (fixture, "c1", began_ms);
+  g_autoptr (Answer) refused = engine_fixture_redeem (fixture, "c1", late);
+  g_assert_cmpstr (answer_get (refused, "error"), ==, "invalid_grant");
+  g_autofree char *code = engine_fixture_put_code (fixture, "c1");
+  g_autoptr (Answer) answer = engine_fixture_redeem (fixture, "c1", code);
+  g_assert_cmpuint (answer->status, ==, 200);
 }
 
 static void
@@ -669,6 +688,8 @@ main (int argc, char **argv)
                    test_B24_a_foreign_refresh_token_changes_nothing);
   g_test_add_func ("/grants/E13-what-was-authorised-before-a-cut-off-is-not-minted-after-it",
                    test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it);
+  g_test_add_func ("/grants/E13-a-code-that-comes-late-is-of-when-it-was-decided",
+                   test_E13_a_code_that_comes_late_is_of_when_it_was_decided);
   g_test_add_func ("/grants/a-token-issued-after-the-revocation-is-good-in-the-same-second-too",
                    test_a_token_issued_after_the_revocation_is_good_in_the_same_second_too);
   g_test_add_func ("/grants/A33-a-code-expires", test_a_code_expires);

@@ -806,6 +806,27 @@ test_a_session_is_new_at_each_login (Fixture *self, gconstpointer data)
   assert_refused (browser, "login_required");
 }
 
+/* Whether the browser still sends its cookie or not. */
+static void
+test_who_signs_in_instead_ends_the_session_before (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autofree char *old = NULL, *other = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  old = g_strdup (g_hash_table_lookup (browser->cookies, "tessera-session"));
+  other = find_attribute (browser->html, "id=\"switch\"", "href");
+  open_page (browser, other);
+  g_hash_table_remove (browser->cookies, "tessera-session");
+  log_in (browser, "bob");
+  assert_page (browser, CONSENT_PAGE);
+  g_hash_table_insert (browser->cookies, g_strdup ("tessera-session"), g_strdup (old));
+  open_page (browser, OWN ("&prompt=none"));
+  assert_refused (browser, "login_required");
+}
+
 static void
 test_an_answer_is_given_once (Fixture *self, gconstpointer data)
 {
@@ -1140,6 +1161,31 @@ test_a_revoked_subject_starts_again (Fixture *self, gconstpointer data)
   g_assert_cmpuint (browser->status, ==, 403);
   open_page (browser, WEB ("&prompt=none"));
   assert_refused (browser, "login_required");
+
+  /* What begins later is not what was revoked. */
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  submit (browser, "decision=allow");
+  assert_code (browser);
+}
+
+static void
+test_a_revoked_client_starts_again (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  g_autoptr (GError) error = NULL;
+
+  open_page (browser, WEB (""));
+  log_in (browser, "alice");
+  assert_page (browser, CONSENT_PAGE);
+  tessera_server_revoke_client (self->server, "web", &error);
+  g_assert_no_error (error);
+  submit (browser, "decision=allow"); /* of a request that was before */
+  g_assert_null (browser->location);
+  assert_page (browser, CONSENT_PAGE);
+  submit (browser, "decision=allow");
+  assert_code (browser);
 }
 
 /* Whoever lost the account while the password was looked at does not get in any more. */
@@ -1756,6 +1802,8 @@ main (int argc, char *argv[])
   ADD ("forms-need-their-token-and-browser", test_forms_need_their_token_and_browser);
   ADD ("consent-is-bound-to-the-person", test_consent_is_bound_to_the_person);
   ADD ("a-session-is-new-at-each-login", test_a_session_is_new_at_each_login);
+  ADD ("who-signs-in-instead-ends-the-session-before",
+       test_who_signs_in_instead_ends_the_session_before);
   ADD ("an-answer-is-given-once", test_an_answer_is_given_once);
   ADD ("an-answer-is-for-the-same-address", test_an_answer_is_for_the_same_address);
   ADD ("an-answer-is-for-the-same-session", test_an_answer_is_for_the_same_session);
@@ -1768,6 +1816,7 @@ main (int argc, char *argv[])
   ADD ("an-expired-login-starts-again", test_an_expired_login_starts_again);
   ADD ("a-removed-client-ends-its-logins", test_a_removed_client_ends_its_logins);
   ADD ("a-revoked-subject-starts-again", test_a_revoked_subject_starts_again);
+  ADD ("a-revoked-client-starts-again", test_a_revoked_client_starts_again);
   ADD ("a-revocation-reaches-a-held-login", test_a_revocation_reaches_a_held_login);
   ADD ("a-changed-client-ends-its-logins-for-good", test_a_changed_client_ends_its_logins_for_good);
   ADD ("a-browser-without-cookies-is-told", test_a_browser_without_cookies_is_told);

@@ -370,6 +370,11 @@ test_size_is_limited (void)
   assert_malformed (long_token);
   assert_malformed (long_kid);
   assert_malformed (long_signature);
+
+  g_autofree char *more = g_strnfill (2048, 'x');
+  g_autofree char *large = g_strdup_printf ("{\"alg\":\"ES256\",\"more\":\"%s\"}", more);
+  g_autofree char *long_header = forge (ES256_KEY, large, "{}");
+  assert_malformed (long_header);
 }
 
 static void

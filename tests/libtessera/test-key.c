@@ -226,6 +226,64 @@ test_bad_jwks_are_refused (void)
     }
 }
 
+/* RFC 7518 §6.2.1.2: a number that ends, or begins, with zeros is written with them. */
+static void
+test_a_coordinate_is_not_filled_up (void)
+{
+  static const char *const names[] = { "x", "y" };
+  guint seen = 0;
+
+  for (guint i = 0; seen == 0 && i < 20000; i++)
+    {
+      g_autoptr (TesseraKey) key = tessera_key_generate (TESSERA_ALGORITHM_ES256, NULL);
+      g_autoptr (json_t) jwk = tessera_key_to_jwk (key);
+
+      for (guint j = 0; j < G_N_ELEMENTS (names); j++)
+        {
+          const char *text = json_string_value (json_object_get (jwk, names[j]));
+          gsize length = 0;
+          g_autofree guint8 *bytes = tessera_base64url_decode (text, strlen (text), &length);
+          g_autofree char *cut = tessera_base64url_encode (bytes, length - 1);
+          g_autoptr (json_t) shorter = json_deep_copy (jwk);
+          g_autoptr (GError) error = NULL;
+
+          if (bytes[length - 1] != 0)
+            continue;
+          seen++;
+          json_object_set_new (shorter, names[j], json_string (cut));
+          assert_refused (tessera_key_new_from_jwk (shorter, &error), &error);
+        }
+    }
+  g_assert_cmpuint (seen, >, 0);
+}
+
+/* RFC 7518 §6.3.1: what begins with a zero, or is called otherwise, is another spelling of it. */
+static void
+test_an_rsa_key_has_one_spelling (void)
+{
+  g_autoptr (json_t) jwk = tessera_key_to_jwk (keys[2]);
+  static const char *const names[] = { "n", "e" };
+
+  g_assert_cmpstr (json_string_value (json_object_get (jwk, "kty")), ==, "RSA");
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const char *text = json_string_value (json_object_get (jwk, names[i]));
+      gsize length = 0;
+      g_autofree guint8 *bytes = tessera_base64url_decode (text, strlen (text), &length);
+      g_autofree guint8 *longer = g_malloc0 (length + 1);
+      g_autoptr (json_t) other = json_deep_copy (jwk);
+      g_autoptr (GError) error = NULL;
+
+      memcpy (longer + 1, bytes, length);
+      g_autofree char *padded = tessera_base64url_encode (longer, length + 1);
+      json_object_set_new (other, names[i], json_string (padded));
+      assert_refused (tessera_key_new_from_jwk (other, &error), &error);
+    }
+  g_autoptr (GError) error = NULL;
+  json_object_set_new (jwk, "kty", json_string ("EC"));
+  assert_refused (tessera_key_new_from_jwk (jwk, &error), &error);
+}
+
 static void
 test_bad_pems_are_refused (void)
 {
@@ -529,6 +587,8 @@ main (int argc, char **argv)
   g_test_add_func ("/key/rfc8037/signature-of-the-appendix", test_ed25519_is_that_of_rfc8037);
   g_test_add_func ("/key/rfc7515/signature-of-the-appendix", test_es256_is_that_of_rfc7515);
   g_test_add_func ("/key/bad-jwks-are-refused", test_bad_jwks_are_refused);
+  g_test_add_func ("/key/a-coordinate-is-not-filled-up", test_a_coordinate_is_not_filled_up);
+  g_test_add_func ("/key/an-rsa-key-has-one-spelling", test_an_rsa_key_has_one_spelling);
   g_test_add_func ("/key/bad-pems-are-refused", test_bad_pems_are_refused);
   g_test_add_func ("/key/an-endless-exponent-is-refused", test_an_endless_exponent_is_refused);
   g_test_add_func ("/key/rfc8032/a-point-with-a-high-y-is-one", test_a_point_with_a_high_y_is_one);

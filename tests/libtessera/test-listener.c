@@ -2083,6 +2083,48 @@ test_unused_listener_is_drained (Fixture *self, gconstpointer data)
 }
 
 static void
+assert_nobody_connects (Fixture *self)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (self->port) };
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  g_assert_cmpint (connect (fd, (struct sockaddr *) &address, sizeof address), ==, -1);
+  g_assert_cmpint (errno, ==, ECONNREFUSED);
+  close (fd);
+}
+
+/* Else somebody would wait for an answer that nobody gives; and once more is no harm. */
+static void
+test_nobody_connects_to_what_was_closed (Fixture *self, gconstpointer data)
+{
+  tessera_listener_close (self->listener);
+  assert_nobody_connects (self);
+  tessera_listener_close (self->listener);
+  assert_nobody_connects (self);
+}
+
+static void
+test_nobody_connects_to_what_is_drained (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) busy = client_new (self);
+  g_autofree char *outcome = NULL;
+
+  say (busy, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  tessera_listener_drain_async (self->listener, NULL, on_drained, &outcome);
+  assert_nobody_connects (self);
+  g_assert_null (outcome);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear_end (busy);
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, ==, "done");
+  tessera_listener_close (self->listener);
+}
+
+static void
 nest_once (SoupServer *soup, SoupServerMessage *message, Fixture *self)
 {
   guint before = self->n_calls;
@@ -2778,6 +2820,8 @@ main (int argc, char **argv)
   ADD ("answer-may-be-held-later", test_answer_may_be_held_later);
   ADD ("drain-waits-a-moment-for-the-fresh", test_drain_waits_a_moment_for_the_fresh);
   ADD ("unused-listener-is-drained", test_unused_listener_is_drained);
+  ADD ("nobody-connects-to-what-was-closed", test_nobody_connects_to_what_was_closed);
+  ADD ("nobody-connects-to-what-is-drained", test_nobody_connects_to_what_is_drained);
   ADD ("events-that-came-at-once-are-told-once", test_events_that_came_at_once_are_told_once);
   ADD ("one-failed-accept-is-of-that-one-only", test_one_failed_accept_is_of_that_one_only);
   ADD ("a-socket-that-was-shut-is-said", test_a_socket_that_was_shut_is_said);

@@ -112,6 +112,19 @@ test_union (void)
 }
 
 static void
+test_remove (void)
+{
+  g_autofree char *rest = tessera_scope_remove ("openid openidx a openi openid", "openid");
+  g_autofree char *same = tessera_scope_remove ("a b", "openid");
+  g_autofree char *all = tessera_scope_remove ("openid", "openid");
+  g_autofree char *none = tessera_scope_remove (NULL, "openid");
+  g_assert_cmpstr (rest, ==, "openidx a openi");
+  g_assert_cmpstr (same, ==, "a b");
+  g_assert_cmpstr (all, ==, "");
+  g_assert_cmpstr (none, ==, "");
+}
+
+static void
 test_split (void)
 {
   g_auto (GStrv) names = tessera_scope_split ("a bc");
@@ -134,6 +147,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/scope/has", test_has);
   g_test_add_func ("/scope/is-subset", test_is_subset);
   g_test_add_func ("/scope/union", test_union);
+  g_test_add_func ("/scope/remove", test_remove);
   g_test_add_func ("/scope/split", test_split);
 
   return g_test_run ();

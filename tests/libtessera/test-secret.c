@@ -172,6 +172,27 @@ test_base64url_is_strict (void)
     }
 }
 
+static void
+test_each_character_of_base64url_counts (void)
+{
+  static const char good[] = "Zm9vYmFyYg";
+
+  for (gsize at = 0; at < sizeof good - 1; at++)
+    for (guint c = 0; c < 256; c++)
+      {
+        char text[sizeof good];
+        gsize length = 0;
+
+        memcpy (text, good, sizeof good);
+        text[at] = (char) c;
+        g_autofree guint8 *bytes = tessera_base64url_decode (text, sizeof good - 1, &length);
+        if (bytes == NULL)
+          continue;
+        g_autofree char *again = tessera_base64url_encode (bytes, length);
+        g_assert_cmpmem (again, strlen (again), text, sizeof good - 1);
+      }
+}
+
 /* As GLib writes it, and no other text: not what its reader passes over. */
 static void
 test_base64_is_strict (void)
@@ -288,6 +309,8 @@ main (int argc, char **argv)
   g_test_add_func ("/secret/base64url-round-trips-every-length",
                    test_base64url_round_trips_every_length);
   g_test_add_func ("/secret/D11-base64url-is-strict", test_base64url_is_strict);
+  g_test_add_func ("/secret/D11-each-character-of-base64url-counts",
+                   test_each_character_of_base64url_counts);
   g_test_add_func ("/secret/base64-is-strict", test_base64_is_strict);
   g_test_add_func ("/secret/C02-uuids-are-unique-and-carry-their-time",
                    test_uuids_are_unique_and_carry_their_time);

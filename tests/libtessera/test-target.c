@@ -138,6 +138,22 @@ test_scope_is_narrowed_to_what_the_resources_offer (void)
   g_assert_cmpstr (kept, ==, "a c");
 }
 
+/* What one of two wants of its tokens, the other one may not bear. */
+static void
+test_a_token_is_made_as_its_only_resource_wants_it (void)
+{
+  g_autoptr (GPtrArray) known
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) tessera_resource_free);
+  TesseraResource *resource = g_new0 (TesseraResource, 1);
+
+  resource->identifier = g_strdup (R1);
+  g_ptr_array_add (known, resource);
+  g_assert_true (tessera_target_lookup ((const char *const[]){ R1, NULL }, known) == resource);
+  g_assert_null (tessera_target_lookup ((const char *const[]){ R2, NULL }, known));
+  g_assert_null (tessera_target_lookup ((const char *const[]){ R1, R2, NULL }, known));
+  g_assert_null (tessera_target_lookup ((const char *const[]){ NULL }, known));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -155,5 +171,7 @@ main (int argc, char **argv)
                    test_audience_falls_back_to_the_issuer);
   g_test_add_func ("/rfc8707/2.2/scope-is-narrowed-to-what-the-resources-offer",
                    test_scope_is_narrowed_to_what_the_resources_offer);
+  g_test_add_func ("/rfc8707/2.2/a-token-is-made-as-its-only-resource-wants-it",
+                   test_a_token_is_made_as_its_only_resource_wants_it);
   return g_test_run ();
 }

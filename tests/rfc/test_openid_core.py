@@ -304,6 +304,22 @@ def _(_s):
         s.stop()
 
 
+@test('switched off later, a refresh tells nobody any more who it is')
+def _(_s):
+    s = Service(clients=clients())
+    try:
+        s.start()
+        token = login(s)['refresh_token']
+        s.endpoints = 'openid-enabled=false'
+        s.write_configuration()
+        s.restart()
+        answer = s.refresh(token, s.rp)
+        equal(answer.status, 200)
+        lacks(answer.json(), 'id_token')
+    finally:
+        s.stop()
+
+
 @test('a restart keeps keys and sessions: the same kid signs, and nobody logs in again')
 def _(s):
     before = header_of(login(s)['id_token'])['kid']

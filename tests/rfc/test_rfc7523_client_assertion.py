@@ -328,6 +328,16 @@ def _(s):
     equal(seen, {401, 429})
 
 
+@test('B37 showing used assertions is slowed down like guessing secrets')
+def _(s):
+    source, used, seen = s.new_source(), s.rsa.assertion(s), set()
+    fields = {'grant_type': 'client_credentials', 'client_assertion_type': ASSERTION_TYPE, 'client_assertion': used}
+    equal(s.form('/token', fields, source=source).status, 200)
+    for _unused in range(40):
+        seen.add(s.form('/token', fields, source=source).status)
+    equal(seen, {401, 429})
+
+
 @test('8414: the metadata say so')
 def _(s):
     found = s.get('/.well-known/oauth-authorization-server').json()

@@ -83,6 +83,13 @@ def _(s):
     equal(s.redeem(s.c1, code, verifier).status, 200)
 
 
+@test('rfc7636/4.1 what is no verifier is none for the challenge that was made of it')
+def _(s):
+    for bad in ('a' * 42, 'a' * 129, 'a' * 42 + '+', 'password'):
+        code = s.approve(code_challenge=challenge_of(bad))['code']
+        expect_error(s.redeem(s.c1, code, bad), 'invalid_request')
+
+
 @test('rfc7636/4.1 verifiers of 43 and of 128 characters work, with every unreserved character')
 def _(s):
     for verifier in ('a' * 43, 'Az09-._~' * 16):

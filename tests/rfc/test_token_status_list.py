@@ -197,6 +197,7 @@ def _(s):
 def _(s):
     path = path_of(s, place_of(s.machine_token())[0])
     equal(s.get(path + '?time=1686925000').status, 501)
+    equal(s.get(path + '?other=1&time=1686925000').status, 501)
     equal(s.get(path + '?other=1').status, 200)
 
 

@@ -208,15 +208,18 @@ def _(s):
 def _(s):
     token = s.client_credentials(s.machine).json()['access_token']
     tokens = s.tokens(s.c1)
+    code, verifier = s.code(s.c1)
     s.news()
     s.files.fail(s.files.WRITE, errno.ENOSPC)
     answer = s.client_credentials(s.machine)
     equal(answer.status, 503)
     lacks(answer.text, 'access_token')
     equal(s.client_credentials(s.machine).status, 503)
+    equal(s.redeem(s.c1, code, verifier).status, 503)
     s.files.heal()
     equal(s.client_credentials(s.machine).status, 200)
     equal([record['event'] for record in s.news()], ['file-restored', 'client-token-issued'])
+    equal(s.redeem(s.c1, code, verifier).status, 200)  # it was not spent
     contains('\n'.join(s.log_lines()), 'The audit file')
     # A record is lost, not the revocation.
     s.files.fail(s.files.WRITE, errno.ENOSPC, count=1)

@@ -301,6 +301,14 @@ renew_certificates (TesseradService *self, TesseradConfiguration *fresh)
     }
 }
 
+static gboolean
+renew_proxies (TesseradService *self, TesseradConfiguration *fresh, GError **error)
+{
+  g_autofree const char **proxies = tesserad_configuration_list_proxies (fresh);
+
+  return tessera_listener_set_trusted_proxies (self->gate, NULL, proxies, error);
+}
+
 /* What can be put back comes first. Users end tokens, but each of these changes all or nothing, and
  * what may be refused of those behind them was tried before. */
 static gboolean
@@ -309,7 +317,8 @@ swap_parts (TesseradService *self, TesseradConfiguration *fresh, GError **error)
   return tesserad_audit_settings_apply (&fresh->audit, fresh->key_file, self->server, error)
          && tesserad_configuration_load_users (fresh, self->server, error)
          && tesserad_configuration_replace_clients (fresh, self->server, error)
-         && tesserad_configuration_add_resources (fresh, self->configuration, self->server, error);
+         && tesserad_configuration_add_resources (fresh, self->configuration, self->server, error)
+         && renew_proxies (self, fresh, error);
 }
 
 static void

@@ -1859,6 +1859,59 @@ test_strangers_introduce_nobody (Fixture *self, gconstpointer data)
 }
 
 static void
+assert_introduces (Fixture *self, gboolean served)
+{
+  g_autoptr (Client) client = client_new (self);
+
+  if (!served)
+    {
+      hear_end (client);
+      g_assert_cmpuint (client->heard->len, ==, 0);
+      return;
+    }
+  say_bytes (client, PROXY_HEADER, sizeof PROXY_HEADER - 1);
+  say (client, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (client, "[203.0.113.7:8080]");
+}
+
+/* Of those who connect from then on; a list that is wrong changes nothing, wherever it is for. */
+static void
+test_proxies_change (Fixture *self, gconstpointer data)
+{
+  static const char *const others[] = { "10.0.0.1", NULL };
+  static const char *const proxies[] = { "127.0.0.1", NULL };
+  static const char *const wrong[] = { "127.0.0.1", "proxy.example", NULL };
+  g_autoptr (GSocket) elsewhere
+      = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_listener_set_trusted_proxies (self->listener, elsewhere, wrong, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  g_clear_error (&error);
+  listen_on (self, others);
+  tessera_listener_set_proxy_protocol (self->listener, NULL, TRUE);
+  assert_introduces (self, FALSE);
+  g_assert_true (tessera_listener_set_trusted_proxies (self->listener, elsewhere, proxies, &error));
+  assert_introduces (self, FALSE);
+  g_assert_true (tessera_listener_set_trusted_proxies (self->listener, NULL, proxies, &error));
+  assert_introduces (self, TRUE);
+  g_assert_false (tessera_listener_set_trusted_proxies (self->listener, NULL, wrong, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  g_clear_error (&error);
+  assert_introduces (self, TRUE);
+
+  g_autoptr (Client) before = client_new (self);
+  say_bytes (before, PROXY_HEADER, sizeof PROXY_HEADER - 1);
+  say (before, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (before, "[203.0.113.7:8080]");
+  g_assert_true (tessera_listener_set_trusted_proxies (self->listener, NULL, NULL, &error));
+  g_assert_no_error (error);
+  assert_introduces (self, FALSE);
+  say (before, "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n");
+  hear (before, "[203.0.113.7:8080]");
+}
+
+static void
 test_sockets_must_listen (Fixture *self, gconstpointer data)
 {
   static const char *const wrong[] = { "proxy.example", NULL };
@@ -2807,6 +2860,7 @@ main (int argc, char **argv)
   ADD ("peer-is-known", test_peer_is_known);
   ADD ("unix-socket-is-served", test_unix_socket_is_served);
   ADD ("proxy-introduces-its-client", test_proxy_introduces_its_client);
+  ADD ("proxies-change", test_proxies_change);
   ADD ("strangers-introduce-nobody", test_strangers_introduce_nobody);
   ADD ("unix-strangers-introduce-nobody", test_unix_strangers_introduce_nobody);
   ADD ("sockets-must-listen", test_sockets_must_listen);

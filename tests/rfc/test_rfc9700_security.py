@@ -272,6 +272,25 @@ def _(s):
     lacks(s.raw(introduce('192.0.2.1') + b'GET /jwks HTTP/1.1\r\nHost: h\r\n\r\n', shutdown=True), b'HTTP/1.1 200', 'where it is not expected')
 
 
+@test('B45 a reload names other proxies: who was one introduces nobody any more')
+def _(s):
+    other = ProxyService('127.0.0.98;')
+    try:
+        other.start()
+        for proxy, stranger in (('127.0.0.98', '127.0.0.99'), ('127.0.0.99', '127.0.0.98')):
+            other.source = stranger
+            equal(by_proxy(other, introduce('192.0.2.1')), b'', stranger)
+            other.source = proxy
+            check(by_proxy(other, introduce('192.0.2.1')).startswith(b'HTTP/1.1 200 '), proxy)
+            equal([guess_by_proxy(other, '192.0.2.7%s' % proxy[-1]) for _ in range(12)][9:], [b'401', b'429', b'429'], 'the address that it names')
+            other.listener = other.listener.replace('127.0.0.98', '127.0.0.99')
+            other.reload()
+        contains(bytes(other.log), b'reloaded the configuration')
+        lacks(bytes(other.log), b'the configuration stays')
+    finally:
+        other.stop()
+
+
 @test('B46 a password beyond 1024 bytes never matches')
 def _(s):
     browser = s.new_browser()

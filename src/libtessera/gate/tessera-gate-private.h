@@ -111,6 +111,11 @@ gboolean tessera_gate_add_socket (TesseraGate *self,
                                   GError **error);
 /* For connections from now on. */
 void tessera_gate_set_proxy_protocol (TesseraGate *self, GSocket *socket, gboolean expected);
+/* For connections from now on. Errors: G_IO_ERROR; then the old ones stay. */
+gboolean tessera_gate_set_trusted_proxies (TesseraGate *self,
+                                           GSocket *socket,
+                                           const char *const *trusted_proxies,
+                                           GError **error);
 /* For handshakes from now on. Errors: G_TLS_ERROR; then the old one stays. */
 gboolean tessera_gate_set_certificate (TesseraGate *self,
                                        GSocket *socket,

@@ -11,9 +11,10 @@ typedef struct _TesseraGateProxies TesseraGateProxies;
 
 /* @list: addresses, networks (10.0.0.0/8) and "unix"; NULL: nobody. Errors: of G_IO_ERROR. */
 TesseraGateProxies *tessera_gate_proxies_new (const char *const *list, GError **error);
-void tessera_gate_proxies_free (TesseraGateProxies *self);
+TesseraGateProxies *tessera_gate_proxies_ref (TesseraGateProxies *self);
+void tessera_gate_proxies_unref (TesseraGateProxies *self);
 gboolean tessera_gate_proxies_contain (TesseraGateProxies *self, const struct sockaddr *address);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraGateProxies, tessera_gate_proxies_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TesseraGateProxies, tessera_gate_proxies_unref)
 
 G_END_DECLS

@@ -15,17 +15,30 @@ struct _TesseraGateProxies
   gboolean has_unix;
 };
 
-void
-tessera_gate_proxies_free (TesseraGateProxies *self)
+TesseraGateProxies *
+tessera_gate_proxies_ref (TesseraGateProxies *self)
 {
+  return g_rc_box_acquire (self);
+}
+
+static void
+clear (gpointer data)
+{
+  TesseraGateProxies *self = data;
+
   g_ptr_array_unref (self->masks);
-  g_free (self);
+}
+
+void
+tessera_gate_proxies_unref (TesseraGateProxies *self)
+{
+  g_rc_box_release_full (self, clear);
 }
 
 TesseraGateProxies *
 tessera_gate_proxies_new (const char *const *list, GError **error)
 {
-  g_autoptr (TesseraGateProxies) self = g_new0 (TesseraGateProxies, 1);
+  g_autoptr (TesseraGateProxies) self = g_rc_box_new0 (TesseraGateProxies);
 
   self->masks = g_ptr_array_new_with_free_func (g_object_unref);
   for (; list != NULL && *list != NULL; list++)

@@ -471,7 +471,7 @@ socket_free (gpointer data)
   g_clear_object (&self->socket);
   g_clear_pointer (&self->tls, tessera_tls_context_unref);
   g_clear_object (&self->local);
-  g_clear_pointer (&self->proxies, tessera_gate_proxies_free);
+  g_clear_pointer (&self->proxies, tessera_gate_proxies_unref);
   g_free (self);
 }
 
@@ -537,6 +537,26 @@ tessera_gate_set_proxy_protocol (TesseraGate *self, GSocket *socket, gboolean ex
       if (socket == NULL || entry->socket == socket)
         entry->proxy_protocol = expected;
     }
+}
+
+gboolean
+tessera_gate_set_trusted_proxies (TesseraGate *self,
+                                  GSocket *socket,
+                                  const char *const *trusted_proxies,
+                                  GError **error)
+{
+  g_autoptr (TesseraGateProxies) proxies = tessera_gate_proxies_new (trusted_proxies, error);
+
+  for (guint i = 0; proxies != NULL && i < self->sockets->len; i++)
+    {
+      TesseraGateSocket *entry = self->sockets->pdata[i];
+
+      if (socket != NULL && entry->socket != socket)
+        continue;
+      tessera_gate_proxies_unref (entry->proxies);
+      entry->proxies = tessera_gate_proxies_ref (proxies);
+    }
+  return proxies != NULL;
 }
 
 gboolean

@@ -544,6 +544,36 @@ tessera_listener_set_certificate (TesseraListener *self,
 }
 
 /**
+ * tessera_listener_set_trusted_proxies:
+ * @self: a listener
+ * @socket: (nullable): one of its sockets; %NULL: all there are
+ * @trusted_proxies: (nullable) (array zero-terminated=1): addresses and networks of proxies that
+ * may speak for others, instead of those before; %NULL: none
+ * @error: return location for an error
+ *
+ * Changes who is a proxy among connections from now on. Those that there are go on. The server has
+ * a list of its own, for headers: [property@Server:trusted-proxies].
+ *
+ * Errors: of %G_IO_ERROR (a proxy that is no address); then nothing changed.
+ *
+ * Returns: %TRUE when the list can be used
+ *
+ * Since: 1.0
+ */
+gboolean
+tessera_listener_set_trusted_proxies (TesseraListener *self,
+                                      GSocket *socket,
+                                      const char *const *trusted_proxies,
+                                      GError **error)
+{
+  g_return_val_if_fail (TESSERA_IS_LISTENER (self), FALSE);
+  g_return_val_if_fail (socket == NULL || G_IS_SOCKET (socket), FALSE);
+
+  return ensure_gate (self, error)
+         && tessera_gate_set_trusted_proxies (self->gate, socket, trusted_proxies, error);
+}
+
+/**
  * tessera_listener_set_proxy_protocol:
  * @self: a listener
  * @socket: (nullable): one of its sockets; %NULL: all there are

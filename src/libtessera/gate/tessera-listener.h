@@ -39,6 +39,11 @@ gboolean tessera_listener_set_certificate (TesseraListener *self,
                                            GError **error);
 
 TESSERA_AVAILABLE_IN_1_0
+gboolean tessera_listener_set_trusted_proxies (TesseraListener *self,
+                                               GSocket *socket,
+                                               const char *const *trusted_proxies,
+                                               GError **error);
+TESSERA_AVAILABLE_IN_1_0
 void
 tessera_listener_set_proxy_protocol (TesseraListener *self, GSocket *socket, gboolean expected);
 

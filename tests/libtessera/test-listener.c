@@ -1488,6 +1488,58 @@ test_what_is_answered_directly_leaves_nothing_behind (Fixture *self, gconstpoint
   tessera_server_close (server);
 }
 
+/* The end of the access token in an answer at /token; it is nowhere else of what is searched. */
+static void
+hear_token (Client *self, guint8 *canary)
+{
+  static const char before[] = "\"access_token\":\"";
+  char *bytes = mmap (NULL, BUFSIZ, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+  const char *token = NULL;
+
+  while (recv (self->fd, bytes, BUFSIZ - 1, MSG_DONTWAIT) < 0)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      if (!g_main_context_iteration (NULL, FALSE))
+        g_usleep (200);
+    }
+  token = strstr (bytes, before);
+  g_assert_nonnull (token);
+  token = strchr (token + strlen (before), '"') - CANARY_SIZE;
+  for (guint i = 0; i < CANARY_SIZE; i++)
+    canary[i] = (guint8) token[i] ^ MASK;
+  explicit_bzero (bytes, BUFSIZ);
+  munmap (bytes, BUFSIZ);
+}
+
+/* A token is its client's alone, once it is sent. */
+static void
+test_what_was_issued_leaves_nothing_behind (Fixture *self, gconstpointer data)
+{
+  static const char *const machine[] = { "client_credentials", NULL };
+  static const char form[]
+      = "grant_type=client_credentials&client_id=c1&client_secret=secret-of-c1-is-long";
+  g_autoptr (TesseraServer) server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
+  g_autoptr (Client) client = client_new (self);
+  guint8 canary[CANARY_SIZE];
+
+  mallopt (M_PERTURB, 0); /* else the C library might overwrite it */
+  tessera_server_add_client (server, "App", NULL, "c1", "secret-of-c1-is-long", 3600, FALSE,
+                             machine, NULL);
+  g_assert_true (tessera_server_wait_ready (server, NULL));
+  tessera_server_add_listener (server, self->listener);
+  g_object_set (self->listener, "direct-endpoints", TRUE, NULL);
+  g_autofree char *request = g_strdup_printf (
+      "POST /token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+      "Content-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
+      strlen (form), form);
+  say (client, request);
+  hear_token (client, canary);
+  iterate_for_ms (20);
+  g_assert_cmpuint (search_memory (canary), ==, 0);
+  tessera_server_close (server);
+}
+
 static void
 test_full_listener_lets_others_wait (Fixture *self, gconstpointer data)
 {
@@ -2847,6 +2899,7 @@ main (int argc, char **argv)
   ADD ("half-a-request-leaves-nothing-behind", test_half_a_request_leaves_nothing_behind);
   ADD ("what-is-answered-directly-leaves-nothing-behind",
        test_what_is_answered_directly_leaves_nothing_behind);
+  ADD ("what-was-issued-leaves-nothing-behind", test_what_was_issued_leaves_nothing_behind);
   ADD ("address-has-its-share", test_address_has_its_share);
   ADD ("survives-without-descriptors", test_survives_without_descriptors);
   ADD ("loses-no-descriptors", test_loses_no_descriptors);

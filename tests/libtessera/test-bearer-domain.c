@@ -22,7 +22,7 @@ static const char *client_of_tokens = "app";
 /* All that was logged, at any level and by any thread, while a test listens. */
 static GMutex log_lock;
 static GString *logged;
-static gboolean warning_is_expected;
+static gboolean warning_is_expected; /* atomic */
 
 /* Returns what was there. */
 static GString *
@@ -43,7 +43,7 @@ write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoint
     if (g_str_equal (fields[i].key, "MESSAGE"))
       g_string_append_printf (logged, "%s\n", (const char *) fields[i].value);
   g_mutex_unlock (&log_lock);
-  if (warning_is_expected && level == G_LOG_LEVEL_WARNING)
+  if (g_atomic_int_get (&warning_is_expected) && level == G_LOG_LEVEL_WARNING)
     return G_LOG_WRITER_HANDLED;
   return g_log_writer_default (level, fields, n_fields, data);
 }
@@ -347,7 +347,7 @@ tear_down (Fixture *f, gconstpointer data)
   n_waiting = 0;
   waiting_is_over = FALSE;
   ready_once_waiting = NULL;
-  warning_is_expected = FALSE;
+  g_atomic_int_set (&warning_is_expected, FALSE);
 }
 
 /* Sends bytes as they are, and reads until the server closes. */
@@ -1501,7 +1501,7 @@ test_websocket_beside_the_guard_is_closed (Fixture *f, gconstpointer data)
   g_auto (Handshake) handshake = { NULL };
 
   soup_server_remove_auth_domain (f->server, SOUP_AUTH_DOMAIN (f->guard));
-  warning_is_expected = TRUE;
+  g_atomic_int_set (&warning_is_expected, TRUE);
   exchange_log (g_string_new (NULL));
   open_socket (f, &handshake, NULL, NULL, NULL);
   g_assert_cmpuint (handshake.status, ==, 101);

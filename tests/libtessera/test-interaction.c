@@ -17,7 +17,13 @@
 #define ISSUER "http://127.0.0.1:8417"
 #define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
-static gint64 offset_ms;
+static gint64 offset_ms; /* atomic: the committer tells the time, too */
+
+static void
+advance_clock (gint64 ms)
+{
+  __atomic_fetch_add (&offset_ms, ms, __ATOMIC_RELAXED);
+}
 
 /* The linker puts ours before theirs. */
 gboolean __real_tessera_audit_check (TesseraAudit *self, GError **error);
@@ -554,7 +560,7 @@ test_prompts_and_max_age (Fixture *self, gconstpointer data)
 
   open_page (browser, OWN ("&max_age=60"));
   assert_code (browser);
-  offset_ms += 61 * 1000;
+  advance_clock (61 * 1000);
   open_page (browser, OWN ("&max_age=60&prompt=none"));
   assert_refused (browser, "login_required");
   open_page (browser, OWN ("&max_age=60"));
@@ -1117,13 +1123,13 @@ test_an_expired_login_starts_again (Fixture *self, gconstpointer data)
   Browser *browser = self->browser;
 
   open_page (browser, WEB (""));
-  offset_ms += 21 * 60 * 1000;
+  advance_clock (21 * 60 * 1000);
   log_in (browser, "alice");
   assert_page (browser, LOGIN_PAGE);
   assert_page (browser, "id=\"restarted\"");
   log_in (browser, "alice");
   assert_page (browser, CONSENT_PAGE);
-  offset_ms += 21 * 60 * 1000;
+  advance_clock (21 * 60 * 1000);
   submit (browser, "decision=allow");
   assert_page (browser, CONSENT_PAGE);
   submit (browser, "decision=allow");
@@ -1233,7 +1239,7 @@ test_a_changed_client_ends_its_logins_for_good (Fixture *self, gconstpointer dat
   tessera_server_add_client (self->server, "Web", "https://new.test/cb", "web",
                              "another-secret-of-web", 0, FALSE, NULL, &error);
   g_assert_no_error (error);
-  offset_ms += 19 * 60 * 1000;
+  advance_clock (19 * 60 * 1000);
   tessera_server_revoke_subject (self->server, "nobody", &error); /* so that it is pruned */
   g_assert_no_error (error);
   tessera_server_revoke_subject (self->server, "nobody", &error);
@@ -1406,13 +1412,13 @@ test_sessions_end (Fixture *self, gconstpointer data)
 
   open_page (browser, OWN (""));
   log_in (browser, "alice");
-  offset_ms += 29 * 60 * 1000;
+  advance_clock (29 * 60 * 1000);
   open_page (browser, OWN ("&prompt=none"));
   assert_code (browser);
-  offset_ms += 29 * 60 * 1000;
+  advance_clock (29 * 60 * 1000);
   open_page (browser, OWN ("&prompt=none"));
   assert_code (browser);
-  offset_ms += 31 * 60 * 1000;
+  advance_clock (31 * 60 * 1000);
   open_page (browser, OWN ("&prompt=none"));
   assert_refused (browser, "login_required");
 }
@@ -1671,14 +1677,14 @@ test_a_question_expires (Fixture *self, gconstpointer data)
 
   open_page (browser, WEB (""));
   log_in (browser, "careful");
-  offset_ms += 21 * 60 * 1000;
+  advance_clock (21 * 60 * 1000);
   submit (browser, "answer=right");
   assert_page (browser, LOGIN_PAGE);
   assert_page (browser, "id=\"restarted\"");
 
   open_page (browser, "/login");
   log_in (browser, "careful");
-  offset_ms += 21 * 60 * 1000;
+  advance_clock (21 * 60 * 1000);
   submit (browser, "answer=right");
   assert_page (browser, LOGIN_PAGE);
   g_assert_cmpuint (seen.answers, ==, answers);
@@ -1694,10 +1700,10 @@ test_a_revocation_reaches_between_steps (Fixture *self, gconstpointer data)
 
   open_page (browser, WEB (""));
   log_in (browser, "careful");
-  offset_ms += 1000;
+  advance_clock (1000);
   tessera_server_revoke_subject (self->server, "careful", &error);
   g_assert_no_error (error);
-  offset_ms += 1000;
+  advance_clock (1000);
   submit (browser, "answer=right");
   g_assert_cmpuint (browser->status, ==, 400);
   g_assert_false (is_signed_in (browser));
@@ -1712,7 +1718,7 @@ test_long_waits_are_told_in_minutes (Fixture *self, gconstpointer data)
 
   for (guint i = 0; i < 30 && seconds <= 100; i++)
     {
-      offset_ms += seconds * G_GINT64_CONSTANT (1000);
+      advance_clock (seconds * G_GINT64_CONSTANT (1000));
       open_page (browser, WEB (""));
       submit (browser, "username=alice&password=wrong");
       seconds = browser->status == 429 ? atoi (browser->retry_after) : 0;

@@ -1155,7 +1155,7 @@ test_recheck_tells_revoked_from_expired (void)
   g_assert_false (is_expired);
 
   tessera_clock_follow_offset (&offset);
-  offset = 3600 * 1000 + 1000;
+  __atomic_store_n (&offset, 3600 * 1000 + 1000, __ATOMIC_RELAXED);
   g_assert_false (tessera_token_checker_recheck (checker, expired, &is_expired));
   g_assert_true (is_expired);
   tessera_clock_follow_offset (NULL);
@@ -1169,9 +1169,9 @@ test_issues_nothing_while_the_clock_is_behind (void)
   g_autoptr (TesseraServer) server = new_server ();
   tessera_clock_follow_offset (&offset);
   g_autofree char *token = issue (server);
-  offset = 3 * 60 * 1000;
+  __atomic_store_n (&offset, 3 * 60 * 1000, __ATOMIC_RELAXED);
   g_autofree char *still = issue (server);
-  offset = 0;
+  __atomic_store_n (&offset, 0, __ATOMIC_RELAXED);
   log_capture_begin ();
   g_autoptr (FakeFront) first
       = ask (server, "POST", "/token", BASIC, "grant_type=client_credentials");
@@ -1181,7 +1181,7 @@ test_issues_nothing_while_the_clock_is_behind (void)
       = ask_in_vain (server, "POST", "/token", BASIC, "grant_type=client_credentials");
   g_assert_cmpuint (second->status, ==, 503);
   g_assert_true (is_good (server, token));
-  offset = 7 * 60 * 1000;
+  __atomic_store_n (&offset, 7 * 60 * 1000, __ATOMIC_RELAXED);
   g_autofree char *again = issue (server);
   tessera_clock_follow_offset (NULL);
 }

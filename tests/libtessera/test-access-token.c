@@ -81,6 +81,64 @@ test_a_foreign_name_may_be_any (void)
     }
 }
 
+/* One that was seen before: its claims are written when somebody asks for them. */
+static TesseraAccessToken *
+see_token (TesseraTokenProfile *profile)
+{
+  g_autoptr (GError) error = NULL;
+  TesseraAccessToken *token
+      = tessera_access_token_new_seen (profile, profile->outline.jti, ISSUER,
+                                       NOW * G_GINT64_CONSTANT (1000), &error);
+
+  g_assert_no_error (error);
+  return token;
+}
+
+static TesseraTokenProfile *
+make_profile (void)
+{
+  static const char json[]
+      = "{\"aud\":\"https://rs.test/\",\"client_id\":\"app\",\"exp\":1763820001,"
+        "\"iat\":1763818930,\"iss\":\"" ISSUER "\",\"jti\":\"" JTI "\","
+        "\"sub\":\"alice\"}";
+  g_autoptr (TesseraClaims) claims = tessera_claims_new_from_json (json, strlen (json), NULL);
+  TesseraTokenOutline outline = { .typ = "at+jwt", .kid = "k" };
+
+  g_assert_true (tessera_token_outline_read (&outline, json));
+  TesseraTokenProfile *profile = tessera_token_profile_new (&outline, claims);
+  g_assert_nonnull (profile);
+  memcpy (profile->outline.jti, outline.jti, sizeof outline.jti);
+  return profile;
+}
+
+static int n_asking; /* atomic */
+
+static gpointer
+ask_for_claims (gpointer token)
+{
+  g_atomic_int_inc (&n_asking);
+  while (g_atomic_int_get (&n_asking) < 2)
+    g_thread_yield ();
+  return tessera_access_token_get_claims (token);
+}
+
+static void
+test_all_threads_get_the_same_claims (void)
+{
+  g_autoptr (TesseraTokenProfile) profile = make_profile ();
+
+  for (guint i = 0; i < 300; i++)
+    {
+      g_autoptr (TesseraAccessToken) token = see_token (profile);
+
+      g_atomic_int_set (&n_asking, 0);
+      GThread *other = g_thread_new ("asks", ask_for_claims, token);
+      TesseraClaims *claims = ask_for_claims (token);
+      g_assert_true (g_thread_join (other) == claims);
+      g_assert_cmpstr (tessera_claims_get_string (claims, "jti"), ==, JTI);
+    }
+}
+
 static const struct
 {
   const char *name;
@@ -127,6 +185,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/access-token/a-good-one-is-read", test_a_good_one_is_read);
   g_test_add_func ("/access-token/a-foreign-name-may-be-any", test_a_foreign_name_may_be_any);
+  g_test_add_func ("/access-token/all-threads-get-the-same-claims",
+                   test_all_threads_get_the_same_claims);
   for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
     {
       g_autofree char *path = g_strconcat ("/access-token/refused/", refused[i].name, NULL);

@@ -443,6 +443,48 @@ test_a_recognized_token_has_the_right_issuer (void)
   g_assert_null (json);
 }
 
+/* Asks, adds and forgets; what it is told of a text is what that says. */
+static gpointer
+use_with_others (gpointer data)
+{
+  static const char *const texts[] = { FIRST, SECOND, OTHER };
+  TesseraSeenTokens *seen = data;
+
+  for (guint i = 0; i < 5000; i++)
+    {
+      guint n = i % G_N_ELEMENTS (texts);
+      g_auto (TesseraSeenToken) what = { 0 };
+      TesseraTokenOutline outline;
+
+      g_assert_true (read_outline (&outline, texts[n]));
+      if (i % 100 == 99)
+        tessera_seen_tokens_clear (seen);
+      if (i % 10 == 9)
+        tessera_seen_tokens_add (seen, (const char *) &i, sizeof i, NULL, NULL);
+      if (!tessera_seen_tokens_lookup (seen, texts[n], strlen (texts[n]), &what))
+        add_text (seen, texts[n], texts[n]);
+      else
+        {
+          g_assert_cmpstr (what.profile->subject, ==, n == 2 ? "v" : "u");
+          g_assert_cmpmem (what.jti, sizeof what.jti, outline.jti, sizeof outline.jti);
+        }
+    }
+  return NULL;
+}
+
+static void
+test_threads_use_it_at_once (void)
+{
+  g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (32);
+  GThread *threads[3];
+
+  tessera_seen_tokens_keep_texts (seen, 64);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("uses it", use_with_others, seen);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -480,5 +522,6 @@ main (int argc, char **argv)
                    test_a_recognized_token_has_the_type_its_audience_was_promised);
   g_test_add_func ("/seen-tokens/a-recognized-token-has-the-right-issuer",
                    test_a_recognized_token_has_the_right_issuer);
+  g_test_add_func ("/seen-tokens/threads-use-it-at-once", test_threads_use_it_at_once);
   return g_test_run ();
 }

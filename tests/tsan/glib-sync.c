@@ -263,6 +263,23 @@ g_source_new (GSourceFuncs *theirs, guint size)
   return forget (REAL (g_source_new) (&kind->ours, size));
 }
 
+/* What one thread puts into a queue, another takes out. */
+void
+g_async_queue_push (GAsyncQueue *queue, gpointer data)
+{
+  __tsan_release (data);
+  REAL (g_async_queue_push) (queue, data);
+}
+
+gpointer
+g_async_queue_pop (GAsyncQueue *queue)
+{
+  gpointer data = REAL (g_async_queue_pop) (queue);
+
+  __tsan_acquire (data);
+  return data;
+}
+
 typedef struct
 {
   GFunc function;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gate/tessera-gate-tls-private.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/kdf.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 typedef struct
@@ -383,6 +386,156 @@ test_does_not_negotiate_again (Fixture *fixture, gconstpointer unused)
   g_assert_true (SSL_in_init (fixture->client));
 }
 
+/* How many bytes the server has yet to read. */
+static gsize
+count_unread (Fixture *fixture)
+{
+  int count = 0;
+
+  g_assert_cmpint (ioctl (g_socket_get_fd (fixture->server_socket), FIONREAD, &count), ==, 0);
+  return (gsize) count;
+}
+
+static void
+await_bytes (Fixture *fixture, gsize count)
+{
+  while (count_unread (fixture) < count)
+    g_usleep (100);
+  g_assert_cmpuint (count_unread (fixture), ==, count);
+}
+
+/* What comes of reading once, where the client has sent @sent bytes in @n_records. */
+static void
+check_is_cut_off (Fixture *fixture, gsize sent, guint n_records)
+{
+  char buffer[64];
+
+  await_bytes (fixture, sent);
+  g_assert_cmpint (tessera_tls_read (fixture->tls, buffer, sizeof buffer), ==, TESSERA_TLS_BROKEN);
+  g_assert_cmpuint (count_unread (fixture), >=, sent / n_records * (n_records - 40));
+}
+
+/* RFC 5246 §6.3: the keys of a client of TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256; @block: 40 bytes.
+ */
+static void
+derive_keys (SSL *client, guint8 *block)
+{
+  guint8 seed[64], master[48];
+  char digest[] = "SHA256", label[] = "key expansion";
+  EVP_KDF *kdf = EVP_KDF_fetch (NULL, "TLS1-PRF", NULL);
+  EVP_KDF_CTX *context = EVP_KDF_CTX_new (kdf);
+
+  SSL_get_server_random (client, seed, 32);
+  SSL_get_client_random (client, seed + 32, 32);
+  g_assert_cmpuint (SSL_SESSION_get_master_key (SSL_get_session (client), master, sizeof master),
+                    ==, sizeof master);
+  OSSL_PARAM params[] = {
+    OSSL_PARAM_utf8_string (OSSL_KDF_PARAM_DIGEST, digest, sizeof digest - 1),
+    OSSL_PARAM_octet_string (OSSL_KDF_PARAM_SECRET, master, sizeof master),
+    OSSL_PARAM_octet_string (OSSL_KDF_PARAM_SEED, label, sizeof label - 1),
+    OSSL_PARAM_octet_string (OSSL_KDF_PARAM_SEED, seed, sizeof seed),
+    OSSL_PARAM_END,
+  };
+  g_assert_cmpint (EVP_KDF_derive (context, block, 40, params), ==, 1);
+  EVP_KDF_CTX_free (context);
+  EVP_KDF_free (kdf);
+}
+
+/* RFC 5288 §3: an empty ClientHello as the record @number of the connection; @out: 33 bytes. */
+static void
+seal_hello (EVP_CIPHER_CTX *cipher, const guint8 *block, guint64 number, guint8 *out)
+{
+  static const guint8 hello[4] = { 1, 0, 0, 0 };
+  const guint64 sequence = GUINT64_TO_BE (number);
+  guint8 nonce[12], about[13] = { [8] = 22, 3, 3, 0, sizeof hello };
+  int length = 0;
+
+  memcpy (nonce, block + 32, 4);
+  memcpy (nonce + 4, &sequence, 8);
+  memcpy (about, &sequence, 8);
+  memcpy (out, "\x16\x03\x03\x00\x1c", 5);
+  memcpy (out + 5, &sequence, 8);
+  EVP_EncryptInit_ex (cipher, EVP_aes_128_gcm (), NULL, block, nonce);
+  EVP_EncryptUpdate (cipher, NULL, &length, about, sizeof about);
+  EVP_EncryptUpdate (cipher, out + 13, &length, hello, sizeof hello);
+  EVP_EncryptFinal_ex (cipher, out + 17, &length);
+  EVP_CIPHER_CTX_ctrl (cipher, EVP_CTRL_GCM_GET_TAG, 16, out + 17);
+}
+
+/* However many ClientHellos lie there: OpenSSL would answer them all in one call. */
+static void
+test_reads_no_more_of_who_negotiates_again (Fixture *fixture, gconstpointer unused)
+{
+  static guint8 hellos[1000][33];
+  guint8 block[40];
+  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new ();
+
+  SSL_set_max_proto_version (fixture->client, TLS1_2_VERSION);
+  SSL_set_cipher_list (fixture->client, "ECDHE-ECDSA-AES128-GCM-SHA256");
+  g_assert_true (shake_hands (fixture));
+  derive_keys (fixture->client, block);
+  for (guint i = 0; i < G_N_ELEMENTS (hellos); i++)
+    seal_hello (cipher, block, 1 + i, hellos[i]); /* behind the Finished */
+  EVP_CIPHER_CTX_free (cipher);
+  g_assert_cmpint (g_socket_send (fixture->client_socket, (const char *) hellos, sizeof hellos,
+                                  NULL, NULL),
+                   ==, sizeof hellos);
+  check_is_cut_off (fixture, sizeof hellos, G_N_ELEMENTS (hellos));
+}
+
+/* New keys, which the server is to change to as well or not. */
+static void
+update_keys (Fixture *fixture, guint count, int kind)
+{
+  for (guint i = 0; i < count; i++)
+    {
+      g_assert_cmpint (SSL_key_update (fixture->client, kind), ==, 1);
+      g_assert_cmpint (SSL_do_handshake (fixture->client), ==, 1);
+    }
+}
+
+static void
+test_reads_no_more_of_who_changes_keys_for_ever (Fixture *fixture, gconstpointer unused)
+{
+  g_assert_true (shake_hands (fixture));
+  const guint64 before = BIO_number_written (SSL_get_wbio (fixture->client));
+  update_keys (fixture, 1000, SSL_KEY_UPDATE_NOT_REQUESTED);
+  check_is_cut_off (fixture, BIO_number_written (SSL_get_wbio (fixture->client)) - before, 1000);
+}
+
+/* New keys, and a question behind them, of which the descriptor does not tell again. */
+static gssize
+ask_with_new_keys (Fixture *fixture, guint count, int kind)
+{
+  BIO *out = SSL_get_wbio (fixture->client);
+  const guint64 before = BIO_number_written (out);
+  char buffer[64];
+
+  update_keys (fixture, count, kind);
+  g_assert_cmpint (SSL_write (fixture->client, "question", 8), ==, 8);
+  await_bytes (fixture, BIO_number_written (out) - before);
+  return tessera_tls_read (fixture->tls, buffer, sizeof buffer);
+}
+
+/* As many as a client may ever need, asking for the server's or not. */
+static void
+test_bears_new_keys (Fixture *fixture, gconstpointer unused)
+{
+  char buffer[64];
+
+  g_assert_true (shake_hands (fixture));
+  for (guint i = 0; i < 5; i++)
+    {
+      g_assert_cmpint (ask_with_new_keys (fixture, 2, SSL_KEY_UPDATE_REQUESTED), ==, 8);
+      g_assert_cmpint (ask_with_new_keys (fixture, 2, SSL_KEY_UPDATE_NOT_REQUESTED), ==, 8);
+      g_assert_cmpint (tessera_tls_write (fixture->tls, "answer", 6), ==, 6);
+      while (SSL_read (fixture->client, buffer, sizeof buffer) != 6)
+        g_assert_cmpint (SSL_get_error (fixture->client, -1), ==, SSL_ERROR_WANT_READ);
+    }
+  g_assert_cmpint (ask_with_new_keys (fixture, 33, SSL_KEY_UPDATE_NOT_REQUESTED), ==,
+                   TESSERA_TLS_BROKEN);
+}
+
 static void
 test_shows_the_whole_chain (Fixture *fixture, gconstpointer unused)
 {
@@ -582,6 +735,10 @@ main (int argc, char **argv)
   ADD ("breaks-at-a-forged-record", test_breaks_at_a_forged_record);
   ADD ("waits-for-room", test_waits_for_room);
   ADD ("does-not-negotiate-again", test_does_not_negotiate_again);
+  ADD ("reads-no-more-of-who-negotiates-again", test_reads_no_more_of_who_negotiates_again);
+  ADD ("reads-no-more-of-who-changes-keys-for-ever",
+       test_reads_no_more_of_who_changes_keys_for_ever);
+  ADD ("bears-new-keys", test_bears_new_keys);
   ADD ("shows-the-whole-chain", test_shows_the_whole_chain);
   ADD ("resumes-nothing", test_resumes_nothing);
   ADD ("resumes-nothing-of-before", test_resumes_nothing_of_before);

@@ -15,6 +15,7 @@
 #define HANDSHAKE_RECORD 22 /* RFC 8446 §5.1 */
 #define THREADS_MAX 16      /* steps at once */
 #define STEPS_WAITING 1024  /* more are not begun */
+#define MESSAGES_MAX 32     /* of TLS's own, after the handshake: a few new keys */
 #define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define PROTOCOL "\x08http/1.1" /* RFC 7301 §3.1 */
 
@@ -43,6 +44,7 @@ struct _TesseraTls
   gboolean hello; /* a whole ClientHello was there */
   TesseraTlsState wish;
   gboolean renegotiates; /* asks for another handshake */
+  guint n_messages;      /* of TLS's own, either way, after the handshake */
   Step step;             /* under the lock */
   TesseraTlsState state; /* what the step came to */
   TesseraTlsFunc done;
@@ -157,6 +159,17 @@ on_information (const SSL *ssl, int where, int value)
     self->renegotiates = TRUE;
 }
 
+/* Alerts and whatever else is no application's, such as a KeyUpdate and the one that answers it
+ * (RFC 8446 §4.6.3). */
+static void
+on_message (int sent, int version, int type, const void *bytes, size_t n, SSL *ssl, void *data)
+{
+  TesseraTls *self = SSL_get_app_data (ssl);
+
+  if (type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT)
+    self->n_messages++;
+}
+
 /* RFC 9325 §3.1, §4.1. Nothing is resumed: a ticket's key would outlive what it protects. An end
  * without good-bye cuts off no request, since each says how long it is. */
 static void
@@ -168,6 +181,8 @@ set_rules (SSL_CTX *ssl)
                                 | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF
                                 | SSL_OP_CLEANSE_PLAINTEXT);
   SSL_CTX_set_info_callback (ssl, on_information);
+  SSL_CTX_set_msg_callback (ssl, on_message);
+  SSL_CTX_clear_mode (ssl, SSL_MODE_AUTO_RETRY); /* it goes on for as long as they come */
   SSL_CTX_set_session_cache_mode (ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets (ssl, 0);
   SSL_CTX_set_mode (ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
@@ -306,6 +321,7 @@ on_step_over (gpointer data)
   if (self->ssl != NULL)
     {
       self->wish = self->state;
+      self->n_messages = 0;
       self->done (self, self->state, self->owner);
     }
   return G_SOURCE_REMOVE;
@@ -402,10 +418,17 @@ tessera_tls_handshake (TesseraTls *self, TesseraTlsFunc done, gpointer owner)
 
 /* --- afterwards --- */
 
+/* Messages that are no bytes of a request cost time without a deadline. */
+static gboolean
+has_enough (TesseraTls *self)
+{
+  return self->renegotiates || self->n_messages > MESSAGES_MAX;
+}
+
 static gssize
 judge_transfer (TesseraTls *self, int outcome)
 {
-  if (self->renegotiates)
+  if (has_enough (self))
     {
       ERR_clear_error ();
       return TESSERA_TLS_BROKEN;
@@ -419,9 +442,18 @@ judge_transfer (TesseraTls *self, int outcome)
 gssize
 tessera_tls_read (TesseraTls *self, void *buffer, gsize count)
 {
-  int outcome = SSL_read (self->ssl, buffer, (int) MIN (count, G_MAXINT));
+  guint before = 0;
+  int outcome = 0;
 
-  return outcome > 0 && !self->renegotiates ? outcome : judge_transfer (self, outcome);
+  /* What lies behind a message of TLS's own the descriptor does not tell of again. */
+  do
+    {
+      before = self->n_messages;
+      outcome = SSL_read (self->ssl, buffer, (int) MIN (count, G_MAXINT));
+    }
+  while (outcome <= 0 && self->n_messages > before && !has_enough (self)
+         && SSL_get_error (self->ssl, outcome) == SSL_ERROR_WANT_READ);
+  return outcome > 0 && !has_enough (self) ? outcome : judge_transfer (self, outcome);
 }
 
 gssize

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Reads histories of customers, a line each, and judges each by itself (model.py); tells of those that are
-wrong, and at the end how many there were:
+wrong, and at the end how many there were, before it of each verb how often it was asked, answered with something,
+and answered with 503:
 
+    told VERB ASKED SAID BUSY
     checked HISTORIES OPERATIONS WRONG"""
 
 import os
@@ -14,11 +16,13 @@ SHOWN = 5
 
 
 def main():
-    histories = operations = wrong = 0
+    histories = wrong = 0
+    tally = model.Tally()
     for line in sys.stdin:
         number, history = model.parse(line)
         histories += 1
-        operations += sum(operation.verb != 'k' for operation in history)
+        for operation in history:
+            tally.count(operation)
         try:
             model.check(history)
         except model.Violation as violation:
@@ -28,7 +32,10 @@ def main():
                 for operation in history:
                     print('wrong:   %r' % operation)
                 sys.stdout.flush()
+    operations = sum(asked for asked, _, _ in tally.counts.values())
     try:
+        for verb, counts in tally.counts.items():
+            print('told %s %d %d %d' % (verb, *counts))
         print('checked %d %d %d' % (histories, operations, wrong), flush=True)
     except BrokenPipeError:  # who wanted to know is gone
         os._exit(1)

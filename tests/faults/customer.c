@@ -51,6 +51,7 @@ struct _Customer
   World *world;
   guint number;
   gboolean is_machine;
+  gboolean is_patient; /* waits for what its code gives before it uses the code again */
   Phase phase;
   guint busy;
   guint target;
@@ -102,6 +103,7 @@ customer_new (World *world, guint number)
   self->world = world;
   self->number = number;
   self->is_machine = g_rand_int_range (world->random, 0, 8) == 0;
+  self->is_patient = g_rand_int_range (world->random, 0, 4) != 0;
   self->target
       = (guint) g_rand_int_range (world->random, world->length / 3, world->length * 5 / 3 + 1);
   /* A few stay for long, so that what was kept early is looked at late. */
@@ -354,6 +356,8 @@ choose_next (Customer *self, Verb *out_verb, int *out_token)
   if (self->phase != LIVING || self->operations->len >= self->target)
     return FALSE;
   if (self->operations->len > 0 && !has_begun (self))
+    return FALSE;
+  if (self->is_patient && !self->is_machine && self->refresh->len == 0 && self->busy > 0)
     return FALSE;
   *out_verb = choose (self);
   *out_token = choose_token (self, *out_verb);

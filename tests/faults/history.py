@@ -12,12 +12,13 @@ usage: history.py [--operations N] [--connections N] [--sync-delay MS] [--seed X
 --sync-delay makes each sync of the disk take so much longer, as on a slow one."""
 
 import argparse
+import errno
 import random
 import sys
 import time
 
 import workload
-from tap import check, equal, main, test
+from tap import Failure, check, contains, equal, main, test
 from tessera_fixture import COMPLAINTS
 
 
@@ -35,12 +36,14 @@ def parse_arguments():
 ARGUMENTS = parse_arguments()
 
 
-def run(operations, sync_delay):
+def run(operations, sync_delay=0, is_full=False):
     service = workload.make_service()
     service.start()
     try:
         cookies = workload.sign_in(service)
         service.files.delay_syncs(sync_delay)
+        if is_full:
+            service.files.fail(service.files.WRITE, errno.ENOSPC)
         began = time.monotonic()
         work = workload.Workload(service, cookies, '--connections', str(ARGUMENTS.connections),
                                  '--operations', str(operations), '--seed', str(ARGUMENTS.seed))
@@ -50,15 +53,18 @@ def run(operations, sync_delay):
             work.abandon()
             raise
         took = time.monotonic() - began
-        service.files.delay_syncs(0)
+        service.files.heal()
         equal(service.terminate(), 0, 'exit status')
     finally:
         service.abandon()
     histories, judged, wrong = work.checked
     print('# %d operations in %d histories, %.0f a second, %d connections, syncs %d ms slower, seed %d: %d wrong' %
           (judged, histories, judged / took, ARGUMENTS.connections, sync_delay, ARGUMENTS.seed, wrong), flush=True)
+    print('# ' + str(work.told), flush=True)
     _, errors, _, broken = work.ended
     check(judged >= operations, 'only %d operations were judged' % judged)
+    equal(work.told.busy(), 0, 'answers 503 on a disk that works')
+    equal(work.told.unheard(operations // 1000, 1), [], 'verbs that were hardly answered')
     check(wrong == 0 and errors == 0, '\n'.join(work.findings))
     equal(broken, 0, 'connections that broke off')
     equal(COMPLAINTS.findall(bytes(service.log)), [], 'the log')
@@ -67,7 +73,17 @@ def run(operations, sync_delay):
 if ARGUMENTS.operations is None or ARGUMENTS.sync_delay is None:
     @test('faults/history what many were told at once has an order')
     def _():
-        run(ARGUMENTS.operations or 10000, 0)
+        run(ARGUMENTS.operations or 10000)
+
+
+    @test('faults/history a service that says nothing but 503 is found out')
+    def _():
+        try:
+            run(500, is_full=True)
+        except Failure as failure:
+            contains(str(failure), '503')
+            return
+        check(False, 'nothing was noticed')
 
 
 if ARGUMENTS.operations is None or ARGUMENTS.sync_delay is not None:

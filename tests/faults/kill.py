@@ -12,125 +12,50 @@ usage: kill.py [--cycles N] [--seconds S] [--seed X] [--connections N]
 --seconds ends it after that time even if kills are left."""
 
 import argparse
-import http.client
 import os
 import random
-import re
 import signal
 import socket
 import sys
-import threading
 import time
 
+import model
 import workload
 from tap import check, equal, main, test
-from tessera_fixture import COMPLAINTS, parameters_of
+from tessera_fixture import COMPLAINTS
+from visitor import Lives, Visitor
 
 GRACE = 60  # seconds for a start
+SHARE = 0.5  # of what was asked by each verb that must have been answered: a kill takes what is under way
+PATIENCE = 5  # seconds for a visitor
 ROUND = 500  # kills on one state
 
 
-class Again(Exception):
-    """The service was not there: what was under way is unknown."""
+class Figures:
+    """What the service said in so many kills."""
 
+    def __init__(self, kills=0, excused=0, told=None, visits=None):
+        self.kills = kills
+        self.excused = excused  # 503 while it stopped, at most
+        self.told = told or model.Tally()
+        self.visits = visits or dict.fromkeys(Visitor.FIGURES, 0)
 
-class Visit:
-    """A browser that was signed in, and what its session gave."""
+    def join(self, other):
+        self.kills += other.kills
+        self.excused += other.excused
+        self.told.join(other.told)
+        for name, count in other.visits.items():
+            self.visits[name] += count
 
-    def __init__(self, browser, tokens):
-        self.browser = browser
-        self.tokens = tokens
-        self.state = 'in'  # 'in', 'out', or 'leaving' when nobody knows
+    def silences(self):
+        """What was answered too seldom for the run to show anything."""
+        seldom = ['%s: %d' % (name, count) for name, count in self.visits.items() if count == 0]
+        if self.told.busy() > self.excused:
+            seldom.append('503: %d' % self.told.busy())
+        return self.told.unheard(self.kills, SHARE) + seldom
 
-
-class Visitor(threading.Thread):
-    """Signs in at the pages, allows, redeems, signs out, and looks at what became of earlier visits."""
-
-    def __init__(self, service, seed):
-        super().__init__()
-        self.service = service
-        self.random = random.Random(seed)
-        self.visits = []
-        self.begun = self.left = self.looked = 0
-        self.findings = []
-        self.stopping = False
-
-    def run(self):
-        while not self.stopping and not self.findings:
-            try:
-                self.note(self.step)
-            except (Again, OSError, http.client.HTTPException, AttributeError):  # the last: closed under its reader
-                time.sleep(0.002)
-            except Exception as error:  # whatever it is, it must not go unnoticed
-                self.findings.append(repr(error))
-
-    def note(self, function, *arguments):
-        """What is not as it should be is reported in the end, not here."""
-        try:
-            function(*arguments)
-        except AssertionError as error:
-            self.findings.append(str(error))
-
-    def step(self):
-        chance = self.random.random()
-        if chance < 0.3 or not self.visits:
-            self.sign_in()
-        elif chance < 0.45:
-            self.sign_out(self.random.choice(self.visits))
-        else:
-            self.look(self.random.choice(self.visits[-12:]))
-
-    @staticmethod
-    def there(answer):
-        if answer.status == 503:
-            raise Again
-        return answer
-
-    def sign_in(self):
-        s = self.service
-        name = self.random.choice(list(s.users))
-        browser = s.new_browser()
-        verifier = workload.new_verifier()
-        url = s.authorization_url(s.visit, code_challenge=workload.challenge_of(verifier), prompt='consent')
-        last = self.there(browser.authorize(url, name, s.users[name]))
-        if last.status != 303:
-            raise Again  # the page was of a process that died
-        code = parameters_of(last.location)['code']
-        answer = self.there(s.redeem(s.visit, code, verifier))
-        equal(answer.status, 200, 'a code that was given: %r' % answer.body)
-        self.visits.append(Visit(browser, answer.json()))
-        self.begun += 1
-
-    def sign_out(self, visit):
-        if visit.state != 'in':
-            return
-        browser = visit.browser.copy()
-        page = self.there(browser.get('/logout'))
-        forms = [form for form in page.page.forms if form.method == 'post']
-        check(forms, 'a session was forgotten: %r' % page)
-        visit.state = 'leaving'
-        answer = self.there(browser.submit_only(page, forms[0]))
-        if answer.status == 403:  # the page was of a process that died: nothing was done
-            visit.state = 'in'
-            raise Again
-        equal(answer.status, 303, 'signing out')
-        visit.state = 'out'
-        self.left += 1
-
-    def look(self, visit):
-        s = self.service
-        last = self.there(visit.browser.copy().get(s.authorization_url(s.visit, prompt='none')))
-        equal(last.status, 303, repr(last))
-        inside = 'code=' in last.location
-        answer = self.there(s.introspect(visit.tokens['access_token'], s.visit))
-        active = answer.json()['active']
-        if visit.state == 'in':
-            check(inside and active, 'a visit was forgotten: session %s, token %s' % (inside, active))
-        elif visit.state == 'out':
-            check(not inside and not active, 'signed out and in again: session %s, token %s' % (inside, active))
-        else:
-            equal(inside, active, 'half signed out')
-        self.looked += 1
+    def __str__(self):
+        return '%s; visits: %s' % (self.told, ', '.join('%s %d' % (name, count) for name, count in self.visits.items()))
 
 
 class Kills:
@@ -140,6 +65,7 @@ class Kills:
         self.service = workload.make_service()
         self.kills = self.early = self.stopped = 0
         self.complaints = []
+        self.lives = Lives()
 
     def run(self):
         s = self.service
@@ -148,7 +74,7 @@ class Kills:
             cookies = workload.sign_in(s)
             self.work = workload.Workload(s, cookies, '--connections', str(self.arguments.connections),
                                           '--customers', '16', '--seed', str(self.arguments.seed), kills=True)
-            self.visitors = [Visitor(s, self.arguments.seed + number) for number in range(2)]
+            self.visitors = [Visitor(s, self.lives, self.arguments.seed + number) for number in range(2)]
             for visitor in self.visitors:
                 visitor.start()
             try:
@@ -167,11 +93,13 @@ class Kills:
 
     def kill_and_kill(self):
         deadline = time.monotonic() + self.arguments.seconds if self.arguments.seconds else None
-        self.live(0.3)
+        self.live_until_visited(10)
         while self.kills < self.arguments.cycles and not INTERRUPTED and (deadline is None or time.monotonic() < deadline):
             self.kill()
+            self.work.tell_killed()
             self.start()
         self.kill()
+        self.work.tell_killed()
         self.service.start_again()
 
     def live(self, seconds):
@@ -182,12 +110,20 @@ class Kills:
             return
         raise RuntimeError('the service ended by itself, status %d:\n%s' % (status, self.service.log.decode('utf-8', 'replace')))
 
+    def live_until_visited(self, steps):
+        """Pages take longer than most lives: now and then somebody gets far."""
+        goals = [visitor.steps + steps for visitor in self.visitors]
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and any(visitor.steps < goal and not visitor.findings for visitor, goal in zip(self.visitors, goals)):
+            self.live(0.002)
+
     def kill(self):
+        self.lives.count()
         if self.random.random() < 0.1:
             self.stop()
         self.service.kill()
+        self.lives.count()
         self.kills += 1
-        self.work.tell_killed()
         self.complaints += COMPLAINTS.findall(bytes(self.service.log))
         self.service.log.clear()
 
@@ -211,6 +147,8 @@ class Kills:
         self.wait_for_answer()
         # Now and then long enough for the log to be copied into the database.
         self.live(self.random.uniform(0.2, 0.5) if self.kills % 40 == 0 else self.random.uniform(0.001, 0.04))
+        if self.kills % 8 == 0:
+            self.live_until_visited(1)
 
     def wait_for_answer(self):
         deadline = time.monotonic() + GRACE
@@ -230,19 +168,25 @@ class Kills:
         s.wait_ready()
         self.work.finish()
         for visitor in self.visitors:
-            for visit in visitor.visits[-200:]:
-                visitor.note(visitor.look, visit)
+            visitor.take_leave()
+        self.kill()
+        s.start_again()
+        for visitor in self.visitors:
+            visitor.look_back()
         equal(s.terminate(), 0, 'exit status')
         self.complaints += COMPLAINTS.findall(bytes(s.log))
 
     def report(self):
         histories, operations, wrong = self.work.checked
         _, errors, lost, _ = self.work.ended
-        visits = [sum(getattr(visitor, name) for visitor in self.visitors) for name in ('begun', 'left', 'looked')]
-        print('# %d kills, %d of them during the start, %d while it stopped; %d operations in %d histories, %d of them under way when killed; '
-              '%d visits, %d signed out, %d looks; seed %d' %
-              (self.kills, self.early, self.stopped, operations, histories, lost, *visits, self.arguments.seed))
+        print('# %d kills, %d of them during the start, %d while it stopped; %d operations in %d histories, %d of them under way when killed; seed %d' %
+              (self.kills, self.early, self.stopped, operations, histories, lost, self.arguments.seed))
+        print('# ' + str(self.figures()))
         print('# %d wrong histories, %d answers that should not be' % (wrong, errors), flush=True)
+
+    def figures(self):
+        visits = {name: sum(getattr(visitor, name) for visitor in self.visitors) for name in Visitor.FIGURES}
+        return Figures(self.kills, self.stopped * self.arguments.connections, self.work.told, visits)
 
     def findings(self):
         return self.work.findings + [finding for visitor in self.visitors for finding in visitor.findings] + self.complaints
@@ -280,16 +224,17 @@ def rounds(arguments):
 
 @test('faults/kill nothing that was acknowledged is lost by SIGKILL')
 def _():
-    done = 0
+    figures = Figures()
     for arguments in rounds(ARGUMENTS):
         kills = Kills(arguments)
         kills.run()
         kills.report()
         check(kills.was_lossless(), '\n'.join(map(str, kills.findings()[:200])))
-        done += kills.kills
+        figures.join(kills.figures())
     if INTERRUPTED:
-        sys.exit('interrupted after %d of %d kills; until then nothing was lost' % (done, ARGUMENTS.cycles))
-    print('# %d kills in all, nothing lost' % done, flush=True)
+        sys.exit('interrupted after %d of %d kills; until then nothing was lost' % (figures.kills, ARGUMENTS.cycles))
+    equal(figures.silences(), [], 'what was hardly answered')
+    print('# %d kills in all, nothing lost; %s' % (figures.kills, figures), flush=True)
 
 
 @test('faults/kill a service that answers before it commits is found out')

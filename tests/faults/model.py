@@ -15,6 +15,9 @@ revocation that nobody was told of.
 
 LOST = 'lb'  # answers that say nothing: the connection died; 503
 
+# What must have been answered for a run to show anything, by the letters of customer.c.
+NAMES = {'issue': 'it', 'redeem': 'c', 'refresh': 'f', 'revoke': 'vz', 'introspect': 'qm'}
+
 
 class Violation(Exception):
     def __init__(self, history, message):
@@ -36,6 +39,41 @@ class Operation:
 
     def __repr__(self):
         return '%s %d [%d %d] %s %d %d' % tuple(getattr(self, name) for name in self.__slots__)
+
+
+class Tally:
+    """Of each verb: how often it was asked, answered with something, and answered with 503."""
+
+    def __init__(self):
+        self.counts = {}
+
+    def add(self, verb, asked, said, busy):
+        before = self.counts.get(verb, (0, 0, 0))
+        self.counts[verb] = tuple(map(sum, zip(before, (asked, said, busy))))
+
+    def count(self, operation):
+        if operation.verb != 'k':
+            self.add(operation.verb, 1, operation.outcome not in LOST, operation.outcome == 'b')
+
+    def join(self, other):
+        for verb, counts in other.counts.items():
+            self.add(verb, *counts)
+
+    def busy(self):
+        return sum(busy for _, _, busy in self.counts.values())
+
+    def of(self, verbs):
+        return [sum(column) for column in zip((0, 0, 0), *(self.counts.get(verb, (0, 0, 0)) for verb in verbs))]
+
+    def unheard(self, least, share):
+        """What was not answered with something @least times, and each verb not in this @share of what was asked."""
+        few = ['%s was answered %d times' % (name, self.of(verbs)[1]) for name, verbs in NAMES.items() if self.of(verbs)[1] < max(least, 1)]
+        return few + ['%s was answered %d times of %d' % (verb, said, asked)
+                      for verb, (asked, said, _) in self.counts.items() if said < share * asked]
+
+    def __str__(self):
+        figures = ', '.join('%s %d of %d' % (name, *reversed(self.of(verbs)[:2])) for name, verbs in NAMES.items())
+        return 'answered: %s; %d with 503' % (figures, self.busy())
 
 
 def parse(line):

@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 
 import model  # noqa: E402
-from tap import check, main, test  # noqa: E402
+from tap import check, equal, main, test  # noqa: E402
 
 
 def at(times, verb, token=-1, outcome='o', access=-1, refresh=-1):
@@ -204,6 +204,34 @@ def _():
     bad(story(ISSUED, ('c', -1, 'e')))
     bad(story(ISSUED, REDEEMED, ('x', 0, 'o', 1, 1)))
     bad(story(ISSUED, ('w', -1, 'o', 0, 0)))
+
+
+def tally(silent='', times=10):
+    """Of a life of each kind; of the verbs @silent one in ten was answered."""
+    counts = model.Tally()
+    for verb in 'itcwfxvzqm':
+        counts.add(verb, times, times // 10 if verb in silent else times, times * 9 // 10 if verb in silent else 0)
+    return counts
+
+
+@test('model a verb that is hardly answered is found, whichever it is')
+def _():
+    equal(tally().unheard(5, 0.9), [])
+    for verb in 'itcwfxvzqm':
+        check(tally(verb).unheard(5, 0.9), verb)
+        equal(tally(verb).busy(), 9)
+    for verbs in model.NAMES.values():
+        check(tally(verbs, 0).unheard(0, 0), 'never asked, never answered')
+        check(tally(verbs, 100).unheard(50, 0), 'too few')
+    check(model.Tally().unheard(0, 0), 'nothing was asked')
+
+
+@test('model 503 is counted, and is no answer')
+def _():
+    counts = model.Tally()
+    for operation in story(ISSUED, ('c', -1, 'b'), ('c', -1, 'l'), REDEEMED, ('k',)):
+        counts.count(operation)
+    equal((counts.of('i'), counts.of('c'), counts.of('k')), ([1, 1, 0], [3, 1, 1], [0, 0, 0]))
 
 
 @test('model a line of the connections is read as it was written')

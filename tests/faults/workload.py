@@ -12,6 +12,7 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'support'))
 
+import model  # noqa: E402
 from tessera_fixture import Client, Service, challenge_of, new_verifier  # noqa: E402, F401
 
 SECRET = 'load-test-secret-' + 'x' * 32
@@ -66,6 +67,7 @@ class Workload:
             [sys.executable, os.path.join(HERE, 'check.py')], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             start_new_session=True)
         self.findings = []
+        self.told = model.Tally()
         self.checked = None  # histories, operations, wrong
         self.ended = None  # operations, errors, lost, broken
         self._acknowledged = threading.Semaphore(0)
@@ -103,6 +105,9 @@ class Workload:
         for line in self.judge.stdout:
             if line.startswith('checked '):
                 self.checked = tuple(int(word) for word in line.split()[1:])
+            elif line.startswith('told '):
+                _, verb, *counts = line.split()
+                self.told.add(verb, *map(int, counts))
             else:
                 self.findings.append(line.rstrip())
 

@@ -83,8 +83,8 @@ respond_registration (TesseraEngine *engine,
                       TesseraClient *client,
                       const char *token)
 {
-  tessera_exchange_respond_json (exchange, 200,
-                                 tessera_registration_describe (engine, client, token));
+  tessera_exchange_respond_json_text (exchange, 200,
+                                      tessera_registration_describe (engine, client, NULL, token));
 }
 
 static void

@@ -55,10 +55,12 @@ json_t *tessera_registration_parse_body (TesseraExchange *exchange, GError **err
 void tessera_registration_proceed (TesseraRegistration *self, const json_t *metadata);
 /* Takes @self, which is without @wanted. */
 void tessera_registration_submit (TesseraRegistration *self);
-/* All there is to tell the client (RFC 7591 §3.2.1). */
-json_t *tessera_registration_describe (TesseraEngine *engine,
-                                       TesseraClient *client,
-                                       const char *registration_token);
+/* All there is to tell the client, as JSON (RFC 7591 §3.2.1). NULL: without the one or the other.
+ */
+char *tessera_registration_describe (TesseraEngine *engine,
+                                     TesseraClient *client,
+                                     const char *client_secret,
+                                     const char *registration_token);
 
 /* For whoever makes it durable: it is, or @error says why not. Takes @self. */
 void tessera_registration_done (TesseraRegistration *self, const GError *error);

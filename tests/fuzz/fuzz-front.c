@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The two fronts of the endpoints: what comes over a connection is given to the gate twice, once
  * with direct-endpoints and once without. The answers are the same; and whatever comes, every byte
- * that comes back belongs to an answer, and the connection ends. The input is what comes over the
- * connection. */
+ * that comes back belongs to an answer, and the connection ends. What libsoup takes for the address
+ * of an endpoint stands there just so. The input is what comes over the connection. */
 
 #include "fuzz.h"
 #include "gate/tessera-listener.h"
@@ -28,11 +28,34 @@ static TesseraListener *listener;
 static struct sockaddr_un address;
 static socklen_t address_length;
 static guint n_by_libsoup;
+static const char *input;
+static gsize input_length;
+
+/* As somebody reads it who decodes nothing. */
+static gboolean
+is_address_in_input (const char *path)
+{
+  g_autofree char *alone = g_strconcat (" ", path, " ", NULL);
+  g_autofree char *with_query = g_strconcat (" ", path, "?", NULL);
+
+  return memmem (input, input_length, alone, strlen (alone)) != NULL
+         || memmem (input, input_length, with_query, strlen (with_query)) != NULL;
+}
+
+static void
+on_got_headers (SoupServerMessage *message, gpointer data)
+{
+  GUri *uri = soup_server_message_get_uri (message);
+
+  if (uri != NULL && tessera_server_owns_path (server, g_uri_get_path (uri)))
+    g_assert_true (is_address_in_input (g_uri_get_path (uri)));
+}
 
 static void
 on_request_started (SoupServer *self, SoupServerMessage *message, gpointer data)
 {
   n_by_libsoup++;
+  g_signal_connect (message, "got-headers", G_CALLBACK (on_got_headers), NULL);
 }
 
 /* Without a name in the file system. */
@@ -223,10 +246,12 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (GString) direct = NULL;
   g_autoptr (GString) by_libsoup = NULL;
 
-  direct = exchange_by (TRUE, (const char *) data, size);
+  input = (const char *) data;
+  input_length = size;
+  direct = exchange_by (TRUE, input, size);
   if (n_by_libsoup > 0) /* the other way is the same way, and pages have things of their own */
     return 0;
-  by_libsoup = exchange_by (FALSE, (const char *) data, size);
+  by_libsoup = exchange_by (FALSE, input, size);
   if (!has_token (direct) && !has_token (by_libsoup))
     compare (direct, by_libsoup);
   else

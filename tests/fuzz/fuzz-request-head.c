@@ -14,7 +14,7 @@
 #define PATH "(?:[A-Za-z0-9/\\-._~!$&'()*+,;=:@]++|%[0-9A-Fa-f]{2})*+"
 #define QUERY "(?:[A-Za-z0-9/\\-._~!$&'()*+,;=:@?\\[\\]{}|\\\\^`]++|%[0-9A-Fa-f]{2})*+"
 
-static GRegex *request_line, *field_line, *host_value;
+static GRegex *request_line, *dot_segment, *field_line, *host_value;
 
 static GRegex *
 compile (const char *pattern)
@@ -31,6 +31,7 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
   fuzz_init ();
   request_line = compile ("\\A(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (/" PATH "(?:\\?" QUERY
                           ")?|(?<=OPTIONS )\\*) HTTP/1\\.([01])\\z");
+  dot_segment = compile ("\\A[^?]*/(?:\\.|%2[eE]){1,2}(?:[/?]|\\z)");
   field_line
       = compile ("\\A([!#$%&'*+\\-.^_`|~0-9A-Za-z]+):[ \\t]*"
                  "((?:[!-~\\x80-\\xff](?:[ -~\\t\\x80-\\xff]*[!-~\\x80-\\xff])?)?)[ \\t]*\\z");
@@ -73,7 +74,8 @@ expect_request_line (Expected *self, const char *line)
   self->target = g_match_info_fetch (match, 2);
   g_autofree char *minor = g_match_info_fetch (match, 3);
   self->minor_version = g_str_equal (minor, "1") ? 1 : 0;
-  return strlen (self->target) <= TESSERA_REQUEST_TARGET_MAX;
+  return strlen (self->target) <= TESSERA_REQUEST_TARGET_MAX
+         && !g_regex_match (dot_segment, self->target, 0, NULL);
 }
 
 static gboolean
@@ -218,10 +220,20 @@ assert_slice (const char *bytes, gsize start, gsize length, const char *expected
 }
 
 static void
+assert_path (const TesseraRequestHead *head, const char *target)
+{
+  gsize length = g_str_equal (target, "*") ? 0 : strcspn (target, "?");
+
+  g_assert_cmpuint (head->path_length, ==, length);
+  g_assert_cmpint (head->escaped_path, ==, strcspn (target, "%") < length);
+}
+
+static void
 compare (const TesseraRequestHead *head, const char *bytes, const Expected *expected)
 {
   assert_slice (bytes, 0, (gsize) (head->target - 1), expected->method);
   assert_slice (bytes, head->target, head->target_length, expected->target);
+  assert_path (head, expected->target);
   g_assert_cmpuint (head->minor_version, ==, expected->minor_version);
   g_assert_cmpuint (head->n_fields, ==, expected->names->len);
   for (guint i = 0; i < head->n_fields; i++)

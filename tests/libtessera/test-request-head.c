@@ -142,6 +142,20 @@ static const Case methods[] = {
 
 static const Case targets[] = {
   { "path", 0, "GET /a/b-c._~!$&'()*+,;=:@%2f HTTP/1.1\r\n" HOST "\r\n" },
+  { "dots that lead nowhere", 0,
+    "GET /.a/..a/a./a../.../%2e.%2ea/-./~.?x/../y HTTP/1.1\r\n" HOST "\r\n" },
+  { "a dot", 400, "GET /. HTTP/1.1\r\n" HOST "\r\n" },
+  { "a dot before others", 400, "GET /./jwks HTTP/1.1\r\n" HOST "\r\n" },
+  { "two dots", 400, "GET /x/../jwks HTTP/1.1\r\n" HOST "\r\n" },
+  { "two dots at the end", 400, "GET /jwks/.. HTTP/1.1\r\n" HOST "\r\n" },
+  { "a dot before a query", 400, "GET /jwks/.?a HTTP/1.1\r\n" HOST "\r\n" },
+  { "two dots before a query", 400, "GET /x/..?/a HTTP/1.1\r\n" HOST "\r\n" },
+  { "an escaped dot", 400, "GET /%2e/jwks HTTP/1.1\r\n" HOST "\r\n" },
+  { "two escaped dots", 400, "GET /x/%2E%2e/jwks HTTP/1.1\r\n" HOST "\r\n" },
+  { "a dot and an escaped one", 400, "GET /x/.%2E HTTP/1.1\r\n" HOST "\r\n" },
+  { "an escaped dot and another", 400, "GET /x/%2e./ HTTP/1.1\r\n" HOST "\r\n" },
+  { "a dot behind an empty part", 400, "OPTIONS //.//x HTTP/1.1\r\n" HOST "\r\n" },
+  { "a dot that is escaped twice", 0, "GET /%252e/jwks HTTP/1.1\r\n" HOST "\r\n" },
   { "two slashes", 0, "GET //evil.example/ HTTP/1.1\r\n" HOST "\r\n" },
   { "query", 0, "GET /?a=b&c=%C3%A9/?:@ HTTP/1.1\r\n" HOST "\r\n" },
   { "what browsers leave in a query", 0, "GET /?a={[b|c]}\\^` HTTP/1.1\r\n" HOST "\r\n" },
@@ -358,6 +372,26 @@ test_holds_what_came (void)
   g_assert_cmpint (tessera_request_head_find (&head, text, "ACCEPT", 2), ==, 4);
   g_assert_cmpint (tessera_request_head_find (&head, text, "ACCEPT", 5), ==, -1);
   g_assert_cmpint (tessera_request_head_find (&head, text, "Accep", 0), ==, -1);
+}
+
+static void
+assert_path (const char *text, const char *path, gboolean escaped)
+{
+  TesseraRequestHead head = parse_good (text);
+
+  g_assert_cmpmem (text + head.target, head.path_length, path, strlen (path));
+  g_assert_cmpint (head.escaped_path, ==, escaped);
+}
+
+static void
+test_knows_the_path (void)
+{
+  assert_path ("GET / HTTP/1.0\r\n\r\n", "/", FALSE);
+  assert_path ("GET /? HTTP/1.0\r\n\r\n", "/", FALSE);
+  assert_path ("GET /a/b?c?d%20 HTTP/1.0\r\n\r\n", "/a/b", FALSE);
+  assert_path ("GET /a%20b HTTP/1.0\r\n\r\n", "/a%20b", TRUE);
+  assert_path ("GET /%61?b HTTP/1.0\r\n\r\n", "/%61", TRUE);
+  assert_path ("OPTIONS * HTTP/1.0\r\n\r\n", "", FALSE);
 }
 
 static void
@@ -672,6 +706,7 @@ main (int argc, char **argv)
   g_test_add_func ("/request-head/hears-of-websocket-alone", test_hears_of_websocket_alone);
   g_test_add_func ("/request-head/continues-only-with-content-to-come",
                    test_continues_only_with_content_to_come);
+  g_test_add_func ("/request-head/knows-the-path", test_knows_the_path);
   g_test_add_func ("/request-head/limits-the-target", test_limits_the_target);
   g_test_add_func ("/request-head/limits-the-fields", test_limits_the_fields);
   g_test_add_func ("/request-head/limits-the-head", test_limits_the_head);

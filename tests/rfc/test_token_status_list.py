@@ -203,8 +203,10 @@ def _(s):
 
 @test('a name that is no list is not found')
 def _(s):
-    for name in ('x', 'x' * 200, '..', '%2e%2e', '.', 'a/b', '', '%00'):
+    for name in ('x', 'x' * 200, 'a/b', '', '%00', '%31'):
         equal(s.get(s.prefix + LISTS + '/' + name).status, 404, name)
+    for name in ('..', '%2e%2e', '.'):
+        equal(s.get(s.prefix + LISTS + '/' + name).status, 400, name)
 
 
 @test('13.1 a list dies with its tokens, in memory and on the disk')

@@ -135,6 +135,21 @@ def _(s):
     compare(s, requests)
 
 
+@test('two fronts an address that is spelled otherwise is none of an endpoint')
+def _(s):
+    token = s.machine_token(s.c1)
+    basic = 'Authorization: %s\r\n' % s.c1.basic()
+    escaped = ('/%69ntrospect', '/introspec%74', '/%72evoke', '/%74oken', '/%75serinfo', '/%63heck', '/%6Awks', '/jwk%73', '/jwks/%61.pem', '/status-lists/%31', '/status%2Dlists', '/%2ewell-known/openid-configuration',
+               '/.well-known/oauth%2dauthorization-server', '/%6c%6f%67in', '/tessera%2ecss')
+    dotted = ('/./introspect', '/x/../introspect', '/%2e/introspect', '/x/%2E%2e/introspect', '/../introspect', '/introspect/.', '/introspect/..', '/jwks/../introspect', '/x/.%2e/jwks', '/.', '/..', '/x/%2e', '/../%6awks')
+    for targets, status in ((escaped, 404), (dotted, 400)):
+        requests = [request for target in targets for request in (head('GET', target, basic), post(target, 'token=' + token, basic), head('GET', target + '?a=b', basic))]
+        for answers in both(s, requests, apart=True):
+            for request, answer in zip(requests, answers):
+                check(answer.startswith('HTTP/1.1 %d ' % status) and answer.count('HTTP/1.') == 1, '%r was answered by %r' % (request, answer[:200]))
+    check(s.is_active(token), 'a token that nobody revoked')
+
+
 @test('two fronts versions, connections and fields are treated alike')
 def _(s):
     requests = [head('GET', '/jwks', fields, version, host) for version in ('1.0', '1.1', '1.2', '2.0') for host in (HOST, '')

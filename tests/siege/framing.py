@@ -446,6 +446,15 @@ for _path in (b'/authorize/', b'/authorize%2f', b'/authorize%3fclient_id=' + OUT
               b'/authorize%2e', b'/%2fauthorize', b'/authorize%5c', b'/authorizeX'):
     probe('path ' + show(_path), get(target=_path + (b'' if b'?' in _path else b'?client_id=' + OUTER)), [(400, 404)], 0)
 
+# Spelled otherwise they are the same address to whoever normalises it (RFC 3986 6.2.2), and another one to whoever compares.
+for _path in (b'/%61uthorize', b'/%61%75%74%68%6f%72%69%7a%65', b'/authori%7Ae', b'/authoriz%65', b'/%41uthorize', b'/%2561uthorize', b'/authorize%2F', b'/%61uthorize%2f'):
+    refused('path ' + show(_path), get(target=_path + b'?client_id=' + OUTER), 404)
+for _path in (b'/./authorize', b'/x/../authorize', b'/../authorize', b'/authorize/.', b'/authorize/x/..', b'/%2e/authorize', b'/%2E/authorize', b'/x/%2e%2e/authorize', b'/x/.%2e/authorize', b'/x/%2E./authorize',
+              b'//../authorize', b'/authorize/%2e', b'/x%2fy/../authorize', b'/.%2E/%2e/authorize', b'/x/../%61uthorize'):
+    refused('path ' + show(_path), get(target=_path + b'?client_id=' + OUTER) + SMUGGLED)
+for _spelling in (b'/%72evoke', b'/revok%65', b'/./revoke', b'/x/../revoke', b'/%2e/revoke', b'/x/%2e%2e/revoke', b'/r%65voke?a=b'):
+    probe('path %s, to revoke' % show(_spelling), lambda service, spelling=_spelling: revocation(service).replace(b'/revoke', spelling), [(400, 404)], 0)
+
 # --- byte by byte, and early ends ---
 
 

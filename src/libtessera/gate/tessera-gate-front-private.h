@@ -15,6 +15,12 @@ typedef struct _TesseraGateInlet TesseraGateInlet;
 TesseraServer *tessera_gate_front_find_server (TesseraGate *gate,
                                                const TesseraRequestHead *head,
                                                const char *bytes);
+/* Would libsoup take its path for an endpoint's, which is spelled otherwise? It decodes escapes of
+ * letters, digits and "-._~", and no harm is in that for the paths of the application; but whoever
+ * stands before us and knows endpoints by their addresses would have let another one through. */
+gboolean tessera_gate_front_is_disguised (TesseraGate *gate,
+                                          const TesseraRequestHead *head,
+                                          const char *bytes);
 /* @server may have answered when this returns. @bytes: head and body. */
 void tessera_gate_front_begin (TesseraGateConnection *connection,
                                TesseraServer *server,

@@ -32,22 +32,6 @@ struct _TesseraGateInlet
 
 /* Whose is it? */
 
-/* With a "." or ".." among its parts, or an escape, it is the name of another path (RFC 3986
- * §6.2.2).
- */
-static gboolean
-is_plain_path (const char *path)
-{
-  for (const char *part = path; part != NULL; part = strchr (part + 1, '/'))
-    {
-      gsize dots = strspn (part + 1, ".");
-
-      if (dots > 0 && dots < 3 && (part[dots + 1] == '/' || part[dots + 1] == '\0'))
-        return FALSE;
-    }
-  return strchr (path, '%') == NULL;
-}
-
 /* An escape that libsoup hands on as it is. */
 static gboolean
 is_plain_escape (const char *escape)
@@ -86,20 +70,34 @@ is_plain_host (const TesseraRequestHead *head, const char *bytes)
   return inet_pton (AF_INET6, address, &parsed) == 1;
 }
 
-/* FALSE: it has none that could be ours. */
+/* FALSE: it has none that could be ours. An escape may name another path (RFC 3986 §6.2.2). */
 static gboolean
 read_path (const TesseraRequestHead *head, const char *bytes, char out[PATH_MAX_BYTES])
 {
   const char *target = bytes + head->target;
-  const char *mark = memchr (target, '?', head->target_length);
-  gsize length = mark != NULL ? (gsize) (mark - target) : head->target_length;
+  gsize length = head->path_length;
 
-  if (length >= PATH_MAX_BYTES || target[0] != '/')
+  if (length == 0 || length >= PATH_MAX_BYTES || head->escaped_path)
     return FALSE;
   memcpy (out, target, length);
   out[length] = '\0';
-  return is_plain_path (out)
-         && (mark == NULL || is_plain_query (mark + 1, head->target_length - length - 1));
+  return length == head->target_length
+         || is_plain_query (target + length + 1, head->target_length - length - 1);
+}
+
+/* NULL: it is nobody's endpoint. */
+static TesseraServer *
+find_owner (TesseraGate *gate, const char *path)
+{
+  for (guint i = 0; i < gate->servers->len; i++)
+    {
+      TesseraServer *server = gate->servers->pdata[i];
+
+      if (tessera_server_is_attached (server, gate->soup)
+          && tessera_server_owns_path (server, path))
+        return server;
+    }
+  return NULL;
 }
 
 TesseraServer *
@@ -107,20 +105,30 @@ tessera_gate_front_find_server (TesseraGate *gate,
                                 const TesseraRequestHead *head,
                                 const char *bytes)
 {
+  TesseraServer *owner = NULL;
   char path[PATH_MAX_BYTES];
 
-  if (gate->servers == NULL || head->content_length > TESSERA_REQUEST_BODY_MAX
+  if (!gate->direct || head->content_length > TESSERA_REQUEST_BODY_MAX
       || !read_path (head, bytes, path) || !is_plain_host (head, bytes))
     return NULL;
-  for (guint i = 0; i < gate->servers->len; i++)
-    {
-      TesseraServer *server = gate->servers->pdata[i];
+  owner = find_owner (gate, path);
+  return owner != NULL && tessera_server_answers_whole (owner, path) ? owner : NULL;
+}
 
-      if (tessera_server_is_attached (server, gate->soup)
-          && tessera_server_owns_path (server, path))
-        return tessera_server_answers_whole (server, path) ? server : NULL;
-    }
-  return NULL;
+gboolean
+tessera_gate_front_is_disguised (TesseraGate *gate,
+                                 const TesseraRequestHead *head,
+                                 const char *bytes)
+{
+  if (G_LIKELY (!head->escaped_path))
+    return FALSE;
+
+  g_autofree char *path = g_strndup (bytes + head->target, head->path_length);
+  g_autofree char *address = g_strconcat ("http://localhost", path, NULL);
+  g_autoptr (GUri) uri = g_uri_parse (address, SOUP_HTTP_URI_FLAGS, NULL);
+
+  return uri != NULL && !g_str_equal (g_uri_get_path (uri), path)
+         && find_owner (gate, g_uri_get_path (uri)) != NULL;
 }
 
 /* The request */

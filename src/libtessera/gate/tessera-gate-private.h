@@ -54,7 +54,8 @@ typedef struct
 struct _TesseraGate
 {
   SoupServer *soup;
-  GPtrArray *servers; /* TesseraServer*: who answer without libsoup what they can; NULL: nobody */
+  GPtrArray *servers; /* TesseraServer*: whose endpoints are behind it */
+  gboolean direct;    /* they answer without libsoup what they can */
   const TesseraGateLimits *limits;
   GSource *source;
   int epoll_fd;
@@ -96,8 +97,10 @@ struct _TesseraGate
   char date[32];       /* for an answer */
 };
 
-/* NULL: no descriptors left. @soup and @limits are borrowed; limits may change at any time. */
+/* NULL: no descriptors left. @soup, @servers and @limits are borrowed; servers come and go, and
+ * limits may change, at any time. */
 TesseraGate *tessera_gate_new (SoupServer *soup,
+                               GPtrArray *servers,
                                const TesseraGateLimits *limits,
                                void (*on_empty) (gpointer data),
                                gpointer data,

@@ -3,6 +3,8 @@
 
 #include "gate/tessera-gate-reader-private.h"
 
+#include "gate/tessera-gate-front-private.h"
+
 #include <string.h>
 
 #define REQUESTS_A_TURN 16 /* then others have their turn */
@@ -22,6 +24,13 @@ take_request (TesseraGateConnection *connection, const TesseraRequestHead *head,
   return length;
 }
 
+static void
+refuse_request (TesseraGateConnection *connection, guint status, const char *description)
+{
+  connection->gate->n_malformed++;
+  tessera_gate_connection_refuse (connection, status, description);
+}
+
 /* How many of @bytes are used; the rest is the next request's. */
 static gsize
 read_request (TesseraGateConnection *connection, const char *bytes, gsize length)
@@ -35,8 +44,7 @@ read_request (TesseraGateConnection *connection, const char *bytes, gsize length
   state = tessera_request_head_parse (head, bytes, length, &connection->seen, gate->limits->body);
   if (state == TESSERA_REQUEST_HEAD_REFUSED)
     {
-      gate->n_malformed++;
-      tessera_gate_connection_refuse (connection, head->status, head->description);
+      refuse_request (connection, head->status, head->description);
       return length;
     }
   if (state == TESSERA_REQUEST_HEAD_PARTIAL)
@@ -45,6 +53,11 @@ read_request (TesseraGateConnection *connection, const char *bytes, gsize length
         tessera_gate_connection_wait_for (connection, TESSERA_GATE_WAIT_HEAD,
                                           gate->limits->head_ms);
       return 0;
+    }
+  if (tessera_gate_front_is_disguised (gate, head, bytes))
+    {
+      refuse_request (connection, 404, "There is nothing here.");
+      return length;
     }
   connection->need = head->head_length + head->content_length;
   if (length >= connection->need)

@@ -599,6 +599,7 @@ on_request_finished (SoupServer *soup, SoupServerMessage *message, TesseraGate *
 
 TesseraGate *
 tessera_gate_new (SoupServer *soup,
+                  GPtrArray *servers,
                   const TesseraGateLimits *limits,
                   void (*on_empty) (gpointer data),
                   gpointer data,
@@ -614,6 +615,7 @@ tessera_gate_new (SoupServer *soup,
     }
   self = g_new0 (TesseraGate, 1);
   self->soup = soup;
+  self->servers = servers;
   self->limits = limits;
   self->on_empty = on_empty;
   self->data = data;

@@ -22,6 +22,9 @@
  * (RFC 9112) and wholly before anything runs for them, keeps limits and deadlines, and costs a
  * connection that idles next to nothing. libsoup answers what has passed, as if the request had
  * come to a socket of its own; handlers, auth domains, event streams and WebSockets work as ever.
+ * A path with `.` or `..` among its parts is refused, escaped or not; so is another spelling of an
+ * endpoint's path (`/%6Awks`), which libsoup would take for it. Other escapes are decoded by
+ * libsoup as ever.
  *
  * ```c
  * TesseraListener *listener = tessera_listener_new (soup_server);
@@ -119,7 +122,7 @@ static void
 tell_gate (TesseraListener *self)
 {
   if (self->gate != NULL)
-    self->gate->servers = self->direct_endpoints ? self->servers : NULL;
+    self->gate->direct = self->direct_endpoints;
 }
 
 static void
@@ -416,7 +419,7 @@ ensure_gate (TesseraListener *self, GError **error)
       return FALSE;
     }
   if (self->gate == NULL)
-    self->gate = tessera_gate_new (self->soup, &self->limits, on_empty, self, error);
+    self->gate = tessera_gate_new (self->soup, self->servers, &self->limits, on_empty, self, error);
   tell_gate (self);
   return self->gate != NULL;
 }

@@ -32,20 +32,21 @@ typedef enum
 } TesseraRequestMethod;
 
 /* The head of one request as RFC 9112 §2 to §6 has it, and in no other form: CRLF line ends, an
- * origin-form target (or "*" of OPTIONS), a method of the list, HTTP/1.1 or 1.0, at most one Host
- * (exactly one in 1.1), at most one Content-Length (digits only, at most 7, no leading zero), no
- * Transfer-Encoding, no line folding, no space before a colon, no control characters in a value,
- * names that are tokens, no repeat of a field that must be single, no content with GET and HEAD.
- * No Content-Length is no body, for POST too (RFC 9112 §6.3): what comes behind is the next
- * request, or none and refused. An empty line before the request is refused as well: behind a body
- * it says that the sender counts its bytes otherwise than we do.
- * Holds offsets into the bytes that were parsed, so that it stays good when they are moved;
- * allocates nothing. */
+ * origin-form target (or "*" of OPTIONS) without dot segments, a method of the list, HTTP/1.1
+ * or 1.0, at most one Host (exactly one in 1.1), at most one Content-Length (digits only, at most
+ * 7, no leading zero), no Transfer-Encoding, no line folding, no space before a colon, no control
+ * characters in a value, names that are tokens, no repeat of a field that must be single, no
+ * content with GET and HEAD. No Content-Length is no body, for POST too (RFC 9112 §6.3): what comes
+ * behind is the next request, or none and refused. An empty line before the request is refused as
+ * well: behind a body it says that the sender counts its bytes otherwise than we do. Holds offsets
+ * into the bytes that were parsed, so that it stays good when they are moved; allocates nothing. */
 typedef struct
 {
   TesseraRequestMethod method;
   guint8 minor_version; /* of HTTP/1.x */
   guint16 target, target_length;
+  guint16 path_length;   /* of the target before its query; 0: the target is "*" */
+  gboolean escaped_path; /* there is a "%" in it */
   guint16 n_fields;
   TesseraRequestField fields[TESSERA_REQUEST_FIELDS_MAX];
   gsize head_length;         /* bytes, the empty line too */

@@ -179,14 +179,16 @@ is_target_byte (char byte, gboolean in_query)
          || (in_query && is_one_of (byte, "?[]{}|\\^`"));
 }
 
-/* RFC 9112 §3.2.1 */
+/* RFC 9112 §3.2.1. Where the path ends, and whether something is escaped in it, is seen by the way.
+ */
 static gboolean
-is_origin_form (const char *target, gsize length)
+is_origin_form (TesseraRequestHead *self, const char *target, gsize length)
 {
   gboolean in_query = FALSE;
 
   if (length == 0 || target[0] != '/')
     return FALSE;
+  self->path_length = (guint16) length;
   for (gsize i = 0; i < length; i++)
     {
       if (target[i] == '%')
@@ -194,23 +196,57 @@ is_origin_form (const char *target, gsize length)
           if (length - i < 3 || !g_ascii_isxdigit (target[i + 1])
               || !g_ascii_isxdigit (target[i + 2]))
             return FALSE;
+          self->escaped_path |= !in_query;
         }
       else if (target[i] == '?')
-        in_query = TRUE;
+        {
+          self->path_length = MIN (self->path_length, (guint16) i);
+          in_query = TRUE;
+        }
       else if (!is_target_byte (target[i], in_query))
         return FALSE;
     }
   return TRUE;
 }
 
+/* The length of a dot at @at, which may be escaped; 0: there is none. */
+static gsize
+measure_dot (const char *at, const char *end)
+{
+  if (at < end && *at == '.')
+    return 1;
+  return end - at >= 3 && g_ascii_strncasecmp (at, "%2e", 3) == 0 ? 3 : 0;
+}
+
+/* RFC 3986 §3.3: "." or "..". Clients resolve them before they send (§5.2.4). Whoever looks at
+ * addresses before us, a proxy maybe, would see another path than libsoup, which resolves them too.
+ */
+static gboolean
+has_dot_segment (const char *path, gsize length)
+{
+  const char *end = path + length;
+
+  for (const char *slash = path; slash != NULL; slash = memchr (slash, '/', (gsize) (end - slash)))
+    {
+      gsize first = measure_dot (++slash, end);
+      const char *stop = first > 0 ? slash + first + measure_dot (slash + first, end) : NULL;
+
+      if (stop != NULL && (stop == end || *stop == '/'))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static gboolean
 check_target (TesseraRequestHead *self, const char *target, gsize length)
 {
-  if (is_origin_form (target, length))
-    return TRUE;
   if (self->method == TESSERA_REQUEST_METHOD_OPTIONS && length == 1 && target[0] == '*')
     return TRUE; /* RFC 9112 §3.2.4 */
-  return refuse (self, 400, "The request's target is not a path.");
+  if (!is_origin_form (self, target, length))
+    return refuse (self, 400, "The request's target is not a path.");
+  if (has_dot_segment (target, self->path_length))
+    return refuse (self, 400, "The request's path leads through . or .. elsewhere.");
+  return TRUE;
 }
 
 /* RFC 9112 §2.3: the name is case-sensitive. */

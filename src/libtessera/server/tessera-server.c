@@ -528,8 +528,9 @@ tessera_server_attach (TesseraServer *self, SoupServer *server)
  * feeds, folded lines and white space before a colon pass, and a head that was cut off behind a
  * line counts as whole when the client closes; a client may take its time to read an answer and for
  * a TLS handshake; connections are not counted; TLS is whatever GnuTLS is set to; a failed accept
- * ends the listener. A program that strangers can reach is better behind a proxy, or a
- * `TesseraListener`, which does all of this.
+ * ends the listener; other spellings of a path (`/%6Awks`, `/x/../jwks`) are the same path, also to
+ * the endpoints, since libsoup has normalised it. A program that strangers can reach is better
+ * behind a proxy, or a `TesseraListener`, which does all of this.
  *
  * libsoup listens with a backlog of 10. More wait if the program opens the socket itself
  * (g_socket_set_listen_backlog(), then soup_server_listen_socket()).

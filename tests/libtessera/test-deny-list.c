@@ -748,6 +748,24 @@ test_the_mirror_knows_each_commit (Fixture *f, gconstpointer data)
     }
 }
 
+/* Who follows the list is told from memory. */
+static void
+test_the_tail_has_each_entry (Fixture *f, gconstpointer data)
+{
+  guint64 before = tessera_deny_list_get_generation (f->list);
+  guint64 generation = 0;
+  g_auto (Token) token = issue (f, "c1", "alice", "g1");
+
+  deny_token (f, &token);
+  deny (f, tessera_deny_list_deny_client, "c1");
+  g_autoptr (GPtrArray) entries
+      = tessera_deny_tail_list (tessera_deny_list_get_tail (f->list), before, 10, &generation);
+  g_assert_cmpuint (generation, ==, before + 2);
+  g_assert_cmpuint (entries->len, ==, 2);
+  g_assert_cmpstr (((TesseraDenial *) entries->pdata[0])->value, ==, token.jti);
+  g_assert_cmpstr (((TesseraDenial *) entries->pdata[1])->value, ==, "c1");
+}
+
 static void
 test_another_database_is_noticed (Fixture *f, gconstpointer data)
 {
@@ -1750,6 +1768,7 @@ main (int argc, char *argv[])
   ADD ("deleted-database-is-noticed", 0, test_deleted_database_is_noticed);
   ADD ("database-behind-the-mirror-is-noticed", 0, test_database_behind_the_mirror_is_noticed);
   ADD ("the-mirror-knows-each-commit", 0, test_the_mirror_knows_each_commit);
+  ADD ("the-tail-has-each-entry", 0, test_the_tail_has_each_entry);
   ADD ("another-database-is-noticed", 0, test_another_database_is_noticed);
   ADD ("a-missing-commit-is-noticed", 0, test_a_missing_commit_is_noticed);
   ADD ("a-follower-misses-no-rollback", 0, test_a_follower_misses_no_rollback);

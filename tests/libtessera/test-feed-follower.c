@@ -765,7 +765,24 @@ test_tells_another_host_nothing (Fixture *f, gconstpointer data)
   feed_server_say (f->server,
                    "event: reset\ndata: {\"list\":\"list-1\",\"time\":1,\"generation\":2}\n\n");
   RUN_UNTIL (mirror->n_requests[FEED_SNAPSHOT] == 2);
+  g_assert_null (mirror->authorization[FEED_SNAPSHOT]); /* though there is a token now */
   expect_right (f);
+}
+
+/* What is another name to us may be another machine. */
+static void
+test_tells_another_name_nothing (Fixture *f, gconstpointer data)
+{
+  const char *port = strrchr (f->server->uri, ':');
+  g_autofree char *uri = g_strconcat ("http://localhost", port, "/deny-list", NULL);
+
+  f->places.snapshot_uri = uri;
+  start (f);
+  feed_server_say (f->server,
+                   "event: reset\ndata: {\"list\":\"list-1\",\"time\":1,\"generation\":2}\n\n");
+  RUN_UNTIL (f->server->n_requests[FEED_SNAPSHOT] == 2);
+  g_assert_null (f->server->authorization[FEED_SNAPSHOT]);
+  g_assert_nonnull (f->server->authorization[FEED_EVENTS]);
 }
 
 static void
@@ -924,6 +941,7 @@ main (int argc, char *argv[])
   ADD ("waits-for-a-key", test_waits_for_a_key);
   ADD ("takes-nothing-without-the-right-signature", test_takes_nothing_without_the_right_signature);
   ADD ("tells-another-host-nothing", test_tells_another_host_nothing);
+  ADD ("tells-another-name-nothing", test_tells_another_name_nothing);
   ADD ("follows-no-redirect", test_follows_no_redirect);
   ADD ("tries-again-at-other-answers", test_tries_again_at_other_answers);
   ADD ("can-be-stopped-at-any-time", test_can_be_stopped_at_any_time);

@@ -59,6 +59,25 @@ test_the_places_are_read (void)
   g_assert_false (tessera_issuer_metadata_equal (all, little));
 }
 
+static void
+test_each_place_may_move (void)
+{
+  static const char all[] = "{\"issuer\":\"https://id.test\",\"jwks_uri\":\"https://id.test/j\","
+                            "\"token_endpoint\":\"https://id.test/t\","
+                            "\"tessera_deny_list_endpoint\":\"https://id.test/d\","
+                            "\"tessera_deny_list_events_endpoint\":\"https://id.test/e\"}";
+  static const char *const places[] = { "/j\"", "/t\"", "/d\"", "/e\"" };
+  g_autoptr (TesseraIssuerMetadata) before = parse ("https://id.test", all);
+
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      g_autoptr (GString) text = g_string_new (all);
+      g_assert_cmpuint (g_string_replace (text, places[i], "/x\"", 0), ==, 1);
+      g_autoptr (TesseraIssuerMetadata) now = parse ("https://id.test", text->str);
+      g_assert_false (tessera_issuer_metadata_equal (before, now));
+    }
+}
+
 /* RFC 8414 §3.3: identical, and nothing else will do. */
 static void
 test_the_issuer_must_be_identical (void)
@@ -146,6 +165,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/issuer-metadata/it-lies-before-the-path", test_it_lies_before_the_path);
   g_test_add_func ("/issuer-metadata/the-places-are-read", test_the_places_are_read);
+  g_test_add_func ("/issuer-metadata/each-place-may-move", test_each_place_may_move);
   g_test_add_func ("/issuer-metadata/the-issuer-must-be-identical",
                    test_the_issuer_must_be_identical);
   g_test_add_func ("/issuer-metadata/places-are-encrypted-or-on-this-machine",

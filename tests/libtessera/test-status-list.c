@@ -1244,6 +1244,29 @@ test_believes_nothing_else (Fixture *f, gconstpointer data)
   assert_refused (f, foreign, TESSERA_STATUS_LIST_TYPE, GOOD, "signature");
 }
 
+/* It could be any key's, and is tried with none; nor is one believed that nobody has signed. */
+static void
+test_a_list_names_its_key (Fixture *f, gconstpointer data)
+{
+  static const char header[] = "{\"alg\":\"ES256\",\"typ\":\"" TESSERA_STATUS_LIST_TYPE "\"}";
+  g_autoptr (TesseraKey) key
+      = tessera_key_ring_dup_active (f->engine->engine.keys, TESSERA_ALGORITHM_ES256);
+  g_autoptr (GString) token = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  guint8 signature[TESSERA_SIGNATURE_MAX];
+  gsize length = 0;
+
+  tessera_base64url_append (token, (const guint8 *) header, strlen (header));
+  g_string_append_c (token, '.');
+  tessera_base64url_append (token, (const guint8 *) GOOD, strlen (GOOD));
+  g_assert_true (tessera_key_sign (key, token->str, token->len, signature, &length, NULL));
+  g_string_append_c (token, '.');
+  tessera_base64url_append (token, signature, length);
+  g_assert_null (tessera_status_list_token_read (token->str, token->len, "https://as.test/l/1",
+                                                 1000, lookup_key, f, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_INVALID_TOKEN);
+}
+
 static void
 test_a_short_list_refuses (Fixture *f, gconstpointer data)
 {
@@ -1330,6 +1353,7 @@ main (int argc, char **argv)
   ADD ("/status-list/a-token-writes-nothing", test_a_token_writes_nothing, NULL);
   ADD ("/status-list/off-costs-nothing", test_off_costs_nothing, NULL);
   ADD ("/status-list/believes-nothing-else", test_believes_nothing_else, NULL);
+  ADD ("/status-list/a-list-names-its-key", test_a_list_names_its_key, NULL);
   ADD ("/status-list/a-short-list-refuses", test_a_short_list_refuses, NULL);
   return g_test_run ();
 }

@@ -85,6 +85,9 @@ test_what_may_be_registered (void)
     "http://c1.test/cb",
     "http://127.0.0.1.evil/cb",
     "http://localhost.evil/cb",
+    "http://local/cb",
+    "http://127.0.0/cb",
+    "https://c1.test/\\evil.test/cb",
     "https://user@c1.test/cb",
     "https://user:pw@c1.test/cb",
     "https://c1.test/cb#f",
@@ -239,6 +242,26 @@ test_what_is_no_uri_is_nowhere (void)
 }
 
 static void
+test_what_is_fetched_has_a_host (void)
+{
+  static const char *const bad[] = { "https://",
+                                     "https:///x",
+                                     "https:/rp.test/x",
+                                     "https://:443/x",
+                                     "https://a@rp.test/",
+                                     "https://rp.test:x/",
+                                     "http://rp.test/",
+                                     "HTTPS//rp.test/",
+                                     "https://rp.test/#x",
+                                     "https://rp.test:0/x",
+                                     "" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    g_assert_false (tessera_uri_is_https (bad[i]));
+  g_assert_true (tessera_uri_is_https ("https://rp.test:8443/x?y=z"));
+}
+
+static void
 test_parameters_are_appended (void)
 {
   g_autoptr (GString) uri = g_string_new ("https://c1.test/cb");
@@ -270,6 +293,7 @@ main (int argc, char **argv)
   g_test_add_func ("/uri/G04-display-is-ascii", test_display_is_ascii);
   g_test_add_func ("/uri/issuers", test_issuers);
   g_test_add_func ("/uri/what-is-no-uri-is-nowhere", test_what_is_no_uri_is_nowhere);
+  g_test_add_func ("/uri/what-is-fetched-has-a-host", test_what_is_fetched_has_a_host);
   g_test_add_func ("/uri/A12-parameters-are-appended", test_parameters_are_appended);
   return g_test_run ();
 }

@@ -146,6 +146,14 @@ def _(s):
         equal(place.asked, 1)
 
 
+@test('who is registered to show a secret has nobody asked for keys by showing an assertion')
+def _(s):
+    with KeySite(('one', FIRST)) as place:
+        client = signer(s, place.uri, token_endpoint_auth_method='client_secret_basic', request_object_signing_alg='ES256')
+        expect_client_refused(ask(s, client, FIRST, 'one'))
+        equal(place.asked, 0)
+
+
 @test('who signs with a secret needs no keys: nobody is asked for any')
 def _(s):
     policy = POLICY.replace('open=true\n', 'open=true\nauth-methods=client_secret_jwt\n')

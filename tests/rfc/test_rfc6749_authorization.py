@@ -96,6 +96,7 @@ def _(s):
     for name in ('redirect_uri', 'redirect%5Furi'):
         expect_page_400(s.get(s.authorization_url(extra='&%s=%s' % (name, urllib.parse.quote(s.c1.redirect_uri, '')))))
         expect_page_400(s.get(s.authorization_url(extra='&%s=https://evil.test/' % name)))
+    lacks(parameters_of(answer.location), 'state')  # which of the two it is, nobody can know
     expect_proceeds(s, s.az())
 
 
@@ -110,6 +111,12 @@ def _(s):
     check('code' in answer and 'state' not in answer, repr(answer))
     check('code' in s.approve(prompt='', max_age='', ui_locales='', login_hint=''), 'empty parameters refused')
     expect_redirect_error(s, s.az(code_challenge=''), 'invalid_request')
+
+
+@test('A12 a state has a limit, beyond which it is not sent back')
+def _(s):
+    expect_proceeds(s, s.az(state='x' * 2048))
+    expect_redirect_error(s, s.az(state='x' * 2049), 'invalid_request', state=None)
 
 
 @test('A12 state comes back byte for byte and never splits the response')
@@ -161,6 +168,8 @@ def _(s):
 def _(s):
     expect_redirect_error(s, s.az(prompt='none'), 'login_required')
     expect_redirect_error(s, s.az(prompt='none login'), 'invalid_request')
+    for unknown in ('nothing', 'None', 'login nothing'):
+        expect_redirect_error(s, s.az(prompt=unknown), 'invalid_request')
     browser = s.browser()
     expect_redirect_error(s, browser.get(s.authorization_url(s.c2, prompt='none', scope='a b')), 'consent_required', s.c2.redirect_uri)
     s.approve(s.c1)

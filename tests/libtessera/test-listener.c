@@ -5,6 +5,7 @@
 #include "log-capture.h"
 
 #include "gate/tessera-gate-buffers-private.h"
+#include "gate/tessera-gate-tls-private.h"
 #include "gate/tessera-listener.h"
 #include "model/tessera-registration-policy.h"
 #include "server/tessera-monitoring.h"
@@ -71,6 +72,7 @@ struct _Client
 static int accept_error; /* of the next one */
 static gboolean peer_is_gone;
 static gboolean own_is_unknown;
+static guint n_tls_reads;
 
 int __real_accept4 (int fd, struct sockaddr *address, socklen_t *length, int flags);
 int __wrap_accept4 (int fd, struct sockaddr *address, socklen_t *length, int flags);
@@ -104,6 +106,16 @@ __wrap_getsockname (int fd, struct sockaddr *address, socklen_t *length)
 {
   errno = ENOTCONN;
   return own_is_unknown ? -1 : __real_getsockname (fd, address, length);
+}
+
+gssize __real_tessera_tls_read (TesseraTls *self, void *buffer, gsize count);
+gssize __wrap_tessera_tls_read (TesseraTls *self, void *buffer, gsize count);
+
+gssize
+__wrap_tessera_tls_read (TesseraTls *self, void *buffer, gsize count)
+{
+  n_tls_reads++;
+  return __real_tessera_tls_read (self, buffer, count);
 }
 
 /* The application */
@@ -2589,13 +2601,12 @@ tls_client_free (TlsClient *self)
   g_free (self);
 }
 
-/* The answer to @request, as far as @last. */
+/* An answer, as far as @last. */
 static char *
-ask_by_tls (TlsClient *self, const char *request, const char *last)
+hear_by_tls (TlsClient *self, const char *last)
 {
   g_autoptr (GString) heard = g_string_new (NULL);
 
-  g_assert_cmpint (SSL_write (self->ssl, request, (int) strlen (request)), >, 0);
   while (strstr (heard->str, last) == NULL)
     {
       char bytes[4096];
@@ -2607,6 +2618,70 @@ ask_by_tls (TlsClient *self, const char *request, const char *last)
   return g_string_free (g_steal_pointer (&heard), FALSE);
 }
 
+/* The answer to @request, as far as @last. */
+static char *
+ask_by_tls (TlsClient *self, const char *request, const char *last)
+{
+  g_assert_cmpint (SSL_write (self->ssl, request, (int) strlen (request)), >, 0);
+  return hear_by_tls (self, last);
+}
+
+/* On an address of its own, where @self's clients then connect. */
+static void
+listen_by_tls (Fixture *self)
+{
+  g_autoptr (GTlsCertificate) certificate = make_certificate (TRUE);
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  g_autoptr (GSocketAddress) address = NULL;
+  g_autoptr (GError) error = NULL;
+
+  tessera_listener_add_address (self->listener, any, certificate, NULL, &address, &error);
+  g_assert_no_error (error);
+  self->port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
+}
+
+/* At once, each byte of @bytes a record of its own (RFC 8446 §5.1). */
+static void
+say_in_tiny_records (TlsClient *self, const char *bytes)
+{
+  BIO *out = BIO_new (BIO_s_mem ());
+  char *records = NULL;
+
+  SSL_set0_wbio (self->ssl, out);
+  for (const char *byte = bytes; *byte != '\0'; byte++)
+    g_assert_cmpint (SSL_write (self->ssl, byte, 1), ==, 1);
+  long length = BIO_get_mem_data (out, &records);
+  g_assert_cmpint (send (self->client->fd, records, (gsize) length, MSG_NOSIGNAL), ==, length);
+}
+
+/* One turn has few of them, and what is left, of which no event tells, is read in further ones. */
+static void
+test_tiny_records_take_nobody_s_turn (Fixture *self, gconstpointer data)
+{
+  g_autofree char *body = g_strnfill (2000, 'x');
+  g_autofree char *request
+      = g_strconcat ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n", body, NULL);
+  guint most = 0;
+
+  g_object_set (self->listener, "body-timeout", 5000, NULL);
+  listen_by_tls (self);
+  TlsClient *client = tls_client_new (self);
+  say_in_tiny_records (client, request);
+  n_tls_reads = 0;
+  while (self->n_calls == 0 && tessera_listener_get_n_connections (self->listener) == 1)
+    {
+      guint before = n_tls_reads;
+
+      g_main_context_iteration (NULL, TRUE);
+      most = MAX (most, n_tls_reads - before);
+    }
+  g_assert_cmpuint (n_tls_reads, >=, strlen (request));
+  g_assert_cmpuint (most, <=, 2 * 16); /* an event, and what was left before it */
+  g_autofree char *answer = hear_by_tls (client, body);
+  g_assert_true (g_str_has_prefix (answer, "HTTP/1.1 200 "));
+  tls_client_free (client);
+}
+
 #define GET_PEER "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_JWKS "GET /jwks HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -2615,16 +2690,11 @@ static void
 test_secure_is_who_came_by_tls (Fixture *self, gconstpointer data)
 {
   g_autoptr (TesseraServer) server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
-  g_autoptr (GTlsCertificate) certificate = make_certificate (TRUE);
-  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
-  g_autoptr (GSocketAddress) address = NULL;
   g_autoptr (Client) plain = client_new (self);
 
   g_assert_true (tessera_server_wait_ready (server, NULL));
   tessera_server_add_listener (server, self->listener);
-  g_assert_true (
-      tessera_listener_add_address (self->listener, any, certificate, NULL, &address, NULL));
-  self->port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
+  listen_by_tls (self);
   TlsClient *client = tls_client_new (self);
   g_autofree char *peer = ask_by_tls (client, GET_PEER, "]");
   g_assert_true (g_str_has_suffix (peer, " secure]"));
@@ -2973,6 +3043,7 @@ main (int argc, char **argv)
   ADD ("who-is-gone-has-no-address", test_who_is_gone_has_no_address);
   ADD ("a-certificate-is-for-sockets-that-have-one",
        test_a_certificate_is_for_sockets_that_have_one);
+  ADD ("tiny-records-take-nobody-s-turn", test_tiny_records_take_nobody_s_turn);
   ADD ("secure-is-who-came-by-tls", test_secure_is_who_came_by_tls);
   ADD ("secure-is-whose-proxy-says-so", test_secure_is_whose_proxy_says_so);
   ADD ("limits-are-as-documented", test_limits_are_as_documented);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define REQUESTS_A_TURN 16 /* then others have their turn */
+#define READS_A_TURN 16    /* likewise: with TLS one may be a byte (RFC 8446 §5.1) */
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 
 /* A whole one; how many bytes it is. */
@@ -141,9 +142,11 @@ void
 tessera_gate_reader_read (TesseraGateConnection *connection)
 {
   char *scratch = connection->gate->scratch;
+  guint n_reads = 0;
 
   /* What has come before goes first, and an end behind it ends nothing. */
-  while (connection->state == TESSERA_GATE_READING && connection->readable && !connection->unread)
+  while (connection->state == TESSERA_GATE_READING && connection->readable && !connection->unread
+         && n_reads++ < READS_A_TURN)
     {
       gssize got
           = tessera_gate_transport_read (&connection->transport, scratch, TESSERA_GATE_SCRATCH);
@@ -168,8 +171,8 @@ tessera_gate_reader_read (TesseraGateConnection *connection)
     }
   if (connection->state != TESSERA_GATE_CLOSED && connection->state != TESSERA_GATE_READING)
     tessera_gate_connection_flush (connection);
-  /* An answer has found room after all: what waits behind it has its turn. */
-  if (connection->state == TESSERA_GATE_READING && connection->unread)
+  /* There is more, which no event tells of, or an answer has found room after all. */
+  if (connection->state == TESSERA_GATE_READING && (connection->unread || connection->readable))
     tessera_gate_connection_mark_dirty (connection);
 }
 

@@ -3,6 +3,7 @@
 
 #include "tessera-calls.h"
 #include "tessera-command.h"
+#include "tessera-file.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
 #include "tessera-registration.h"
@@ -37,10 +38,8 @@ open_secret_output (int *out_fd)
 static void
 drop_secret_output (int fd)
 {
-  if (fd < 0)
-    return;
-  close (fd);
-  unlink (option_secret_output);
+  if (fd >= 0)
+    tessera_keep_file (fd, option_secret_output, FALSE);
 }
 
 /* The id on a line, then the secret on one, where there is one. */

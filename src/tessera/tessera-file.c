@@ -7,6 +7,7 @@
 #include "tessera-input.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,15 +27,40 @@ tessera_file_create (TesseraFile *self, const char *path)
 gboolean
 tessera_file_finish (TesseraFile *self, gboolean whole)
 {
-  if (self->is_stdout)
-    return whole;
-  gboolean synced = !whole || fsync (self->fd) == 0;
-  int reason = errno;
-  gboolean closed = close (self->fd) == 0;
-  if (whole && synced && closed)
+  return self->is_stdout ? whole : tessera_keep_file (self->fd, self->path, whole);
+}
+
+/* A name is on the disk only once its directory was synced. 0, or why not. */
+static int
+sync_name (const char *path)
+{
+  g_autofree char *directory = g_path_get_dirname (path);
+  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int reason = 0;
+
+  if (fd < 0)
+    return errno;
+  if (fsync (fd) != 0)
+    reason = errno;
+  close (fd);
+  return reason;
+}
+
+gboolean
+tessera_keep_file (int fd, const char *path, gboolean whole)
+{
+  int reason = 0;
+
+  if (whole && fsync (fd) != 0)
+    reason = errno;
+  if (close (fd) != 0 && reason == 0)
+    reason = errno;
+  if (whole && reason == 0)
+    reason = sync_name (path);
+  if (whole && reason == 0)
     return TRUE;
-  g_unlink (self->path);
+  g_unlink (path);
   if (whole)
-    tessera_command_fail ("%s: %s", self->path, g_strerror (synced ? errno : reason));
+    tessera_command_fail ("%s: %s", path, g_strerror (reason));
   return FALSE;
 }

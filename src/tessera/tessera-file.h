@@ -19,4 +19,9 @@ gboolean tessera_file_create (TesseraFile *self, const char *path);
  * on stderr. */
 gboolean tessera_file_finish (TesseraFile *self, gboolean whole);
 
+/* Closes @fd, a new file at @path. It and its name are on the disk then, or, if not @whole or if
+ * that cannot be, it is removed. FALSE: it is not there; unless it was not @whole, said on stderr.
+ */
+gboolean tessera_keep_file (int fd, const char *path, gboolean whole);
+
 G_END_DECLS

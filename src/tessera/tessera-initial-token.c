@@ -3,6 +3,7 @@
 
 #include "tessera-calls.h"
 #include "tessera-command.h"
+#include "tessera-file.h"
 #include "tessera-input.h"
 #include "tessera-output.h"
 
@@ -81,10 +82,7 @@ run_create (char **words)
   reply = tessera_call_manager ("CreateInitialAccessToken",
                                 g_variant_new ("(@a{sv})", collect_options ()), "(ss)", &error);
   if (reply == NULL && fd >= 0)
-    {
-      close (fd);
-      unlink (option_output);
-    }
+    tessera_keep_file (fd, option_output, FALSE);
   if (reply == NULL)
     return tessera_command_fail_with (error);
   g_variant_get (reply, "(&s&s)", &id, &token);

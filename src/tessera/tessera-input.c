@@ -4,6 +4,7 @@
 #include "tessera-input.h"
 
 #include "tessera-command.h"
+#include "tessera-file.h"
 #include "tessera-output.h"
 
 #include <errno.h>
@@ -220,14 +221,11 @@ gboolean
 tessera_write_secret_file (int fd, const char *path, const char *secret)
 {
   gsize length = strlen (secret);
-  gboolean done = write (fd, secret, length) == (gssize) length && write (fd, "\n", 1) == 1
-                  && fsync (fd) == 0;
-  int reason = errno;
 
-  if (close (fd) == 0 && done)
-    return TRUE;
-  tessera_command_fail ("%s: %s", path, g_strerror (reason));
-  return FALSE;
+  if (write (fd, secret, length) == (gssize) length && write (fd, "\n", 1) == 1)
+    return tessera_keep_file (fd, path, TRUE);
+  tessera_command_fail ("%s: %s", path, g_strerror (errno));
+  return tessera_keep_file (fd, path, FALSE);
 }
 
 gboolean

@@ -26,7 +26,7 @@ char *tessera_encode_base64url (const guchar *bytes, gsize length);
 
 /* A new file for its owner alone; -1: said on stderr. */
 int tessera_create_secret_file (const char *path);
-/* A line into it, synced, and closed. FALSE: said on stderr. */
+/* A line into it, synced, and closed; or it is removed. FALSE: said on stderr. */
 gboolean tessera_write_secret_file (int fd, const char *path, const char *secret);
 /* A secret that was made, told once: into @path, opened before as @fd, if that is not NULL; else on
  * a line of its own on standard output. FALSE: said on stderr. */

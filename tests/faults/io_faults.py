@@ -448,6 +448,19 @@ def _(s):
     equal(s.refresh(tokens['refresh_token']).status, 200)
 
 
+@tap.test('a quota that is used up is a full disk: the reserve is given up for a revocation')
+def _(s):
+    reserve = os.path.join(s.state, 'reserve')
+    token, tokens = s.machine_token(), s.tokens()
+    s.files.fail(WRITE, errno.EDQUOT, count=1)
+    equal(s.revoke(token).status, 200)
+    s.files.heal()
+    check(not s.is_active(token), 'revoked, and in force')
+    contains(s.log.decode(), 'the reserve of the state directory has been given up')
+    equal(s.refresh(tokens['refresh_token']).status, 200)
+    check(os.path.exists(reserve), 'there is room: the reserve is made again')
+
+
 @tap.test('a read-only disk: 503 for what writes, the rest goes on')
 def _(s):
     dead, token, tokens = s.machine_token(), s.machine_token(), s.tokens()

@@ -76,6 +76,9 @@ static const FaultyFiles diseases[] = {
   { .kinds = FAULTY_NAME, .error = EIO, .count = 1 },
 };
 
+static const FaultyFiles names_are_not_synced
+    = { .kinds = FAULTY_DIRECTORY_SYNC, .error = EIO, .count = -1 };
+
 static char *
 make_directory (void)
 {
@@ -246,6 +249,86 @@ static void
 test_pruning (void)
 {
   fail_ring (prune);
+}
+
+/* What is renamed may have its old name again after a power cut. */
+static void
+test_keys_need_their_directory (void)
+{
+  static const RingDeed deeds[] = { rotate, revoke_key, add_algorithm, prune };
+
+  for (guint i = 0; i < G_N_ELEMENTS (deeds); i++)
+    {
+      g_autofree char *directory = make_directory ();
+      g_autoptr (TesseraKeyRing) ring = open_ring (directory, NULL);
+      g_autoptr (GError) error = NULL;
+      g_assert_true (rotate (ring, NULL, NULL));
+      g_autofree char *active = get_active (ring);
+      g_autofree char *before = describe (ring);
+
+      fall_ill (&names_are_not_synced, 0);
+      g_assert_false (deeds[i](ring, active, &error));
+      g_assert_true (recover ());
+      assert_key_error (error);
+      g_autofree char *after = describe (ring);
+      g_assert_cmpstr (after, ==, before);
+      remove_all (directory);
+    }
+}
+
+static void
+test_a_new_directory_is_kept (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autoptr (GError) error = NULL;
+
+  log_capture_begin ();
+  fall_ill (&names_are_not_synced, 0);
+  g_autoptr (TesseraKeyRing) ring = open_ring (directory, &error);
+  g_assert_cmpint (faulty_files_get ()->seen, ==, 1); /* before anything is in it */
+  g_assert_true (recover ());
+  log_capture_end ();
+  g_assert_null (ring);
+  assert_key_error (error);
+  remove_all (directory);
+}
+
+/* As many writes as there are fail until the reserve is gone, and it is there again when there is
+ * room. */
+static void
+test_a_key_is_revoked_on_a_full_disk (void)
+{
+  g_autofree char *directory = make_directory ();
+  g_autofree char *reserve = g_build_filename (directory, "keys", "reserve", NULL);
+  FaultyFiles full
+      = { .kinds = FAULTY_WRITE, .error = ENOSPC, .count = 2 }; /* GLib tries to allocate, too */
+  g_autoptr (TesseraKeyRing) ring = open_ring (directory, NULL);
+  g_autofree char *active = get_active (ring);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_test (reserve, G_FILE_TEST_EXISTS));
+  fall_ill (&full, 0);
+  g_assert_false (rotate (ring, NULL, &error));
+  g_assert_true (recover ());
+  assert_key_error (error);
+  g_assert_true (g_file_test (reserve, G_FILE_TEST_EXISTS));
+  fall_ill (&full, 0);
+  g_assert_true (revoke_key (ring, active, NULL));
+  g_assert_true (recover ());
+  g_autofree char *now = get_active (ring);
+  g_assert_cmpstr (now, !=, active);
+
+  g_assert_cmpint (g_remove (reserve), ==, 0);
+  full.count = -1;
+  fall_ill (&full, 0);
+  g_clear_error (&error);
+  g_assert_false (revoke_key (ring, now, &error));
+  g_assert_true (recover ());
+  assert_key_error (error);
+  g_assert_false (g_file_test (reserve, G_FILE_TEST_EXISTS));
+  g_assert_true (revoke_key (ring, now, NULL));
+  g_assert_true (g_file_test (reserve, G_FILE_TEST_EXISTS));
+  remove_all (directory);
 }
 
 static gboolean
@@ -650,6 +733,10 @@ main (int argc, char *argv[])
   g_test_add_func ("/file-faults/revocation-of-a-key", test_revocation_of_a_key);
   g_test_add_func ("/file-faults/new-algorithm", test_new_algorithm);
   g_test_add_func ("/file-faults/pruning-of-keys", test_pruning);
+  g_test_add_func ("/file-faults/keys-need-their-directory", test_keys_need_their_directory);
+  g_test_add_func ("/file-faults/a-new-directory-is-kept", test_a_new_directory_is_kept);
+  g_test_add_func ("/file-faults/a-key-is-revoked-on-a-full-disk",
+                   test_a_key_is_revoked_on_a_full_disk);
   g_test_add_func ("/file-faults/making-the-mirror", test_making_the_mirror);
   g_test_add_func ("/file-faults/saving-the-mirror", test_saving_the_mirror);
   g_test_add_func ("/file-faults/a-mirror-needs-its-directory", test_a_mirror_needs_its_directory);

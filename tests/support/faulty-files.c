@@ -58,6 +58,13 @@ is_stored (int fd)
 }
 
 static gboolean
+is_directory (int fd)
+{
+  struct stat status;
+  return fstat (fd, &status) == 0 && S_ISDIR (status.st_mode);
+}
+
+static gboolean
 fails (int kind)
 {
   if ((__atomic_load_n (&faults->kinds, __ATOMIC_ACQUIRE) & kind) == 0)
@@ -152,7 +159,9 @@ sync_by (long number, int fd)
 
   if (delay_ms > 0 && is_stored (fd))
     g_usleep ((gulong) delay_ms * 1000);
-  return file_fails (FAULTY_SYNC, fd) ? -1 : (int) syscall (number, fd);
+  if (file_fails (FAULTY_SYNC, fd) || (is_directory (fd) && file_fails (FAULTY_DIRECTORY_SYNC, fd)))
+    return -1;
+  return (int) syscall (number, fd);
 }
 
 int

@@ -10,9 +10,10 @@ G_BEGIN_DECLS
 
 enum
 {
-  FAULTY_WRITE = 1 << 0, /* write, pwrite, ftruncate, fallocate */
-  FAULTY_SYNC = 1 << 1,  /* fsync, fdatasync */
-  FAULTY_NAME = 1 << 2   /* rename, unlink */
+  FAULTY_WRITE = 1 << 0,         /* write, pwrite, ftruncate, fallocate */
+  FAULTY_SYNC = 1 << 1,          /* fsync, fdatasync */
+  FAULTY_NAME = 1 << 2,          /* rename, unlink */
+  FAULTY_DIRECTORY_SYNC = 1 << 3 /* fsync of a directory alone */
 };
 
 /* Of a service, the file that TESSERA_TEST_FILES names holds this; see FaultyFiles in

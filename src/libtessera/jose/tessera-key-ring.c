@@ -6,6 +6,7 @@
  * entries is not changed once it is published; a change makes another. */
 #include "jose/tessera-key-ring-private.h"
 
+#include "base/tessera-directory-private.h"
 #include "base/tessera-error.h"
 #include "base/tessera-json-private.h"
 #include "base/tessera-seal-private.h"
@@ -26,6 +27,8 @@
 /* Stands in the directory while the first files are written, so that a start that was cut off there
  * is told from a ring whose list was lost. */
 #define CREATING_FILE "creating"
+#define RESERVE_FILE "reserve"
+#define RESERVE_SIZE (64 * 1024) /* a few small files */
 #define SECRET_SIZE 32
 G_STATIC_ASSERT (SECRET_SIZE == TESSERA_SEAL_KEY_SIZE);
 #define FILE_MAX_SIZE (64 * 1024)
@@ -209,12 +212,16 @@ write_file (TesseraKeyRing *self, const char *name, const void *data, gsize leng
   g_autofree char *path = g_build_filename (self->directory, name, NULL);
   g_autoptr (GError) cause = NULL;
 
-  /* A temporary file, synced, renamed, and the directory synced. */
-  if (g_file_set_contents_full (path, data, (gssize) length,
-                                G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
-                                &cause))
-    return TRUE;
-  return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s cannot be written: %s", path, cause->message);
+  /* A temporary file, synced, renamed, and the directory synced; whether that failed is not told,
+   * so we do it once more. */
+  if (!g_file_set_contents_full (path, data, (gssize) length,
+                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
+                                 &cause))
+    return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s cannot be written: %s", path,
+                   cause->message);
+  return tessera_directory_sync (self->directory)
+         || refuse (error, TESSERA_SETUP_ERROR_KEY, "%s cannot be synced: %s", self->directory,
+                    g_strerror (errno));
 }
 
 static void
@@ -396,6 +403,36 @@ tidy_keys (TesseraKeyRing *self, GPtrArray *entries)
     }
 }
 
+/* Room for a revocation on a full disk. */
+static char *
+dup_reserve_path (TesseraKeyRing *self)
+{
+  return g_build_filename (self->directory, RESERVE_FILE, NULL);
+}
+
+/* Where there is no room it is missing, and made by a later change. */
+static void
+make_reserve (TesseraKeyRing *self)
+{
+  g_autofree char *path = dup_reserve_path (self);
+  int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+  if (fd < 0)
+    return;
+  gboolean made = posix_fallocate (fd, 0, RESERVE_SIZE) == 0;
+  close (fd);
+  if (!made)
+    g_unlink (path);
+}
+
+static gboolean
+give_up_reserve (TesseraKeyRing *self)
+{
+  g_autofree char *path = self->directory != NULL ? dup_reserve_path (self) : NULL;
+
+  return path != NULL && g_unlink (path) == 0;
+}
+
 /* Makes @entries durable, then visible. Under `admin`, so that self->entries stands still. */
 static gboolean
 commit (TesseraKeyRing *self, GPtrArray *entries, GError **error)
@@ -405,9 +442,24 @@ commit (TesseraKeyRing *self, GPtrArray *entries, GError **error)
       if (!write_new_keys (self, entries, error) || !write_list (self, entries, error))
         return FALSE;
       tidy_keys (self, entries);
+      make_reserve (self);
     }
   publish (self, g_ptr_array_ref (entries));
   return TRUE;
+}
+
+/* As commit () does, on a full disk too. */
+static gboolean
+commit_revocation (TesseraKeyRing *self, GPtrArray *entries, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+
+  if (commit (self, entries, &problem))
+    return TRUE;
+  if (give_up_reserve (self))
+    return commit (self, entries, error);
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
 }
 
 /* --- loading --- */
@@ -625,7 +677,7 @@ check_directory (TesseraKeyRing *self, gboolean may_create, GError **error)
 {
   struct stat status;
 
-  if (may_create && g_mkdir_with_parents (self->directory, 0700) != 0)
+  if (may_create && !tessera_directory_make (self->directory))
     return refuse (error, TESSERA_SETUP_ERROR_KEY, "%s cannot be made: %s", self->directory,
                    g_strerror (errno));
   if (stat (self->directory, &status) != 0 || !S_ISDIR (status.st_mode))
@@ -728,6 +780,8 @@ tessera_key_ring_open (const char *directory,
     }
   if (!load_or_create (self, algorithm, may_create, error))
     return NULL;
+  if (self->directory != NULL)
+    make_reserve (self);
   self->refresh_tokens
       = tessera_token_kind_new (self->rotation_key, SECRET_SIZE, TESSERA_REFRESH_TOKEN_PREFIX);
   if (self->refresh_tokens == NULL)
@@ -1005,7 +1059,7 @@ tessera_key_ring_revoke (TesseraKeyRing *self, const char *kid, GError **error)
     promote_next (entries, algorithm, now_ms);
   if (signed_or_would && !complete (self, entries, algorithm, error))
     return FALSE;
-  return commit (self, entries, error);
+  return commit_revocation (self, entries, error);
 }
 
 gboolean

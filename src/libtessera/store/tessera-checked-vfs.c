@@ -96,14 +96,14 @@ checked_write (sqlite3_file *file, const void *buffer, int amount, sqlite3_int64
   if (offset == 0 && amount >= HEADER_SIZE)
     note_header (self, buffer);
   if (!self->checked || !is_page (amount, offset))
-    return real (file)->pMethods->xWrite (real (file), buffer, amount, offset);
+    return tessera_vfs_write (real (file), buffer, amount, offset);
 
   guint64 sum = sum_page (buffer, amount, offset);
   if (self->page == NULL)
     self->page = g_malloc (PAGE_SIZE_MAX);
   memcpy (self->page, buffer, (gsize) amount);
   memcpy (self->page + amount - TESSERA_CHECKED_VFS_RESERVE, &sum, sizeof sum);
-  return real (file)->pMethods->xWrite (real (file), self->page, amount, offset);
+  return tessera_vfs_write (real (file), self->page, amount, offset);
 }
 
 /* What passes through as it is. */

@@ -4,6 +4,7 @@
 
 #include "store/tessera-database-private.h"
 
+#include "base/tessera-directory-private.h"
 #include "base/tessera-error.h"
 #include "store/tessera-checked-vfs-private.h"
 
@@ -134,7 +135,7 @@ give_up_reserve (TesseraDatabase *self)
 /* Errors. */
 
 static TesseraStoreError
-classify (int code, int system_code)
+classify (int code)
 {
   switch (code)
     {
@@ -144,8 +145,6 @@ classify (int code, int system_code)
     case SQLITE_IOERR_CORRUPTFS:
     case SQLITE_IOERR_DATA:
       return TESSERA_STORE_ERROR_DAMAGED;
-    case SQLITE_IOERR_WRITE:
-      return system_code == EDQUOT ? TESSERA_STORE_ERROR_FULL : TESSERA_STORE_ERROR_FAILED;
     default:
       break;
     }
@@ -177,7 +176,7 @@ static gboolean
 fail (TesseraDatabase *self, GError **error)
 {
   int code = sqlite3_extended_errcode (self->handle);
-  TesseraStoreError kind = classify (code, sqlite3_system_errno (self->handle));
+  TesseraStoreError kind = classify (code);
   if (kind == TESSERA_STORE_ERROR_FULL)
     give_up_reserve (self);
   else if (kind == TESSERA_STORE_ERROR_DAMAGED)
@@ -633,17 +632,6 @@ make_file (TesseraDatabase *self, gboolean *out_is_new, GError **error)
   return TRUE;
 }
 
-static gboolean
-sync_directory (const char *directory, GError **error)
-{
-  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return fail_errno (directory, error);
-  gboolean synced = fsync (fd) == 0;
-  close (fd);
-  return synced || fail_errno (directory, error);
-}
-
 /* One text or number that a pragma answers. */
 static char *
 ask (TesseraDatabase *self, const char *sql, GError **error)
@@ -736,8 +724,8 @@ examine_page (
   *out_good = code == SQLITE_OK;
   if (code == SQLITE_OK || code == SQLITE_IOERR_DATA)
     return TRUE;
-  g_set_error (error, TESSERA_STORE_ERROR, (int) classify (code, 0),
-               "Cannot examine the database: %s", sqlite3_errstr (code));
+  g_set_error (error, TESSERA_STORE_ERROR, (int) classify (code), "Cannot examine the database: %s",
+               sqlite3_errstr (code));
   return FALSE;
 }
 
@@ -904,7 +892,8 @@ open_and_migrate (TesseraDatabase *self,
          && examine (self, migrations, vital, error)
          /* Of the first schema: every page is written anew, in one transaction. */
          && (checked || tessera_database_run_script (self, "VACUUM", error))
-         && migrate (self, migrations, *out_is_new, error) && sync_directory (directory, error);
+         && migrate (self, migrations, *out_is_new, error)
+         && (tessera_directory_sync (directory) || fail_errno (directory, error));
 }
 
 static void
@@ -917,7 +906,7 @@ finalize_statement (gpointer statement)
 static char *
 make_directory (const char *directory, GError **error)
 {
-  if (g_mkdir_with_parents (directory, 0700) != 0)
+  if (!tessera_directory_make (directory))
     {
       fail_errno (directory, error);
       return NULL;

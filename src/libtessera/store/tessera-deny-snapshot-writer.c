@@ -4,6 +4,8 @@
 
 #include "store/tessera-deny-snapshot-private.h"
 
+#include "base/tessera-directory-private.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -403,15 +405,9 @@ static gboolean
 put_in_place (const char *temporary, const char *path, GError **error)
 {
   g_autofree char *directory = g_path_get_dirname (path);
-  if (g_rename (temporary, path) != 0)
-    return fail (path, errno, error);
 
-  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  gboolean synced = fd >= 0 && fsync (fd) == 0;
-  int code = errno;
-  if (fd >= 0)
-    close (fd);
-  return synced || fail (path, code, error);
+  return (g_rename (temporary, path) == 0 && tessera_directory_sync (directory))
+         || fail (path, errno, error);
 }
 
 TesseraDenySnapshot *

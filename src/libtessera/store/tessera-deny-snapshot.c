@@ -3,6 +3,8 @@
 
 #include "store/tessera-deny-snapshot-private.h"
 
+#include "base/tessera-directory-private.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -267,13 +269,7 @@ tessera_deny_snapshot_remove (const char *path, GError **error)
     return errno == ENOENT || fail (path, errno, error);
 
   g_autofree char *directory = g_path_get_dirname (path);
-  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return fail (directory, errno, error);
-  gboolean synced = fsync (fd) == 0;
-  int code = errno;
-  close (fd);
-  return synced || fail (directory, code, error);
+  return tessera_directory_sync (directory) || fail (directory, errno, error);
 }
 
 const char *

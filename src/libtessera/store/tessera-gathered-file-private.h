@@ -24,6 +24,9 @@ typedef struct
   sqlite3_int64 offset; /* their place */
 } TesseraGatheredFile;
 
+/* xWrite of @real. A quota that is used up is a full disk, of which SQLite does not know. */
+int tessera_vfs_write (sqlite3_file *real, const void *buffer, int amount, sqlite3_int64 offset);
+
 /* As xOpen of @vfs. */
 int tessera_gathered_file_open (
     sqlite3_vfs *vfs, sqlite3_filename path, sqlite3_file *file, int flags, int *out_flags);

@@ -3,9 +3,18 @@
 
 #include "store/tessera-gathered-file-private.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define PIECES_MAX (64 * 1024) /* bytes; SQLite's own VFS writes less than 128 KiB at once */
+
+int
+tessera_vfs_write (sqlite3_file *real, const void *buffer, int amount, sqlite3_int64 offset)
+{
+  int code = real->pMethods->xWrite (real, buffer, amount, offset);
+
+  return code == SQLITE_IOERR_WRITE && errno == EDQUOT ? SQLITE_FULL : code;
+}
 
 static sqlite3_file *
 real (sqlite3_file *file)
@@ -22,7 +31,7 @@ flush (TesseraGatheredFile *self)
   self->length = 0;
   if (length == 0)
     return SQLITE_OK;
-  return self->real->pMethods->xWrite (self->real, self->pieces, length, self->offset);
+  return tessera_vfs_write (self->real, self->pieces, length, self->offset);
 }
 
 static gboolean
@@ -43,7 +52,7 @@ gathered_write (sqlite3_file *file, const void *buffer, int amount, sqlite3_int6
       if (code != SQLITE_OK)
         return code;
       if (amount >= PIECES_MAX)
-        return self->real->pMethods->xWrite (self->real, buffer, amount, offset);
+        return tessera_vfs_write (self->real, buffer, amount, offset);
       self->offset = offset;
     }
   if (self->pieces == NULL)

@@ -4,6 +4,7 @@
 #include "store/tessera-mirror-private.h"
 
 #include "base/tessera-clock-private.h"
+#include "base/tessera-directory-private.h"
 #include "base/tessera-error.h"
 #include "base/tessera-secret-private.h"
 
@@ -216,28 +217,17 @@ tessera_mirror_free (TesseraMirror *self)
   g_free (self);
 }
 
-static gboolean
-sync_directory (const char *path)
-{
-  g_autofree char *directory = g_path_get_dirname (path);
-  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return FALSE;
-  gboolean synced = fsync (fd) == 0;
-  close (fd);
-  return synced;
-}
-
 gboolean
 tessera_mirror_create (TesseraMirror *self, const TesseraStoreState *state, GError **error)
 {
   g_autofree char *temporary = g_strconcat (self->path, ".new", NULL);
+  g_autofree char *directory = g_path_get_dirname (self->path);
 
   if (self->fd >= 0)
     close (self->fd);
   self->fd = open (temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (self->fd >= 0 && write_line (self, state, self->run) && fsync (self->fd) == 0
-      && g_rename (temporary, self->path) == 0 && sync_directory (self->path))
+      && g_rename (temporary, self->path) == 0 && tessera_directory_sync (directory))
     return TRUE;
 
   int code = errno;

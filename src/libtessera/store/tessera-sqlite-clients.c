@@ -10,12 +10,18 @@
 static gboolean
 tessera_sqlite_store_put_client (TesseraStore *store, TesseraClient *client, GError **error)
 {
+  static const char insertion[]
+      = "INSERT OR REPLACE INTO clients (client_id, registration) VALUES (?, ?)";
+  TesseraDatabase *database = TESSERA_SQLITE_STORE (store)->database;
   g_autoptr (json_t) json = tessera_client_to_json (client);
   g_autofree char *registration = tessera_json_dump (json);
-  return tessera_database_put (
-      TESSERA_SQLITE_STORE (store)->database,
-      "INSERT OR REPLACE INTO clients (client_id, registration) VALUES (?, ?)", error, "tt",
-      tessera_client_get_id (client), registration);
+
+  /* Who was disabled gets no more tokens: on a full disk too. */
+  if (tessera_client_is_disabled (client))
+    return tessera_database_execute (database, insertion, error, "tt",
+                                     tessera_client_get_id (client), registration);
+  return tessera_database_put (database, insertion, error, "tt", tessera_client_get_id (client),
+                               registration);
 }
 
 static gboolean

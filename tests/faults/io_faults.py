@@ -159,6 +159,32 @@ def sign_out(s):
     return Trial(act, lambda: not knows(s, kept), again)
 
 
+def withdraw_a_consent(s):
+    """Of a person of its own: what is taken back is all that this person allowed the client."""
+    name = 'guest%d' % len(s.users)
+    s.users[name] = name + '-canary-Pw'
+    equal(reload(s), True)
+    browser, verifier = s.new_browser(), new_verifier()
+    last = browser.authorize(s.authorization_url(code_challenge=challenge_of(verifier)), name, s.users[name])
+    tokens = s.redeem(s.c1, parameters_of(last.location)['code'], verifier).json()
+
+    def act():
+        """Whoever comes again finds nothing to take back, if it was done all the same."""
+        page = browser.get('/account')
+        while yes_or_503(page):
+            form = next((form for form in page.page.forms if ('target', 'c1') in form.values()), None)
+            if page.status == 303 or form is None:
+                return True
+            page = browser.submit_only(page, form, **({'confirm': 'yes'} if form.has('confirm') else {}))
+        return False
+
+    def is_in_force():
+        return (not s.is_active(tokens['access_token']) and s.refresh(tokens['refresh_token']).status == 400
+                and 'consent_required' in browser.get(s.authorization_url(prompt='none')).location)
+
+    return Trial(act, is_in_force)
+
+
 def reload(s):
     """TRUE: the configuration of now is in force; FALSE: it was said that it is not."""
     before = len(s.log)
@@ -237,7 +263,7 @@ def fail_at_each(operation, disease):
         is_still_in_force(s, promised)
 
 
-for one in (revoke_an_access_token, revoke_a_grant, redeem_a_code, refresh, put_a_code, sign_in, sign_out, remove_a_client, change_a_password):
+for one in (revoke_an_access_token, revoke_a_grant, redeem_a_code, refresh, put_a_code, sign_in, sign_out, withdraw_a_consent, remove_a_client, change_a_password):
     for name in DISEASES:
         if THOROUGH or name in ('EIO in the middle of a write', 'EIO at a sync') or (name == 'ENOSPC at a write' and one is refresh):
             fail_at_each(one, name)

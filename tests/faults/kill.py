@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """SIGKILL at any moment loses nothing that was acknowledged.
 
-Connections work on the service without pause (workload.py), two browsers sign in, allow and sign out at its
-pages; meanwhile it is killed, by a signal that cannot be caught, 1 to 40 ms after its first answer, while it
+Connections work on the service without pause (workload.py), two visitors sign in, allow, sign out and take
+back at its pages (visitor.py); meanwhile it is killed, by a signal that cannot be caught, 1 to 40 ms after its first answer, while it
 starts or while it stops, and is started again on the same state. Every answer is held against a model that
 goes on over the kills (model.py).
 
@@ -26,7 +26,7 @@ from tessera_fixture import COMPLAINTS
 from visitor import Lives, Visitor
 
 GRACE = 60  # seconds for a start
-SHARE = 0.5  # of what was asked by each verb that must have been answered: a kill takes what is under way
+SHARE = 0.25  # of what was asked by each verb that must have been answered: a kill takes what is under way
 PATIENCE = 5  # seconds for a visitor
 ROUND = 500  # kills on one state
 
@@ -74,7 +74,8 @@ class Kills:
             cookies = workload.sign_in(s)
             self.work = workload.Workload(s, cookies, '--connections', str(self.arguments.connections),
                                           '--customers', '16', '--seed', str(self.arguments.seed), kills=True)
-            self.visitors = [Visitor(s, self.lives, self.arguments.seed + number) for number in range(2)]
+            names = list(s.users)
+            self.visitors = [Visitor(s, self.lives, names[number::2], self.arguments.seed + number) for number in range(2)]
             for visitor in self.visitors:
                 visitor.start()
             try:

@@ -32,6 +32,7 @@ typedef enum
 {
   SIGN_IN,
   ALLOW,
+  TAKE_BACK,
   ISSUE,
   REDEEM,
   ROTATE,
@@ -56,14 +57,23 @@ static const struct
   const char *name;
   guint weight;
 } deeds[N_DEEDS] = {
-  [SIGN_IN] = { "sign in", 60 },         [ALLOW] = { "allow", 50 },
-  [ISSUE] = { "issue a code", 190 },     [REDEEM] = { "redeem a code", 190 },
-  [ROTATE] = { "rotate", 160 },          [DENY_TOKEN] = { "revoke a token", 150 },
-  [DENY_GRANT] = { "end a grant", 50 },  [DENY_SESSION] = { "end a session", 16 },
-  [DENY_PERSON] = { "end a person", 6 }, [DENY_CLIENT] = { "end a client", 6 },
-  [DENY_KEY] = { "revoke a key", 5 },    [DENY_ALL] = { "end all", 1 },
-  [REGISTER] = { "register", 50 },       [UNREGISTER] = { "unregister", 16 },
-  [DECLARE] = { "declare", 20 },         [ENROL] = { "enrol", 20 },
+  [SIGN_IN] = { "sign in", 60 },
+  [ALLOW] = { "allow", 50 },
+  [TAKE_BACK] = { "take back", 15 },
+  [ISSUE] = { "issue a code", 175 },
+  [REDEEM] = { "redeem a code", 190 },
+  [ROTATE] = { "rotate", 160 },
+  [DENY_TOKEN] = { "revoke a token", 150 },
+  [DENY_GRANT] = { "end a grant", 50 },
+  [DENY_SESSION] = { "end a session", 16 },
+  [DENY_PERSON] = { "end a person", 6 },
+  [DENY_CLIENT] = { "end a client", 6 },
+  [DENY_KEY] = { "revoke a key", 5 },
+  [DENY_ALL] = { "end all", 1 },
+  [REGISTER] = { "register", 50 },
+  [UNREGISTER] = { "unregister", 16 },
+  [DECLARE] = { "declare", 20 },
+  [ENROL] = { "enrol", 20 },
   [DISMISS] = { "dismiss", 10 },
 };
 
@@ -169,6 +179,29 @@ allow (Entry *self, Books *books, TesseraStore *store, GError **error)
   consent->scope = g_strdup_printf ("%u", self->version);
   consent->given_ms = tessera_clock_get_ms (books->clock);
   return tessera_store_put_consent (store, consent, error);
+}
+
+/* What one person allowed one client, as grants/tessera-withdrawal.c does it. */
+static gboolean
+take_back (Entry *self, Books *books, TesseraStore *store, GError **error)
+{
+  g_autofree char *subject = name_of (self->ledger, "person", self->which % N_PEOPLE);
+  g_autofree char *client_id = name_of (self->ledger, "client", self->which / N_PEOPLE % N_CLIENTS);
+  TesseraStoreFilter filter = {
+    .subject = subject, .client_id = client_id, .after = "", .limit = N_CODES, .now_ms = G_MININT64
+  };
+  g_autoptr (GPtrArray) grants = tessera_store_list_grants (store, &filter, error);
+
+  if (grants == NULL)
+    return FALSE;
+  for (guint i = 0; i < grants->len; i++)
+    {
+      const TesseraGrant *grant = grants->pdata[i];
+      if (!tessera_deny_list_deny_grant (books->list, store, grant->grant_id, NULL, error))
+        return FALSE;
+    }
+  return tessera_store_end_all (store, subject, client_id, tessera_clock_get_ms (books->clock),
+                                error);
 }
 
 static TesseraAuthorizationCode *
@@ -368,6 +401,8 @@ entry_run (Entry *self, Books *books, TesseraStore *store, GError **error)
       return sign_in (self, books, store, error);
     case ALLOW:
       return allow (self, books, store, error);
+    case TAKE_BACK:
+      return take_back (self, books, store, error);
     case ISSUE:
       return issue (self, books, store, error);
     case REDEEM:
@@ -413,6 +448,7 @@ count_of (Deed deed)
     case DENY_SESSION:
       return N_SESSIONS;
     case ALLOW:
+    case TAKE_BACK:
       return N_PEOPLE * N_CLIENTS;
     case ISSUE:
     case REDEEM:

@@ -422,7 +422,7 @@ on_late (gpointer data)
 {
   TesseradService *self = data;
 
-  g_warning ("%u connections were cut: their requests could not be answered within %d seconds",
+  g_warning ("%u connections were cut: they had not come to an end within %d seconds",
              tessera_listener_get_n_connections (self->gate), STOP_SECONDS);
   self->late = 0;
   tessera_listener_close (self->gate);

@@ -134,7 +134,7 @@ test_refusal_is_an_answer (void)
       g_autoptr (GByteArray) again = g_byte_array_new ();
       TesseraGateAnswer answer;
 
-      tessera_gate_answer_write_refusal (statuses[i], "Why.", out);
+      tessera_gate_answer_write_refusal (statuses[i], "Why.", i % 2 == 0, out);
       tessera_gate_answer_init (&answer, FALSE, FALSE);
       tessera_gate_answer_take (&answer, (const char *) out->data, out->len, again);
       g_assert_cmpuint (answer.status, ==, statuses[i]);

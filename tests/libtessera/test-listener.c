@@ -2219,6 +2219,30 @@ test_drain_waits_a_moment_for_the_fresh (Fixture *self, gconstpointer data)
 }
 
 static void
+test_no_door_opens_after_a_drain (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  g_autoptr (Client) busy = client_new (self);
+  g_autofree char *outcome = NULL;
+  g_autoptr (GError) error = NULL;
+
+  say (busy, "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_paused (self);
+  tessera_listener_drain_async (self->listener, NULL, on_drained, &outcome);
+  g_assert_false (tessera_listener_add_address (self->listener, any, NULL, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  g_clear_error (&error);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  hear_end (busy);
+  client_free (g_steal_pointer (&busy));
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (tessera_listener_add_address (self->listener, any, NULL, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+}
+
+static void
 test_unused_listener_is_drained (Fixture *self, gconstpointer data)
 {
   g_autoptr (TesseraListener) unused = tessera_listener_new (self->soup);
@@ -2578,7 +2602,7 @@ tls_goes_on (TlsClient *self, int outcome)
 }
 
 static TlsClient *
-tls_client_new (Fixture *fixture)
+tls_client_begin (Fixture *fixture)
 {
   TlsClient *self = g_new0 (TlsClient, 1);
 
@@ -2587,6 +2611,14 @@ tls_client_new (Fixture *fixture)
   self->context = SSL_CTX_new (TLS_client_method ());
   self->ssl = SSL_new (self->context);
   SSL_set_fd (self->ssl, self->client->fd);
+  return self;
+}
+
+static TlsClient *
+tls_client_new (Fixture *fixture)
+{
+  TlsClient *self = tls_client_begin (fixture);
+
   while (tls_goes_on (self, SSL_connect (self->ssl)))
     ;
   return self;
@@ -2711,6 +2743,80 @@ test_secure_is_who_came_by_tls (Fixture *self, gconstpointer data)
     }
   tls_client_free (client);
   tessera_server_close (server);
+}
+
+/* How often @answer says that only TLS is to be used. */
+static guint
+count_strict (const char *answer)
+{
+  guint count = 0;
+
+  for (const char *at = answer; (at = strstr (at, "\r\nStrict-Transport-Security: ")) != NULL; at++)
+    count++;
+  return count;
+}
+
+/* RFC 6797 §7.1: of the gate's own answers, of libsoup's, of the application's and of endpoints. */
+static void
+test_every_answer_over_tls_says_so (Fixture *self, gconstpointer data)
+{
+  static const struct
+  {
+    const char *request, *status, *last;
+  } answers[] = {
+    { GET_JWKS, "200", "\"keys\"" },
+    { "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "404", "\r\n\r\n" },
+    { "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n", "200", "\r\n\r\n" },
+    { "GET / HTTP/1.1\r\n\r\n", "400", "\r\n\r\n" },
+  };
+  g_autoptr (TesseraServer) server = tessera_server_new_in_memory ("http://127.0.0.1:8417");
+  guint16 plain_port = self->port;
+
+  g_assert_true (tessera_server_wait_ready (server, NULL));
+  listen_by_tls (self);
+  soup_server_remove_handler (self->soup, NULL);
+  TlsClient *before = tls_client_new (self);
+  g_autofree char *alone = ask_by_tls (before, answers[1].request, answers[1].last);
+  g_assert_cmpuint (count_strict (alone), ==, 0); /* nobody's decision yet */
+  tls_client_free (before);
+  tessera_server_add_listener (server, self->listener);
+  TlsClient *client = tls_client_new (self);
+  self->port = plain_port;
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    {
+      g_autoptr (Client) plain = client_new (self);
+      g_autofree char *answer = ask_by_tls (client, answers[i].request, answers[i].last);
+      g_assert_true (g_str_has_prefix (answer + strlen ("HTTP/1.1 "), answers[i].status));
+      g_assert_cmpuint (count_strict (answer), ==, 1);
+      say (plain, answers[i].request);
+      while (strstr (plain->heard->str, answers[i].last) == NULL)
+        turn (plain);
+      g_assert_cmpuint (count_strict (plain->heard->str), ==, 0);
+    }
+  tls_client_free (client);
+  tessera_server_close (server);
+}
+
+/* Who was still in a handshake has as little time afterwards as who was not. */
+static void
+test_drain_waits_a_moment_for_who_shakes_hands (Fixture *self, gconstpointer data)
+{
+  g_autofree char *outcome = NULL;
+
+  g_object_set (self->listener, "handshake-timeout", 0, "idle-timeout", 0, NULL);
+  listen_by_tls (self);
+  TlsClient *silent = tls_client_begin (self);
+  g_assert_true (tls_goes_on (silent, SSL_connect (silent->ssl)));
+  wait_for_connections (self, 1);
+  tessera_listener_drain_async (self->listener, NULL, on_drained, &outcome);
+  while (tls_goes_on (silent, SSL_connect (silent->ssl)))
+    ;
+  iterate_for_ms (1000);
+  g_assert_cmpuint (tessera_listener_get_n_connections (self->listener), ==, 0);
+  tls_client_free (silent);
+  while (outcome == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (outcome, ==, "done");
 }
 
 /* RFC 6797 §7.2 again: the proxy has ended TLS. */
@@ -3028,6 +3134,8 @@ main (int argc, char **argv)
   ADD ("no-time-is-no-deadline", test_no_time_is_no_deadline);
   ADD ("answer-may-be-held-later", test_answer_may_be_held_later);
   ADD ("drain-waits-a-moment-for-the-fresh", test_drain_waits_a_moment_for_the_fresh);
+  ADD ("drain-waits-a-moment-for-who-shakes-hands", test_drain_waits_a_moment_for_who_shakes_hands);
+  ADD ("no-door-opens-after-a-drain", test_no_door_opens_after_a_drain);
   ADD ("unused-listener-is-drained", test_unused_listener_is_drained);
   ADD ("nobody-connects-to-what-was-closed", test_nobody_connects_to_what_was_closed);
   ADD ("nobody-connects-to-what-is-drained", test_nobody_connects_to_what_is_drained);
@@ -3045,6 +3153,7 @@ main (int argc, char **argv)
        test_a_certificate_is_for_sockets_that_have_one);
   ADD ("tiny-records-take-nobody-s-turn", test_tiny_records_take_nobody_s_turn);
   ADD ("secure-is-who-came-by-tls", test_secure_is_who_came_by_tls);
+  ADD ("every-answer-over-tls-says-so", test_every_answer_over_tls_says_so);
   ADD ("secure-is-whose-proxy-says-so", test_secure_is_whose_proxy_says_so);
   ADD ("limits-are-as-documented", test_limits_are_as_documented);
   ADD ("server-keeps-its-listener", test_server_keeps_its_listener);

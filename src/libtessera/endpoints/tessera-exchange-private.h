@@ -108,6 +108,9 @@ void tessera_exchange_add_static_header (TesseraExchange *self,
                                          const char *static_name,
                                          const char *static_value);
 gboolean tessera_exchange_has_answer_header (TesseraExchange *self, const char *name);
+/* RFC 6797 §6.1: a year. */
+#define TESSERA_HSTS_NAME "Strict-Transport-Security"
+#define TESSERA_HSTS_VALUE "max-age=31536000"
 /* Takes @body (NULL: empty). Adds what every answer carries (nosniff, and HSTS when it came over
  * TLS). */
 void tessera_exchange_respond (TesseraExchange *self,

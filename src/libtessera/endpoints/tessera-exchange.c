@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define HSTS "max-age=31536000" /* a year */
-
 /* A random start and a counter: unique among processes for practical purposes, and cheaper than
  * fresh randomness for each request. It is a name for the log, not a secret. */
 static void
@@ -237,7 +235,7 @@ complete (TesseraExchange *self, guint status, const char *static_content_type, 
     }
   tessera_exchange_add_static_header (self, "X-Content-Type-Options", "nosniff");
   if (self->secure) /* RFC 6797 §7.1, §7.2 */
-    tessera_exchange_add_static_header (self, "Strict-Transport-Security", HSTS);
+    tessera_exchange_add_static_header (self, TESSERA_HSTS_NAME, TESSERA_HSTS_VALUE);
   self->answered = TRUE;
   self->status = status;
   self->content_type = static_content_type;

@@ -22,6 +22,7 @@ typedef struct
   gboolean closing;   /* the connection ends with it */
   gboolean delimited; /* its end is seen by @left, or by chunks, not by the end of the connection */
   gboolean chunked;
+  gboolean strict; /* it is to say that only TLS is to be used (RFC 6797 §7.1) */
   guint8 chunk_state;
   guint status;
   guint64 left;  /* of the body, or of the chunk */
@@ -38,7 +39,10 @@ void tessera_gate_answer_take (TesseraGateAnswer *self,
                                gsize length,
                                GByteArray *out);
 
-/* A whole answer of the gate's own. */
-void tessera_gate_answer_write_refusal (guint status, const char *description, GByteArray *out);
+/* A whole answer of the gate's own; @strict as above. */
+void tessera_gate_answer_write_refusal (guint status,
+                                        const char *description,
+                                        gboolean strict,
+                                        GByteArray *out);
 
 G_END_DECLS

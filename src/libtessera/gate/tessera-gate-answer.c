@@ -3,12 +3,14 @@
 
 #include "gate/tessera-gate-answer-private.h"
 
+#include "endpoints/tessera-exchange-private.h"
 #include "server/tessera-soup-takeover-private.h"
 
 #include <libsoup/soup.h>
 #include <string.h>
 
 #define CLOSE_FIELD "Connection: close\r\n"
+#define STRICT_FIELD TESSERA_HSTS_NAME ": " TESSERA_HSTS_VALUE "\r\n"
 #define HEAD_MAX 65536 /* bytes; libsoup writes a head at once, whoever took the stream may not */
 
 enum
@@ -71,6 +73,7 @@ typedef struct
 {
   gboolean says_close;
   gboolean has_length;
+  gboolean is_strict;
 } Fields;
 
 static void
@@ -88,6 +91,9 @@ read_field (TesseraGateAnswer *self, Fields *fields, const char *line, const cha
         }
       else if ((value = get_value (line, end, "Connection")) != NULL)
         fields->says_close |= contains (value, end, "close");
+      break;
+    case 's':
+      fields->is_strict |= get_value (line, end, TESSERA_HSTS_NAME) != NULL;
       break;
     case 't':
       if ((value = get_value (line, end, "Transfer-Encoding")) != NULL)
@@ -160,6 +166,8 @@ take_head (TesseraGateAnswer *self, const char *head, gsize length, GByteArray *
   append (out, head, length - 2);
   if (self->closing && !fields.says_close)
     append (out, CLOSE_FIELD, strlen (CLOSE_FIELD));
+  if (self->strict && !fields.is_strict)
+    append (out, STRICT_FIELD, strlen (STRICT_FIELD));
   append (out, "\r\n", 2);
 }
 
@@ -313,16 +321,19 @@ tessera_gate_answer_take (TesseraGateAnswer *self, const char *bytes, gsize leng
 }
 
 void
-tessera_gate_answer_write_refusal (guint status, const char *description, GByteArray *out)
+tessera_gate_answer_write_refusal (guint status,
+                                   const char *description,
+                                   gboolean strict,
+                                   GByteArray *out)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char *date = soup_date_time_to_string (now, SOUP_DATE_HTTP);
   g_autofree char *head = g_strdup_printf (
-      "HTTP/1.1 %u %s\r\nDate: %s\r\n%s%sConnection: close\r\n"
+      "HTTP/1.1 %u %s\r\nDate: %s\r\n%s%s%sConnection: close\r\n"
       "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n",
       status, tessera_soup_get_phrase (status), date, status == 503 ? "Retry-After: 1\r\n" : "",
       status == 405 ? "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n" : "",
-      strlen (description) + 1);
+      strict ? STRICT_FIELD : "", strlen (description) + 1);
 
   append (out, head, strlen (head));
   append (out, description, strlen (description));

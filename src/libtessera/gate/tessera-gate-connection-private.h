@@ -98,6 +98,9 @@ tessera_gate_connection_refuse (TesseraGateConnection *self, guint status, const
 void tessera_gate_connection_cut (TesseraGateConnection *self);
 /* Somebody has to think about the answer. */
 void tessera_gate_connection_hold (TesseraGateConnection *self, guint seconds);
+/* Is an answer to say that only TLS is to be used (RFC 6797 §7.1, §7.2)? As the endpoints behind
+ * the gate do, of which it is the host. */
+gboolean tessera_gate_connection_is_strict (TesseraGateConnection *self);
 /* Tells the gate how many bytes it holds now. */
 void tessera_gate_connection_count (TesseraGateConnection *self);
 

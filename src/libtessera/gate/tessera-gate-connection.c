@@ -12,7 +12,7 @@
 #define OUT_LOW (64 * 1024) /* unsent bytes; with less a writer goes on */
 #define LINGER_MS 2000
 #define LINGER_BYTES (1024 * 1024)
-#define FRESH_MS 500 /* who connected before a drain and has not spoken yet */
+#define FRESH_MS 500 /* who connected before a drain and has not asked yet */
 
 /* Deadlines */
 
@@ -167,11 +167,17 @@ tessera_gate_connection_end (TesseraGateConnection *self)
   tessera_gate_connection_mark_dirty (self);
 }
 
+gboolean
+tessera_gate_connection_is_strict (TesseraGateConnection *self)
+{
+  return self->secure && self->gate->servers->len > 0;
+}
+
 void
 tessera_gate_connection_refuse (TesseraGateConnection *self, guint status, const char *description)
 {
   tessera_gate_request_forget (self);
-  tessera_gate_answer_write_refusal (status, description,
+  tessera_gate_answer_write_refusal (status, description, tessera_gate_connection_is_strict (self),
                                      tessera_gate_outbox_open (&self->out, &self->gate->buffers));
   tessera_gate_connection_end (self);
 }
@@ -184,7 +190,8 @@ tessera_gate_connection_await_request (TesseraGateConnection *self)
   self->state = TESSERA_GATE_READING;
   self->seen = self->need = 0;
   self->continued = FALSE;
-  tessera_gate_connection_wait_for (self, TESSERA_GATE_WAIT_IDLE, gate->limits->idle_ms);
+  tessera_gate_connection_wait_for (self, TESSERA_GATE_WAIT_IDLE,
+                                    gate->draining ? FRESH_MS : gate->limits->idle_ms);
 }
 
 /* libsoup has said all, or nothing more counts. */

@@ -265,6 +265,7 @@ tessera_gate_request_begin (TesseraGateConnection *connection,
   connection->n_requests++;
   tessera_gate_answer_init (&self->answer, head->method == TESSERA_REQUEST_METHOD_HEAD,
                             !may_keep (connection, head));
+  self->answer.strict = tessera_gate_connection_is_strict (connection);
   connection->state = TESSERA_GATE_ANSWERING;
   tessera_gate_connection_wait_for (connection, TESSERA_GATE_WAIT_ANSWER, gate->limits->answer_ms);
   gate->n_requests++;

@@ -52,8 +52,8 @@ struct _TesseraListener
   TesseraGate *gate; /* NULL until there is a socket, and when closed */
   GPtrArray *opened; /* GSocket*, our own, to be closed with it */
   gboolean direct_endpoints;
-  GPtrArray *servers; /* TesseraServer*, not referenced: who were given it */
-  gboolean closed;
+  GPtrArray *servers;     /* TesseraServer*, not referenced: who were given it */
+  gboolean closed;        /* or drained: it opens no door any more */
   GTask *drain;           /* under way, or NULL */
   gulong drain_cancelled; /* of its cancellable */
 };
@@ -436,8 +436,8 @@ ensure_gate (TesseraListener *self, GError **error)
  * Accepts the connections of @socket from now on. The socket is kept, and not closed by @self.
  *
  * Errors: of %G_IO_ERROR (no stream socket that listens, no descriptors left, a proxy that is no
- * address) and %G_TLS_ERROR (a
- * certificate that cannot be used).
+ * address; %G_IO_ERROR_CLOSED once @self was drained or closed) and %G_TLS_ERROR (a certificate
+ * that cannot be used).
  *
  * Returns: %TRUE when @self listens there
  *
@@ -526,7 +526,8 @@ tessera_listener_add_address (TesseraListener *self,
  *
  * Changes the certificate for connections from now on. Those that there are go on.
  *
- * Errors: of %G_TLS_ERROR; then nothing changed.
+ * Errors: of %G_TLS_ERROR, and %G_IO_ERROR_CLOSED once @self was drained or closed; then nothing
+ * changed.
  *
  * Returns: %TRUE when the certificate can be used
  *
@@ -639,6 +640,7 @@ tessera_listener_drain_async (TesseraListener *self,
   GTask *task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, tessera_listener_drain_async);
   self->drain = task;
+  self->closed = TRUE;
   if (self->gate == NULL)
     {
       finish_drain (self, FALSE);

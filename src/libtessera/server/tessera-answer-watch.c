@@ -43,7 +43,7 @@ static gboolean
 is_common (const TesseraHeader *header)
 {
   return g_str_equal (header->name, "X-Content-Type-Options")
-         || g_str_equal (header->name, "Strict-Transport-Security");
+         || g_str_equal (header->name, TESSERA_HSTS_NAME);
 }
 
 static void

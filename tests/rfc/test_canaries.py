@@ -7,10 +7,21 @@ import os
 import urllib.parse
 
 import rfc_path  # noqa: F401
+import administrator
+from cryptography.hazmat.primitives.asymmetric import ec
+from key_client import ASSERTION_TYPE, KeyClient, SecretClient, introduce, jwk_of
+from registrar import WEB, initial_token, open_service, registered
 from tap import check, equal, lacks, main, test
-from tessera_fixture import PASSWORDS, Service, challenge_of, new_verifier, parameters_of, write_private
+from tessera_fixture import (PASSWORDS, R1, challenge_of, default_clients, new_verifier, parameters_of, write_private)
 
+KEY = ec.generate_private_key(ec.SECP256R1())
 PLANTED = {}
+
+
+def service():
+    machine = dict(scope='a b', grant_types='client_credentials;', resources=R1 + ';', audience=R1 + ';')
+    return introduce(open_service(clients=default_clients() + [
+        KeyClient('signs', [jwk_of(KEY)], KEY, **machine), SecretClient('macs', **machine)]))
 
 
 def plant(name, value):
@@ -60,6 +71,25 @@ def _(s):
         plant('cookie ' + name, value)
     s.tokens()
     check(len(PLANTED) > 30, 'too few')
+
+
+@test('B47 so are those of clients that sign, and of clients that register')
+def _(s):
+    for client in (s.clients['signs'], s.clients['macs']):
+        for path, fields in (('/token', {'grant_type': 'client_credentials'}), ('/introspect', {'token': 'x'}), ('/revoke', {'token': 'x'})):
+            assertion = plant('assertion of %s at %s' % (client.id, path), client.assertion(s))
+            fields = dict(fields, client_assertion_type=ASSERTION_TYPE, client_assertion=assertion)
+            equal(s.form(path, fields).status, 200, path)
+            equal(s.form(path, fields).status, 401, 'good once')
+    token = plant('initial access token', initial_token(s, '--uses', '9')[1]) if administrator.is_here() else None
+    for method in ('client_secret_basic', 'client_secret_post'):
+        client = registered(s, token=token, token_endpoint_auth_method=method)
+        plant('secret by registration for ' + method, client.secret)
+        plant('registration access token for ' + method, client.token)
+        equal(client.read(s).status, 200)
+        equal(client.replace(s, dict(WEB, token_endpoint_auth_method=method, client_secret=client.secret)).status, 200)
+        plant('second registration access token for ' + method, client.token)
+        equal(client.read(s, token=PLANTED['registration access token for ' + method]).status, 401)
 
 
 @test('B47 what is wrong is planted too: secrets that a mistake brings into a wrong place')
@@ -154,4 +184,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    main(Service)
+    main(service)

@@ -53,6 +53,7 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
   engine.clock = tessera_clock_new ();
   engine.clients = tessera_client_registry_new ();
   engine.client_throttle = tessera_throttle_new (G_MAXUINT);
+  engine.flood_throttle = tessera_throttle_new (G_MAXUINT);
   for (guint i = 0; i < G_N_ELEMENTS (known); i++)
     {
       g_autoptr (TesseraClient) client

@@ -71,6 +71,7 @@ engine_fixture_new (gboolean sqlite)
   engine->clock = tessera_clock_new ();
   engine->clients = tessera_client_registry_new ();
   engine->client_throttle = tessera_throttle_new (10);
+  engine->flood_throttle = tessera_throttle_new (100);
   engine->seen = tessera_seen_tokens_new (1024);
   engine->moulds = tessera_token_moulds_new ();
   engine->keys = tessera_key_ring_open (NULL, TESSERA_ALGORITHM_ES256, TRUE, engine->clock, &error);
@@ -117,6 +118,7 @@ engine_fixture_free (EngineFixture *self)
   tessera_seen_tokens_free (engine->seen);
   tessera_token_moulds_free (engine->moulds);
   tessera_throttle_free (engine->client_throttle);
+  tessera_throttle_free (engine->flood_throttle);
   tessera_client_registry_free (engine->clients);
   tessera_clock_unref (engine->clock);
   g_ptr_array_unref (engine->resources);

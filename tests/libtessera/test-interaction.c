@@ -673,6 +673,43 @@ test_guesses_at_many_accounts_are_slowed_down (Fixture *self, gconstpointer data
   assert_page (browser, CONSENT_PAGE);
 }
 
+static void
+on_authenticate_ask (TesseraServer *server, TesseraAuthentication *authentication, gpointer data)
+{
+  tessera_authentication_ask (authentication, NULL, FALSE);
+}
+
+#define FLOOD_MAX 20000
+
+/* They may be asked for more without end; but not when the table is full of them, for then it
+ * forgets others. */
+static void
+test_a_flood_of_names_has_an_end (Fixture *self, gconstpointer data)
+{
+  Browser *browser = self->browser;
+  guint names = 0;
+
+  g_signal_handlers_disconnect_by_func (self->server, on_authenticate, NULL);
+  g_signal_connect (self->server, "authenticate", G_CALLBACK (on_authenticate_ask), NULL);
+  open_page (browser, "/login");
+  g_autofree char *page = g_strdup (browser->html);
+  for (; browser->status != 429 && names < FLOOD_MAX; names++)
+    {
+      g_autofree char *fields = g_strdup_printf ("username=u%u&password=any", names);
+
+      g_free (browser->html);
+      browser->html = g_strdup (page);
+      submit_only (browser, fields);
+      if (names < 1000)
+        g_assert_cmpuint (browser->status, ==, 303);
+    }
+  g_assert_cmpuint (browser->status, ==, 429);
+  browser->address = "192.0.2.2";
+  open_page (browser, "/login");
+  submit (browser, "username=u1&password=any");
+  assert_page (browser, CHALLENGE_PAGE);
+}
+
 /* Whoever guesses at others has an account too. */
 static void
 test_one_s_own_login_forgives_no_guesses_at_others (Fixture *self, gconstpointer data)
@@ -1801,6 +1838,7 @@ main (int argc, char *argv[])
   ADD ("guessing-is-slowed-down", test_guessing_is_slowed_down);
   ADD ("A37-guesses-at-many-accounts-are-slowed-down",
        test_guesses_at_many_accounts_are_slowed_down);
+  ADD ("a-flood-of-names-has-an-end", test_a_flood_of_names_has_an_end);
   ADD ("A37-one-s-own-login-forgives-no-guesses-at-others",
        test_one_s_own_login_forgives_no_guesses_at_others);
   ADD ("who-signs-in-often-has-not-failed", test_who_signs_in_often_has_not_failed);

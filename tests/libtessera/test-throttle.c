@@ -134,6 +134,113 @@ test_invented_names_do_not_help (void)
   g_assert_cmpuint (tessera_throttle_check (throttle, "alice", ADDRESS, start), >, 60);
 }
 
+/* Returns for how many of them something else was forgotten. */
+static guint
+flood (TesseraThrottle *throttle, guint names, guint failures, const char *address, gint64 now)
+{
+  guint missed = 0;
+
+  for (guint i = 0; i < names; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("invented-%u", i);
+
+      for (guint k = 0; k < failures; k++)
+        missed += tessera_throttle_fail (throttle, name, address, now);
+    }
+  return missed;
+}
+
+/* When a delay is over, too: then its end is the longest ago. */
+static void
+test_a_flood_of_names_forgets_no_strike (void)
+{
+  g_autoptr (TesseraThrottle) throttle = tessera_throttle_new (10);
+  gint64 now = start;
+
+  fail_times (throttle, 10, now);
+  for (guint expected = 6; expected <= 96; expected *= 2)
+    {
+      guint wait = tessera_throttle_check (throttle, "alice", ADDRESS, now);
+      g_assert_cmpuint (wait, ==, expected);
+      now += wait * 1000;
+      flood (throttle, 20000, 1, ADDRESS, now);
+      fail_times (throttle, 1, now);
+    }
+}
+
+static void
+test_a_flood_of_names_forgets_no_failure (void)
+{
+  g_autoptr (TesseraThrottle) throttle = tessera_throttle_new (10);
+
+  fail_times (throttle, 9, start);
+  flood (throttle, 20000, 1, "192.0.2.2", start + 1);
+  fail_times (throttle, 1, start + 2);
+  g_assert_cmpuint (tessera_throttle_check (throttle, "alice", ADDRESS, start + 2), ==, 6);
+}
+
+/* An hour after the last delay its strikes are worth nothing, and make way as they should. */
+static void
+test_old_strikes_make_way (void)
+{
+  g_autoptr (TesseraThrottle) throttle = tessera_throttle_new (10);
+  gint64 now = start + 62 * MINUTE;
+
+  flood (throttle, 60000, 10, ADDRESS, start);
+  g_assert_cmpuint (flood (throttle, 500, 1, "192.0.2.2", now), <, 10);
+  fail_times (throttle, 10, now);
+  flood (throttle, 20000, 1, "192.0.2.2", now + 6000);
+  fail_times (throttle, 1, now + 6000);
+  g_assert_cmpuint (tessera_throttle_check (throttle, "alice", ADDRESS, now + 6000), ==, 12);
+}
+
+/* Of those who were slowed down as often, the one whose delay is over for the longest. */
+static void
+test_the_oldest_strike_makes_way (void)
+{
+  g_autoptr (TesseraThrottle) throttle = tessera_throttle_new (10);
+  gint64 now = start + 20 * MINUTE;
+
+  flood (throttle, 60000, 10, ADDRESS, start);
+  fail_times (throttle, 10, now);
+  flood (throttle, 20000, 1, "192.0.2.2", now + 10 * MINUTE);
+  fail_times (throttle, 10, now + 10 * MINUTE);
+  g_assert_cmpuint (tessera_throttle_check (throttle, "alice", ADDRESS, now + 10 * MINUTE), ==, 12);
+}
+
+/* It holds 4096; and whoever has not failed for a minute, nor been slowed down, is not missed. */
+static void
+test_who_is_forgotten_is_told (void)
+{
+  g_autoptr (TesseraThrottle) throttle = tessera_throttle_new (10);
+  g_autoptr (TesseraThrottle) struck = tessera_throttle_new (10);
+
+  g_assert_cmpuint (flood (throttle, 60000, 1, ADDRESS, start), ==, 60000 - 4096);
+  g_assert_cmpuint (flood (throttle, 4, 1, "192.0.2.2", start + MINUTE), ==, 0);
+  flood (struck, 60000, 10, ADDRESS, start);
+  g_assert_cmpuint (flood (struck, 4, 1, "192.0.2.2", start + 2 * MINUTE), ==, 4);
+}
+
+/* Neither who does nothing wrong is kept out, nor who guesses let in, whatever fills the table. */
+static void
+test_a_full_table_is_nobody_elses_business (void)
+{
+  g_autoptr (TesseraThrottle) throttle = tessera_throttle_new (10);
+  guint kept_out = 0;
+
+  flood (throttle, 60000, 10, ADDRESS, start);
+  for (guint i = 0; i < 60000; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("invented-%u", i);
+
+      kept_out += tessera_throttle_check (throttle, name, "192.0.2.2", start) > 0;
+    }
+  g_assert_cmpuint (kept_out, ==, 0);
+  for (guint i = 0; i < 10; i++)
+    tessera_throttle_fail (throttle, "bob", "192.0.2.2", start);
+  g_assert_cmpuint (tessera_throttle_check (throttle, "bob", "192.0.2.2", start), ==, 6);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -149,5 +256,14 @@ main (int argc, char **argv)
   g_test_add_func ("/throttle/a-network-of-ipv6-counts-as-one",
                    test_a_network_of_ipv6_counts_as_one);
   g_test_add_func ("/throttle/invented-names-do-not-help", test_invented_names_do_not_help);
+  g_test_add_func ("/throttle/B19-a-flood-of-names-forgets-no-strike",
+                   test_a_flood_of_names_forgets_no_strike);
+  g_test_add_func ("/throttle/B19-a-flood-of-names-forgets-no-failure",
+                   test_a_flood_of_names_forgets_no_failure);
+  g_test_add_func ("/throttle/old-strikes-make-way", test_old_strikes_make_way);
+  g_test_add_func ("/throttle/the-oldest-strike-makes-way", test_the_oldest_strike_makes_way);
+  g_test_add_func ("/throttle/who-is-forgotten-is-told", test_who_is_forgotten_is_told);
+  g_test_add_func ("/throttle/a-full-table-is-nobody-elses-business",
+                   test_a_full_table_is_nobody_elses_business);
   return g_test_run ();
 }

@@ -146,6 +146,41 @@ def guess(s, number):
     return s.form('/token', 'grant_type=client_credentials', headers=headers).status
 
 
+def invent_clients(s, count):
+    """The statuses of so many guesses, each at a client of its own that is not there, by one connection."""
+    import re
+    head = 'POST /token HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 29\r\n'
+    tail = '\r\n\r\ngrant_type=client_credentials'
+    requests = ['%sAuthorization: %s%s' % (head, s.c2.basic('wrong', 'invented-%d' % number), tail) for number in range(count)]
+    requests[-1] = requests[-1].replace('Host: h', 'Host: h\r\nConnection: close')
+    return [int(status) for status in re.findall(rb'HTTP/1.1 (\d+) ', s.raw(''.join(requests).encode()))]
+
+
+@test('B19 a flood of invented clients wins no guesses, and keeps nobody else out')
+def _(s):
+    def guess_at(client_id):
+        return s.form('/token', 'grant_type=client_credentials', headers={'Authorization': s.c2.basic('wrong', client_id)})
+
+    other = s.new_source()
+    equal([guess_at('c2').status for _ in range(11)][9:], [401, 429])
+    s.advance(6)
+    seen = invent_clients(s, 5000)
+    equal(len(seen), 5000, 'answers')
+    equal(set(seen), {401, 429}, 'a flood')
+    first = seen.index(429)
+    check(first > 1000, 'an address slowed down after %d failures of others' % first)
+    check(seen[first:].count(401) < 100, '%d more failures' % seen[first:].count(401))
+    for client_id in ('c2', 'c1', 'invented', 'invented-1'):
+        answer = guess_at(client_id)
+        equal((answer.status, int(answer.header('Retry-After')) > 0), (429, True), client_id)
+    equal(s.client_credentials(s.c2, source=other).status, 200, 'from elsewhere')
+    s.advance(int(guess_at('c2').header('Retry-After')))
+    equal(guess_at('c2').status, 401)
+    answer = guess_at('c2')
+    equal(answer.status, 429)
+    check(int(answer.header('Retry-After')) >= 10, 'the second delay was %s s' % answer.header('Retry-After'))
+
+
 @test('B19 X-Forwarded-For of anybody but a trusted proxy is not believed')
 def _(s):
     equal([guess(s, number) for number in range(12)][10:], [429, 429])

@@ -20,7 +20,8 @@ guint tessera_throttle_check (TesseraThrottle *self,
                               const char *what,
                               const char *address,
                               gint64 now_ms);
-void
+/* TRUE: the table is full, and failures of another key were forgotten for this one. */
+gboolean
 tessera_throttle_fail (TesseraThrottle *self, const char *what, const char *address, gint64 now_ms);
 void tessera_throttle_succeed (TesseraThrottle *self, const char *what, const char *address);
 

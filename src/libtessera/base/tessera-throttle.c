@@ -99,31 +99,6 @@ is_free (const Bucket *bucket)
   return bucket->key[0] == 0 && bucket->key[1] == 0;
 }
 
-/* A free one, else the one that was quiet for the longest. */
-static Bucket *
-take_bucket (TesseraThrottle *self, const guint64 key[2], gint64 now_ms)
-{
-  Bucket *set = find_set (self, key);
-  Bucket *bucket = &set[0];
-
-  for (guint i = 0; i < WAYS; i++)
-    {
-      if (is_free (&set[i]))
-        {
-          bucket = &set[i];
-          self->n_used++;
-          break;
-        }
-      if (set[i].since_ms < bucket->since_ms)
-        bucket = &set[i];
-    }
-  memcpy (bucket->key, key, sizeof bucket->key);
-  bucket->tokens = self->failures;
-  bucket->since_ms = now_ms;
-  bucket->strikes = 0;
-  return bucket;
-}
-
 static void
 refill (TesseraThrottle *self, Bucket *bucket, gint64 now_ms)
 {
@@ -136,6 +111,68 @@ refill (TesseraThrottle *self, Bucket *bucket, gint64 now_ms)
   bucket->tokens += (double) passed_ms * self->failures / MINUTE_MS;
   bucket->tokens = MIN (bucket->tokens, self->failures);
   bucket->since_ms = now_ms;
+}
+
+/* What a bucket holds at @now_ms, and still since when it is quiet. */
+static Bucket
+look_at (TesseraThrottle *self, const Bucket *bucket, gint64 now_ms)
+{
+  Bucket seen = *bucket;
+
+  refill (self, &seen, now_ms);
+  seen.since_ms = bucket->since_ms;
+  return seen;
+}
+
+static gboolean
+is_missed_less (const Bucket *a, const Bucket *b)
+{
+  if (a->strikes != b->strikes)
+    return a->strikes < b->strikes;
+  if (a->tokens < b->tokens || a->tokens > b->tokens)
+    return a->tokens > b->tokens;
+  return a->since_ms < b->since_ms;
+}
+
+/* A free one, else the one with the fewest strikes, then with the fewest failures, then quiet for
+ * the longest: invented names push out each other, and who was slowed down stays unless all of the
+ * set were as often. A new failure always gets a place, or whoever fills the table could guess for
+ * nothing; but that others are forgotten for it is told, so that it is held against its address
+ * alone, where filling the table then ends soon and keeps nobody else out. */
+static Bucket *
+find_place (TesseraThrottle *self, const guint64 key[2], gint64 now_ms, gboolean *out_missed)
+{
+  Bucket *set = find_set (self, key);
+  Bucket *place = NULL;
+  Bucket least = { 0 };
+
+  *out_missed = FALSE;
+  for (guint i = 0; i < WAYS; i++)
+    {
+      if (is_free (&set[i]))
+        return &set[i];
+      Bucket seen = look_at (self, &set[i], now_ms);
+      if (place != NULL && !is_missed_less (&seen, &least))
+        continue;
+      place = &set[i];
+      least = seen;
+    }
+  *out_missed = least.strikes > 0 || least.tokens < self->failures;
+  return place;
+}
+
+static Bucket *
+take_bucket (TesseraThrottle *self, const guint64 key[2], gint64 now_ms, gboolean *out_missed)
+{
+  Bucket *bucket = find_place (self, key, now_ms, out_missed);
+
+  if (is_free (bucket))
+    self->n_used++;
+  memcpy (bucket->key, key, sizeof bucket->key);
+  bucket->tokens = self->failures;
+  bucket->since_ms = now_ms;
+  bucket->strikes = 0;
+  return bucket;
 }
 
 guint
@@ -163,19 +200,21 @@ strike (TesseraThrottle *self, Bucket *bucket, gint64 now_ms)
   bucket->tokens = 1;
 }
 
-void
+gboolean
 tessera_throttle_fail (TesseraThrottle *self, const char *what, const char *address, gint64 now_ms)
 {
+  gboolean missed = FALSE;
   guint64 key[2];
   make_key (self, what, address, key);
 
   Bucket *bucket = lookup (self, key);
   if (bucket == NULL)
-    bucket = take_bucket (self, key, now_ms);
+    bucket = take_bucket (self, key, now_ms, &missed);
   refill (self, bucket, now_ms);
   bucket->tokens -= 1;
   if (bucket->tokens < 1)
     strike (self, bucket, now_ms);
+  return missed;
 }
 
 void

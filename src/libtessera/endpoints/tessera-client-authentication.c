@@ -171,8 +171,11 @@ check_throttle (TesseraEngine *engine,
                 const char *client_id,
                 GError **error)
 {
-  guint wait = tessera_throttle_check (engine->client_throttle, client_id, exchange->remote_address,
-                                       tessera_clock_get_ms (engine->clock));
+  const char *address = exchange->remote_address;
+  gint64 now_ms = tessera_clock_get_ms (engine->clock);
+  guint client_wait = tessera_throttle_check (engine->client_throttle, client_id, address, now_ms);
+  guint flood_wait = tessera_throttle_check (engine->flood_throttle, NULL, address, now_ms);
+  guint wait = MAX (client_wait, flood_wait);
   g_autofree char *seconds = NULL;
 
   if (wait == 0)
@@ -216,11 +219,16 @@ check_credentials (TesseraEngine *engine,
   return tessera_client_check_secret (client, credentials->secret);
 }
 
+/* Clients behind one address do not answer for each other, until there are so many failures from
+ * there that others would be forgotten for them; nor is an unknown client told from a known one. */
 static void
 count_failure (TesseraEngine *engine, TesseraExchange *exchange, const char *client_id)
 {
-  tessera_throttle_fail (engine->client_throttle, client_id, exchange->remote_address,
-                         tessera_clock_get_ms (engine->clock));
+  const char *address = exchange->remote_address;
+  gint64 now_ms = tessera_clock_get_ms (engine->clock);
+
+  if (tessera_throttle_fail (engine->client_throttle, client_id, address, now_ms))
+    tessera_throttle_fail (engine->flood_throttle, NULL, address, now_ms);
 }
 
 gboolean

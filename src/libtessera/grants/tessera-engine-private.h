@@ -78,6 +78,7 @@ typedef struct
   TesseraClientRegistry *clients;
   TesseraUserRegistry *users;
   TesseraThrottle *client_throttle;       /* failed client authentications by (client, address) */
+  TesseraThrottle *flood_throttle;        /* failures that made it forget others, by address */
   TesseraThrottle *registration_throttle; /* attempts to register, by address */
   guint n_sector_checks;                  /* under way */
   TesseraClientKeys *client_keys;         /* those read from elsewhere; of the layer to the right */

@@ -86,12 +86,17 @@ tessera_attempt_is_throttled (TesseraVisit *visit, const char *username, const c
   return TRUE;
 }
 
+/* Who is asked for more or put off has not failed, but may not make us forget others without end
+ * either. */
 void
 tessera_attempt_count (TesseraVisit *visit, const char *username)
 {
-  tessera_throttle_fail (visit->interaction->account_throttle, username,
-                         visit->exchange->remote_address,
-                         tessera_clock_get_ms (visit->engine->clock));
+  TesseraInteraction *interaction = visit->interaction;
+  const char *address = visit->exchange->remote_address;
+  gint64 now_ms = tessera_clock_get_ms (visit->engine->clock);
+
+  if (tessera_throttle_fail (interaction->account_throttle, username, address, now_ms))
+    tessera_throttle_fail (interaction->address_throttle, "", address, now_ms);
 }
 
 void

@@ -18,6 +18,7 @@
 
 #define HOLD_DEADLINE_MS (TESSERA_HOLD_SECONDS * 1000)
 #define CLIENT_FAILURES_A_MINUTE 10 /* threats.md B19 */
+#define FLOOD_FAILURES_A_MINUTE 100
 
 /**
  * TesseraServer:
@@ -361,6 +362,7 @@ tessera_server_init (TesseraServer *self)
   engine->clients = tessera_client_registry_new ();
   engine->users = self->users;
   engine->client_throttle = tessera_throttle_new (CLIENT_FAILURES_A_MINUTE);
+  engine->flood_throttle = tessera_throttle_new (FLOOD_FAILURES_A_MINUTE);
   engine->registration_throttle = tessera_throttle_new (10);
   engine->client_keys = tessera_client_keys_new ();
   engine->metrics = tessera_metrics_new ();
@@ -407,6 +409,7 @@ engine_clear (TesseraEngine *engine)
   g_ptr_array_unref (engine->resources);
   tessera_client_registry_free (engine->clients);
   tessera_throttle_free (engine->client_throttle);
+  tessera_throttle_free (engine->flood_throttle);
   tessera_throttle_free (engine->registration_throttle);
   g_clear_pointer (&engine->metadata, g_bytes_unref);
   tessera_metrics_unref (engine->metrics);

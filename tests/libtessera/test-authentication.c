@@ -184,6 +184,38 @@ test_verdict_from_another_thread_is_told_here (void)
   g_assert_true (outcome.thread == g_thread_self ());
 }
 
+static gpointer
+deny_elsewhere (gpointer data)
+{
+  tessera_authentication_deny (data);
+  return NULL;
+}
+
+/* Which one it is nobody knows; that it is all of one, and told once. */
+static void
+test_of_two_verdicts_at_once_one_stands (void)
+{
+  for (guint i = 0; i < 200; i++)
+    {
+      g_auto (Outcome) outcome = { 0 };
+      g_autoptr (TesseraAuthentication) authentication = attempt (&outcome);
+      tessera_authentication_hold (authentication);
+      tessera_authentication_close_emission (authentication, 60000);
+      GThread *accepts = g_thread_new ("accepts", accept_elsewhere, authentication);
+      GThread *denies = g_thread_new ("denies", deny_elsewhere, authentication);
+      while (outcome.told == 0)
+        g_main_context_iteration (NULL, TRUE);
+      g_thread_join (accepts);
+      g_thread_join (denies);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      g_assert_cmpuint (outcome.told, ==, 1);
+      g_assert_cmpint (outcome.verdict, ==, tessera_authentication_get_verdict (authentication));
+      g_assert_cmpstr (outcome.subject, ==,
+                       outcome.verdict == TESSERA_VERDICT_ACCEPTED ? "u1" : NULL);
+    }
+}
+
 static void
 test_dropped_in_another_thread_is_denied_here (void)
 {
@@ -376,6 +408,8 @@ main (int argc, char **argv)
   g_test_add_func ("/authentication/held-too-long-is-denied", test_held_too_long_is_denied);
   g_test_add_func ("/authentication/verdict-from-another-thread-is-told-here",
                    test_verdict_from_another_thread_is_told_here);
+  g_test_add_func ("/authentication/of-two-verdicts-at-once-one-stands",
+                   test_of_two_verdicts_at_once_one_stands);
   g_test_add_func ("/authentication/dropped-in-another-thread-is-denied-here",
                    test_dropped_in_another_thread_is_denied_here);
   g_test_add_func ("/authentication/bad-subjects-are-denied", test_bad_subjects_are_denied);

@@ -251,6 +251,32 @@ test_other_threads_may_write (Fixture *self, gconstpointer data)
   g_assert_cmpstr (self->written->str, ==, "one two one two threeone two ");
 }
 
+#define TURNS 1000
+
+static gpointer
+write_much_elsewhere (gpointer data)
+{
+  for (guint i = 0; i < TURNS; i++)
+    write_elsewhere (data);
+  return NULL;
+}
+
+/* While the owner takes what is there. */
+static void
+test_what_another_thread_writes_comes_whole (Fixture *self, gconstpointer data)
+{
+  GThread *writer = g_thread_new ("writer", write_much_elsewhere, self);
+  g_autoptr (GString) expected = g_string_new (NULL);
+
+  for (guint i = 0; i < TURNS; i++)
+    g_string_append (expected, "one two ");
+  while (self->written->len < expected->len)
+    g_main_context_iteration (NULL, TRUE);
+  g_thread_join (writer);
+  iterate ();
+  g_assert_cmpstr (self->written->str, ==, expected->str);
+}
+
 static gpointer
 end_elsewhere (gpointer data)
 {
@@ -383,6 +409,7 @@ main (int argc, char **argv)
   ADD ("source-takes-a-closure", test_source_takes_a_closure);
   ADD ("writer-waits-for-room", test_writer_waits_for_room);
   ADD ("other-threads-may-write", test_other_threads_may_write);
+  ADD ("what-another-thread-writes-comes-whole", test_what_another_thread_writes_comes_whole);
   ADD ("another-thread-s-end-is-none", test_another_thread_s_end_is_none);
   ADD ("plain-calls-work-too", test_plain_calls_work_too);
   ADD ("end-is-told-once", test_end_is_told_once);

@@ -291,6 +291,52 @@ test_gives_each_a_place (Fixture *f, gconstpointer data)
   g_assert_cmpuint (ascending, <, 1200);
 }
 
+#define AT_ONCE 500
+
+static gpointer
+reserve_places (gpointer data)
+{
+  guint32 *indices = g_new (guint32, AT_ONCE);
+
+  for (guint i = 0; i < AT_ONCE; i++)
+    {
+      Place place = reserve (data, i % 2 == 0 ? &alice : &machine);
+      indices[i] = place.index;
+      g_free (place.jti);
+    }
+  return indices;
+}
+
+static void
+test_gives_each_thread_other_places (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+  GThread *threads[3];
+  TesseraStatusListsFigures figures = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("reserves", reserve_places, f);
+  while (figures.tokens < G_N_ELEMENTS (threads) * AT_ONCE)
+    {
+      g_autoptr (GPtrArray) names = tessera_status_lists_list_names (f->lists);
+      guint count;
+
+      for (guint i = 0; i < names->len; i++)
+        tessera_status_shard_unref (
+            tessera_status_lists_lookup (f->lists, g_ptr_array_index (names, i), &count));
+      g_assert_true (tessera_status_lists_save (f->lists));
+      tessera_status_lists_get_figures (f->lists, &figures);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    {
+      g_autofree guint32 *indices = g_thread_join (threads[i]);
+
+      for (guint n = 0; n < AT_ONCE; n++)
+        g_assert_true (g_hash_table_add (seen, GUINT_TO_POINTER (indices[n])));
+    }
+  g_assert_cmpuint (figures.lists, ==, 1);
+}
+
 typedef gboolean (*Deny) (TesseraDenyList *self,
                           TesseraStore *store,
                           const char *value,
@@ -1307,6 +1353,7 @@ main (int argc, char **argv)
   g_test_add_func ("/status-list/refuses-malformed-lists", test_refuses_malformed_lists);
   g_test_add_func ("/status-list/stops-a-bomb", test_stops_a_bomb);
   ADD ("/status-list/gives-each-token-a-place", test_gives_each_a_place, NULL);
+  ADD ("/status-list/gives-each-thread-other-places", test_gives_each_thread_other_places, NULL);
   for (guint i = 0; i < 7; i++)
     {
       static const char *const names[]

@@ -1026,6 +1026,36 @@ check_without_a_loop (gpointer data)
   return NULL;
 }
 
+static gpointer
+check_first (gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (tessera_verifier_check (data, "a.b.c", AUDIENCE, NULL, &error) != NULL || error == NULL)
+    g_assert_not_reached ();
+  tessera_verifier_start (data);
+  return NULL;
+}
+
+/* Whoever comes first begins to follow the issuer, and nobody else. */
+static void
+test_threads_make_the_first_check_at_once (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autoptr (TesseraVerifier) verifier
+          = g_object_new (TESSERA_TYPE_VERIFIER, "issuer", f->issuer->issuer, "follow-deny-list",
+                          FALSE, NULL);
+      GThread *threads[3];
+
+      for (guint n = 0; n < G_N_ELEMENTS (threads); n++)
+        threads[n] = g_thread_new ("first", check_first, verifier);
+      for (guint n = 0; n < G_N_ELEMENTS (threads); n++)
+        g_thread_join (threads[n]);
+      tessera_verifier_stop (verifier);
+    }
+}
+
 static void
 test_no_main_loop_is_needed (Fixture *f, gconstpointer data)
 {
@@ -1090,6 +1120,7 @@ add_tests (void)
   ADD ("its-last-news-are-told-to-nobody", test_its_last_news_are_told_to_nobody);
   ADD ("the-secret-is-in-a-file-of-ones-own", test_the_secret_is_in_a_file_of_ones_own);
   ADD ("threads-check-while-the-list-changes", test_threads_check_while_the_list_changes);
+  ADD ("threads-make-the-first-check-at-once", test_threads_make_the_first_check_at_once);
   ADD ("no-main-loop-is-needed", test_no_main_loop_is_needed);
 }
 

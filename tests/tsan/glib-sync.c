@@ -8,6 +8,8 @@
 
 void __tsan_acquire (void *address);
 void __tsan_release (void *address);
+void __tsan_read8_pc (void *address, void *caller);
+void __tsan_write8_pc (void *address, void *caller);
 
 /* GLib's function of that name. */
 #define REAL(name)                                                                                 \
@@ -107,6 +109,38 @@ UNREF (g_bytes_unref, GBytes)
 UNREF (g_ptr_array_unref, GPtrArray)
 UNREF (g_hash_table_unref, GHashTable)
 
+/* What GLib does to a container ThreadSanitizer does not see: whoever asks reads it, whoever puts
+ * something in or takes it out writes it. */
+#define TELLS(does, type, name, parameters, arguments)                                             \
+  type name parameters                                                                             \
+  {                                                                                                \
+    __tsan_##does##8_pc(of, __builtin_return_address (0));                                         \
+    return REAL (name) arguments;                                                                  \
+  }
+
+TELLS (read, gpointer, g_hash_table_lookup, (GHashTable * of, gconstpointer k), (of, k))
+TELLS (read, gboolean, g_hash_table_contains, (GHashTable * of, gconstpointer k), (of, k))
+TELLS (read, guint, g_hash_table_size, (GHashTable * of), (of))
+TELLS (read, void, g_hash_table_iter_init, (GHashTableIter * i, GHashTable *of), (i, of))
+TELLS (write, gboolean, g_hash_table_insert, (GHashTable * of, gpointer k, gpointer v), (of, k, v))
+TELLS (write, gboolean, g_hash_table_replace, (GHashTable * of, gpointer k, gpointer v), (of, k, v))
+TELLS (write, gboolean, g_hash_table_add, (GHashTable * of, gpointer k), (of, k))
+TELLS (write, gboolean, g_hash_table_remove, (GHashTable * of, gconstpointer k), (of, k))
+TELLS (write, gboolean, g_hash_table_steal, (GHashTable * of, gconstpointer k), (of, k))
+TELLS (write, void, g_hash_table_remove_all, (GHashTable * of), (of))
+TELLS (write, void, g_ptr_array_add, (GPtrArray * of, gpointer v), (of, v))
+TELLS (write, gboolean, g_ptr_array_remove, (GPtrArray * of, gpointer v), (of, v))
+TELLS (write, gpointer, g_ptr_array_remove_index, (GPtrArray * of, guint i), (of, i))
+TELLS (write, gpointer, g_ptr_array_steal_index, (GPtrArray * of, guint i), (of, i))
+TELLS (write, void, g_ptr_array_set_size, (GPtrArray * of, int n), (of, n))
+TELLS (write, void, g_queue_push_head, (GQueue * of, gpointer v), (of, v))
+TELLS (write, void, g_queue_push_tail, (GQueue * of, gpointer v), (of, v))
+TELLS (write, void, g_queue_push_tail_link, (GQueue * of, GList *l), (of, l))
+TELLS (write, void, g_queue_unlink, (GQueue * of, GList *l), (of, l))
+TELLS (read, gpointer, g_queue_peek_head, (GQueue * of), (of))
+TELLS (write, gpointer, g_queue_pop_head, (GQueue * of), (of))
+TELLS (write, gpointer, g_queue_pop_tail, (GQueue * of), (of))
+
 /* What is handed to another thread, with the function that gets it there. */
 typedef struct
 {
@@ -145,7 +179,7 @@ note (GSource *source)
   REAL (g_mutex_lock) (&lock);
   if (plain_sources == NULL)
     plain_sources = g_hash_table_new (NULL, NULL);
-  g_hash_table_insert (plain_sources, source, NULL);
+  REAL (g_hash_table_insert) (plain_sources, source, NULL);
   REAL (g_mutex_unlock) (&lock);
   return source;
 }
@@ -156,7 +190,7 @@ forget (GSource *source)
 {
   REAL (g_mutex_lock) (&lock);
   if (plain_sources != NULL)
-    g_hash_table_remove (plain_sources, source);
+    REAL (g_hash_table_remove) (plain_sources, source);
   REAL (g_mutex_unlock) (&lock);
   return source;
 }
@@ -183,10 +217,10 @@ void
 g_source_set_callback (GSource *source, GSourceFunc function, gpointer data, GDestroyNotify notify)
 {
   REAL (g_mutex_lock) (&lock);
-  gboolean is_plain = plain_sources != NULL && g_hash_table_contains (plain_sources, source);
+  gboolean is_plain = plain_sources != NULL && REAL (g_hash_table_contains) (plain_sources, source);
   Parcel *parcel = is_plain ? g_new (Parcel, 1) : NULL;
   if (is_plain)
-    g_hash_table_insert (plain_sources, source, parcel);
+    REAL (g_hash_table_insert) (plain_sources, source, parcel);
   REAL (g_mutex_unlock) (&lock);
   if (!is_plain)
     {
@@ -204,9 +238,9 @@ g_source_attach (GSource *source, GMainContext *context)
 
   REAL (g_mutex_lock) (&lock);
   if (plain_sources != NULL)
-    parcel = g_hash_table_lookup (plain_sources, source);
+    parcel = REAL (g_hash_table_lookup) (plain_sources, source);
   if (parcel != NULL)
-    g_hash_table_remove (plain_sources, source);
+    REAL (g_hash_table_remove) (plain_sources, source);
   REAL (g_mutex_unlock) (&lock);
   if (parcel != NULL)
     __tsan_release (parcel);

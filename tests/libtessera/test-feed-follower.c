@@ -62,7 +62,7 @@ static void
 fixture_set_up (Fixture *f, gconstpointer data)
 {
   static const char *const paths[] = { "/token", "/deny-list", "/events" };
-  const TesseraFeedPace pace = { 1, 5, 10 * 1000 };
+  const TesseraFeedPace pace = { 1, 5, 10 * 1000, 600 * 1000 };
 
   offset = elapsed = 0;
   f->clock = tessera_clock_new ();
@@ -81,6 +81,9 @@ fixture_set_up (Fixture *f, gconstpointer data)
                                    .client_id = "rs 1",
                                    .secret = "s:e%c" };
 }
+
+/* What happens, happens for another reason than that nothing came for long. */
+static const TesseraFeedPace patient = { 1, 5, 600 * 1000, 600 * 1000 };
 
 static void
 fixture_tear_down (Fixture *f, gconstpointer data)
@@ -330,6 +333,18 @@ test_takes_no_snapshot_that_is_none (Fixture *f, gconstpointer data)
 }
 
 static void
+test_takes_no_snapshot_for_ever (Fixture *f, gconstpointer data)
+{
+  feed_server_deny (f->server, "token", JTI (1));
+  tessera_feed_follower_set_pace (f->follower, &(TesseraFeedPace){ 1, 5, 10 * 1000, 0 });
+  tessera_feed_follower_start (f->follower, &f->places);
+  RUN_UNTIL (f->n_failures >= 2);
+  g_assert_true (is_refused (f, JTI (7)));
+  tessera_feed_follower_set_pace (f->follower, &patient);
+  start (f);
+}
+
+static void
 test_takes_no_snapshot_that_is_too_large (Fixture *f, gconstpointer data)
 {
   feed_server_deny (f->server, "token", JTI (1));
@@ -460,7 +475,7 @@ test_bounds_a_line_of_events (Fixture *f, gconstpointer data)
 static void
 test_connects_again_when_nothing_comes (Fixture *f, gconstpointer data)
 {
-  const TesseraFeedPace pace = { 1, 20, 100 };
+  const TesseraFeedPace pace = { 1, 20, 100, 600 * 1000 };
 
   tessera_feed_follower_set_pace (f->follower, &pace);
   f->server->is_mute = data != NULL;
@@ -604,9 +619,6 @@ test_a_time_ahead_does_not_freshen (Fixture *f, gconstpointer data)
 
 /* --- tokens --- */
 
-/* What happens, happens for another reason than that nothing came for long. */
-static const TesseraFeedPace patient = { 1, 5, 600 * 1000 };
-
 static void
 test_a_refused_token_is_not_used_again (Fixture *f, gconstpointer data)
 {
@@ -654,7 +666,8 @@ test_a_renewal_leaves_a_snapshot_alone (Fixture *f, gconstpointer data)
 static void
 test_a_renewal_waits_for_its_turn (Fixture *f, gconstpointer data)
 {
-  tessera_feed_follower_set_pace (f->follower, &(TesseraFeedPace){ 3000, 3000, 60 * 1000 });
+  tessera_feed_follower_set_pace (f->follower,
+                                  &(TesseraFeedPace){ 3000, 3000, 60 * 1000, 600 * 1000 });
   f->server->token_lifetime_s = 1;
   f->server->answers[FEED_SNAPSHOT] = g_strdup ("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
   tessera_feed_follower_start (f->follower, &f->places);
@@ -734,7 +747,7 @@ test_takes_nothing_without_the_right_signature (Fixture *f, gconstpointer data)
 {
   const TesseraFeedFollowerFuncs other = { lookup_other_key, on_changed, on_failed };
   TesseraFeedFollower *follower = tessera_feed_follower_new (f->session, f->replica, &other, f);
-  const TesseraFeedPace pace = { 1, 5, 10 * 1000 };
+  const TesseraFeedPace pace = { 1, 5, 10 * 1000, 600 * 1000 };
 
   tessera_feed_follower_set_pace (follower, &pace);
   tessera_feed_follower_start (follower, &f->places);
@@ -827,7 +840,8 @@ test_tries_again_at_other_answers (Fixture *f, gconstpointer data)
         tessera_feed_follower_free (f->follower);
         f->replica = tessera_deny_replica_new (f->clock);
         f->follower = tessera_feed_follower_new (f->session, f->replica, &funcs, f);
-        tessera_feed_follower_set_pace (f->follower, &(TesseraFeedPace){ 1, 5, 10 * 1000 });
+        tessera_feed_follower_set_pace (f->follower,
+                                        &(TesseraFeedPace){ 1, 5, 10 * 1000, 600 * 1000 });
         tessera_feed_follower_start (f->follower, &f->places);
         RUN_UNTIL (f->server->n_requests[place] > n + 1);
         expect_right (f);
@@ -884,6 +898,7 @@ add_tests_of_faults (void)
   ADD ("hears-that-it-is-elsewhere", test_hears_that_it_is_elsewhere);
   ADD ("survives-wrong-places", test_survives_wrong_places);
   ADD ("takes-no-snapshot-that-is-none", test_takes_no_snapshot_that_is_none);
+  ADD ("takes-no-snapshot-for-ever", test_takes_no_snapshot_for_ever);
   ADD ("takes-no-snapshot-that-is-too-large", test_takes_no_snapshot_that_is_too_large);
   ADD ("takes-another-list-at-a-heartbeat", test_takes_another_list);
   ADD_DATA ("takes-another-list-at-an-entry", test_takes_another_list, "entry");

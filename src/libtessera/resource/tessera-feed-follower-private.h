@@ -44,13 +44,14 @@ void tessera_feed_follower_start (TesseraFeedFollower *self, const TesseraFeedPl
 void tessera_feed_follower_stop (TesseraFeedFollower *self);
 void tessera_feed_follower_keys_changed (TesseraFeedFollower *self);
 
-/* How fast it is: the first and the longest wait between attempts, and for how long nothing may
- * come. */
+/* How fast it is: the first and the longest wait between attempts, for how long nothing may come,
+ * and for how long a snapshot may. */
 typedef struct
 {
   guint wait_ms;
   guint max_wait_ms;
   guint patience_ms;
+  guint snapshot_ms;
 } TesseraFeedPace;
 
 /* Before it is started; without it, it has the pace that the format asks for. */

@@ -210,6 +210,103 @@ test_what_came_after_the_backup_is_not_forgotten (Fixture *self, gconstpointer d
   g_assert_cmpstr (denied, ==, "all: ");
 }
 
+/* What the end of a server commits would come after the backup; here the machine fails instead. */
+static void
+die (Fixture *self)
+{
+  g_autofree char *mirror = g_build_filename (self->directory, "generation", NULL);
+  g_autofree char *mirrored = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (mirror, &mirrored, &length, NULL));
+  close_server (self);
+  g_assert_true (g_file_set_contents (mirror, mirrored, (gssize) length, NULL));
+  g_chmod (mirror, 0600);
+}
+
+static gboolean
+put_grant (gpointer data, TesseraStore *store, GError **error)
+{
+  gint64 *number = data;
+  gint64 now = g_get_real_time () / 1000;
+  g_autoptr (TesseraGrant) grant = g_new0 (TesseraGrant, 1);
+
+  grant->grant_id = g_strdup ("g1");
+  grant->client_id = g_strdup ("c");
+  grant->login.subject = g_strdup ("anna");
+  grant->scope = g_strdup ("a");
+  grant->began_ms = grant->last_used_ms = now;
+  grant->expires_ms = now + 3600 * 1000;
+  grant->nonce = tessera_nonce_new ();
+  return tessera_store_put_grant (store, grant, number, error)
+         && tessera_store_begin_rotation (store, *number, now, error);
+}
+
+static gboolean
+rotate_grant (gpointer data, TesseraStore *store, GError **error)
+{
+  return tessera_store_rotate (store, *(gint64 *) data, g_get_real_time () / 1000, error);
+}
+
+static gboolean is_committed;
+
+static void
+note_commit (gpointer data, const GError *error)
+{
+  g_assert_no_error (error);
+  is_committed = TRUE;
+}
+
+static void
+commit (Fixture *self, TesseraOperationRun run, gint64 *number)
+{
+  TesseraEngine *engine = tessera_server_get_engine (self->server);
+
+  is_committed = FALSE;
+  tessera_committer_submit (engine->committer, run, note_commit, number);
+  while (!is_committed)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+/* A refresh revokes nothing, but a token that it made useless would be good again. */
+static void
+test_a_refresh_after_the_backup_is_not_forgotten (Fixture *self, gconstpointer data)
+{
+  gint64 number = 0;
+
+  commit (self, put_grant, &number);
+  back_up (self);
+  commit (self, rotate_grant, &number);
+  die (self);
+
+  g_autoptr (GVariant) report = restore (self, self->directory);
+  g_assert_false (get_flag (report, "complete"));
+  self->server = open_server (self->directory);
+  g_autofree char *denied = list_denials (self->server);
+  g_assert_cmpstr (denied, ==, "all: ");
+}
+
+/* It knows of more than this one ever did, and of nothing of it. */
+static void
+test_a_backup_of_another_server_is_not_complete (Fixture *self, gconstpointer data)
+{
+  g_autofree char *elsewhere = g_build_filename (self->root, "elsewhere", NULL);
+
+  tessera_server_revoke_grant (self->server, "here", NULL);
+  close_server (self);
+  self->server = open_server (elsewhere);
+  for (guint i = 0; i < 8; i++)
+    tessera_server_revoke_grant (self->server, "there", NULL);
+  add_user (self, "anna");
+  add_user (self, "bert");
+  add_user (self, "carl");
+  back_up (self);
+  close_server (self);
+
+  g_autoptr (GVariant) report = restore (self, self->directory);
+  g_assert_false (get_flag (report, "complete"));
+}
+
 static void
 test_a_backup_that_is_complete_refuses_nothing (Fixture *self, gconstpointer data)
 {
@@ -220,14 +317,7 @@ test_a_backup_that_is_complete_refuses_nothing (Fixture *self, gconstpointer dat
   close_server (self);
   self->server = open_server (self->directory);
   back_up (self);
-  /* What the end of a server commits comes after the backup; here the machine fails instead. */
-  g_autofree char *mirror = g_build_filename (self->directory, "generation", NULL);
-  g_autofree char *mirrored = NULL;
-  gsize length;
-  g_assert_true (g_file_get_contents (mirror, &mirrored, &length, NULL));
-  close_server (self);
-  g_assert_true (g_file_set_contents (mirror, mirrored, (gssize) length, NULL));
-  g_chmod (mirror, 0600);
+  die (self);
 
   g_autoptr (GVariant) report = restore (self, self->directory);
   g_assert_true (get_flag (report, "complete"));
@@ -422,6 +512,8 @@ main (int argc, char **argv)
 #define ADD(NAME, FUNC) g_test_add ("/backup/" NAME, Fixture, NULL, set_up, FUNC, tear_down)
   ADD ("another-machine-gets-everything-but-trust", test_another_machine_gets_everything_but_trust);
   ADD ("what-came-after-is-not-forgotten", test_what_came_after_the_backup_is_not_forgotten);
+  ADD ("a-refresh-after-is-not-forgotten", test_a_refresh_after_the_backup_is_not_forgotten);
+  ADD ("one-of-another-server-is-not-complete", test_a_backup_of_another_server_is_not_complete);
   ADD ("a-complete-one-refuses-nothing", test_a_backup_that_is_complete_refuses_nothing);
   ADD ("a-mirror-of-before-a-power-cut-proves-nothing",
        test_a_mirror_of_before_a_power_cut_proves_nothing);

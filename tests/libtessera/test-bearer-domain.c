@@ -1675,6 +1675,9 @@ test_protocol_token_needs_an_allowed_origin (Fixture *f, gconstpointer data)
     "Origin: https://app.test\r\nSec-WebSocket-Protocol: good\r\n",
     "Origin: https://app.test\r\nSec-WebSocket-Protocol: chat, good, chat\r\n",
     "Origin: https://app.test\r\nSec-WebSocket-Protocol: good, chat\r\n",
+    /* The one in its proper place is the one that counts. */
+    "Authorization: Bearer unknown\r\nOrigin: https://app.test\r\nSec-WebSocket-Protocol: chat, "
+    "good\r\n",
   };
 
   allow_browsers (f);

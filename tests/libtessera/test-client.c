@@ -155,6 +155,8 @@ test_a_client_with_keys_has_no_secret (void)
   assert_refused (SIGNS (KEYS (KEY_BEGIN "}"), "secret", SECRET));
   assert_refused (SIGNS (KEYS (KEY_BEGIN "}"), "token-endpoint-auth-signing-alg", "RS256"));
   assert_refused (SIGNS (KEYS (KEY_BEGIN "}"), "token-endpoint-auth-signing-alg", "HS256"));
+  /* Which of the two would count? */
+  assert_refused (SIGNS (KEYS (KEY_BEGIN "}"), "jwks-uri", "https://c.test/jwks"));
 
   g_autoptr (TesseraClient) client = SIGNS (KEYS (KEY_BEGIN "}"));
   g_assert_true (tessera_client_is_confidential (client));
@@ -746,6 +748,18 @@ test_its_keys_are_read_once (void)
                  != tessera_client_get_keys (two, TESSERA_CLIENT_KEYS_OF_REQUESTS));
 }
 
+static void
+test_who_is_told_of_a_logout_is_told_over_tls (void)
+{
+  static const char *const bad[] = { "http://c.test/out", "https://", "https://c.test/out#x",
+                                     "https://a@c.test/out", "com.example.app:/out" };
+
+  assert_good (
+      CLIENT ("id", "c", "secret", SECRET, "backchannel-logout-uri", "https://c.test/out?x=y"));
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    assert_refused (CLIENT ("id", "c", "secret", SECRET, "backchannel-logout-uri", bad[i]));
+}
+
 #define SIGNS_AT(uri)                                                                              \
   CLIENT ("id", "c", "token-endpoint-auth-method", "private_key_jwt", "jwks-uri", uri)
 
@@ -1005,6 +1019,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/client/numbers-of-a-record-have-limits", test_numbers_of_a_record_have_limits);
   g_test_add_func ("/client/copy-with-another-id-and-secret", test_copy_with_another_id_and_secret);
   g_test_add_func ("/client/its-keys-are-read-once", test_its_keys_are_read_once);
+  g_test_add_func ("/client/who-is-told-of-a-logout-is-told-over-tls",
+                   test_who_is_told_of_a_logout_is_told_over_tls);
   g_test_add_func ("/client/the-place-of-its-keys-holds-a-client-together",
                    test_the_place_of_its_keys_holds_a_client_together);
   g_test_add_func ("/client/fingerprint-tells-a-change-from-a-rotation",

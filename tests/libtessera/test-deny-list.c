@@ -10,6 +10,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIFETIME_MS (600 * 1000)
 
@@ -746,6 +747,30 @@ test_the_mirror_knows_each_commit (Fixture *f, gconstpointer data)
       g_assert_true (g_file_get_contents (f->mirror, &line, NULL, NULL));
       g_assert_cmpuint (g_ascii_strtoull (find_word (line, 3), NULL, 10), ==, generation);
     }
+}
+
+/* Whoever could put one there chose what is written over. */
+static void
+test_a_mirror_is_no_link (Fixture *f, gconstpointer data)
+{
+  g_autofree char *fresh = g_strconcat (f->mirror, ".new", NULL);
+  g_autofree char *victim = g_strconcat (f->mirror, ".victim", NULL);
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+
+  close_list (f);
+  g_assert_true (g_file_set_contents (victim, "as it was", -1, NULL));
+  g_assert_cmpint (symlink (victim, fresh), ==, 0);
+  g_autoptr (TesseraClock) clock = tessera_clock_new ();
+  TesseraDenyList *list = tessera_deny_list_new (clock, 0, f->mirror);
+  g_assert_false (tessera_deny_list_load (list, TESSERA_STORE (f->store), LIFETIME_MS,
+                                          &f->rolled_back, &error));
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_LOOP);
+  tessera_deny_list_free (list);
+  g_assert_true (g_file_get_contents (victim, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, "as it was");
+  g_unlink (fresh);
+  g_unlink (victim);
 }
 
 /* Who follows the list is told from memory. */
@@ -1768,6 +1793,7 @@ main (int argc, char *argv[])
   ADD ("deleted-database-is-noticed", 0, test_deleted_database_is_noticed);
   ADD ("database-behind-the-mirror-is-noticed", 0, test_database_behind_the_mirror_is_noticed);
   ADD ("the-mirror-knows-each-commit", 0, test_the_mirror_knows_each_commit);
+  ADD ("a-mirror-is-no-link", 0, test_a_mirror_is_no_link);
   ADD ("the-tail-has-each-entry", 0, test_the_tail_has_each_entry);
   ADD ("another-database-is-noticed", 0, test_another_database_is_noticed);
   ADD ("a-missing-commit-is-noticed", 0, test_a_missing_commit_is_noticed);

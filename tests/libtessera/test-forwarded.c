@@ -95,6 +95,9 @@ test_broken_forwarded_is_not_believed (void)
   check (F, "for=192.0.2.1;for=192.0.2.2", NULL);
   check (F, "for = 192.0.2.1", NULL);
   check (F, "for=", NULL);
+  check (F, "for=192.0.2.1;proto=", NULL);
+  check (F, "by=, for=192.0.2.1", NULL);
+  check (F, "by:x, for=192.0.2.1", NULL);
   check (F, "192.0.2.1", NULL);
   check (F, "for=2001:db8::1", NULL);
   check (F, "\"x, for=192.0.2.1", NULL);

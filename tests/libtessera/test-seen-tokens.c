@@ -278,6 +278,7 @@ test_a_known_outline_is_matched_exactly (void)
 {
   static const char *const others[] = {
     CLAIMS ("1688096658", "1688096058", JTI_1, "uu"),
+    OTHER,
     CLAIMS ("1688096658", "1688096059", JTI_1, "u"),
     CLAIMS ("01688096658", "1688096058", JTI_1, "u"),
     CLAIMS ("1688096658,\"x\":1", "1688096058", JTI_1, "u"),
@@ -298,6 +299,28 @@ test_a_known_outline_is_matched_exactly (void)
     g_assert_false (tessera_token_outline_match (&matched, &known, others[i]));
 }
 
+/* Else a token would be held against the key of another one. */
+static void
+test_a_profile_is_of_one_header_and_lifetime (void)
+{
+  g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (100);
+  TesseraTokenOutline outline, others[4];
+
+  add_text (seen, FIRST, FIRST);
+  g_assert_true (read_outline (&outline, SECOND));
+  g_autoptr (TesseraTokenProfile) profile = tessera_seen_tokens_dup_profile (seen, &outline);
+  g_assert_nonnull (profile);
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    others[i] = outline;
+  others[0].kid = "l";
+  others[1].typ = "JWT";
+  others[2].algorithm = TESSERA_ALGORITHM_RS256;
+  others[3].lifetime++;
+  g_assert_cmpint (outline.algorithm, !=, others[2].algorithm);
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    g_assert_false (tessera_token_outline_equal (&outline, &others[i]));
+}
+
 /* A member of an object inside is not the token's own. */
 static void
 test_a_profile_needs_claims_that_agree (void)
@@ -316,20 +339,34 @@ test_a_profile_needs_claims_that_agree (void)
   g_assert_nonnull (profile);
   g_assert_true (read_outline (&outline, nested));
   g_assert_null (tessera_token_profile_new (&outline, without));
+
+  static const char longer[] = CLAIMS ("1688096659", "1688096058", JTI_1, "u");
+  g_autoptr (TesseraClaims) later = tessera_claims_new_from_json (longer, strlen (longer), NULL);
+  g_assert_true (read_outline (&outline, FIRST));
+  g_assert_null (tessera_token_profile_new (&outline, later));
 }
 
 static void
 test_what_every_token_needs_is_in_its_profile (void)
 {
-  static const char incomplete[]
-      = "{\"client_id\":\"c\",\"exp\":1688096658,\"iat\":1688096058,\"iss\":\"i\",\"jti\":\"" JTI_1
-        "\",\"sub\":\"u\"}";
-  g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (100);
-  g_auto (TesseraSeenToken) what = { 0 };
+#define TIMES "\"exp\":1688096658,\"iat\":1688096058,"
+  static const char *const incomplete[] = {
+    "{\"client_id\":\"c\"," TIMES "\"iss\":\"i\",\"jti\":\"" JTI_1 "\",\"sub\":\"u\"}",
+    "{\"aud\":[],\"client_id\":\"c\"," TIMES "\"iss\":\"i\",\"jti\":\"" JTI_1 "\",\"sub\":\"u\"}",
+    "{\"aud\":\"a\"," TIMES "\"iss\":\"i\",\"jti\":\"" JTI_1 "\",\"sub\":\"u\"}",
+    "{\"aud\":\"a\",\"client_id\":\"c\"," TIMES "\"jti\":\"" JTI_1 "\",\"sub\":\"u\"}",
+    "{\"aud\":\"a\",\"client_id\":\"c\"," TIMES "\"iss\":\"i\",\"jti\":\"" JTI_1 "\"}",
+  };
 
-  add_text (seen, "t", incomplete);
-  g_assert_true (tessera_seen_tokens_lookup (seen, "t", 1, &what));
-  g_assert_null (what.profile);
+  for (guint i = 0; i < G_N_ELEMENTS (incomplete); i++)
+    {
+      g_autoptr (TesseraSeenTokens) seen = tessera_seen_tokens_new (100);
+      g_auto (TesseraSeenToken) what = { 0 };
+
+      add_text (seen, "t", incomplete[i]);
+      g_assert_true (tessera_seen_tokens_lookup (seen, "t", 1, &what));
+      g_assert_null (what.profile);
+    }
 }
 
 /* The same questions are asked of a token that is recognized as of one that is read. */
@@ -507,6 +544,8 @@ main (int argc, char **argv)
                    test_only_what_is_certain_is_outlined);
   g_test_add_func ("/seen-tokens/a-known-outline-is-matched-exactly",
                    test_a_known_outline_is_matched_exactly);
+  g_test_add_func ("/seen-tokens/a-profile-is-of-one-header-and-lifetime",
+                   test_a_profile_is_of_one_header_and_lifetime);
   g_test_add_func ("/seen-tokens/a-profile-needs-claims-that-agree",
                    test_a_profile_needs_claims_that_agree);
   g_test_add_func ("/seen-tokens/a-cold-token-of-a-known-profile-is-understood",

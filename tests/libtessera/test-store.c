@@ -1911,10 +1911,14 @@ test_state_only_grows (Fixture *f, gconstpointer data)
   g_assert_true (tessera_store_put_high_water (f->store, 4000, NULL));
   g_assert_true (tessera_store_put_longest_lifetime (f->store, 600, NULL));
   g_assert_true (tessera_store_put_longest_lifetime (f->store, 300, NULL));
+  g_assert_true (tessera_store_raise_generation (f->store, 100, NULL));
+  g_assert_true (tessera_store_raise_generation (f->store, 50, NULL));
   commit (f);
   reopen (f);
   g_assert_true (tessera_store_get_state (f->store, &state, NULL));
   g_assert_cmpstr (state.id, ==, first.id);
+  g_assert_cmpuint (state.generation, ==, 100);
+  g_assert_cmpuint (state.commits, ==, first.commits + 2); /* by which a rollback is known */
   g_assert_cmpint (state.high_water_ms, ==, 5000);
   g_assert_cmpint (state.longest_lifetime_ms, ==, 600);
 }

@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#define PATIENCE_US (10 * G_TIME_SPAN_SECOND)
+
 typedef struct
 {
   TesseraTlsContext *context;
@@ -83,20 +85,44 @@ make_certificate (gboolean with_key)
   return make_certificate_of (EVP_EC_gen ("P-256"), with_key);
 }
 
-/* The linker puts this before GLib's. */
+/* The linker puts these before GLib's. */
 
-static gboolean pool_is_full;
+static gboolean threads_wait; /* nobody takes a step */
+static guint n_threads_called;
+static GThreadPool *called_pool;
 
-guint __real_g_thread_pool_unprocessed (GThreadPool *pool);
-guint __wrap_g_thread_pool_unprocessed (GThreadPool *pool);
+guint __wrap_g_get_num_processors (void);
+gboolean __real_g_thread_pool_push (GThreadPool *pool, gpointer data, GError **error);
+gboolean __wrap_g_thread_pool_push (GThreadPool *pool, gpointer data, GError **error);
 
 guint
-__wrap_g_thread_pool_unprocessed (GThreadPool *pool)
+__wrap_g_get_num_processors (void)
 {
-  return pool_is_full ? G_MAXINT : __real_g_thread_pool_unprocessed (pool);
+  return 64;
+}
+
+gboolean
+__wrap_g_thread_pool_push (GThreadPool *pool, gpointer data, GError **error)
+{
+  if (!threads_wait)
+    return __real_g_thread_pool_push (pool, data, error);
+  n_threads_called++;
+  called_pool = pool;
+  return TRUE;
+}
+
+/* Who was called in the meantime comes now. */
+static void
+let_threads_come (void)
+{
+  threads_wait = FALSE;
+  for (; n_threads_called > 0; n_threads_called--)
+    __real_g_thread_pool_push (called_pool, called_pool, NULL);
 }
 
 /* --- two ends of a connection --- */
+
+static const TesseraGateAddress any_address = { .family = AF_INET, .prefix = 1 };
 
 static void
 connect_sockets (Fixture *fixture)
@@ -125,7 +151,8 @@ set_up (Fixture *fixture, gconstpointer unused)
   fixture->context = tessera_tls_context_new (certificate, &error);
   g_assert_no_error (error);
   connect_sockets (fixture);
-  fixture->tls = tessera_tls_new (fixture->context, g_socket_get_fd (fixture->server_socket));
+  fixture->tls
+      = tessera_tls_new (fixture->context, g_socket_get_fd (fixture->server_socket), &any_address);
   fixture->client_context = SSL_CTX_new (TLS_client_method ());
   SSL_CTX_set_security_level (fixture->client_context, 0);
   SSL_CTX_set_cipher_list (fixture->client_context, "ALL:@SECLEVEL=0");
@@ -207,11 +234,12 @@ shake_hands (Fixture *fixture)
 static gssize
 read_some (Fixture *fixture, char *buffer, gsize count)
 {
+  const gint64 end = g_get_monotonic_time () + PATIENCE_US;
   gssize length;
 
   do
     length = tessera_tls_read (fixture->tls, buffer, count);
-  while (length == TESSERA_TLS_LATER);
+  while (length == TESSERA_TLS_LATER && g_get_monotonic_time () < end);
   return length;
 }
 
@@ -696,17 +724,74 @@ test_needs_a_chain_that_can_be_shown (void)
   g_assert_error (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE);
 }
 
-/* Where a thousand handshakes wait already, one more is ended and costs nothing. */
 static void
-test_begins_no_more_than_can_wait (Fixture *fixture, gconstpointer unused)
+on_other_step (TesseraTls *tls, TesseraTlsState state, gpointer owner)
 {
-  pool_is_full = TRUE;
+  *(TesseraTlsState *) owner = state;
+}
+
+/* Steps of @count connections from @address, which wait for ever. They are all over one socket. */
+static TesseraTls **
+begin_steps (Fixture *fixture, guint count, guint64 address, TesseraTlsState *states)
+{
+  const TesseraGateAddress from = { .family = AF_INET, .prefix = address };
+  TesseraTls **steps = g_new0 (TesseraTls *, count);
+
+  for (guint i = 0; i < count; i++)
+    {
+      steps[i]
+          = tessera_tls_new (fixture->context, g_socket_get_fd (fixture->server_socket), &from);
+      states[i] = TESSERA_TLS_READY;
+      tessera_tls_handshake (steps[i], on_other_step, &states[i]);
+    }
+  return steps;
+}
+
+static void
+free_steps (TesseraTls **steps, guint count)
+{
+  for (guint i = 0; i < count; i++)
+    tessera_tls_free (steps[i]);
+  g_free (steps);
+}
+
+static guint
+count_failed (const TesseraTlsState *states, guint count)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < count; i++)
+    n += states[i] == TESSERA_TLS_FAILED ? 1 : 0;
+  return n;
+}
+
+/* Where a thousand wait, whose address has most of them makes way, and the stranger is served. */
+static void
+test_makes_way_for_other_addresses (Fixture *fixture, gconstpointer unused)
+{
+  static TesseraTlsState many[1023], few[2];
+
+  threads_wait = TRUE;
   SSL_do_handshake (fixture->client);
   while (!is_readable (fixture->server_socket))
     g_usleep (100);
-  step_server (fixture);
-  pool_is_full = FALSE;
-  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+  TesseraTls **crowd = begin_steps (fixture, G_N_ELEMENTS (many), 2, many);
+  TesseraTls **pair = begin_steps (fixture, G_N_ELEMENTS (few), 3, few);
+  tessera_tls_handshake (fixture->tls, on_step, fixture);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (n_threads_called, ==, 16);
+  g_assert_cmpuint (count_failed (many, G_N_ELEMENTS (many)), ==, 2);
+  g_assert_cmpint (many[1022], ==, TESSERA_TLS_FAILED); /* who came last */
+  g_assert_cmpint (many[1021], ==, TESSERA_TLS_FAILED);
+  g_assert_cmpuint (count_failed (few, G_N_ELEMENTS (few)), ==, 0);
+  free_steps (crowd, G_N_ELEMENTS (many));
+  free_steps (pair, G_N_ELEMENTS (few));
+  let_threads_come ();
+  while (fixture->n_steps == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_WANTS_READ);
+  g_assert_true (shake_hands (fixture));
 }
 
 static void
@@ -746,7 +831,7 @@ main (int argc, char **argv)
   ADD ("ends-with-half-a-hello", test_ends_with_half_a_hello);
   ADD ("ends-with-a-reset", test_ends_with_a_reset);
   ADD ("refuses-what-is-not-tls", test_refuses_what_is_not_tls);
-  ADD ("begins-no-more-than-can-wait", test_begins_no_more_than_can_wait);
+  ADD ("makes-way-for-other-addresses", test_makes_way_for_other_addresses);
   ADD ("nothing-to-write-is-no-error", test_nothing_to_write_is_no_error);
   ADD ("lets-nobody-wait-for-the-silent", test_lets_nobody_wait_for_the_silent);
   ADD ("may-be-freed-at-any-time", test_may_be_freed_at_any_time);

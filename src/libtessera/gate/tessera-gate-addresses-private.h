@@ -15,6 +15,9 @@ typedef struct
 } TesseraGateAddress;
 
 void tessera_gate_address_read (TesseraGateAddress *self, const struct sockaddr *address);
+/* For tables. */
+guint tessera_gate_address_hash (gconstpointer key);
+gboolean tessera_gate_address_equals (gconstpointer a, gconstpointer b);
 
 /* How many connections an address has. */
 typedef struct _TesseraGateAddresses TesseraGateAddresses;

@@ -50,8 +50,8 @@ tessera_gate_address_read (TesseraGateAddress *self, const struct sockaddr *addr
 
 /* Whoever owns many addresses could choose them so that they collide: GLib's hash of an integer is
  * no defence, but a prefix is worth only as many connections as it may have. */
-static guint
-hash_address (gconstpointer key)
+guint
+tessera_gate_address_hash (gconstpointer key)
 {
   const TesseraGateAddress *self = key;
   guint64 mixed = (self->prefix ^ self->family) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
@@ -59,8 +59,8 @@ hash_address (gconstpointer key)
   return (guint) (mixed >> 32);
 }
 
-static gboolean
-equals (gconstpointer a, gconstpointer b)
+gboolean
+tessera_gate_address_equals (gconstpointer a, gconstpointer b)
 {
   const TesseraGateAddress *left = a, *right = b;
 
@@ -72,7 +72,8 @@ tessera_gate_addresses_new (void)
 {
   TesseraGateAddresses *self = g_new0 (TesseraGateAddresses, 1);
 
-  self->entries = g_hash_table_new_full (hash_address, equals, NULL, g_free);
+  self->entries = g_hash_table_new_full (tessera_gate_address_hash, tessera_gate_address_equals,
+                                         NULL, g_free);
   return self;
 }
 

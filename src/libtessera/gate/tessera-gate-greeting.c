@@ -58,7 +58,7 @@ begin_handshake (TesseraGateConnection *connection)
     }
   connection->secure = true;
   connection->state = TESSERA_GATE_HANDSHAKING;
-  connection->transport.tls = tessera_tls_new (tls, connection->transport.fd);
+  connection->transport.tls = tessera_tls_new (tls, connection->transport.fd, &connection->address);
   tessera_gate_connection_wait_for (connection, TESSERA_GATE_WAIT_HANDSHAKE,
                                     connection->gate->limits->handshake_ms);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "gate/tessera-gate-addresses-private.h"
+
 #include <gio/gio.h>
 
 G_BEGIN_DECLS
@@ -29,8 +31,9 @@ typedef enum
 /* One connection's. Its functions are called in the thread that made it. */
 typedef struct _TesseraTls TesseraTls;
 
-/* @fd: of a connected socket that does not block; it stays its owner's, and outlives @self. */
-TesseraTls *tessera_tls_new (TesseraTlsContext *context, int fd);
+/* @fd: of a connected socket that does not block; it stays its owner's, and outlives @self.
+ * @address: who comes by it. */
+TesseraTls *tessera_tls_new (TesseraTlsContext *context, int fd, const TesseraGateAddress *address);
 /* Good at any time; a step under way is not heard of any more, and the descriptor is free. */
 void tessera_tls_free (TesseraTls *self);
 
@@ -39,10 +42,11 @@ void tessera_tls_free (TesseraTls *self);
 typedef void (*TesseraTlsFunc) (TesseraTls *self, TesseraTlsState state, gpointer owner);
 
 /* Goes on with the handshake as far as the bytes that are there allow, in one of few threads, and
- * says by @done what it waits for; then call it again. Until a whole ClientHello is there nothing
- * begins and no thread is asked, nor is the caller woken by less: the socket's low-water mark is
- * raised (SO_RCVLOWAT). @done is called later, never from in here. The deadline is the caller's.
- * Too many others wait: FAILED. */
+ * says by @done what it waits for; then call it again. Until the first record of a ClientHello is
+ * wholly there (which is all of it, as clients send it) nothing begins and no thread is asked, nor
+ * is the caller woken by less: the socket's low-water mark is raised (SO_RCVLOWAT). @done is called
+ * later, never from in here. The deadline is the caller's. Addresses wait in turns; where too many
+ * wait, FAILED is for the last of the address with most of them. */
 void tessera_tls_handshake (TesseraTls *self, TesseraTlsFunc done, gpointer owner);
 #define TESSERA_TLS_LATER (-1) /* nothing now, or no room: wait as tessera_tls_get_wish () says */
 #define TESSERA_TLS_BROKEN (-2)

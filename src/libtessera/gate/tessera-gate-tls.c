@@ -3,6 +3,8 @@
  * RFC 7301, RFC 9325). */
 #include "gate/tessera-gate-tls-private.h"
 
+#include "gate/tessera-gate-queue-private.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -14,7 +16,7 @@
 #define RECORD_MAX 16384    /* RFC 8446 §5.1 */
 #define HANDSHAKE_RECORD 22 /* RFC 8446 §5.1 */
 #define THREADS_MAX 16      /* steps at once */
-#define STEPS_WAITING 1024  /* more are not begun */
+#define STEPS_WAITING 1024  /* for one more somebody makes way */
 #define MESSAGES_MAX 32     /* of TLS's own, after the handshake: a few new keys */
 #define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define PROTOCOL "\x08http/1.1" /* RFC 7301 §3.1 */
@@ -31,7 +33,6 @@ typedef enum
   STEP_NONE,
   STEP_WAITS, /* for a thread */
   STEP_RUNS,
-  STEP_DROPPED, /* while it waited */
 } Step;
 
 struct _TesseraTls
@@ -45,8 +46,10 @@ struct _TesseraTls
   TesseraTlsState wish;
   gboolean renegotiates; /* asks for another handshake */
   guint n_messages;      /* of TLS's own, either way, after the handshake */
-  Step step;             /* under the lock */
-  TesseraTlsState state; /* what the step came to */
+  TesseraGateAddress address;
+  Step step;              /* under the lock */
+  TesseraGatePlace place; /* … */
+  TesseraTlsState state;  /* what the step came to */
   TesseraTlsFunc done;
   gpointer owner;
   GMainContext *main;
@@ -54,6 +57,8 @@ struct _TesseraTls
 
 static GMutex steps_lock;
 static GCond step_is_over;
+static TesseraGateQueue *steps_waiting; /* TesseraTls*, each with a reference */
+static guint n_workers;                 /* threads that take steps */
 
 /* --- context --- */
 
@@ -222,13 +227,14 @@ tessera_tls_context_unref (TesseraTlsContext *self)
 /* --- one connection --- */
 
 TesseraTls *
-tessera_tls_new (TesseraTlsContext *context, int fd)
+tessera_tls_new (TesseraTlsContext *context, int fd, const TesseraGateAddress *address)
 {
   TesseraTls *self = g_new0 (TesseraTls, 1);
 
   self->ref_count = 1;
   self->context = tessera_tls_context_ref (context);
   self->fd = fd;
+  self->address = *address;
   self->wish = TESSERA_TLS_WANTS_READ;
   self->main = g_main_context_ref_thread_default ();
   self->ssl = SSL_new (context->ssl);
@@ -252,13 +258,18 @@ unref (TesseraTls *self)
 void
 tessera_tls_free (TesseraTls *self)
 {
+  gboolean waited;
+
   g_mutex_lock (&steps_lock);
   while (self->step == STEP_RUNS)
     g_cond_wait (&step_is_over, &steps_lock);
-  if (self->step == STEP_WAITS)
-    self->step = STEP_DROPPED;
+  waited = self->step == STEP_WAITS;
+  if (waited)
+    tessera_gate_queue_remove (steps_waiting, &self->place);
   g_mutex_unlock (&steps_lock);
   g_clear_pointer (&self->ssl, SSL_free);
+  if (waited)
+    unref (self);
   unref (self);
 }
 
@@ -339,16 +350,20 @@ report (TesseraTls *self, TesseraTlsState state)
   g_source_attach (source, self->main);
 }
 
-static gboolean
-begin_step (TesseraTls *self)
+/* NULL: no step waits, and the thread is none of those that take them. */
+static TesseraTls *
+take_step (void)
 {
-  gboolean dropped;
+  TesseraTls *self;
 
   g_mutex_lock (&steps_lock);
-  dropped = self->step == STEP_DROPPED;
-  self->step = STEP_RUNS;
+  self = tessera_gate_queue_take (steps_waiting);
+  if (self != NULL)
+    self->step = STEP_RUNS;
+  else
+    n_workers--;
   g_mutex_unlock (&steps_lock);
-  return !dropped;
+  return self;
 }
 
 static void
@@ -361,22 +376,23 @@ end_step (TesseraTls *self)
 }
 
 static void
-run_step (gpointer data, gpointer unused)
+run_step (TesseraTls *self)
 {
-  TesseraTls *self = data;
   TesseraTlsState state = TESSERA_TLS_READY;
-
-  if (!begin_step (self))
-    {
-      unref (self);
-      return;
-    }
   int outcome = SSL_do_handshake (self->ssl);
+
   if (outcome != 1)
     state = judge (self, outcome);
   end_step (self);
   OPENSSL_thread_stop (); /* the threads of the pool outlive OpenSSL's own end at exit () */
   report (self, state);
+}
+
+static void
+work (gpointer unused, gpointer data)
+{
+  for (TesseraTls *self = take_step (); self != NULL; self = take_step ())
+    run_step (self);
 }
 
 static GThreadPool *
@@ -385,17 +401,40 @@ get_pool (void)
   static GThreadPool *pool;
 
   if (g_once_init_enter (&pool))
-    g_once_init_leave (&pool, g_thread_pool_new (run_step, NULL,
-                                                 (int) MIN (g_get_num_processors (), THREADS_MAX),
-                                                 FALSE, NULL));
+    {
+      steps_waiting = tessera_gate_queue_new (STEPS_WAITING);
+      g_once_init_leave (&pool, g_thread_pool_new (work, NULL,
+                                                   (int) MIN (g_get_num_processors (), THREADS_MAX),
+                                                   FALSE, NULL));
+    }
   return pool;
+}
+
+/* With a reference of its own. */
+static void
+await_step (TesseraTls *self)
+{
+  GThreadPool *pool = get_pool ();
+  TesseraTls *loser;
+  gboolean calls;
+
+  g_mutex_lock (&steps_lock);
+  self->step = STEP_WAITS;
+  loser = tessera_gate_queue_add (steps_waiting, &self->place, self, &self->address);
+  if (loser != NULL)
+    loser->step = STEP_NONE;
+  calls = n_workers < (guint) g_thread_pool_get_max_threads (pool);
+  n_workers += calls ? 1 : 0;
+  g_mutex_unlock (&steps_lock);
+  if (loser != NULL)
+    report (loser, TESSERA_TLS_FAILED);
+  if (calls)
+    g_thread_pool_push (pool, pool, NULL);
 }
 
 void
 tessera_tls_handshake (TesseraTls *self, TesseraTlsFunc done, gpointer owner)
 {
-  GThreadPool *pool = get_pool ();
-
   self->done = done;
   self->owner = owner;
   g_atomic_int_inc (&self->ref_count);
@@ -407,13 +446,7 @@ tessera_tls_handshake (TesseraTls *self, TesseraTlsFunc done, gpointer owner)
   if (!self->hello)
     set_low_water (self, 1);
   self->hello = TRUE;
-  if (g_thread_pool_unprocessed (pool) >= STEPS_WAITING)
-    {
-      report (self, TESSERA_TLS_FAILED);
-      return;
-    }
-  self->step = STEP_WAITS; /* no thread knows of it yet */
-  g_thread_pool_push (pool, self, NULL);
+  await_step (self);
 }
 
 /* --- afterwards --- */

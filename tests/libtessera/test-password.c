@@ -54,6 +54,11 @@ test_only_yescrypt_is_acceptable (void)
     "$unknown$x$y",
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA",
   };
+  /* As long, and of the same family. */
+  g_autofree char *gost = g_strconcat ("$g", alice_hash + 1, NULL);
+
+  g_assert_true (g_str_has_prefix (gost, "$gy$"));
+  g_assert_false (tessera_password_is_acceptable_hash (gost));
   g_assert_false (tessera_password_is_acceptable_hash (NULL));
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     g_assert_false (tessera_password_is_acceptable_hash (bad[i]));

@@ -162,6 +162,22 @@ def _(s):
     equal(parameters_of(answer.location)['error'], 'login_required')
 
 
+@test('core 5.5.1: claims and id_token_hint that name two people are refused')
+def _(s):
+    hint = login(s)['id_token']
+    for name, error in (('alice', None), ('bob', 'invalid_request')):
+        claims = json.dumps({'id_token': {'sub': {'value': name}}})
+        answer = s.browser('alice').get(s.authorization_url(s.rp, scope='openid', claims=claims, id_token_hint=hint, prompt='none'))
+        equal(parameters_of(answer.location).get('error'), error)
+
+
+@test('core 3.1.2.1: nonce and acr_values have limits')
+def _(s):
+    contains(login(s, nonce='n' * 512), 'id_token')
+    for wrong in ({'nonce': 'n' * 513}, {'acr_values': 'a"b'}, {'acr_values': 'a ' * 600 + 'a'}):
+        expect_redirect_error(s, s.az(s.rp, scope='openid', **wrong), 'invalid_request', s.rp.redirect_uri)
+
+
 @test('core 5.5.1.1: an essential acr that the login has not is login_required')
 def _(s):
     claims = json.dumps({'id_token': {'acr': {'essential': True, 'values': ['urn:test:silver', 'urn:test:gold']}}})

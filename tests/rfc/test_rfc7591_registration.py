@@ -267,7 +267,7 @@ def _(s):
                    {'userinfo_signed_response_alg': 'none'}, {'id_token_encrypted_response_alg': 'RSA-OAEP'}, {'dpop_bound_access_tokens': True},
                    {'default_max_age': -1}, {'default_max_age': 1.5}, {'default_max_age': '60'}, {'default_max_age': 2 ** 70}, {'default_max_age': 2 ** 31},
                    {'require_auth_time': 'yes'}, {'require_auth_time': 1}, {'require_signed_request_object': 'true'},
-                   {'default_acr_values': 'x'}, {'jwks': 'x'}, {'jwks': [1]}, {'jwks': {'keys': 'x'}}, {'software_id': 'x' * 2000},
+                   {'default_acr_values': 'x'}, {'jwks': 'x'}, {'jwks': json.dumps(PUBLIC_KEYS)}, {'jwks': [1]}, {'jwks': {'keys': 'x'}}, {'software_id': 'x' * 2000},
                    {'client_name#de': 7}, {'redirect_uris': 'https://dyn.test/cb'}, {'redirect_uris': [7]}, {'redirect_uris': ['https://dyn.test/%d' % n for n in range(300)]}):
         refused(register(s, dict(WEB, **change), token))
     for change in ({'client_name': None}, {'client_name': ''}, {'contacts': []}, {'jwks': None}, {'dpop_bound_access_tokens': False}, {'software_statement': 'x.y.z'}):

@@ -6,12 +6,15 @@ import contextlib
 import os
 import resource
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.parse
+import warnings
 
 import workshop
 from elsewhere import Authority, Site, drip, http, section
@@ -192,6 +195,47 @@ def _():
     with Program('--allow-address=127.0.0.1', ca_file=False) as program, site((200, 'application/json', '1')) as there:
         reply = program.ask(there.uri())
         equal((reply.outcome, there.questions), (FAILED, []), repr(reply))
+
+
+class OldAuthority(Authority):
+    """Its sites speak TLS 1.1 at most."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)
+            self.context.minimum_version = ssl.TLSVersion.TLSv1
+            self.context.maximum_version = ssl.TLSVersion.TLSv1_1
+        self.context.set_ciphers('DEFAULT:@SECLEVEL=0')
+
+    def is_spoken_to(self, uri):
+        """By a client that takes whatever there is: its version of TLS."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.set_ciphers('DEFAULT:@SECLEVEL=0')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        port = urllib.parse.urlsplit(uri).port
+        with socket.create_connection(('127.0.0.1', port), 10) as raw, context.wrap_socket(raw, server_hostname='127.0.0.1') as connection:
+            return connection.version()
+
+
+@test('a site that speaks TLS 1.1 at most is refused, whatever the environment and the system say of TLS; nothing is asked')
+def _():
+    lax = 'NORMAL:%COMPAT:+VERS-TLS-ALL'
+    with tempfile.TemporaryDirectory(prefix='tessera-outbound-') as place, warnings.catch_warnings():
+        warnings.simplefilter('ignore', ResourceWarning)  # the thread of the site has the last word
+        old = OldAuthority(place)
+        system = os.path.join(place, 'gnutls')
+        with open(system, 'w', encoding='ascii') as file:
+            file.write('[priorities]\nSYSTEM=%s\n' % lax)
+        with contextlib.closing(Site(old, (200, 'application/json', '1'))) as there:
+            equal(old.is_spoken_to(there.uri()), 'TLSv1.1')
+            for environment in ({}, {'G_TLS_GNUTLS_PRIORITY': lax}, {'G_TLS_GNUTLS_PRIORITY': '@SYSTEM', 'GNUTLS_SYSTEM_PRIORITY_FILE': system},
+                                {'GNUTLS_SYSTEM_PRIORITY_FILE': system, 'GNUTLS_SYSTEM_PRIORITY_FAIL_ON_INVALID': '1'}):
+                with Program('--allow-address=127.0.0.1', '--ca-file', old.ca_file, ca_file=False, **environment) as program:
+                    reply = program.ask(there.uri())
+                    equal((reply.outcome, there.questions), (FAILED, []), '%r: %r' % (environment, reply))
 
 
 def hostile_uris(port):

@@ -60,22 +60,29 @@ def mappings(pid):
             yield (*current, line.split()[1:])
 
 
+def contents(pid):
+    """(bytes, flags) of all memory that can be written."""
+    with open('/proc/%d/mem' % pid, 'rb', 0) as memory:
+        for start, end, flags in mappings(pid):
+            if end - start > 1 << 30:
+                continue  # a sanitizer's own
+            memory.seek(start)
+            try:
+                yield memory.read(end - start), flags
+            except OSError:
+                continue  # such as vvar
+
+
 def look(service, where):
     """Each key lies in memory that is locked and left out of images, and nowhere else."""
     seen = set()
-    with open('/proc/%d/mem' % service.process.pid, 'rb', 0) as memory:
-        for start, end, flags in mappings(service.process.pid):
-            memory.seek(start)
-            try:
-                data = memory.read(end - start)
-            except OSError:
-                continue  # such as vvar
-            for name, value in needles(service).items():
-                if value not in data:
-                    continue
-                check('dd' in flags, '%s: %s is in ordinary memory' % (where, name))
-                check('lo' in flags or resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] < KEY_MEMORY, 'memory of keys is not locked')
-                seen.add(name.split(',')[0])
+    for data, flags in contents(service.process.pid):
+        for name, value in needles(service).items():
+            if value not in data:
+                continue
+            check('dd' in flags, '%s: %s is in ordinary memory' % (where, name))
+            check('lo' in flags or resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] < KEY_MEMORY, 'memory of keys is not locked')
+            seen.add(name.split(',')[0])
     names = {name.split(',')[0] for name in needles(service)}
     equal(seen, names, where + ': the search finds what is there')
 
@@ -224,6 +231,24 @@ def _(s):
             process.kill()
             process.wait()
             process.stderr.close()
+
+
+@test('the process: nothing in it that comes to GnuTLS goes below TLS 1.2, whatever the environment says')
+def _(s):
+    if os.geteuid() != 0:
+        skip('only root can look')
+    own = Service()
+    os.environ['G_TLS_GNUTLS_PRIORITY'] = 'NORMAL:+VERS-TLS-ALL'
+    try:
+        own.start()
+    finally:
+        del os.environ['G_TLS_GNUTLS_PRIORITY']
+    try:
+        # What is in its environment now, which /proc/PID/environ does not tell.
+        setting = b'G_TLS_GNUTLS_PRIORITY=NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2\0'
+        check(any(setting in data for data, _ in contents(own.process.pid)), 'it is not set')
+    finally:
+        own.abandon()
 
 
 @test('I03 no option takes a secret')

@@ -17,6 +17,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -605,6 +606,46 @@ assert_still_serves (Fixture *self)
 }
 
 /* Requests and answers */
+
+/* The socket that listens there; -1: none. */
+static int
+find_socket (guint16 port)
+{
+  int listens = 0;
+
+  for (int fd = 0; fd < 1024; fd++)
+    {
+      struct sockaddr_in address = { 0 };
+      socklen_t length = sizeof address, size = sizeof listens;
+
+      if (getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0
+          && getsockname (fd, (struct sockaddr *) &address, &length) == 0
+          && address.sin_family == AF_INET && ntohs (address.sin_port) == port)
+        return fd;
+    }
+  return -1;
+}
+
+static guint
+get_longest_backlog (void)
+{
+  g_autofree char *text = NULL;
+
+  g_assert_true (g_file_get_contents ("/proc/sys/net/core/somaxconn", &text, NULL, NULL));
+  return (guint) g_ascii_strtoull (text, NULL, 10);
+}
+
+/* Of a socket that listens the kernel tells it in a field that has another name. */
+static void
+test_crowd_waits_in_the_kernel (Fixture *self, gconstpointer data)
+{
+  struct tcp_info info = { 0 };
+  socklen_t length = sizeof info;
+
+  g_assert_cmpint (getsockopt (find_socket (self->port), IPPROTO_TCP, TCP_INFO, &info, &length), ==,
+                   0);
+  g_assert_cmpuint (info.tcpi_sacked, ==, MIN (4096, get_longest_backlog ()));
+}
 
 static void
 test_keeps_the_connection (Fixture *self, gconstpointer data)
@@ -3064,6 +3105,7 @@ main (int argc, char **argv)
   log_capture_init ();
   g_test_init (&argc, &argv, NULL);
 
+  ADD ("crowd-waits-in-the-kernel", test_crowd_waits_in_the_kernel);
   ADD ("keeps-the-connection", test_keeps_the_connection);
   ADD ("pipelined-are-answered-in-order", test_pipelined_are_answered_in_order);
   ADD ("many-pipelined-leave-others-their-turn", test_many_pipelined_leave_others_their_turn);

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import stat
+import struct
 import subprocess
 
 from workshop import Process, Workshop, connect, free_port
@@ -39,6 +40,35 @@ def read_answer(connection):
 def get(connection):
     connection.sendall(GET)
     return read_answer(connection)
+
+
+def backlogs(family):
+    """What the kernel says of all sockets that listen (sock_diag(7)): inode -> how many may wait there."""
+    listening = 1 << 10
+    if family == socket.AF_UNIX:
+        request, at = struct.pack('=BBHIIIII', family, 0, 0, listening, 0, 0x10, 0, 0), 4
+    else:
+        request, at = struct.pack('=BBBBI48x', family, socket.IPPROTO_TCP, 0, 0, listening), 68
+    found = {}
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:
+        kernel.settimeout(tap.PATIENCE)
+        kernel.send(struct.pack('=IHHII', 16 + len(request), 20, 0x301, 1, 0) + request)  # all of them
+        while True:
+            data = kernel.recv(65536)
+            while data:
+                size, kind = struct.unpack('=IH', data[:6])
+                if kind != 20:  # the last one
+                    tap.equal(kind, 3, 'what the kernel says')
+                    return found
+                message, data = data[16:size], data[size + 3 & ~3:]
+                inode, = struct.unpack('=I', message[at:at + 4])
+                # Of a unix socket it is in an attribute, the first one.
+                found[inode], = struct.unpack('=I', message[24:28] if family == socket.AF_UNIX else message[60:64])
+
+
+def inodes(pid):
+    links = ['/proc/%d/fd/%s' % (pid, name) for name in os.listdir('/proc/%d/fd' % pid)]
+    return {int(text[8:-1]) for text in map(os.readlink, links) if text.startswith('socket:[')}
 
 
 def is_listening(port):
@@ -209,6 +239,18 @@ def _(workshop):
     tap.equal([read_answer(connection)[0] for connection in crowd], [200] * len(crowd))
     for connection in crowd:
         connection.close()
+    tap.equal(service.stop(), 0, service.text)
+
+
+@in_workshop('accept: 4,096 may wait at each address, if the system lets them')
+def _(workshop):
+    service = workshop.start(workshop.server() + '[listener local]\naddress=unix:sock\n')
+    service.wait_for('listening on unix:')
+    with open('/proc/sys/net/core/somaxconn', encoding='ascii') as file:
+        most = min(4096, int(file.read()))
+    own = inodes(service.pid)
+    for family in (socket.AF_INET, socket.AF_UNIX):
+        tap.equal({count for inode, count in backlogs(family).items() if inode in own}, {most})
     tap.equal(service.stop(), 0, service.text)
 
 

@@ -87,6 +87,12 @@ def _():
     equal(one, other)
 
 
+@test('as many may wait at the sockets of the service as at those that it opens itself')
+def _():
+    for name in ('tesserad.socket', 'tesserad-isolated.socket'):
+        check('\nBacklog=4096\n' in read(os.path.join(SOURCES, name)), name)
+
+
 @test('all units tell when they are ready, feed a watchdog and can be reloaded')
 def _():
     for unit in ('tesserad.service', 'tesserad-isolated.service', 'tesserad-user.service'):

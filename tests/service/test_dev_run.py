@@ -4,7 +4,9 @@
 
 Environment: TESSERAD, the binary under test."""
 
+import importlib.util
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -55,6 +57,20 @@ def _():
         status, out, err = run('--once', '--port', '0', folder=os.path.join(folder, 'development'))
         equal(status, 0, out[-2000:] + err)
         equal(os.listdir(os.path.join(folder, 'development')), [])
+
+
+@test('over TLS it goes through all steps too; the key of its certificate is an ECDSA one, and for nobody else')
+def _():
+    with tempfile.TemporaryDirectory() as folder:
+        status, out, err = run('--once', '--tls', '--port', '0', folder=os.path.join(folder, 'development'))
+        equal(status, 0, out[-2000:] + err)
+        script = importlib.util.spec_from_file_location('run', os.path.join(workshop.ROOT, 'data/dev/run.py'))
+        development = importlib.util.module_from_spec(script)
+        script.loader.exec_module(development)
+        development.make_certificate(pathlib.Path(folder))
+        shown = subprocess.run(['openssl', 'x509', '-noout', '-text', '-in', os.path.join(folder, 'certificate.pem')], capture_output=True, text=True, check=True)
+        contains(shown.stdout, 'prime256v1')
+        equal(os.stat(os.path.join(folder, 'key.pem')).st_mode & 0o077, 0)
 
 
 @test('root in the folder of somebody else is that one: sudo leaves no files that they cannot read, and reads theirs')

@@ -12,7 +12,7 @@ import tap
 # What the service gives those who are slow (STOP_SECONDS of the service) is five seconds, by its own clock; this is
 # for a machine that is slow, too.
 LONGEST_STOP = 30
-CUT = 'connections were cut: their requests could not be answered within 5 seconds'
+CUT = 'connections were cut: they had not come to an end within 5 seconds'
 
 
 def stop(service):

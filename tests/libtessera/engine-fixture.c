@@ -119,7 +119,7 @@ engine_fixture_free (EngineFixture *self)
   tessera_token_moulds_free (engine->moulds);
   tessera_throttle_free (engine->client_throttle);
   tessera_throttle_free (engine->flood_throttle);
-  tessera_client_registry_free (engine->clients);
+  g_clear_pointer (&engine->clients, tessera_client_registry_free);
   tessera_clock_unref (engine->clock);
   g_ptr_array_unref (engine->resources);
   tessera_settings_free (engine->settings);

@@ -465,6 +465,44 @@ test_own_fault_is_told_as_it_is (void)
   g_object_unref (store);
 }
 
+static gboolean
+fail_without_a_word (gpointer data, TesseraStore *store, GError **error)
+{
+  return FALSE;
+}
+
+static void
+test_a_fault_without_a_word_is_one (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (tessera_committer_submit_and_wait (committer, fail_without_a_word, NULL, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_assert_false (tessera_committer_has_failed (committer));
+  g_object_unref (store);
+}
+
+/* The store has said it once; whoever comes does not make it say so again. */
+static void
+test_what_has_to_wait_is_not_said_each_time (void)
+{
+  FaultyStore *store = faulty_store_new ();
+  g_autoptr (TesseraCommitter) committer = tessera_committer_new (TESSERA_STORE (store), NULL);
+  Op op = { .name = "late" };
+  g_autoptr (GError) error = NULL;
+
+  g_atomic_int_set (&warnings, 0);
+  op.refusal = g_error_new_literal (TESSERA_STORE_ERROR, TESSERA_STORE_ERROR_RESERVED, "no room");
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
+  g_assert_cmpint (g_atomic_int_get (&warnings), ==, 0);
+  g_assert_false (is_stored (store->inner, "late"));
+  op_clear (&op);
+  g_object_unref (store);
+}
+
 static void
 count_outcome (gboolean committed, gpointer data)
 {
@@ -660,6 +698,9 @@ test_who_comes_after_the_end_is_told_so (void)
   Op op = { 0 };
 
   tessera_committer_close (committer);
+  g_autoptr (GError) error = NULL;
+  g_assert_false (tessera_committer_submit_and_wait (committer, run_op, &op, &error));
+  g_assert_error (error, TESSERA_ERROR, TESSERA_ERROR_TEMPORARILY_UNAVAILABLE);
   tessera_committer_submit (committer, run_op, on_done, &op);
   while (g_main_context_iteration (NULL, FALSE))
     ;
@@ -804,6 +845,9 @@ static const struct
   { "/committer/fault-undoes-the-batch-and-runs-the-others-alone",
     test_fault_undoes_the_batch_and_runs_the_others_alone },
   { "/committer/own-fault-is-told-as-it-is", test_own_fault_is_told_as_it_is },
+  { "/committer/a-fault-without-a-word-is-one", test_a_fault_without_a_word_is_one },
+  { "/committer/what-has-to-wait-is-not-said-each-time",
+    test_what_has_to_wait_is_not_said_each_time },
   { "/committer/failed-commit-is-unavailable-for-all", test_failed_commit_is_unavailable_for_all },
   { "/committer/full-disk-refuses-only-what-finds-no-room",
     test_full_disk_refuses_only_what_finds_no_room },

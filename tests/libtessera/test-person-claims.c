@@ -259,9 +259,29 @@ test_a_user_is_written_and_read_with_what_is_known (void)
   g_assert_cmpstr (all, ==, "{\"name\":\"Alice\",\"updated_at\":1234}");
   g_assert_cmpstr (printed, ==, "{'name': <'Alice'>, 'updated_at': <int64 1234>}");
   g_assert_cmpuint (json_object_size (tessera_user_get_claims (bare)), ==, 0);
-  g_assert_null (tessera_user_new_from_json (
-      "{\"username\":\"a\",\"hash\":\"" HASH "\",\"claims\":{\"email\":1}}",
-      strlen ("{\"username\":\"a\",\"hash\":\"" HASH "\",\"claims\":{\"email\":1}}"), NULL));
+}
+
+static void
+test_a_record_that_is_none_is_no_user (void)
+{
+  static const char *const records[] = {
+    "{",
+    "[]",
+    "{\"hash\":\"" HASH "\"}",
+    "{\"username\":\"a\"}",
+    "{\"username\":\"a\",\"hash\":\"secret\"}",
+    "{\"username\":\"a\",\"hash\":\"" HASH "\",\"claims\":[]}",
+    "{\"username\":\"a\",\"hash\":\"" HASH "\",\"claims\":{\"email\":1}}",
+  };
+  g_autoptr (TesseraUser) alice = tessera_user_new ("alice", HASH, NULL, NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (records); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_assert_null (tessera_user_new_from_json (records[i], strlen (records[i]), &error));
+      g_assert_nonnull (error);
+    }
+  g_assert_null (tessera_user_copy_with_hash (alice, "secret", NULL));
 }
 
 static void
@@ -292,6 +312,7 @@ main (int argc, char **argv)
   ADD ("a-line-of-a-file-can-say-what-is-known", test_a_line_of_a_file_can_say_what_is_known);
   ADD ("a-user-is-written-and-read-with-what-is-known",
        test_a_user_is_written_and_read_with_what_is_known);
+  ADD ("a-record-that-is-none-is-no-user", test_a_record_that_is_none_is_no_user);
   ADD ("a-scope-asks-for-a-claim-in-every-language",
        test_a_scope_asks_for_a_claim_in_every_language);
   return g_test_run ();

@@ -358,6 +358,62 @@ test_loading (void)
   g_assert_false (has (registry, "unknown"));
 }
 
+#define MEETINGS 3000
+
+/* Two that ask for the same clients, each for one at the same time as the other. */
+typedef struct
+{
+  TesseraClientRegistry *registry;
+  gint *arrived;
+  TesseraClient *clients[MEETINGS];
+} Asker;
+
+static gpointer
+meet (gpointer data)
+{
+  Asker *self = data;
+
+  for (gint i = 0; i < MEETINGS; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("client-%d", i);
+      g_atomic_int_inc (self->arrived);
+      while (g_atomic_int_get (self->arrived) < 2 * (i + 1))
+        g_thread_yield ();
+      self->clients[i] = tessera_client_registry_lookup (self->registry, id);
+    }
+  return NULL;
+}
+
+static void
+test_all_threads_have_the_same_client (void)
+{
+  g_autoptr (TesseraClientRegistry) registry = tessera_client_registry_new ();
+  gint arrived = 0;
+  g_autofree Asker *askers = g_new0 (Asker, 2);
+  GThread *threads[2];
+
+  for (guint i = 0; i < MEETINGS; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("client-%u", i);
+      add_record (registry, tessera_client_new (id, NULL));
+    }
+  for (guint i = 0; i < 2; i++)
+    {
+      askers[i].registry = registry;
+      askers[i].arrived = &arrived;
+      threads[i] = g_thread_new ("asker", meet, &askers[i]);
+    }
+  for (guint i = 0; i < 2; i++)
+    g_thread_join (threads[i]);
+  for (guint i = 0; i < MEETINGS; i++)
+    {
+      g_assert_nonnull (askers[0].clients[i]);
+      g_assert_true (askers[0].clients[i] == askers[1].clients[i]);
+      g_object_unref (askers[0].clients[i]);
+      g_object_unref (askers[1].clients[i]);
+    }
+}
+
 /* Who waits for one that cannot be read is not told that there is none. */
 static void
 test_loading_that_fails (void)
@@ -552,6 +608,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/client-registry/what-is-asked-of-all", test_what_is_asked_of_all);
   g_test_add_func ("/client-registry/an-unusable-record-is-no-client",
                    test_an_unusable_record_is_no_client);
+  g_test_add_func ("/client-registry/all-threads-have-the-same-client",
+                   test_all_threads_have_the_same_client);
   g_test_add_func ("/client-registry/loading", test_loading);
   g_test_add_func ("/client-registry/loading-that-fails", test_loading_that_fails);
   g_test_add_func ("/user-registry/users-are-read", test_users_are_read);

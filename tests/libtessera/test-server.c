@@ -1317,6 +1317,31 @@ test_an_administrator_may_see_any_token (void)
   g_assert_cmpstr (unknown, ==, "{\"active\":false}");
 }
 
+static void
+on_introspect (TesseraServer *server, const char *client_id, gboolean active, GString *told)
+{
+  g_string_append_printf (told, "%s:%d ", client_id, active);
+}
+
+static void
+test_who_introspects_is_told_of (void)
+{
+  g_autoptr (TesseraServer) server = new_server ();
+  g_autoptr (GString) told = g_string_new (NULL);
+  g_autofree char *token = issue (server);
+  g_autofree char *question = g_strconcat ("token=", token, NULL);
+  g_autofree char *basic = make_basic ("c1", SECRET);
+
+  g_signal_connect (server, "introspect", G_CALLBACK (on_introspect), told);
+  g_autoptr (FakeFront) good = ask (server, "POST", "/introspect", basic, question);
+  g_autoptr (FakeFront) bad = ask (server, "POST", "/introspect", basic, "token=x");
+  g_autoptr (FakeFront) unheard = ask (server, "POST", "/introspect", NULL, question);
+  g_assert_cmpuint (good->status, ==, 200);
+  g_assert_cmpuint (bad->status, ==, 200);
+  g_assert_cmpuint (unheard->status, ==, 401);
+  g_assert_cmpstr (told->str, ==, "c1:1 c1:0 ");
+}
+
 /* Logins. */
 
 typedef struct
@@ -1935,6 +1960,7 @@ add_revocation_tests (void)
   g_test_add_func ("/server/a-token-is-revoked-by-its-name", test_a_token_is_revoked_by_its_name);
   g_test_add_func ("/server/an-administrator-may-see-any-token",
                    test_an_administrator_may_see_any_token);
+  g_test_add_func ("/server/who-introspects-is-told-of", test_who_introspects_is_told_of);
 }
 
 static void

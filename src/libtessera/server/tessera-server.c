@@ -407,7 +407,7 @@ engine_clear (TesseraEngine *engine)
   tessera_settings_free (engine->settings);
   g_ptr_array_set_free_func (engine->resources, (GDestroyNotify) tessera_resource_free);
   g_ptr_array_unref (engine->resources);
-  tessera_client_registry_free (engine->clients);
+  g_clear_pointer (&engine->clients, tessera_client_registry_free);
   tessera_throttle_free (engine->client_throttle);
   tessera_throttle_free (engine->flood_throttle);
   tessera_throttle_free (engine->registration_throttle);
@@ -426,7 +426,7 @@ tessera_server_finalize (GObject *object)
   g_clear_pointer (&self->interaction, tessera_interaction_free);
   g_clear_pointer (&self->routes, g_hash_table_unref);
   g_ptr_array_unref (self->adapters);
-  tessera_user_registry_free (self->users);
+  g_clear_pointer (&self->users, tessera_user_registry_free);
   g_ptr_array_unref (self->old_resources);
   g_array_unref (self->meters);
   engine_clear (&self->engine);

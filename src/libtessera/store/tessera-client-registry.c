@@ -207,8 +207,6 @@ tessera_client_registry_new (void)
 void
 tessera_client_registry_free (TesseraClientRegistry *self)
 {
-  if (self == NULL)
-    return;
   g_hash_table_unref (self->entries);
   g_hash_table_unref (self->origins);
   g_hash_table_unref (self->lifetimes);

@@ -36,8 +36,6 @@ tessera_user_registry_new (void)
 void
 tessera_user_registry_free (TesseraUserRegistry *self)
 {
-  if (self == NULL)
-    return;
   g_hash_table_unref (self->users);
   g_free (self);
 }

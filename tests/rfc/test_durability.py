@@ -328,6 +328,12 @@ def _(s):
     check(s.is_active(token), 'the token died')
 
 
+@test('durability SIGTERM: whoever had sent a request is answered, though nobody had accepted the connection yet')
+def _(s):
+    stopping.stop_before_accepting(s, s.c1)
+    s.start_again()
+
+
 @test('durability SIGTERM under load: whoever had sent a request is answered')
 def _(s):
     stopping.stop_under_load(s, s.c1, 6, 100)

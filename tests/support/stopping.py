@@ -21,12 +21,24 @@ def stop(service):
     return service._collect(LONGEST_STOP)
 
 
+def request_of(client):
+    body = 'grant_type=client_credentials&scope=a'
+    return ('POST /token HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nContent-Length: %d\r\n'
+            'Content-Type: application/x-www-form-urlencoded\r\n\r\n%s' % (client.basic(), len(body), body)).encode()
+
+
+def read_status(connection):
+    """Of the answer, which has to be whole."""
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    answer.read()
+    return answer.status
+
+
 class Load:
     def __init__(self, service, client, threads):
         self.service = service
-        body = 'grant_type=client_credentials&scope=a'
-        self.request = ('POST /token HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nContent-Length: %d\r\n'
-                        'Content-Type: application/x-www-form-urlencoded\r\n\r\n%s' % (client.basic(), len(body), body)).encode()
+        self.request = request_of(client)
         self.answered = self.late = self.excused = 0
         self.odd = []
         self.signalled = None
@@ -48,17 +60,15 @@ class Load:
         try:
             connection.sendall(self.request)
             sent = time.monotonic()
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            answer.read()
+            status = read_status(connection)
         except (OSError, http.client.HTTPException) as error:
             self.note_loss(sent, error)
             return False
         with self.lock:
             self.answered += 1
             self.late += self.signalled is not None and sent < self.signalled
-            if answer.status not in (200, 503) or answer.status == 503 and self.signalled is None:
-                self.odd.append(answer.status)
+            if status not in (200, 503) or status == 503 and self.signalled is None:
+                self.odd.append(status)
         return True
 
     def note_loss(self, sent, error):
@@ -87,4 +97,26 @@ def stop_under_load(service, client, threads, answers):
     tap.equal(load.stop(answers), 0, 'exit status')
     print('# %d answers, %d of them to what was under way at the signal; %d came too late' % (load.answered, load.late, load.excused))
     tap.equal(load.odd, [], 'what was sent before the signal')
-    tap.lacks(service.log[before:].decode('utf-8', 'replace'), CUT)
+    tap.lacks(service.log[before:].decode('utf-8', 'replace'), 'connections were cut')
+
+
+def stop_before_accepting(service, client, count=200):
+    """Its process stands still while @count connections are made and asked on, more than are accepted in a turn, and
+    of an address; and when it goes on it is to end."""
+    service.process.send_signal(signal.SIGSTOP)
+    connections = []
+    for number in range(count):
+        connection = ports.create_connection(('127.0.0.1', service.port), tap.PATIENCE, '127.0.3.%d' % (1 + number * 40 // count))
+        connection.sendall(request_of(client))
+        connections.append(connection)
+    service.process.send_signal(signal.SIGTERM)
+    service.process.send_signal(signal.SIGCONT)
+    tap.equal(service._collect(LONGEST_STOP), 0, 'exit status')
+    lost = []
+    for connection in connections:
+        with connection:
+            try:
+                tap.one_of(read_status(connection), (200, 503))
+            except (OSError, http.client.HTTPException) as error:
+                lost.append(repr(error))
+    tap.equal(lost, [], 'of %d requests' % count)

@@ -53,8 +53,8 @@ test_their_number_is_bounded (void)
 {
   g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (100);
   g_autoptr (TesseraAuthorizationRequest) request = make_request ();
-  TesseraTransaction *busy = tessera_transaction_table_add (table, request, "mine", "192.0.2.1", 0);
-  TesseraTransaction *idle = tessera_transaction_table_add (table, request, "mine", "192.0.2.1", 0);
+  TesseraTransaction *busy = tessera_transaction_table_add (table, request, "mine", "", 0);
+  TesseraTransaction *idle = tessera_transaction_table_add (table, request, "mine", "", 0);
   g_autofree char *busy_id = g_strdup (busy->id), *idle_id = g_strdup (idle->id);
   TesseraDigest session = tessera_digest ("session", -1);
 
@@ -83,6 +83,63 @@ test_an_address_has_its_share (void)
   g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 11);
   g_assert_nonnull (tessera_transaction_table_lookup (table, mine));
   g_assert_null (tessera_transaction_table_lookup (table, theirs));
+}
+
+/* Who has an address of IPv6 has all of its network. */
+static void
+test_a_network_has_one_share (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (160);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+
+  for (guint i = 0; i < 1000; i++)
+    {
+      g_autofree char *address = g_strdup_printf ("2001:db8:0:1::%x", i);
+      tessera_transaction_table_add (table, request, "flood", address, i);
+    }
+  g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 10);
+}
+
+/* From a hundred addresses the table is filled, and from each of them again and again. */
+static void
+test_a_flood_ends_nobody_elses_login (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (160);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  g_auto (GStrv) ids = g_new0 (char *, 3);
+
+  ids[0] = g_strdup (tessera_transaction_table_add (table, request, "b", "192.0.2.1", 0)->id);
+  ids[1] = g_strdup (tessera_transaction_table_add (table, request, "b", "192.0.2.2", 0)->id);
+  for (guint i = 0; i < 10000; i++)
+    {
+      g_autofree char *address = g_strdup_printf ("198.51.100.%u", i % 100);
+      tessera_transaction_table_add (table, request, "flood", address, i);
+    }
+  g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 160);
+  for (guint i = 0; i < 2; i++)
+    g_assert_nonnull (tessera_transaction_table_lookup (table, ids[i]));
+}
+
+/* When nobody has more than one, age decides again. */
+static void
+test_a_crowd_makes_room (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (160);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  TesseraTransaction *busy = tessera_transaction_table_add (table, request, "b", "192.0.2.1", 0);
+  TesseraTransaction *idle = tessera_transaction_table_add (table, request, "b", "192.0.2.2", 0);
+  g_autofree char *busy_id = g_strdup (busy->id), *idle_id = g_strdup (idle->id);
+  TesseraDigest session = tessera_digest ("session", -1);
+
+  tessera_transaction_set_session (busy, "sid", &session);
+  for (guint i = 0; i < 1000; i++)
+    {
+      g_autofree char *address = g_strdup_printf ("10.0.%u.%u", i / 250, i % 250);
+      tessera_transaction_table_add (table, request, "crowd", address, i);
+    }
+  g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 160);
+  g_assert_nonnull (tessera_transaction_table_lookup (table, busy_id));
+  g_assert_null (tessera_transaction_table_lookup (table, idle_id));
 }
 
 static void
@@ -175,6 +232,10 @@ main (int argc, char *argv[])
   g_test_add_func ("/transaction/expires-but-is-remembered", test_expires_but_is_remembered);
   g_test_add_func ("/transaction/their-number-is-bounded", test_their_number_is_bounded);
   g_test_add_func ("/transaction/an-address-has-its-share", test_an_address_has_its_share);
+  g_test_add_func ("/transaction/a-network-has-one-share", test_a_network_has_one_share);
+  g_test_add_func ("/transaction/a-flood-ends-nobody-elses-login",
+                   test_a_flood_ends_nobody_elses_login);
+  g_test_add_func ("/transaction/a-crowd-makes-room", test_a_crowd_makes_room);
   g_test_add_func ("/transaction/what-is-over-goes-first", test_what_is_over_goes_first);
   g_test_add_func ("/transaction/a-full-table-of-logins-makes-room",
                    test_a_full_table_of_logins_makes_room);

@@ -2,9 +2,9 @@
 /* Failures counted in a table of fixed size (threats.md §3, A37, B19). */
 #include "base/tessera-throttle-private.h"
 
+#include "base/tessera-network-private.h"
 #include "base/tessera-secret-private.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #define N_SETS 1024
@@ -45,31 +45,16 @@ tessera_throttle_free (TesseraThrottle *self)
   g_free (self);
 }
 
-/* Whoever has one IPv6 address has the 2⁶⁴ of its network too. Writes at most 16 bytes. */
-static gsize
-put_network (const char *address, guint8 *out)
-{
-  static const guint8 mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-  if (inet_pton (AF_INET, address, out) == 1)
-    return 4;
-  if (inet_pton (AF_INET6, address, out) == 1)
-    return memcmp (out, mapped, sizeof mapped) == 0 ? 16 : 8;
-  memset (out, 0, 16);
-  strncpy ((char *) out, address, 15);
-  return 16;
-}
-
 static void
 make_key (TesseraThrottle *self, const char *what, const char *address, guint64 out_key[2])
 {
-  guint8 text[16 + TESSERA_DIGEST_SIZE + 16];
+  guint8 text[16 + TESSERA_DIGEST_SIZE + TESSERA_NETWORK_SIZE];
   TesseraDigest name = tessera_digest (what != NULL ? what : "", -1);
 
   memcpy (text, self->secret, 16);
   memcpy (text + 16, name.bytes, TESSERA_DIGEST_SIZE);
   gsize length = 16 + TESSERA_DIGEST_SIZE;
-  length += put_network (address != NULL ? address : "", text + length);
+  length += tessera_network_read (address != NULL ? address : "", text + length);
   TesseraDigest digest = tessera_digest (text, (gssize) length);
   memcpy (out_key, digest.bytes, 2 * sizeof *out_key);
 }

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 #define TESSERA_TRANSACTION_MAX 10000
 /* So long is the answer that ended one kept, for a second click: as long as codes usually live. */
 #define TESSERA_TRANSACTION_ANSWER_MS (60 * G_GINT64_CONSTANT (1000))
-/* How many of them one address may have. */
+/* How many of them one address may have, or one network of IPv6. */
 #define TESSERA_TRANSACTION_SHARE 16 /* a sixteenth */
 
 /* What a login under way was asked beyond user name and password. */
@@ -35,9 +35,9 @@ typedef struct
 {
   guint ref_count;
   char *id;
-  char *address; /* where it came from; "" when that is not known */
+  char *network; /* that it came from; "" when that is not known */
   GList by_age;  /* its places in the table */
-  GList by_address;
+  GList by_network;
   GList by_answer;
   gboolean is_claimed;                  /* no browser yet: it began with a POST from another site */
   TesseraDigest browser;                /* of its cookie */
@@ -71,8 +71,8 @@ void tessera_transaction_set_session (TesseraTransaction *self,
 void tessera_transaction_set_challenge (TesseraTransaction *self, TesseraChallenge *challenge);
 void tessera_challenge_free (TesseraChallenge *self);
 
-/* All of them, in memory and bounded: when it is full the oldest goes, one in which nobody has
- * signed in before one in which somebody has. Main loop only. */
+/* All of them, in memory and bounded: when it is full the oldest goes of whoever has most, one in
+ * which nobody has signed in before one in which somebody has. Main loop only. */
 typedef struct _TesseraTransactionTable TesseraTransactionTable;
 
 TesseraTransactionTable *tessera_transaction_table_new (guint max);

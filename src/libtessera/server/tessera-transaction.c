@@ -3,13 +3,26 @@
 
 #include "server/tessera-transaction-private.h"
 
+#include "base/tessera-network-private.h"
+
+/* What came from one network. */
+typedef struct
+{
+  char *network;
+  GQueue transactions; /* TesseraTransaction*, borrowed, oldest first */
+  GList link;          /* among those that have as many */
+} Share;
+
 struct _TesseraTransactionTable
 {
   guint max;
-  GHashTable *by_id;      /* char *id (of the transaction) -> TesseraTransaction* */
-  GQueue by_age;          /* TesseraTransaction*, borrowed, oldest first */
-  GHashTable *by_address; /* char *address -> GQueue* of the same */
-  GQueue by_answer;       /* of the same: with an answer that is kept, oldest first */
+  guint max_of_one;   /* that a network may have; the unknown one may have all */
+  GHashTable *by_id;  /* char *id (of the transaction) -> TesseraTransaction* */
+  GQueue by_age;      /* TesseraTransaction*, borrowed, oldest first */
+  GHashTable *shares; /* char *network (of the share) -> Share */
+  GQueue *by_load;  /* Share*, by how many it has: as many as one may have, or more, are the last */
+  guint heaviest;   /* nobody has more */
+  GQueue by_answer; /* TesseraTransaction*, with an answer that is kept, oldest first */
 };
 
 /* How far from the oldest to look for one that nobody would miss. */
@@ -22,12 +35,13 @@ transaction_new (TesseraAuthorizationRequest *request, const char *address, gint
 
   self->ref_count = 1;
   self->id = tessera_identifier_new ();
-  self->address = g_strdup (address != NULL ? address : "");
+  self->network
+      = address != NULL && *address != '\0' ? tessera_network_dup (address) : g_strdup ("");
   if (request != NULL)
     self->request = tessera_authorization_request_ref (request);
   self->began_ms = now_ms;
   self->by_age.data = self;
-  self->by_address.data = self;
+  self->by_network.data = self;
   self->by_answer.data = self;
   return self;
 }
@@ -46,7 +60,7 @@ tessera_transaction_unref (TesseraTransaction *self)
     return;
 
   g_free (self->id);
-  g_free (self->address);
+  g_free (self->network);
   tessera_challenge_free (self->challenge);
   g_free (self->session_id);
   g_clear_pointer (&self->answered, tessera_exchange_unref);
@@ -104,6 +118,60 @@ tessera_challenge_free (TesseraChallenge *self)
   g_free (self);
 }
 
+/* Shares */
+
+static void
+share_free (Share *self)
+{
+  g_free (self->network);
+  g_free (self);
+}
+
+static GQueue *
+find_peers (TesseraTransactionTable *self, const Share *share)
+{
+  return &self->by_load[MIN (share->transactions.length, self->max_of_one)];
+}
+
+static Share *
+get_share (TesseraTransactionTable *self, const char *network)
+{
+  Share *share = g_hash_table_lookup (self->shares, network);
+
+  if (share != NULL)
+    return share;
+  share = g_new0 (Share, 1);
+  share->network = g_strdup (network);
+  share->link.data = share;
+  g_queue_push_tail_link (find_peers (self, share), &share->link);
+  g_hash_table_insert (self->shares, share->network, share);
+  return share;
+}
+
+static void
+share_add (TesseraTransactionTable *self, TesseraTransaction *transaction)
+{
+  Share *share = get_share (self, transaction->network);
+
+  g_queue_unlink (find_peers (self, share), &share->link);
+  g_queue_push_tail_link (&share->transactions, &transaction->by_network);
+  g_queue_push_tail_link (find_peers (self, share), &share->link);
+  self->heaviest = MAX (self->heaviest, MIN (share->transactions.length, self->max_of_one));
+}
+
+static void
+share_remove (TesseraTransactionTable *self, TesseraTransaction *transaction)
+{
+  Share *share = get_share (self, transaction->network);
+
+  g_queue_unlink (find_peers (self, share), &share->link);
+  g_queue_unlink (&share->transactions, &transaction->by_network);
+  if (share->transactions.length == 0)
+    g_hash_table_remove (self->shares, share->network);
+  else
+    g_queue_push_tail_link (find_peers (self, share), &share->link);
+}
+
 /* The table */
 
 TesseraTransactionTable *
@@ -116,29 +184,19 @@ tessera_transaction_table_new (guint max)
                                        (GDestroyNotify) tessera_transaction_unref);
   g_queue_init (&self->by_age);
   g_queue_init (&self->by_answer);
-  self->by_address = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->max_of_one = MAX (max / TESSERA_TRANSACTION_SHARE, 1);
+  self->shares = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) share_free);
+  self->by_load = g_new0 (GQueue, self->max_of_one + 1);
   return self;
 }
 
 void
 tessera_transaction_table_free (TesseraTransactionTable *self)
 {
-  g_hash_table_unref (self->by_address);
+  g_hash_table_unref (self->shares);
   g_hash_table_unref (self->by_id);
+  g_free (self->by_load);
   g_free (self);
-}
-
-static GQueue *
-get_queue (TesseraTransactionTable *self, const char *address)
-{
-  GQueue *queue = g_hash_table_lookup (self->by_address, address);
-
-  if (queue == NULL)
-    {
-      queue = g_new0 (GQueue, 1);
-      g_hash_table_insert (self->by_address, g_strdup (address), queue);
-    }
-  return queue;
 }
 
 /* Answers */
@@ -192,12 +250,8 @@ tessera_transaction_table_keep_answer (TesseraTransactionTable *self,
 static void
 forget (TesseraTransactionTable *self, TesseraTransaction *transaction)
 {
-  GQueue *queue = get_queue (self, transaction->address);
-
   forget_answer (self, transaction);
-  g_queue_unlink (queue, &transaction->by_address);
-  if (queue->length == 0)
-    g_hash_table_remove (self->by_address, transaction->address);
+  share_remove (self, transaction);
   g_queue_unlink (&self->by_age, &transaction->by_age);
   g_hash_table_remove (self->by_id, transaction->id);
 }
@@ -223,21 +277,33 @@ forget_oldest (TesseraTransactionTable *self, GQueue *queue)
   forget (self, queue->head->data);
 }
 
+/* Whoever has most makes way, so that nobody loses a login because of somebody else's, however
+ * many addresses that one has. */
 static void
-make_room (TesseraTransactionTable *self, const char *address, gint64 now_ms)
+forget_of_heaviest (TesseraTransactionTable *self)
 {
-  GQueue *queue;
+  Share *share = NULL;
+
+  while (self->by_load[self->heaviest].length == 0)
+    self->heaviest--;
+  share = self->by_load[self->heaviest].head->data;
+  forget_oldest (self, self->heaviest > 1 ? &share->transactions : &self->by_age);
+}
+
+static void
+make_room (TesseraTransactionTable *self, const char *network, gint64 now_ms)
+{
+  Share *share;
 
   while (self->by_age.head != NULL
          && now_ms - ((TesseraTransaction *) self->by_age.head->data)->began_ms
                 >= TESSERA_TRANSACTION_MEMORY_MS)
     forget (self, self->by_age.head->data);
-  queue = g_hash_table_lookup (self->by_address, address);
-  if (*address != '\0' && queue != NULL
-      && queue->length >= MAX (self->max / TESSERA_TRANSACTION_SHARE, 1))
-    forget_oldest (self, queue);
+  share = g_hash_table_lookup (self->shares, network);
+  if (*network != '\0' && share != NULL && share->transactions.length >= self->max_of_one)
+    forget_oldest (self, &share->transactions);
   while (self->by_age.length >= self->max)
-    forget_oldest (self, &self->by_age);
+    forget_of_heaviest (self);
 }
 
 TesseraTransaction *
@@ -249,12 +315,12 @@ tessera_transaction_table_add (TesseraTransactionTable *self,
 {
   TesseraTransaction *transaction = transaction_new (request, address, now_ms);
 
-  make_room (self, transaction->address, now_ms);
+  make_room (self, transaction->network, now_ms);
   if (browser_cookie != NULL)
     tessera_transaction_claim (transaction, browser_cookie);
   g_hash_table_insert (self->by_id, transaction->id, transaction);
   g_queue_push_tail_link (&self->by_age, &transaction->by_age);
-  g_queue_push_tail_link (get_queue (self, transaction->address), &transaction->by_address);
+  share_add (self, transaction);
   return transaction;
 }
 

@@ -22,9 +22,9 @@
  * (RFC 9112) and wholly before anything runs for them, keeps limits and deadlines, and costs a
  * connection that idles next to nothing. libsoup answers what has passed, as if the request had
  * come to a socket of its own; handlers, auth domains, event streams and WebSockets work as ever.
- * A path with `.` or `..` among its parts is refused, escaped or not; so is another spelling of an
- * endpoint's path (`/%6Awks`), which libsoup would take for it. Other escapes are decoded by
- * libsoup as ever.
+ * A path with `.` or `..` among its parts is refused, escaped or not; so is another spelling of the
+ * path of an endpoint (`/%6Awks`), which libsoup would take for it, if the server was given the
+ * listener by [method@Server.add_listener]. Other escapes are decoded by libsoup as ever.
  *
  * ```c
  * TesseraListener *listener = tessera_listener_new (soup_server);

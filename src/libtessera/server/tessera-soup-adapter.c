@@ -54,10 +54,10 @@ typedef struct
 } Inlet;
 
 /* Nearest to the target as it came: libsoup's parser has resolved dot segments and decoded
- * unreserved characters (RFC 3986 §6.2.2), which name the same path, and no others. Emission hooks
- * come before every handler: before libsoup decodes the path (after which %2F is a slash), asks
- * auth domains and looks for handlers. They are set for the whole process, and touch only messages
- * of attached servers. */
+ * unreserved characters (RFC 3986 §6.2.2), which name the same path, and no others; a gate in front
+ * refuses such spellings, since only it has seen them. Emission hooks come before every handler:
+ * before libsoup decodes the path (after which %2F is a slash), asks auth domains and looks for
+ * handlers. They are set for the whole process, and touch only messages of attached servers. */
 static guint got_headers_signal;
 
 static GQuark

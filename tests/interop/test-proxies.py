@@ -132,7 +132,7 @@ def walk(report, service, proxy):
         report.line(b'"issuer":"%s"' % proxy.issuer.encode() in metadata, name + ': the metadata names the issuer of the configuration')
         browser = Browser(proxy.issuer, tls=proxy.tls)
         log_in(report, service, browser, service.clients['interop-public'], name)
-        paths = ('/token', '/x%2F..%2Ftoken', '/%74oken', '/x/../token', '/%2e/token')
+        paths = ('/token', '/x%2F..%2Ftoken', '/%74oken', '/x/%2E%2e/token', '/%2e/token')
         direct, *disguised = (browser.post(path, {'grant_type': 'none'}) for path in paths)
         report.line(direct.status == 401 and all(b'error' not in answer.body and answer.status in (400, 404) for answer in disguised),
                     name + ': a path comes through undecoded, so that one in disguise reaches no endpoint')

@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* See ledger.h. */
 
-#include "ledger.h"
+#include "ledger-names.h"
 
-#include "base/tessera-secret-private.h"
 #include "model/tessera-client-private.h"
 #include "model/tessera-user-private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define N_PEOPLE 4
-#define N_CLIENTS 4
-#define N_SESSIONS 12
-#define N_CODES 48 /* and so many grants */
-#define N_TOKENS 64
-#define N_KEYS 4
 /* Of nobody's password. */
 #define PASSWORD_HASH "$y$j75$ni328Q7fT16H51x1rvpgY1$z5l34sRSwjdFB1dbZRWmMlURPPIaO0QpxjcpYUHO229"
 #define LIFETIME_MS (600 * 1000)
-#define LONG_MS (24 * 3600 * 1000)
-
-struct _Ledger
-{
-  char *tag;
-  gint64 began_ms;
-  char *tokens[N_TOKENS]; /* jti */
-};
 
 typedef enum
 {
@@ -48,6 +33,13 @@ typedef enum
   DECLARE,
   ENROL,
   DISMISS,
+  ASSERT,
+  TAKE_PART,
+  TELL,
+  TELL_IN_VAIN,
+  INVITE,
+  JOIN,
+  UNINVITE,
   N_DEEDS
 } Deed;
 
@@ -58,23 +50,30 @@ static const struct
   guint weight;
 } deeds[N_DEEDS] = {
   [SIGN_IN] = { "sign in", 60 },
-  [ALLOW] = { "allow", 50 },
+  [ALLOW] = { "allow", 40 },
   [TAKE_BACK] = { "take back", 15 },
-  [ISSUE] = { "issue a code", 175 },
-  [REDEEM] = { "redeem a code", 190 },
-  [ROTATE] = { "rotate", 160 },
-  [DENY_TOKEN] = { "revoke a token", 150 },
+  [ISSUE] = { "issue a code", 120 },
+  [REDEEM] = { "redeem a code", 135 },
+  [ROTATE] = { "rotate", 108 },
+  [DENY_TOKEN] = { "revoke a token", 110 },
   [DENY_GRANT] = { "end a grant", 50 },
-  [DENY_SESSION] = { "end a session", 16 },
-  [DENY_PERSON] = { "end a person", 6 },
+  [DENY_SESSION] = { "end a session", 26 },
+  [DENY_PERSON] = { "end a person", 10 },
   [DENY_CLIENT] = { "end a client", 6 },
   [DENY_KEY] = { "revoke a key", 5 },
   [DENY_ALL] = { "end all", 1 },
-  [REGISTER] = { "register", 50 },
+  [REGISTER] = { "register", 43 },
   [UNREGISTER] = { "unregister", 16 },
   [DECLARE] = { "declare", 20 },
   [ENROL] = { "enrol", 20 },
   [DISMISS] = { "dismiss", 10 },
+  [ASSERT] = { "assert", 40 },
+  [TAKE_PART] = { "take part", 60 },
+  [TELL] = { "tell of an end", 15 },
+  [TELL_IN_VAIN] = { "tell of an end in vain", 15 },
+  [INVITE] = { "invite", 25 },
+  [JOIN] = { "register by an invitation", 30 },
+  [UNINVITE] = { "take an invitation back", 20 },
 };
 
 struct _Entry
@@ -105,17 +104,16 @@ ledger_free (Ledger *self)
   g_free (self);
 }
 
-/* Names: of person 2, code 7, … */
-static char *
-name_of (Ledger *self, const char *kind, guint number)
+char *
+ledger_name (Ledger *self, const char *kind, guint number)
 {
   return g_strdup_printf ("%s-%s-%u", kind, self->tag, number);
 }
 
-static TesseraDigest
-digest_of (Ledger *self, const char *kind, guint number)
+TesseraDigest
+ledger_digest (Ledger *self, const char *kind, guint number)
 {
-  g_autofree char *name = name_of (self, kind, number);
+  g_autofree char *name = ledger_name (self, kind, number);
   return tessera_digest (name, -1);
 }
 
@@ -125,23 +123,41 @@ session_of_code (guint code)
   return code % N_SESSIONS;
 }
 
-static guint
-person_of_session (guint session)
+guint
+ledger_person_of (guint session)
 {
   return session % N_PEOPLE;
 }
 
-static guint
-client_of_code (guint code)
+guint
+ledger_client_of (guint code)
 {
   return code / 3 % N_CLIENTS;
+}
+
+guint
+ledger_session_of_participant (guint participant)
+{
+  return participant / N_CLIENTS;
+}
+
+guint
+ledger_client_of_participant (guint participant)
+{
+  return participant % N_CLIENTS;
+}
+
+char *
+ledger_sub_of_participant (Ledger *self, guint participant)
+{
+  return participant % 2 == 0 ? ledger_name (self, "sub", participant) : NULL;
 }
 
 static void
 fill_login (Ledger *self, TesseraLogin *login, guint session)
 {
-  login->subject = name_of (self, "person", person_of_session (session));
-  login->session_id = name_of (self, "session", session);
+  login->subject = ledger_name (self, "person", ledger_person_of (session));
+  login->session_id = ledger_name (self, "session", session);
   login->auth_time = 1;
 }
 
@@ -154,7 +170,7 @@ sign_in (Entry *self, Books *books, TesseraStore *store, GError **error)
   g_autoptr (TesseraSession) known = NULL;
   g_autoptr (GError) problem = NULL;
 
-  session->digest = digest_of (self->ledger, "cookie", self->which);
+  session->digest = ledger_digest (self->ledger, "cookie", self->which);
   known = tessera_store_lookup_session (store, &session->digest, &problem);
   if (problem != NULL)
     {
@@ -173,8 +189,8 @@ static gboolean
 allow (Entry *self, Books *books, TesseraStore *store, GError **error)
 {
   g_autoptr (TesseraConsent) consent = g_new0 (TesseraConsent, 1);
-  consent->subject = name_of (self->ledger, "person", self->which % N_PEOPLE);
-  consent->client_id = name_of (self->ledger, "client", self->which / N_PEOPLE % N_CLIENTS);
+  consent->subject = ledger_name (self->ledger, "person", self->which % N_PEOPLE);
+  consent->client_id = ledger_name (self->ledger, "client", self->which / N_PEOPLE % N_CLIENTS);
   consent->redirect_uri = g_strdup ("https://c.test/cb");
   consent->scope = g_strdup_printf ("%u", self->version);
   consent->given_ms = tessera_clock_get_ms (books->clock);
@@ -185,8 +201,9 @@ allow (Entry *self, Books *books, TesseraStore *store, GError **error)
 static gboolean
 take_back (Entry *self, Books *books, TesseraStore *store, GError **error)
 {
-  g_autofree char *subject = name_of (self->ledger, "person", self->which % N_PEOPLE);
-  g_autofree char *client_id = name_of (self->ledger, "client", self->which / N_PEOPLE % N_CLIENTS);
+  g_autofree char *subject = ledger_name (self->ledger, "person", self->which % N_PEOPLE);
+  g_autofree char *client_id
+      = ledger_name (self->ledger, "client", self->which / N_PEOPLE % N_CLIENTS);
   TesseraStoreFilter filter = {
     .subject = subject, .client_id = client_id, .after = "", .limit = N_CODES, .now_ms = G_MININT64
   };
@@ -207,7 +224,7 @@ take_back (Entry *self, Books *books, TesseraStore *store, GError **error)
 static TesseraAuthorizationCode *
 lookup_code (Entry *self, TesseraStore *store, GError **error)
 {
-  TesseraDigest digest = digest_of (self->ledger, "code", self->which);
+  TesseraDigest digest = ledger_digest (self->ledger, "code", self->which);
   return tessera_store_lookup_code (store, &digest, error);
 }
 
@@ -215,7 +232,7 @@ static gboolean
 issue (Entry *self, Books *books, TesseraStore *store, GError **error)
 {
   g_autoptr (GError) problem = NULL;
-  g_autofree char *grant_id = name_of (self->ledger, "grant", self->which);
+  g_autofree char *grant_id = ledger_name (self->ledger, "grant", self->which);
   TesseraAuthorizationCode *code = lookup_code (self, store, &problem);
   TesseraTokenIdentity identity
       = { .jti = "none", .grant_id = grant_id, .issued_ms = G_MAXINT64 / 2, .client_id = "c" };
@@ -232,10 +249,10 @@ issue (Entry *self, Books *books, TesseraStore *store, GError **error)
       return TRUE;
     }
   code = g_new0 (TesseraAuthorizationCode, 1);
-  code->digest = digest_of (self->ledger, "code", self->which);
-  code->client_id = name_of (self->ledger, "client", client_of_code (self->which));
+  code->digest = ledger_digest (self->ledger, "code", self->which);
+  code->client_id = ledger_name (self->ledger, "client", ledger_client_of (self->which));
   code->redirect_uri = g_strdup ("https://c.test/cb");
-  code->code_challenge = name_of (self->ledger, "challenge", self->which);
+  code->code_challenge = ledger_name (self->ledger, "challenge", self->which);
   fill_login (self->ledger, &code->login, session_of_code (self->which));
   code->scope = g_strdup ("a b");
   code->began_ms = tessera_clock_get_ms (books->clock);
@@ -254,7 +271,7 @@ make_grant (Entry *self,
 {
   g_autoptr (TesseraGrant) grant = g_new0 (TesseraGrant, 1);
   gint64 now = tessera_clock_get_ms (books->clock);
-  grant->grant_id = name_of (self->ledger, "grant", self->which);
+  grant->grant_id = ledger_name (self->ledger, "grant", self->which);
   grant->client_id = g_strdup (code->client_id);
   tessera_login_copy (&code->login, &grant->login);
   grant->scope = g_strdup (code->scope);
@@ -292,7 +309,7 @@ redeem (Entry *self, Books *books, TesseraStore *store, GError **error)
 static TesseraGrant *
 lookup_grant (Ledger *self, TesseraStore *store, guint number, GError **error)
 {
-  g_autofree char *grant_id = name_of (self, "grant", number);
+  g_autofree char *grant_id = ledger_name (self, "grant", number);
   return tessera_store_lookup_grant (store, grant_id, error);
 }
 
@@ -329,7 +346,7 @@ static gboolean
 deny_grant (Entry *self, Books *books, TesseraStore *store, GError **error)
 {
   g_autoptr (GError) problem = NULL;
-  g_autofree char *grant_id = name_of (self->ledger, "grant", self->which);
+  g_autofree char *grant_id = ledger_name (self->ledger, "grant", self->which);
   g_autoptr (TesseraGrant) grant = tessera_store_lookup_grant (store, grant_id, &problem);
   if (problem == NULL && grant != NULL)
     return tessera_deny_list_deny_grant (books->list, store, grant_id, NULL, error);
@@ -346,7 +363,7 @@ deny (Entry *self, Books *books, TesseraStore *store, GError **error)
     [DENY_SESSION] = "session", [DENY_PERSON] = "person", [DENY_CLIENT] = "client",
     [DENY_KEY] = "key",         [DENY_ALL] = "all",
   };
-  g_autofree char *value = name_of (self->ledger, kinds[self->deed], self->which);
+  g_autofree char *value = ledger_name (self->ledger, kinds[self->deed], self->which);
   switch (self->deed)
     {
     case DENY_SESSION:
@@ -363,20 +380,9 @@ deny (Entry *self, Books *books, TesseraStore *store, GError **error)
 }
 
 static gboolean
-enlist (Entry *self, TesseraStore *store, GError **error)
-{
-  g_autofree char *id = name_of (self->ledger, "client", self->which);
-  g_autofree char *name = g_strdup_printf ("%u", self->version);
-  g_autoptr (TesseraClient) client = tessera_client_new (id, name);
-  if (self->deed == UNREGISTER)
-    return tessera_store_remove_client (store, id, error);
-  return tessera_store_put_client (store, client, error);
-}
-
-static gboolean
 declare (Entry *self, TesseraStore *store, GError **error)
 {
-  g_autofree char *name = name_of (self->ledger, "user", self->which);
+  g_autofree char *name = ledger_name (self->ledger, "user", self->which);
   g_autofree char *print = g_strdup_printf ("%u", self->version);
   return tessera_store_put_declared (store, name, self->version % 5 == 0 ? NULL : print, error);
 }
@@ -384,12 +390,134 @@ declare (Entry *self, TesseraStore *store, GError **error)
 static gboolean
 enrol (Entry *self, TesseraStore *store, GError **error)
 {
-  g_autofree char *name = name_of (self->ledger, "user", self->which);
+  g_autofree char *name = ledger_name (self->ledger, "user", self->which);
   g_autoptr (TesseraUser) enabled = tessera_user_new (name, PASSWORD_HASH, NULL, NULL);
   g_autoptr (TesseraUser) disabled = tessera_user_copy_with_disabled (enabled, TRUE);
   if (self->deed == DISMISS)
     return tessera_store_remove_user (store, name, error);
   return tessera_store_put_user (store, self->version % 2 == 0 ? enabled : disabled, error);
+}
+
+/* A client's word, good once. */
+static gboolean
+use_assertion (Entry *self, Books *books, TesseraStore *store, GError **error)
+{
+  TesseraDigest digest = ledger_digest (self->ledger, "assertion", self->which);
+  gboolean is_new;
+
+  return tessera_store_use_assertion (store, &digest, tessera_clock_get_ms (books->clock) + LONG_MS,
+                                      self->version % 2 == 0, &is_new, error);
+}
+
+/* In a session that there is. */
+static gboolean
+take_part (Entry *self, Books *books, TesseraStore *store, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  guint session = ledger_session_of_participant (self->which);
+  TesseraDigest cookie = ledger_digest (self->ledger, "cookie", session);
+  g_autoptr (TesseraSession) known = tessera_store_lookup_session (store, &cookie, &problem);
+  g_autoptr (TesseraParticipant) participant = g_new0 (TesseraParticipant, 1);
+
+  if (problem != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return FALSE;
+    }
+  if (known == NULL)
+    return TRUE;
+  participant->session_id = g_strdup (known->login.session_id);
+  participant->subject = g_strdup (known->login.subject);
+  participant->client_id
+      = ledger_name (self->ledger, "client", ledger_client_of_participant (self->which));
+  participant->sub = ledger_sub_of_participant (self->ledger, self->which);
+  participant->began_ms = known->began_ms;
+  participant->expires_ms = tessera_clock_get_ms (books->clock) + LONG_MS;
+  return tessera_store_put_participant (store, participant, error);
+}
+
+/* By name, as what ended at once has its numbers in no promised order. */
+static gint
+compare_logouts (gconstpointer a, gconstpointer b)
+{
+  const TesseraLogout *one = *(const TesseraLogout *const *) a;
+  const TesseraLogout *other = *(const TesseraLogout *const *) b;
+  gint order = strcmp (one->session_id, other->session_id);
+
+  if (order == 0)
+    order = strcmp (one->client_id, other->client_id);
+  return order != 0 ? order : (one->number > other->number) - (one->number < other->number);
+}
+
+/* One of those that have yet to hear. */
+static gboolean
+tell (Entry *self, TesseraStore *store, GError **error)
+{
+  g_autoptr (GPtrArray) logouts
+      = tessera_store_list_logouts (store, 0, TESSERA_STORE_LOGOUTS, error);
+
+  if (logouts == NULL)
+    return FALSE;
+  if (logouts->len == 0)
+    return TRUE;
+  g_ptr_array_sort (logouts, compare_logouts);
+  const TesseraLogout *logout = logouts->pdata[self->which % logouts->len];
+  if (self->deed == TELL)
+    return tessera_store_remove_logout (store, logout->number, error);
+  return tessera_store_put_logout_attempts (store, logout->number, logout->attempts + 1, error);
+}
+
+static gboolean
+invite (Entry *self, Books *books, TesseraStore *store, GError **error)
+{
+  g_autoptr (TesseraInitialAccessToken) token = g_new0 (TesseraInitialAccessToken, 1);
+
+  token->id = ledger_name (self->ledger, "invitation", self->which);
+  token->digest = ledger_digest (self->ledger, "invitation", self->which);
+  token->note = g_strdup_printf ("%u", self->version);
+  token->created_ms = tessera_clock_get_ms (books->clock);
+  token->expires_ms = token->created_ms + LONG_MS;
+  return tessera_store_put_initial_token (store, token, error);
+}
+
+static gboolean
+enlist (Entry *self, TesseraStore *store, GError **error)
+{
+  g_autofree char *id = ledger_name (self->ledger, "client", self->which % N_CLIENTS);
+  g_autofree char *name = g_strdup_printf ("%u", self->version);
+  g_autoptr (TesseraClient) client = tessera_client_new (id, name);
+  if (self->deed == UNREGISTER)
+    return tessera_store_remove_client (store, id, error);
+  return tessera_store_put_client (store, client, error);
+}
+
+/* Both or neither: one use more, and the client. */
+static gboolean
+join (Entry *self, TesseraStore *store, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  TesseraDigest digest = ledger_digest (self->ledger, "invitation", self->which);
+  g_autoptr (TesseraInitialAccessToken) token
+      = tessera_store_lookup_initial_token (store, &digest, &problem);
+
+  if (problem != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return FALSE;
+    }
+  if (token == NULL)
+    return TRUE;
+  token->uses++;
+  return tessera_store_put_initial_token (store, token, error) && enlist (self, store, error);
+}
+
+static gboolean
+uninvite (Entry *self, TesseraStore *store, GError **error)
+{
+  g_autofree char *id = ledger_name (self->ledger, "invitation", self->which);
+  gboolean removed;
+
+  return tessera_store_remove_initial_token (store, id, &removed, error);
 }
 
 gboolean
@@ -421,6 +549,19 @@ entry_run (Entry *self, Books *books, TesseraStore *store, GError **error)
     case ENROL:
     case DISMISS:
       return enrol (self, store, error);
+    case ASSERT:
+      return use_assertion (self, books, store, error);
+    case TAKE_PART:
+      return take_part (self, books, store, error);
+    case TELL:
+    case TELL_IN_VAIN:
+      return tell (self, store, error);
+    case INVITE:
+      return invite (self, books, store, error);
+    case JOIN:
+      return join (self, store, error);
+    case UNINVITE:
+      return uninvite (self, store, error);
     default:
       return deny (self, books, store, error);
     }
@@ -461,6 +602,16 @@ count_of (Deed deed)
       return N_KEYS;
     case DENY_ALL:
       return 1;
+    case ASSERT:
+      return N_ASSERTIONS;
+    case TAKE_PART:
+    case TELL:
+    case TELL_IN_VAIN:
+      return N_PARTICIPANTS;
+    case INVITE:
+    case JOIN:
+    case UNINVITE:
+      return N_INITIAL_TOKENS;
     default:
       return N_PEOPLE; /* as many as clients */
     }
@@ -487,251 +638,4 @@ const char *
 entry_get_name (Entry *self)
 {
   return deeds[self->deed].name;
-}
-
-/* Looking. */
-
-/* What cannot be read is told of by the books. */
-static gboolean
-is_readable (Books *books, const GError *error)
-{
-  if (error != NULL)
-    books->is_damaged = TRUE;
-  return error == NULL;
-}
-
-static guint32
-look_at_code (Ledger *self, Books *books, guint number)
-{
-  g_autoptr (GError) error = NULL;
-  TesseraDigest digest = digest_of (self, "code", number);
-  TesseraAuthorizationCode *code = tessera_store_lookup_code (books->store, &digest, &error);
-  if (!is_readable (books, error) || code == NULL)
-    return 0;
-  guint32 seen = code->grant_id == NULL ? 1 : 2;
-  g_clear_pointer (&code, tessera_authorization_code_free);
-  return seen;
-}
-
-static guint32
-look_at_challenge (Ledger *self, Books *books, guint number)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *client_id = name_of (self, "client", client_of_code (number));
-  g_autofree char *challenge = name_of (self, "challenge", number);
-  gboolean redeemed = FALSE;
-  tessera_store_is_challenge_redeemed (books->store, client_id, challenge, &redeemed, &error);
-  return is_readable (books, error) && redeemed ? 1 : 0;
-}
-
-static guint32
-look_at_grant (Ledger *self, Books *books, guint number)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *grant_id = name_of (self, "grant", number);
-  g_autoptr (TesseraGrant) grant = tessera_store_lookup_grant (books->store, grant_id, &error);
-  return is_readable (books, error) && grant != NULL ? 1 : 0;
-}
-
-/* How many times it rotated, and one more. */
-static guint32
-look_at_rotation (Ledger *self, Books *books, guint number)
-{
-  TesseraRotation rotation = { 0 };
-  g_autoptr (GError) error = NULL;
-  g_autoptr (TesseraGrant) grant = lookup_grant (self, books->store, number, &error);
-  g_autoptr (TesseraGrant) found = NULL;
-
-  if (grant != NULL)
-    found = tessera_store_lookup_rotation (books->store, grant->number, &rotation, &error);
-  if (!is_readable (books, error) || found == NULL)
-    return 0;
-  return 1 + (guint32) rotation.turn;
-}
-
-static guint32
-look_at_session (Ledger *self, Books *books, guint number)
-{
-  g_autoptr (GError) error = NULL;
-  TesseraDigest digest = digest_of (self, "cookie", number);
-  g_autoptr (TesseraSession) session = tessera_store_lookup_session (books->store, &digest, &error);
-  return is_readable (books, error) && session != NULL ? 1 : 0;
-}
-
-static guint32
-look_at_consent (Ledger *self, Books *books, guint number)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *subject = name_of (self, "person", number % N_PEOPLE);
-  g_autofree char *client_id = name_of (self, "client", number / N_PEOPLE % N_CLIENTS);
-  g_autoptr (TesseraConsent) consent
-      = tessera_store_lookup_consent (books->store, subject, client_id, "https://c.test/cb",
-                                      &error);
-  return is_readable (books, error) && consent != NULL ? (guint32) atoi (consent->scope) : 0;
-}
-
-typedef struct
-{
-  const char *id;
-  guint32 version;
-} WantedClient;
-
-static void
-note_client (TesseraClient *client, gpointer data)
-{
-  WantedClient *wanted = data;
-  if (g_str_equal (tessera_client_get_id (client), wanted->id))
-    wanted->version = (guint32) atoi (tessera_client_get_name (client));
-}
-
-static guint32
-look_at_client (Ledger *self, Books *books, guint number)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *id = name_of (self, "client", number);
-  WantedClient wanted = { id, 0 };
-  tessera_store_foreach_client (books->store, note_client, &wanted, &error);
-  return is_readable (books, error) ? wanted.version : 0;
-}
-
-typedef struct
-{
-  const char *name;
-  guint32 seen;
-} WantedUser;
-
-static void
-note_user (TesseraUser *user, gpointer data)
-{
-  WantedUser *wanted = data;
-  if (g_str_equal (tessera_user_get_username (user), wanted->name))
-    wanted->seen = tessera_user_is_disabled (user) ? 2 : 1;
-}
-
-static guint32
-look_at_user (Ledger *self, Books *books, guint number)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *name = name_of (self, "user", number);
-  WantedUser wanted = { name, 0 };
-  tessera_store_foreach_user (books->store, note_user, &wanted, &error);
-  return is_readable (books, error) ? wanted.seen : 0;
-}
-
-static guint32
-look_at_declared (Ledger *self, Books *books, guint number)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *name = name_of (self, "user", number);
-  g_autoptr (GHashTable) declared = tessera_store_dup_declared (books->store, &error);
-  if (!is_readable (books, error))
-    return 0;
-  const char *print = g_hash_table_lookup (declared, name);
-  return print != NULL ? (guint32) atoi (print) : 0;
-}
-
-static guint32
-ask (Books *books, const TesseraTokenIdentity *identity)
-{
-  return tessera_deny_list_check (books->list, identity) ? 1 : 0;
-}
-
-static guint32
-look_at_token (Ledger *self, Books *books, guint number)
-{
-  TesseraTokenIdentity identity
-      = { .jti = self->tokens[number], .issued_ms = self->began_ms, .client_id = "machine" };
-  return ask (books, &identity);
-}
-
-/* Of what ended for good whenever a token was issued, and of what has an instant. */
-static guint32
-look_at_denied_grant (Ledger *self, Books *books, guint number)
-{
-  g_autofree char *value = name_of (self, "grant", number);
-  TesseraTokenIdentity identity
-      = { .jti = "none", .issued_ms = G_MAXINT64 / 4, .client_id = "c", .grant_id = value };
-  return ask (books, &identity);
-}
-
-static guint32
-look_at_denied_session (Ledger *self, Books *books, guint number)
-{
-  g_autofree char *value = name_of (self, "session", number);
-  TesseraTokenIdentity identity
-      = { .jti = "none", .issued_ms = G_MAXINT64 / 4, .client_id = "c", .session_id = value };
-  return ask (books, &identity);
-}
-
-static guint32
-look_at_denied_key (Ledger *self, Books *books, guint number)
-{
-  g_autofree char *value = name_of (self, "key", number);
-  TesseraTokenIdentity identity
-      = { .jti = "none", .issued_ms = G_MAXINT64 / 4, .client_id = "c", .kid = value };
-  return ask (books, &identity);
-}
-
-static guint32
-look_at_denied_person (Ledger *self, Books *books, guint number)
-{
-  g_autofree char *value = name_of (self, "person", number);
-  TesseraTokenIdentity identity
-      = { .jti = "none", .issued_ms = 1, .client_id = "c", .grant_id = "none", .subject = value };
-  return ask (books, &identity);
-}
-
-static guint32
-look_at_denied_client (Ledger *self, Books *books, guint number)
-{
-  g_autofree char *value = name_of (self, "client", number);
-  TesseraTokenIdentity identity = { .jti = "none", .issued_ms = 1, .client_id = value };
-  return ask (books, &identity);
-}
-
-typedef guint32 (*Look) (Ledger *self, Books *books, guint number);
-
-static const struct
-{
-  const char *name;
-  guint count;
-  Look look;
-} things[] = {
-  { "code", N_CODES, look_at_code },
-  { "challenge", N_CODES, look_at_challenge },
-  { "grant", N_CODES, look_at_grant },
-  { "rotation", N_CODES, look_at_rotation },
-  { "session", N_SESSIONS, look_at_session },
-  { "consent", N_PEOPLE *N_CLIENTS, look_at_consent },
-  { "client", N_CLIENTS, look_at_client },
-  { "user", N_PEOPLE, look_at_user },
-  { "declared user", N_PEOPLE, look_at_declared },
-  { "revoked token", N_TOKENS, look_at_token },
-  { "ended grant", N_CODES, look_at_denied_grant },
-  { "ended session", N_SESSIONS, look_at_denied_session },
-  { "revoked key", N_KEYS, look_at_denied_key },
-  { "ended person", N_PEOPLE, look_at_denied_person },
-  { "ended client", N_CLIENTS, look_at_denied_client },
-};
-
-GArray *
-ledger_look (Ledger *self, Books *books)
-{
-  GArray *seen = g_array_new (FALSE, FALSE, sizeof (guint32));
-  for (guint i = 0; i < G_N_ELEMENTS (things); i++)
-    for (guint number = 0; number < things[i].count; number++)
-      {
-        guint32 value = things[i].look (self, books, number);
-        g_array_append_val (seen, value);
-      }
-  return seen;
-}
-
-char *
-ledger_describe (Ledger *self, guint index)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (things); index -= things[i++].count)
-    if (index < things[i].count)
-      return g_strdup_printf ("%s %u", things[i].name, index);
-  g_assert_not_reached ();
 }

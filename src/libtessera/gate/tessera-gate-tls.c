@@ -15,7 +15,7 @@
 #define RECORD_HEADER 5
 #define RECORD_MAX 16384    /* RFC 8446 §5.1 */
 #define HANDSHAKE_RECORD 22 /* RFC 8446 §5.1 */
-#define THREADS_MAX 16      /* steps at once */
+#define THREADS_MAX 16      /* and no more than there are processors */
 #define STEPS_WAITING 1024  /* for one more somebody makes way */
 #define MESSAGES_MAX 32     /* of TLS's own, after the handshake: a few new keys */
 #define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -42,7 +42,7 @@ struct _TesseraTls
   SSL *ssl; /* NULL: freed */
   int fd;
   int low_water;  /* bytes; 0: as it was */
-  gboolean hello; /* a whole ClientHello was there */
+  gboolean hello; /* the first record of one was wholly there */
   TesseraTlsState wish;
   gboolean renegotiates; /* asks for another handshake */
   guint n_messages;      /* of TLS's own, either way, after the handshake */

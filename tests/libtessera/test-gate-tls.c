@@ -243,6 +243,24 @@ read_some (Fixture *fixture, char *buffer, gsize count)
   return length;
 }
 
+/* How many bytes the server has yet to read. */
+static gsize
+count_unread (Fixture *fixture)
+{
+  int count = 0;
+
+  g_assert_cmpint (ioctl (g_socket_get_fd (fixture->server_socket), FIONREAD, &count), ==, 0);
+  return (gsize) count;
+}
+
+static void
+await_bytes (Fixture *fixture, gsize count)
+{
+  while (count_unread (fixture) < count)
+    g_usleep (100);
+  g_assert_cmpuint (count_unread (fixture), ==, count);
+}
+
 /* --- tests --- */
 
 static void
@@ -331,6 +349,20 @@ test_carries_bytes_both_ways (Fixture *fixture, gconstpointer unused)
   g_assert_cmpmem (buffer, 6, "answer", 6);
 }
 
+/* What a handshake may not, a connection may: read as often as it likes. */
+static void
+test_reads_for_ever (Fixture *fixture, gconstpointer unused)
+{
+  char byte;
+
+  g_assert_true (shake_hands (fixture));
+  for (guint i = 0; i < 1100; i++)
+    {
+      g_assert_cmpint (SSL_write (fixture->client, "x", 1), ==, 1);
+      g_assert_cmpint (read_some (fixture, &byte, 1), ==, 1);
+    }
+}
+
 static void
 test_tells_how_it_ends (Fixture *fixture, gconstpointer unused)
 {
@@ -412,24 +444,6 @@ test_does_not_negotiate_again (Fixture *fixture, gconstpointer unused)
     ;
   g_assert_cmpint (ERR_GET_REASON (ERR_peek_error ()), ==, SSL_R_NO_RENEGOTIATION);
   g_assert_true (SSL_in_init (fixture->client));
-}
-
-/* How many bytes the server has yet to read. */
-static gsize
-count_unread (Fixture *fixture)
-{
-  int count = 0;
-
-  g_assert_cmpint (ioctl (g_socket_get_fd (fixture->server_socket), FIONREAD, &count), ==, 0);
-  return (gsize) count;
-}
-
-static void
-await_bytes (Fixture *fixture, gsize count)
-{
-  while (count_unread (fixture) < count)
-    g_usleep (100);
-  g_assert_cmpuint (count_unread (fixture), ==, count);
 }
 
 /* What comes of reading once, where the client has sent @sent bytes in @n_records. */
@@ -626,6 +640,27 @@ test_begins_with_a_whole_hello (Fixture *fixture, gconstpointer unused)
   g_assert_true (is_readable (fixture->client_socket)); /* the ServerHello */
 }
 
+/* A step is short, since who frees waits for it: it does not read a hello of 128 KiB byte by byte.
+ */
+static void
+test_reads_no_more_of_a_hello_in_crumbs (Fixture *fixture, gconstpointer unused)
+{
+  static const char record[6] = { 0x16, 3, 1, 0, 1 };
+  g_autoptr (GByteArray) crumbs = g_byte_array_new ();
+
+  for (guint i = 0; i < 10000; i++)
+    g_byte_array_append (crumbs, (const guint8 *) record, sizeof record);
+  memcpy (crumbs->data + 5, "\x01", 1);                 /* ClientHello */
+  memcpy (crumbs->data + 5 + sizeof record, "\x01", 1); /* of 65,536 bytes */
+  g_assert_cmpint (g_socket_send (fixture->client_socket, (char *) crumbs->data, crumbs->len, NULL,
+                                  NULL),
+                   ==, crumbs->len);
+  await_bytes (fixture, crumbs->len);
+  step_server (fixture);
+  g_assert_cmpint (fixture->state, ==, TESSERA_TLS_FAILED);
+  g_assert_cmpuint (count_unread (fixture), >=, crumbs->len / 2);
+}
+
 static void
 test_ends_with_half_a_hello (Fixture *fixture, gconstpointer unused)
 {
@@ -815,6 +850,7 @@ main (int argc, char **argv)
   ADD ("chooses-http-1.1", test_chooses_http_1_1);
   ADD ("refuses-other-protocols", test_refuses_other_protocols);
   ADD ("carries-bytes-both-ways", test_carries_bytes_both_ways);
+  ADD ("reads-for-ever", test_reads_for_ever);
   ADD ("tells-how-it-ends", test_tells_how_it_ends);
   ADD ("bears-an-end-without-goodbye", test_bears_an_end_without_goodbye);
   ADD ("breaks-at-a-forged-record", test_breaks_at_a_forged_record);
@@ -828,6 +864,7 @@ main (int argc, char **argv)
   ADD ("resumes-nothing", test_resumes_nothing);
   ADD ("resumes-nothing-of-before", test_resumes_nothing_of_before);
   ADD ("begins-with-a-whole-hello", test_begins_with_a_whole_hello);
+  ADD ("reads-no-more-of-a-hello-in-crumbs", test_reads_no_more_of_a_hello_in_crumbs);
   ADD ("ends-with-half-a-hello", test_ends_with_half_a_hello);
   ADD ("ends-with-a-reset", test_ends_with_a_reset);
   ADD ("refuses-what-is-not-tls", test_refuses_what_is_not_tls);

@@ -17,6 +17,7 @@
 #define HANDSHAKE_RECORD 22 /* RFC 8446 §5.1 */
 #define THREADS_MAX 16      /* and no more than there are processors */
 #define STEPS_WAITING 1024  /* for one more somebody makes way */
+#define READS_MAX 1024      /* of a handshake; an honest one has a few, or one for each byte */
 #define MESSAGES_MAX 32     /* of TLS's own, after the handshake: a few new keys */
 #define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define PROTOCOL "\x08http/1.1" /* RFC 7301 §3.1 */
@@ -44,6 +45,7 @@ struct _TesseraTls
   int low_water;  /* bytes; 0: as it was */
   gboolean hello; /* the first record of one was wholly there */
   TesseraTlsState wish;
+  guint n_reads;         /* of the handshake */
   gboolean renegotiates; /* asks for another handshake */
   guint n_messages;      /* of TLS's own, either way, after the handshake */
   TesseraGateAddress address;
@@ -226,6 +228,26 @@ tessera_tls_context_unref (TesseraTlsContext *self)
 
 /* --- one connection --- */
 
+/* Fails the handshake of who sends it in crumbs, a hello of 128 KiB maybe: a step would read for as
+ * long as they come, and who frees waits for it. */
+static long
+on_bio (BIO *bio,
+        int operation,
+        const char *bytes,
+        size_t length,
+        int argument,
+        long other,
+        int result,
+        size_t *processed)
+{
+  TesseraTls *self = (TesseraTls *) BIO_get_callback_arg (bio);
+
+  if (operation != BIO_CB_READ || ++self->n_reads <= READS_MAX)
+    return result;
+  BIO_clear_retry_flags (bio);
+  return -1;
+}
+
 TesseraTls *
 tessera_tls_new (TesseraTlsContext *context, int fd, const TesseraGateAddress *address)
 {
@@ -240,6 +262,8 @@ tessera_tls_new (TesseraTlsContext *context, int fd, const TesseraGateAddress *a
   self->ssl = SSL_new (context->ssl);
   SSL_set_app_data (self->ssl, self);
   SSL_set_fd (self->ssl, fd);
+  BIO_set_callback_arg (SSL_get_rbio (self->ssl), (char *) self);
+  BIO_set_callback_ex (SSL_get_rbio (self->ssl), on_bio);
   SSL_set_accept_state (self->ssl);
   return self;
 }
@@ -381,7 +405,9 @@ run_step (TesseraTls *self)
   TesseraTlsState state = TESSERA_TLS_READY;
   int outcome = SSL_do_handshake (self->ssl);
 
-  if (outcome != 1)
+  if (outcome == 1)
+    BIO_set_callback_ex (SSL_get_rbio (self->ssl), NULL);
+  else
     state = judge (self, outcome);
   end_step (self);
   OPENSSL_thread_stop (); /* the threads of the pool outlive OpenSSL's own end at exit () */

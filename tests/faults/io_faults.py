@@ -358,11 +358,13 @@ def _(s):
         if not failed:
             break
     check(skip > 0, 'no fault was met')
+    print('# %d faults' % skip)
     s.start_again()
 
 
 @tap.test('EIO at any write or sync while stopping')
 def _(s):
+    met = 0
     for kinds in (WRITE, SYNC):
         for skip in range(0, 1000, STRIDE):
             good, bad = s.machine_token(), s.machine_token()
@@ -374,9 +376,11 @@ def _(s):
             s.start_again()
             check(s.is_active(good), 'a token died')
             check(not s.is_active(bad), 'a token rose')
+            met += failed
             if not failed:
                 break
         check(skip > 0, 'no fault was met')
+    print('# %d faults' % met)
 
 
 # A disk that stays as it is for a while.

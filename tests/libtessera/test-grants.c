@@ -3,10 +3,12 @@
  * issuing and revoking cannot slip past each other (RFC 6749 §4.1.2, RFC 9700 §4.14, RFC 7009
  * §2.1). */
 
+#include "base/tessera-secret-private.h"
 #include "engine-fixture.h"
 
 #include "grants/tessera-revoker-private.h"
 #include "grants/tessera-token-issuer-private.h"
+#include "jose/tessera-jwt-private.h"
 
 #include <string.h>
 
@@ -526,6 +528,40 @@ test_a_revoked_key_takes_its_tokens_along (void)
   g_assert_false (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
 }
 
+static void
+test_a_revoked_session_takes_its_tokens_along (void)
+{
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (TRUE);
+  g_autoptr (Answer) tokens = log_in (fixture, "c1");
+
+  g_assert_true (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+  revoke_all_of (fixture, TESSERA_REVOCATION_KIND_SESSION, "s1");
+  g_assert_false (engine_fixture_is_active (fixture, answer_get (tokens, "access_token")));
+}
+
+/* Our own key signs other things too; with an nbf, nothing of it is recognized. */
+static void
+test_C01_what_has_another_type_is_no_access_token (void)
+{
+  static const char *const types[] = { "at+jwt", "JWT", "logout+jwt" };
+  g_autoptr (EngineFixture) fixture = engine_fixture_new (FALSE);
+  g_autoptr (TesseraKey) key
+      = tessera_key_ring_dup_active (fixture->engine.keys, TESSERA_ALGORITHM_ES256);
+  gint64 now_ms = tessera_clock_get_ms (fixture->engine.clock);
+  g_autofree char *jti = tessera_uuid_new (now_ms);
+  g_autofree char *claims
+      = g_strdup_printf ("{\"iss\":\"" ENGINE_FIXTURE_ISSUER "\",\"aud\":\"a\",\"sub\":\"c1\","
+                         "\"client_id\":\"c1\",\"iat\":%" G_GINT64_FORMAT
+                         ",\"exp\":%" G_GINT64_FORMAT ",\"nbf\":1,\"jti\":\"%s\"}",
+                         now_ms / 1000, now_ms / 1000 + 60, jti);
+
+  for (guint i = 0; i < G_N_ELEMENTS (types); i++)
+    {
+      g_autofree char *token = tessera_jwt_sign_text (key, types[i], claims, NULL);
+      g_assert_cmpint (engine_fixture_is_active (fixture, token), ==, i == 0);
+    }
+}
+
 /* The authorization was redeemed, then the cut-off came, then it is minted: however late. */
 static void
 test_E13_what_was_authorised_before_a_cut_off_is_not_minted_after_it (void)
@@ -705,6 +741,10 @@ main (int argc, char **argv)
                    test_a_cut_off_that_is_forgotten_revives_no_refresh_token);
   g_test_add_func ("/grants/an-access-token-says-what-it-is-for",
                    test_an_access_token_says_what_it_is_for);
+  g_test_add_func ("/grants/a-revoked-session-takes-its-tokens-along",
+                   test_a_revoked_session_takes_its_tokens_along);
+  g_test_add_func ("/grants/C01-what-has-another-type-is-no-access-token",
+                   test_C01_what_has_another_type_is_no_access_token);
   g_test_add_func ("/grants/a-revoked-key-takes-its-tokens-along",
                    test_a_revoked_key_takes_its_tokens_along);
   g_test_add_func ("/grants/threads-read-the-same-claims", test_threads_read_the_same_claims);

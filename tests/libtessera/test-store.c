@@ -707,6 +707,36 @@ test_redeemed_code_is_remembered (Fixture *f, gconstpointer data)
   g_assert_false (is_redeemed (f, "c1", "challenge"));
 }
 
+/* Of two that came at once, the grant of one has ended. */
+static void
+test_challenge_of_two_codes_is_remembered (Fixture *f, gconstpointer data)
+{
+  static const char *const grants[] = { "g1", "g2" };
+
+  for (guint ended = 0; ended < G_N_ELEMENTS (grants); ended++)
+    {
+      TesseraAuthorizationCode codes[] = { make_code ("one"), make_code ("two") };
+      g_autofree char *challenge = g_strdup_printf ("challenge-%u", ended);
+
+      begin (f);
+      for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
+        {
+          g_autofree char *text = g_strdup_printf ("code-%u-%u", ended, i);
+          g_autofree char *id = g_strdup_printf ("%s-%u", grants[i], ended);
+
+          codes[i].digest = digest_of (text);
+          codes[i].code_challenge = challenge;
+          put_grant (f, id, "c1", "alice", 1000);
+          g_assert_true (tessera_store_put_code (f->store, &codes[i], NULL));
+          redeem_code (f, &codes[i].digest, id);
+        }
+      g_autofree char *over = g_strdup_printf ("%s-%u", grants[ended], ended);
+      g_assert_true (tessera_store_end_grant (f->store, over, NULL));
+      commit (f);
+      g_assert_true (is_redeemed (f, "c1", challenge));
+    }
+}
+
 static void
 test_grant (Fixture *f, gconstpointer data)
 {
@@ -2491,6 +2521,7 @@ main (int argc, char *argv[])
   ADD ("code", test_code);
   ADD ("code-that-is-not-kept-is-not-redeemed", test_code_that_is_not_kept_is_not_redeemed);
   ADD ("redeemed-code-is-remembered", test_redeemed_code_is_remembered);
+  ADD_SQLITE ("challenge-of-two-codes-is-remembered", test_challenge_of_two_codes_is_remembered);
   ADD ("initial-tokens-are-found-and-listed-while-good",
        test_initial_tokens_are_found_and_listed_while_good);
   ADD ("initial-tokens-are-replaced-removed-and-pruned",

@@ -72,6 +72,7 @@ const TesseradSetting tesserad_settings[] = {
     1, 1000000 },
   { "limits", "feed-subscribers", TESSERAD_KIND_INTEGER, "feed-subscribers", "2048", 0, 1000000 },
   { "limits", "buffer-size", TESSERAD_KIND_INTEGER, "buffer-size", "16777216", 262144, 1 << 30 },
+  { "limits", "tls-size", TESSERAD_KIND_INTEGER, "tls-size", "100663296", 1048576, 1 << 30 },
   { "limits", "handshake-timeout", TESSERAD_KIND_INTEGER, "handshake-timeout", "5", 1, HOUR },
   { "limits", "head-timeout", TESSERAD_KIND_INTEGER, "head-timeout", "10", 1, HOUR },
   { "limits", "body-timeout", TESSERAD_KIND_INTEGER, "body-timeout", "10", 1, HOUR },

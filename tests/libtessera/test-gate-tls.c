@@ -120,6 +120,49 @@ let_threads_come (void)
     __real_g_thread_pool_push (called_pool, called_pool, NULL);
 }
 
+/* --- what OpenSSL takes, but for the client --- */
+
+typedef struct
+{
+  gsize size; /* 0: not counted */
+  gsize room; /* what follows is aligned */
+} Piece;
+
+static gint64 sum_taken; /* atomic; bytes, with what malloc () adds */
+static __thread gboolean client_works;
+
+static void *
+take (size_t size, const char *file, int line)
+{
+  Piece *piece = malloc (sizeof (Piece) + size);
+
+  piece->size = client_works ? 0 : (size + 31) & ~(gsize) 15;
+  piece->room = size;
+  __atomic_add_fetch (&sum_taken, (gint64) piece->size, __ATOMIC_SEQ_CST);
+  return piece + 1;
+}
+
+static void
+give_back (void *bytes, const char *file, int line)
+{
+  if (bytes == NULL)
+    return;
+  Piece *piece = (Piece *) bytes - 1;
+  __atomic_sub_fetch (&sum_taken, (gint64) piece->size, __ATOMIC_SEQ_CST);
+  free (piece);
+}
+
+static void *
+take_again (void *bytes, size_t size, const char *file, int line)
+{
+  void *more = size > 0 ? take (size, file, line) : NULL;
+
+  if (bytes != NULL && more != NULL)
+    memcpy (more, bytes, MIN (size, ((Piece *) bytes - 1)->room));
+  give_back (bytes, file, line);
+  return more;
+}
+
 /* --- two ends of a connection --- */
 
 static const TesseraGateAddress any_address = { .family = AF_INET, .prefix = 1 };
@@ -579,6 +622,81 @@ test_bears_new_keys (Fixture *fixture, gconstpointer unused)
 }
 
 static void
+connect_anew (Fixture *fixture)
+{
+  g_clear_pointer (&fixture->tls, tessera_tls_free);
+  SSL_free (fixture->client);
+  g_clear_object (&fixture->server_socket);
+  g_clear_object (&fixture->client_socket);
+  connect_sockets (fixture);
+  fixture->client = SSL_new (fixture->client_context);
+  SSL_set_fd (fixture->client, g_socket_get_fd (fixture->client_socket));
+  SSL_set_connect_state (fixture->client);
+  fixture->state = TESSERA_TLS_WANTS_READ;
+}
+
+/* @before: what was taken without it. */
+static void
+check_size (Fixture *fixture, gint64 before, gsize said)
+{
+  gint64 size = __atomic_load_n (&sum_taken, __ATOMIC_SEQ_CST) - before;
+
+  g_test_message ("%" G_GINT64_FORMAT " bytes of %" G_GSIZE_FORMAT, size, said);
+  g_assert_cmpuint (tessera_tls_get_size (fixture->tls), ==, said);
+  g_assert_cmpint (size, <=, (gint64) said);
+}
+
+static void
+check_sizes (Fixture *fixture, int version)
+{
+  static const char half[] = "\x17\x03\x03\x40\x01half of it";
+  static char block[65536];
+  const gsize idle = tessera_tls_get_idle_size ();
+  gint64 before = 0;
+
+  connect_anew (fixture);
+  SSL_set_max_proto_version (fixture->client, version);
+  before = __atomic_load_n (&sum_taken, __ATOMIC_SEQ_CST);
+  fixture->tls
+      = tessera_tls_new (fixture->context, g_socket_get_fd (fixture->server_socket), &any_address);
+  client_works = TRUE;
+  SSL_do_handshake (fixture->client);
+  client_works = FALSE;
+  step_server (fixture);
+  check_size (fixture, before, tessera_tls_get_handshake_size ());
+  client_works = TRUE; /* of the server only a thread of its own does something now */
+  g_assert_true (shake_hands (fixture));
+  client_works = FALSE;
+  check_size (fixture, before, idle);
+  g_assert_cmpint (tessera_tls_read (fixture->tls, block, 1), ==, TESSERA_TLS_LATER);
+  check_size (fixture, before, idle);
+  while (tessera_tls_write (fixture->tls, block, sizeof block) > 0)
+    ;
+  check_size (fixture, before, idle + 17 * 1024);
+  for (gsize part = 1; part < sizeof half; part += 4) /* the head, and then more */
+    {
+      gsize start = part > 1 ? part - 4 : 0;
+
+      g_assert_cmpint (g_socket_send (fixture->client_socket, half + start, part - start, NULL,
+                                      NULL),
+                       ==, part - start);
+      while (!is_readable (fixture->server_socket))
+        g_usleep (100);
+      g_assert_cmpint (tessera_tls_read (fixture->tls, block, 1), ==, TESSERA_TLS_LATER);
+      check_size (fixture, before, idle + 2 * 17 * 1024);
+    }
+}
+
+/* Else a crowd took more than the gate has counted. */
+static void
+test_takes_no_more_than_it_says (Fixture *fixture, gconstpointer unused)
+{
+  g_assert_true (shake_hands (fixture)); /* what is made once is there */
+  check_sizes (fixture, TLS1_3_VERSION);
+  check_sizes (fixture, TLS1_2_VERSION);
+}
+
+static void
 test_shows_the_whole_chain (Fixture *fixture, gconstpointer unused)
 {
   g_assert_true (shake_hands (fixture));
@@ -839,6 +957,7 @@ test_nothing_to_write_is_no_error (Fixture *fixture, gconstpointer unused)
 int
 main (int argc, char **argv)
 {
+  g_assert_cmpint (CRYPTO_set_mem_functions (take, take_again, give_back), ==, 1);
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, function)                                                                        \
   g_test_add ("/gate-tls/" name, Fixture, NULL, set_up, function, tear_down)
@@ -860,6 +979,7 @@ main (int argc, char **argv)
   ADD ("reads-no-more-of-who-changes-keys-for-ever",
        test_reads_no_more_of_who_changes_keys_for_ever);
   ADD ("bears-new-keys", test_bears_new_keys);
+  ADD ("takes-no-more-than-it-says", test_takes_no_more_than_it_says);
   ADD ("shows-the-whole-chain", test_shows_the_whole_chain);
   ADD ("resumes-nothing", test_resumes_nothing);
   ADD ("resumes-nothing-of-before", test_resumes_nothing_of_before);

@@ -6,6 +6,7 @@
 
 #include "gate/tessera-gate-buffers-private.h"
 #include "gate/tessera-gate-tls-private.h"
+#include "gate/tessera-gate-tls-private.h"
 #include "gate/tessera-listener.h"
 #include "model/tessera-registration-policy.h"
 #include "server/tessera-monitoring.h"
@@ -2082,6 +2083,7 @@ test_limits_are_as_documented (Fixture *self, gconstpointer data)
                  { "requests-per-connection", 10000 },
                  { "body-size", 65536 },
                  { "buffer-size", 16 * 1024 * 1024 },
+                 { "tls-size", 96 * 1024 * 1024 },
                  { "handshake-timeout", 5000 },
                  { "head-timeout", 10000 },
                  { "body-timeout", 10000 },
@@ -2862,6 +2864,158 @@ test_drain_waits_a_moment_for_who_shakes_hands (Fixture *self, gconstpointer dat
   g_assert_cmpstr (outcome, ==, "done");
 }
 
+/* What OpenSSL takes */
+
+/* For so many handshakes and connections that idle, and a few bytes more. */
+static void
+limit_tls (Fixture *self, guint n_handshakes, guint n_idle)
+{
+  gsize size = n_handshakes * tessera_tls_get_handshake_size ()
+               + n_idle * tessera_tls_get_idle_size () + 2000;
+
+  g_object_set (self->listener, "tls-size", (guint) size, NULL);
+}
+
+/* It has asked once, and idles. */
+static TlsClient *
+tls_client_that_idles (Fixture *self)
+{
+  TlsClient *client = tls_client_new (self);
+
+  g_free (ask_by_tls (client, GET_PEER, "]"));
+  return client;
+}
+
+static gboolean
+is_cut (TlsClient *self)
+{
+  char byte;
+
+  return recv (self->client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0 || errno == ECONNRESET;
+}
+
+static void
+wait_until_cut (TlsClient *self)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_US;
+
+  while (!is_cut (self))
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      if (!g_main_context_iteration (NULL, FALSE))
+        g_usleep (200);
+    }
+}
+
+static void
+assert_answers (TlsClient *self)
+{
+  g_autofree char *answer = ask_by_tls (self, GET_PEER, "]");
+
+  g_assert_true (g_str_has_prefix (answer, "HTTP/1.1 200 "));
+}
+
+/* Not the oldest of all, which takes nothing of it. */
+static void
+test_oldest_idle_tls_makes_way (Fixture *self, gconstpointer data)
+{
+  g_autoptr (Client) plain = client_new (self);
+
+  say (plain, GET);
+  hear (plain, "\r\n\r\n/");
+  listen_by_tls (self);
+  limit_tls (self, 1, 1);
+  TlsClient *first = tls_client_that_idles (self);
+  TlsClient *second = tls_client_that_idles (self);
+  iterate_for_ms (20);
+  g_assert_false (is_cut (first));
+  TlsClient *third = tls_client_that_idles (self);
+  wait_until_cut (first);
+  assert_answers (second);
+  assert_answers (third);
+  say (plain, GET);
+  hear (plain, "\r\n\r\n/");
+  tls_client_free (first);
+  tls_client_free (second);
+  tls_client_free (third);
+}
+
+/* A client that has said hello, and says no more. */
+static TlsClient *
+tls_client_that_stops (Fixture *self)
+{
+  TlsClient *client = tls_client_begin (self);
+
+  g_assert_true (tls_goes_on (client, SSL_connect (client->ssl)));
+  iterate_for_ms (20);
+  return client;
+}
+
+/* They take more than half, and of them who has been in it longest goes: not who has ended it. */
+static void
+test_oldest_half_handshake_makes_way (Fixture *self, gconstpointer data)
+{
+  TlsClient *halves[4];
+
+  g_object_set (self->listener, "handshake-timeout", 60000, NULL);
+  listen_by_tls (self);
+  limit_tls (self, 3, 1);
+  TlsClient *idle = tls_client_that_idles (self);
+  for (guint i = 0; i < G_N_ELEMENTS (halves); i++)
+    halves[i] = tls_client_that_stops (self);
+  wait_for_connections (self, 4);
+  iterate_for_ms (20);
+  assert_answers (idle);
+  while (tls_goes_on (halves[3], SSL_connect (halves[3]->ssl)))
+    ;
+  assert_answers (halves[3]);
+  for (guint i = 0; i < G_N_ELEMENTS (halves); i++)
+    tls_client_free (halves[i]);
+  tls_client_free (idle);
+}
+
+/* It holds a buffer for a whole one. */
+static void
+test_half_a_record_counts (Fixture *self, gconstpointer data)
+{
+  static const char half[] = "\x17\x03\x03\x40\x00half";
+
+  listen_by_tls (self);
+  limit_tls (self, 1, 1);
+  TlsClient *first = tls_client_that_idles (self);
+  TlsClient *second = tls_client_that_idles (self);
+  limit_tls (self, 0, 2);
+  assert_answers (first);
+  iterate_for_ms (20);
+  g_assert_false (is_cut (first) || is_cut (second));
+  say_bytes (first->client, half, strlen ("\x17\x03\x03\x40") + 1); /* the head alone */
+  wait_until_cut (second);
+  iterate_for_ms (20);
+  g_assert_false (is_cut (first));
+  tls_client_free (first);
+  tls_client_free (second);
+}
+
+/* Who is served does not make way for who comes. */
+static void
+test_tls_is_refused_where_there_is_no_room (Fixture *self, gconstpointer data)
+{
+  static const char request[] = "GET /pause HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  listen_by_tls (self);
+  limit_tls (self, 1, 0);
+  TlsClient *busy = tls_client_new (self);
+  g_assert_cmpint (SSL_write (busy->ssl, request, (int) strlen (request)), >, 0);
+  wait_for_paused (self);
+  TlsClient *late = tls_client_begin (self);
+  wait_until_cut (late);
+  respond (self->paused, "late");
+  soup_server_message_unpause (self->paused);
+  g_free (hear_by_tls (busy, "\r\n\r\nlate"));
+  tls_client_free (busy);
+  tls_client_free (late);
+}
+
 /* RFC 6797 §7.2 again: the proxy has ended TLS. */
 static void
 test_secure_is_whose_proxy_says_so (Fixture *self, gconstpointer data)
@@ -3198,6 +3352,10 @@ main (int argc, char **argv)
   ADD ("tiny-records-take-nobody-s-turn", test_tiny_records_take_nobody_s_turn);
   ADD ("secure-is-who-came-by-tls", test_secure_is_who_came_by_tls);
   ADD ("every-answer-over-tls-says-so", test_every_answer_over_tls_says_so);
+  ADD ("oldest-idle-tls-makes-way", test_oldest_idle_tls_makes_way);
+  ADD ("oldest-half-handshake-makes-way", test_oldest_half_handshake_makes_way);
+  ADD ("half-a-record-counts", test_half_a_record_counts);
+  ADD ("tls-is-refused-where-there-is-no-room", test_tls_is_refused_where_there_is_no_room);
   ADD ("secure-is-whose-proxy-says-so", test_secure_is_whose_proxy_says_so);
   ADD ("limits-are-as-documented", test_limits_are_as_documented);
   ADD ("server-keeps-its-listener", test_server_keeps_its_listener);

@@ -13,7 +13,9 @@ import os
 import platform
 import re
 import resource
+import select
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -55,6 +57,38 @@ def connect(port, number=None, timeout=20, receive=None):
     connection.connect(('127.0.0.1', port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+KIB, MIB = 1 << 10, 1 << 20
+# What the service counts for a connection with TLS (tessera-gate-tls.c).
+TLS_IDLE, TLS_HANDSHAKE = (16 * KIB, 48 * KIB) if ssl.OPENSSL_VERSION_INFO < (3, 2) else (32 * KIB, 64 * KIB)
+TLS_HALF_RECORD = 17 * KIB
+
+
+def say_hello():
+    """The first flight of a TLS client."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl._create_unverified_context().wrap_bio(incoming, outgoing, server_hostname='id.test')
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+
+
+def ask_by_tls(context, port, number):
+    """(what is left of a connection by which was asked once, whether it was answered)"""
+    with context.wrap_socket(connect(port, number)) as connection:
+        connection.sendall(JWKS)
+        status, _ = read_answer(connection)
+        return socket.socket(fileno=connection.detach()), status == 200
+
+
+def is_kept(connection):
+    """Whatever there is to be read before its end."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    return not poll.poll(0)
 
 
 def post(path, body, fields=b'', length=None):

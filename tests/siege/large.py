@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Requests that are too large, many at a time: refused with the right status, and without memory for them."""
 
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 
-from crowd import HOST, PER_ADDRESS, Child, Guest, connect, main, post, raise_descriptors, read_answer, subject
+from crowd import (HOST, MIB, PER_ADDRESS, TLS_HALF_RECORD, TLS_HANDSHAKE, TLS_IDLE, Child, Guest, ask_by_tls, connect, is_kept, main, post, raise_descriptors,
+                   read_answer, say_hello, subject)
 
 MEMORY = 64  # MiB
 HUGE = 300 * 1000 * 1000
@@ -96,6 +98,66 @@ def send_halves(pipe, port, count):
     pipe.send(statuses)
 
 
+def hold_half_records(port, count):
+    context = ssl._create_unverified_context()
+    for number in range(count):
+        connection, _ = ask_by_tls(context, port, number)
+        try:
+            connection.sendall(b'\x17\x03\x03\x40\x00' + b'a' * 16000)
+        except OSError:
+            pass
+        yield connection
+
+
+def read_hello(connection):
+    try:
+        connection.recv(1)
+    except OSError:
+        pass
+
+
+def hold_half_handshakes(port, count):
+    hello = say_hello()
+    for number in range(count):
+        connection = connect(port, number)
+        connection.sendall(hello)
+        if number % 20 == 0:  # more would wait for their turn than are let wait
+            read_hello(connection)
+        yield connection
+
+
+def hold(pipe, hold_some, port, count):
+    """Says when all are there, then how many were not closed meanwhile."""
+    raise_descriptors()
+    connections = list(hold_some(port, count))
+    pipe.send('held')
+    pipe.recv()
+    pipe.send(sum(map(is_kept, connections)))
+    for connection in connections:
+        connection.close()
+
+
+def besiege_by_tls(report, is_long):
+    """Each holds as much of OpenSSL's memory as it can, more of them than there is room for."""
+    size, count = (96 * MIB, 4500) if is_long else (8 * MIB, 400)
+    limits = 'tls-size=%d\nhandshake-timeout=600\nidle-timeout=600\npressed-idle-timeout=600\n' % size
+    with subject(report, limits=limits, tls=True) as service:
+        guest = Guest(service)
+        guest.ask_times(50)
+        before = service.memory()
+        for name, hold_some, each in (('records', hold_half_records, TLS_IDLE + TLS_HALF_RECORD), ('handshakes', hold_half_handshakes, TLS_HANDSHAKE)):
+            child = Child(hold, hold_some, service.tls_port, count)
+            child.hear(300)
+            guest.ask_times(10)
+            child.say('look')
+            kept = child.hear()
+            child.end()
+            report.check('{:,} half {}: so many are kept'.format(count, name), 0 < kept <= size // each, '{:,}'.format(kept), '{:,}'.format(size // each))
+        limit = MEMORY + size * 3 // 2 // MIB  # one crowd leaves holes that the next does not fit into
+        report.check('memory at its most, with TLS', service.peak() <= limit, '%.1f MiB (%.1f before)' % (service.peak(), before), '%d MiB' % limit)
+        report.check('a client without TLS is answered meanwhile', guest.wrong == 0, '{:,} of {:,}'.format(guest.n - guest.wrong, guest.n), 'all')
+
+
 def besiege(report, arguments):
     times, halves = (16, 9000) if arguments.long else (4, 1500)
     with subject(report) as service:
@@ -125,6 +187,7 @@ def besiege(report, arguments):
                      ', '.join('%s: %d' % (status or 'cut', count) for status, count in sorted(statuses.items(), key=str)), '256 of them')
         report.check('memory at its most', service.peak() <= MEMORY, '%.1f MiB (%.1f before)' % (service.peak(), before), '%d MiB' % MEMORY)
         report.check('a client that behaves is answered', guest.wrong == 0, '{:,} of {:,}'.format(guest.n - guest.wrong, guest.n), 'all')
+    besiege_by_tls(report, arguments.long)
 
 
 if __name__ == '__main__':

@@ -3,24 +3,12 @@
 """Clients that take their time: with a head, a body, the reading of answers, a handshake."""
 
 import select
-import ssl
 import time
 
-from crowd import HOST, JWKS, Child, Guest, Turns, connect, main, post, raise_descriptors, subject, until
+from crowd import HOST, JWKS, Child, Guest, Turns, connect, main, post, raise_descriptors, say_hello, subject, until
 
 READ_LITTLE = 2048  # bytes that a slow reader's kernel takes
 PIPELINED = 300
-
-
-def say_hello():
-    """The first flight of a TLS client."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = ssl._create_unverified_context().wrap_bio(incoming, outgoing, server_hostname='id.test')
-    try:
-        client.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return outgoing.read()
 
 
 # What each kind says at once, what it goes on with byte by byte, and where.

@@ -52,7 +52,8 @@ struct _TesseraGateConnection
   gsize drained; /* while lingering */
   TesseraGateRequest request;
   TesseraGateOutbox out;
-  gsize held; /* bytes of the above, as the gate knows them */
+  gsize held;     /* bytes of the above, as the gate knows them */
+  gsize tls_held; /* and those that TLS takes */
 };
 
 /* For the gate */

@@ -52,9 +52,12 @@ tessera_gate_connection_count (TesseraGateConnection *self)
   gsize held = self->in.length + tessera_gate_outbox_get_unsent (&self->out)
                + (self->request.text != NULL ? self->request.text->len : 0)
                + tessera_gate_front_get_length (self->request.inlet);
+  gsize tls_held = self->transport.tls != NULL ? tessera_tls_get_size (self->transport.tls) : 0;
 
   self->gate->held += held - self->held;
   self->held = held;
+  self->gate->tls_held += tls_held - self->tls_held;
+  self->tls_held = tls_held;
 }
 
 /* The end */
@@ -70,10 +73,10 @@ tessera_gate_connection_close (TesseraGateConnection *self)
   tessera_gate_request_forget (self);
   tessera_gate_inbox_clear (&self->in);
   tessera_gate_outbox_clear (&self->out, &gate->buffers);
-  tessera_gate_connection_count (self);
   tessera_gate_connection_wait_for_nothing (self);
   epoll_ctl (gate->epoll_fd, EPOLL_CTL_DEL, self->transport.fd, NULL);
   tessera_gate_transport_close (&self->transport);
+  tessera_gate_connection_count (self);
   tessera_gate_addresses_remove (gate->addresses, &self->address);
   tessera_gate_peer_clear (&self->peer);
   if (self->is_dirty)
@@ -114,6 +117,7 @@ static void
 linger (TesseraGateConnection *self)
 {
   tessera_gate_transport_shut (&self->transport);
+  g_clear_pointer (&self->transport.tls, tessera_tls_free); /* what still comes is for nobody */
   self->state = TESSERA_GATE_LINGERING;
   self->drained = 0;
   if (self->readable)
@@ -284,7 +288,7 @@ tessera_gate_connection_flush (TesseraGateConnection *self)
     go_on (self);
   tessera_gate_connection_count (self);
   if (!sent)
-    tessera_gate_has_room (self->gate, 0);
+    tessera_gate_keep_limits (self->gate);
   return sent;
 }
 
@@ -315,7 +319,8 @@ void
 tessera_gate_connection_begin (TesseraGateConnection *self)
 {
   tessera_gate_greeting_begin (self);
-  tessera_gate_watch (self->gate, self, self->transport.fd, FALSE);
+  if (self->state != TESSERA_GATE_CLOSED)
+    tessera_gate_watch (self->gate, self, self->transport.fd, FALSE);
 }
 
 void

@@ -56,9 +56,16 @@ begin_handshake (TesseraGateConnection *connection)
       tessera_gate_connection_await_request (connection);
       return;
     }
+  if (!tessera_gate_has_tls_room (connection->gate, tessera_tls_get_handshake_size ()))
+    {
+      connection->gate->n_shed++;
+      tessera_gate_connection_close (connection);
+      return;
+    }
   connection->secure = true;
   connection->state = TESSERA_GATE_HANDSHAKING;
   connection->transport.tls = tessera_tls_new (tls, connection->transport.fd, &connection->address);
+  tessera_gate_connection_count (connection);
   tessera_gate_connection_wait_for (connection, TESSERA_GATE_WAIT_HANDSHAKE,
                                     connection->gate->limits->handshake_ms);
 }

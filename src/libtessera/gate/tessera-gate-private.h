@@ -27,6 +27,7 @@ typedef struct
   guint requests; /* of one connection */
   guint body;     /* bytes */
   guint buffer;   /* bytes, of all connections together */
+  guint tls;      /* the same of what TLS takes */
   guint handshake_ms, head_ms, body_ms, idle_ms, busy_idle_ms, answer_ms, write_ms;
 } TesseraGateLimits;
 
@@ -72,7 +73,8 @@ struct _TesseraGate
   GQueue gone;        /* TesseraGateConnection* that an event may still name */
   guint n_requests;   /* that are not answered */
   guint n_lasting;    /* streams that libsoup is to keep between requests */
-  gsize held; /* bytes of requests that are not answered, and of answers that are not sent */
+  gsize held;     /* bytes of requests that are not answered, and of answers that are not sent */
+  gsize tls_held; /* bytes that TLS takes */
   guint64 n_accepted, n_refused, n_shed, n_expired; /* connections, since the start */
   guint64 n_malformed;                              /* requests */
   TesseraGateAddresses *addresses;
@@ -143,5 +145,10 @@ void tessera_gate_set_deadline (TesseraGate *self,
 /* May somebody hold so many more bytes? Who has waited longest with half a request, or with an
  * answer that it does not read, makes way. */
 gboolean tessera_gate_has_room (TesseraGate *self, gsize bytes);
+/* May TLS take so many more bytes? Who has idled longest makes way, or who has shaken hands longest
+ * when all who do take more than half. */
+gboolean tessera_gate_has_tls_room (TesseraGate *self, gsize bytes);
+/* Whoever holds too much of either makes way. */
+void tessera_gate_keep_limits (TesseraGate *self);
 
 G_END_DECLS

@@ -125,7 +125,7 @@ take_bytes (TesseraGateConnection *connection, const char *bytes, gsize length)
   if (connection->unread && connection->state == TESSERA_GATE_READING)
     tessera_gate_connection_mark_dirty (connection);
   tessera_gate_connection_count (connection);
-  tessera_gate_has_room (connection->gate, 0);
+  tessera_gate_keep_limits (connection->gate);
 }
 
 /* The client will send no more. What it has asked is still answered. */
@@ -156,6 +156,8 @@ tessera_gate_reader_read (TesseraGateConnection *connection)
           connection->readable = FALSE;
           tessera_gate_connection_watch_out (connection, tessera_gate_transport_wants_room (
                                                              &connection->transport));
+          tessera_gate_connection_count (connection); /* it may have half a record */
+          tessera_gate_keep_limits (connection->gate);
         }
       else if (got <= 0)
         on_end (connection);

@@ -34,6 +34,7 @@ on_stream_read_tunnel (TesseraGateConnection *connection, void *buffer, gsize co
       return (gssize) part;
     }
   got = tessera_gate_transport_read (&connection->transport, buffer, count);
+  tessera_gate_connection_count (connection);
   if (got == TESSERA_GATE_TRANSPORT_LATER)
     return TESSERA_GATE_STREAM_LATER;
   return MAX (got, 0);

@@ -60,6 +60,11 @@ TesseraTlsState tessera_tls_get_wish (TesseraTls *self);
 /* Is there something to read that the descriptor does not tell of? Read until LATER before you wait
  * for the descriptor. */
 gboolean tessera_tls_has_pending (TesseraTls *self);
+/* Bytes that it takes of OpenSSL's memory now, at most. */
+gsize tessera_tls_get_size (TesseraTls *self);
+/* Until the handshake is over, and afterwards while nothing is half read or half written. */
+gsize tessera_tls_get_handshake_size (void);
+gsize tessera_tls_get_idle_size (void);
 /* Says good-bye (close_notify), as far as there is room; nothing is written behind it. */
 void tessera_tls_say_goodbye (TesseraTls *self);
 

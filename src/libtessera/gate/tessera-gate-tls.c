@@ -19,6 +19,15 @@
 #define STEPS_WAITING 1024  /* for one more somebody makes way */
 #define READS_MAX 1024      /* of a handshake; an honest one has a few, or one for each byte */
 #define MESSAGES_MAX 32     /* of TLS's own, after the handshake: a few new keys */
+/* Bytes of OpenSSL's for one connection, rounded up from what test-gate-tls counts. */
+#if OPENSSL_VERSION_NUMBER < 0x30200000L
+#define HANDSHAKE_SIZE (48 * 1024)
+#define IDLE_SIZE (16 * 1024)
+#else /* each direction has an object of its own, and the key shares are large (ML-KEM) */
+#define HANDSHAKE_SIZE (64 * 1024)
+#define IDLE_SIZE (32 * 1024)
+#endif
+#define RECORD_SIZE (17 * 1024) /* of a buffer for one */
 #define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define PROTOCOL "\x08http/1.1" /* RFC 7301 §3.1 */
 
@@ -42,8 +51,10 @@ struct _TesseraTls
   TesseraTlsContext *context;
   SSL *ssl; /* NULL: freed */
   int fd;
-  int low_water;  /* bytes; 0: as it was */
-  gboolean hello; /* the first record of one was wholly there */
+  int low_water;         /* bytes; 0: as it was */
+  gboolean hello;        /* the first record of one was wholly there */
+  gboolean ready;        /* the handshake is over */
+  gboolean half_written; /* a record */
   TesseraTlsState wish;
   guint n_reads;         /* of the handshake */
   gboolean renegotiates; /* asks for another handshake */
@@ -356,6 +367,7 @@ on_step_over (gpointer data)
   if (self->ssl != NULL)
     {
       self->wish = self->state;
+      self->ready = self->state == TESSERA_TLS_READY;
       self->n_messages = 0;
       self->done (self, self->state, self->owner);
     }
@@ -522,6 +534,7 @@ tessera_tls_write (TesseraTls *self, const void *bytes, gsize count)
     return 0;
   int outcome = SSL_write (self->ssl, bytes, (int) MIN (count, G_MAXINT));
   gssize written = outcome > 0 ? outcome : judge_transfer (self, outcome);
+  self->half_written = written == TESSERA_TLS_LATER;
   return written != 0 ? written : TESSERA_TLS_BROKEN;
 }
 
@@ -535,6 +548,38 @@ gboolean
 tessera_tls_has_pending (TesseraTls *self)
 {
   return SSL_has_pending (self->ssl) == 1;
+}
+
+gsize
+tessera_tls_get_handshake_size (void)
+{
+  return HANDSHAKE_SIZE;
+}
+
+gsize
+tessera_tls_get_idle_size (void)
+{
+  return IDLE_SIZE;
+}
+
+/* OpenSSL keeps the buffers of records only as long as there is something in them. */
+static gboolean
+has_half_a_record (TesseraTls *self)
+{
+  return SSL_has_pending (self->ssl) == 1 || strcmp (SSL_rstate_string (self->ssl), "RB") == 0;
+}
+
+gsize
+tessera_tls_get_size (TesseraTls *self)
+{
+  if (!self->ready) /* a step may be under way */
+    return HANDSHAKE_SIZE;
+  gsize size = IDLE_SIZE;
+  if (has_half_a_record (self))
+    size += RECORD_SIZE;
+  if (self->half_written)
+    size += RECORD_SIZE;
+  return size;
 }
 
 void

@@ -142,6 +142,63 @@ tessera_gate_has_room (TesseraGate *self, gsize bytes)
   return TRUE;
 }
 
+/* Who has waited longest of those that have come by TLS; NULL: nobody. */
+static TesseraGateConnection *
+find_oldest_tls (TesseraGate *self, TesseraGateWait wait)
+{
+  for (GList *link = self->deadlines.queues[wait].head; link != NULL; link = link->next)
+    {
+      TesseraGateConnection *connection = link->data;
+
+      if (connection->transport.tls != NULL)
+        return connection;
+    }
+  return NULL;
+}
+
+/* So that neither who idles shuts out who comes, nor who never ends a handshake those that have. */
+static TesseraGateConnection *
+find_tls_to_go (TesseraGate *self)
+{
+  static const TesseraGateWait waits[]
+      = { TESSERA_GATE_WAIT_IDLE, TESSERA_GATE_WAIT_HANDSHAKE, TESSERA_GATE_WAIT_HEAD,
+          TESSERA_GATE_WAIT_BODY, TESSERA_GATE_WAIT_WRITE };
+  gsize shaking = self->deadlines.queues[TESSERA_GATE_WAIT_HANDSHAKE].length
+                  * tessera_tls_get_handshake_size ();
+  TesseraGateConnection *found = NULL;
+
+  if (shaking > self->limits->tls / 2)
+    found = find_oldest_tls (self, TESSERA_GATE_WAIT_HANDSHAKE);
+  for (guint i = 0; found == NULL && i < G_N_ELEMENTS (waits); i++)
+    found = find_oldest_tls (self, waits[i]);
+  return found;
+}
+
+gboolean
+tessera_gate_has_tls_room (TesseraGate *self, gsize bytes)
+{
+  while (self->tls_held + bytes > self->limits->tls)
+    {
+      TesseraGateConnection *connection = find_tls_to_go (self);
+
+      if (connection == NULL)
+        return FALSE;
+      self->n_shed++;
+      if (connection->deadline.wait == TESSERA_GATE_WAIT_WRITE)
+        tessera_gate_connection_cut (connection);
+      else
+        tessera_gate_connection_close (connection);
+    }
+  return TRUE;
+}
+
+void
+tessera_gate_keep_limits (TesseraGate *self)
+{
+  tessera_gate_has_room (self, 0);
+  tessera_gate_has_tls_room (self, 0);
+}
+
 static void
 bury (TesseraGate *self)
 {

@@ -70,6 +70,7 @@ enum
   PROP_REQUESTS_PER_CONNECTION,
   PROP_BODY_SIZE,
   PROP_BUFFER_SIZE,
+  PROP_TLS_SIZE,
   PROP_HANDSHAKE_TIMEOUT,
   PROP_HEAD_TIMEOUT,
   PROP_BODY_TIMEOUT,
@@ -92,6 +93,7 @@ get_limit (TesseraListener *self, guint prop_id)
     [PROP_REQUESTS_PER_CONNECTION] = &limits->requests,
     [PROP_BODY_SIZE] = &limits->body,
     [PROP_BUFFER_SIZE] = &limits->buffer,
+    [PROP_TLS_SIZE] = &limits->tls,
     [PROP_HANDSHAKE_TIMEOUT] = &limits->handshake_ms,
     [PROP_HEAD_TIMEOUT] = &limits->head_ms,
     [PROP_BODY_TIMEOUT] = &limits->body_ms,
@@ -278,6 +280,19 @@ tessera_listener_class_init (TesseraListenerClass *class)
    * Since: 1.0
    */
   add_limit (klass, PROP_BUFFER_SIZE, "buffer-size", 16 * 1024 * 1024, G_MAXINT);
+
+  /**
+   * TesseraListener:tls-size:
+   *
+   * Bytes that the TLS of all connections together may take. One that idles counts for 16 KiB (32
+   * KiB from OpenSSL 3.2 on), 17 KiB more with half a record, and for 48 KiB (64 KiB) while its
+   * handshake goes on. For a further one the one that has idled longest is closed; when those in
+   * their handshakes take more than half, the one that has been in it longest. When nobody can make
+   * way, the further one is closed.
+   *
+   * Since: 1.0
+   */
+  add_limit (klass, PROP_TLS_SIZE, "tls-size", 96 * 1024 * 1024, G_MAXINT);
 
   /**
    * TesseraListener:handshake-timeout:
@@ -737,7 +752,7 @@ tessera_listener_get_n_requests (TesseraListener *self)
 
 typedef struct
 {
-  guint64 open, idle, requests, held, accepted, refused, shed, late, malformed;
+  guint64 open, idle, requests, held, tls_held, accepted, refused, shed, late, malformed;
 } Connections;
 
 static void
@@ -751,6 +766,7 @@ add_connections (TesseraListener *self, Connections *sum)
   sum->idle += gate->deadlines.queues[TESSERA_GATE_WAIT_IDLE].length;
   sum->requests += gate->n_requests;
   sum->held += gate->held;
+  sum->tls_held += gate->tls_held;
   sum->accepted += gate->n_accepted;
   sum->refused += gate->n_refused;
   sum->shed += gate->n_shed;
@@ -776,6 +792,8 @@ append_connections (GString *text, gpointer data)
                                  "Bytes of requests that are not whole or not answered, and of "
                                  "answers that are not sent.",
                                  (double) sum.held);
+  tessera_metrics_append_single (text, "tessera_tls_bytes", "gauge",
+                                 "Bytes that the TLS of connections takes.", (double) sum.tls_held);
   tessera_metrics_append_single (text, "tessera_connections_accepted_total", "counter",
                                  "Connections that were accepted.", (double) sum.accepted);
   tessera_metrics_append_head (text, "tessera_connections_ended_total", "counter",

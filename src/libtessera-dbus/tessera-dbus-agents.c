@@ -5,6 +5,8 @@
 
 #include "tessera-dbus-question-private.h"
 
+#include <string.h>
+
 #define AGENTS_MAX 16
 #define QUESTIONS_MAX 256 /* logins that wait for an agent */
 /* Logins that wait for a person to enter something. The page lasts 20 minutes. */
@@ -18,6 +20,7 @@ typedef struct
 {
   char *id;
   TesseraDBusAgent *agent;
+  char *network;   /* that the login came from */
   gint64 asked_at; /* µs, monotonic */
 } Step;
 
@@ -38,6 +41,7 @@ step_free (Step *self)
 {
   g_free (self->id);
   tessera_dbus_agent_unref (self->agent);
+  g_free (self->network);
   g_free (self);
 }
 
@@ -189,15 +193,55 @@ tessera_dbus_agents_set_second (TesseraDBusAgents *self, guint milliseconds)
   start_forgetting (self);
 }
 
+/* Whoever has one address of IPv6 has the 2⁶⁴ of its network. */
+static char *
+dup_network (const char *text)
+{
+  g_autoptr (GInetAddress) address = g_inet_address_new_from_string (text);
+  guint8 bytes[16] = { 0 };
+
+  if (address == NULL || g_inet_address_get_family (address) != G_SOCKET_FAMILY_IPV6)
+    return g_strdup (text);
+  memcpy (bytes, g_inet_address_to_bytes (address), 8);
+  g_autoptr (GInetAddress) network = g_inet_address_new_from_bytes (bytes, G_SOCKET_FAMILY_IPV6);
+  return g_inet_address_to_string (network);
+}
+
+/* The oldest step of whoever has most, so that nobody loses one because of somebody else's. */
+static GList *
+find_surplus (TesseraDBusAgents *self)
+{
+  g_autoptr (GHashTable) later = g_hash_table_new (g_str_hash, g_str_equal);
+  GList *surplus = NULL;
+  guint most = 0;
+
+  for (GList *link = self->steps.tail; link != NULL; link = link->prev)
+    {
+      char *network = ((Step *) link->data)->network;
+      guint count = GPOINTER_TO_UINT (g_hash_table_lookup (later, network)) + 1;
+
+      g_hash_table_insert (later, network, GUINT_TO_POINTER (count));
+      if (count < most)
+        continue;
+      most = count;
+      surplus = link;
+    }
+  return surplus;
+}
+
 static void
-remember_step (TesseraDBusAgents *self, const char *id, TesseraDBusAgent *agent)
+remember_step (TesseraDBusAgents *self,
+               const char *id,
+               TesseraDBusAgent *agent,
+               const char *remote_address)
 {
   Step *step = g_new0 (Step, 1);
 
   while (self->steps.length >= STEPS_MAX)
-    forget_step (self, self->steps.head);
+    forget_step (self, find_surplus (self));
   step->id = g_strdup (id);
   step->agent = tessera_dbus_agent_ref (agent);
+  step->network = dup_network (remote_address);
   step->asked_at = g_get_monotonic_time ();
   g_queue_push_tail (&self->steps, step);
   start_forgetting (self);
@@ -212,7 +256,8 @@ on_over (TesseraDBusQuestion *question, TesseraDBusAgent *asked, gpointer data)
 
   g_ptr_array_remove_fast (self->questions, question);
   if (asked != NULL)
-    remember_step (self, tessera_dbus_question_get_id (question), asked);
+    remember_step (self, tessera_dbus_question_get_id (question), asked,
+                   tessera_dbus_question_get_remote_address (question));
 }
 
 static void

@@ -23,6 +23,7 @@ TesseraDBusQuestion *tessera_dbus_question_new (TesseraDBusAgents *agents,
 void tessera_dbus_question_put (TesseraDBusQuestion *self, TesseraDBusAgent *agent);
 TesseraDBusAgent *tessera_dbus_question_get_agent (TesseraDBusQuestion *self);
 const char *tessera_dbus_question_get_id (TesseraDBusQuestion *self);
+const char *tessera_dbus_question_get_remote_address (TesseraDBusQuestion *self);
 /* Denied, and over. */
 void tessera_dbus_question_withdraw (TesseraDBusQuestion *self, const char *problem);
 

@@ -13,6 +13,7 @@ struct _TesseraDBusQuestion
   gatomicrefcount ref_count; /* one of the owner's, one of each call's */
   TesseraDBusAgents *agents;
   char *id;
+  char *remote_address;
   TesseraAuthentication *authentication; /* NULL: over */
   gboolean may_fall_over;
   TesseraDBusQuestionOver over;
@@ -33,6 +34,7 @@ question_unref (TesseraDBusQuestion *self)
   g_clear_object (&self->cancellable);
   tessera_dbus_agents_unref (self->agents);
   g_free (self->id);
+  g_free (self->remote_address);
   g_free (self);
 }
 
@@ -48,6 +50,7 @@ tessera_dbus_question_new (TesseraDBusAgents *agents,
   g_atomic_ref_count_init (&self->ref_count);
   self->agents = tessera_dbus_agents_ref (agents);
   self->id = g_strdup (tessera_authentication_get_id (authentication));
+  self->remote_address = g_strdup (tessera_authentication_get_remote_address (authentication));
   self->authentication = g_object_ref (authentication);
   self->may_fall_over = may_fall_over;
   self->over = over;
@@ -66,6 +69,12 @@ const char *
 tessera_dbus_question_get_id (TesseraDBusQuestion *self)
 {
   return self->id;
+}
+
+const char *
+tessera_dbus_question_get_remote_address (TesseraDBusQuestion *self)
+{
+  return self->remote_address;
 }
 
 static void

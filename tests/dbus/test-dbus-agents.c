@@ -306,12 +306,18 @@ login_begin (Login *self, Fixture *f, TesseraAuthentication *authentication)
 }
 
 static void
-log_in (Login *self, Fixture *f)
+log_in_from (Login *self, Fixture *f, const char *address)
 {
   g_autoptr (TesseraClient) client = tessera_client_new ("app", "The App");
   g_autoptr (TesseraAuthentication) authentication
-      = tessera_authentication_new ("anna", CANARY, client, "a b", "192.0.2.1");
+      = tessera_authentication_new ("anna", CANARY, client, "a b", address);
   login_begin (self, f, authentication);
+}
+
+static void
+log_in (Login *self, Fixture *f)
+{
+  log_in_from (self, f, "192.0.2.1");
 }
 
 static void
@@ -522,6 +528,38 @@ test_more_questions_than_people_answer (Fixture *f, gconstpointer data)
   wait_cancelled (agent, oldest);
   settle ();
   g_assert_cmpstr (agent->cancelled->str, ==, oldest);
+}
+
+/* Whoever begins more than anybody else, from wherever in a network of IPv6, loses the oldest. */
+static void
+test_a_crowd_of_questions_ends_nobody_elses (Fixture *f, gconstpointer data)
+{
+  g_autoptr (Agent) agent = agent_new_registered (f->first.theirs, "/a", "@a{sv} {}");
+  g_auto (Login) mine = { 0 };
+  g_auto (Login) answered = { 0 };
+  g_autofree char *lost = NULL;
+
+  log_in (&mine, f);
+  answer (agent, "('ask', @a{sv} {})");
+  g_assert_cmpint (wait_verdict (&mine), ==, TESSERA_VERDICT_ASKED);
+  for (guint i = 0; i < 1024; i++)
+    {
+      g_autofree char *address = g_strdup_printf ("2001:db8:0:1:%x::1", i);
+      g_auto (Login) login = { 0 };
+
+      log_in_from (&login, f, address);
+      answer (agent, "('ask', @a{sv} {})");
+      g_assert_cmpint (wait_verdict (&login), ==, TESSERA_VERDICT_ASKED);
+      if (i == 0)
+        lost = g_strconcat (get_id (&login), " ", NULL);
+    }
+  while (agent->cancelled->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+  settle ();
+  g_assert_cmpstr (agent->cancelled->str, ==, lost);
+  answer_step (&answered, &mine, f, "123456");
+  answer (agent, "('allow', {'subject': <'anna'>})");
+  g_assert_cmpint (wait_verdict (&answered), ==, TESSERA_VERDICT_ACCEPTED);
 }
 
 /* Of each: nobody gets in, and the next agent is not asked. */
@@ -1066,6 +1104,7 @@ main (int argc, char **argv)
   ADD ("an-agent-asks-for-more", test_an_agent_asks_for_more);
   ADD ("nobody-answers-what-was-asked", test_nobody_answers_what_was_asked);
   ADD ("more-questions-than-people-answer", test_more_questions_than_people_answer);
+  ADD ("a-crowd-of-questions-ends-nobody-elses", test_a_crowd_of_questions_ends_nobody_elses);
   ADD ("who-asked-and-left-lets-nobody-in", test_who_asked_and_left_lets_nobody_in);
   ADD ("malformed-answers-deny", test_malformed_answers_deny);
   ADD ("a-large-answer-denies", test_a_large_answer_denies);

@@ -30,9 +30,10 @@ on_session_begun (gpointer data,
 {
   TesseraVisit *visit = data;
 
+  /* The password is changed all the same: they sign in with it. */
   if (error != NULL)
     {
-      tessera_visit_respond_error (visit, error);
+      tessera_account_page_go (visit, NULL);
       return;
     }
   tessera_cookie_set (TESSERA_COOKIE_SESSION, visit->exchange, visit->engine->settings, cookie);

@@ -15,9 +15,10 @@ def main():
     if not arguments:
         os.execv(sys.executable, [sys.executable, os.path.join(ROOT, 'data/dev/test.py'), '--only', 'faults', build])
     name, *rest = arguments
-    script = os.path.join(HERE, name + ('_faults.py' if name in ('io', 'state') else '.py'))
+    script = os.path.join(HERE, name + ('_faults.py' if name in ('desk', 'io', 'state') else '.py'))
     program = os.path.join(build, 'tests/faults/faults-' + name)
     os.environ.update(TESSERAD=os.path.join(build, 'tests/support/tesserad-test'),
+                      TESSERA=os.path.join(build, 'src/tessera/tessera'),
                       FAULTS_CLIENTS=os.path.join(build, 'tests/faults/faults-clients'),
                       PYTHONDONTWRITEBYTECODE='1')
     if os.path.exists(script):

@@ -22,37 +22,7 @@ import fault_rig
 import tap
 from tap import check, contains, equal, lacks, one_of
 from tessera_fixture import Client, new_verifier, challenge_of, parameters_of
-
-WRITE, SYNC, NAME = 1, 2, 4
-# How a disk fails: what, with which error, and whether half of the data arrives all the same.
-DISEASES = {
-    'EIO at a write': (WRITE, errno.EIO, False),
-    'ENOSPC at a write': (WRITE, errno.ENOSPC, False),
-    'EIO in the middle of a write': (WRITE, errno.EIO, True),
-    'EIO at a sync': (SYNC, errno.EIO, False),
-    'ENOSPC at a sync': (SYNC, errno.ENOSPC, False),
-}
-THOROUGH = '--all' in sys.argv
-STRIDE = 1 if THOROUGH else 4
-
-
-class Trial:
-    """One operation, prepared: act () answers True (done) or False (refused, as it should be)."""
-
-    def __init__(self, act, is_in_force, again=None):
-        self.act = act
-        self.is_in_force = is_in_force
-        self.again = again or act
-
-
-def yes_or_503(answer):
-    if answer.status in (200, 303):
-        return True
-    equal(answer.status, 503, repr(answer))
-    check(int(answer.header('Retry-After')) > 0, 'Retry-After')
-    lacks(answer.body, b'access_token')
-    return False
-
+from trial import DISEASES, NAME, STRIDE, SYNC, THOROUGH, WRITE, Trial, ends_by_itself, fail_at_each, sick, yes_or_503
 
 # The operations.
 
@@ -207,60 +177,6 @@ def change_a_password(s):
     s.users['bob'] = 'bob-%d' % random.randrange(10 ** 9)
     s.forget_browsers()
     return Trial(lambda: reload(s), lambda: not s.is_active(tokens['access_token']))
-
-
-# Failing them.
-
-def sick(s, disease, skip):
-    kinds, error, torn = DISEASES[disease]
-    s.files.fail(kinds, error, skip=skip, count=1, torn=torn)
-
-
-def ends_by_itself(s):
-    """A sync failed: what the service answers now is of no use to anybody."""
-    equal(s._collect(), 1, s.log.decode('utf-8', 'replace')[-2000:])
-    s.start_again()
-
-
-def try_once(s, operation, disease, skip, promised):
-    """FALSE: nothing failed any more."""
-    s.source = s.new_source()
-    trial = operation(s)
-    sick(s, disease, skip)
-    done = trial.act()
-    failed = s.files.seen() > skip
-    s.files.heal()
-    if failed and DISEASES[disease][0] == SYNC:
-        ends_by_itself(s)
-    check(s.process.poll() is None, 'the service died')
-    check(failed or done, 'refused without a reason')
-    if done:
-        promised.append(trial.is_in_force)
-    else:
-        check(trial.again(), 'not possible afterwards, either')
-        check(trial.is_in_force(), 'done, but not in force')
-    return failed
-
-
-def is_still_in_force(s, promised):
-    s.kill()
-    s.start_again()
-    s.source = s.new_source()
-    for number, is_in_force in enumerate(promised):
-        check(is_in_force(), 'promise %d of %d was not kept' % (number, len(promised)))
-
-
-def fail_at_each(operation, disease):
-    @tap.test('%s while %s' % (disease, operation.__name__.replace('_', ' ')))
-    def _(s):
-        promised = []
-        tries = 0
-        while try_once(s, operation, disease, tries, promised):
-            tries += 1
-            check(tries < 200, 'it never ends')
-        check(tries > 0, 'no fault was met')
-        print('# %d faults, %d answered yes all the same' % (tries, len(promised) - 1))
-        is_still_in_force(s, promised)
 
 
 for one in (revoke_an_access_token, revoke_a_grant, redeem_a_code, refresh, put_a_code, sign_in, sign_out, withdraw_a_consent, remove_a_client, change_a_password):

@@ -7,8 +7,7 @@ import collections
 import ssl
 import time
 
-from crowd import PER_ADDRESS, Child, Guest, JWKS, Turns, connect, main, raise_descriptors, read_answer, subject, until
-from slow import say_hello
+from crowd import PER_ADDRESS, Child, Guest, JWKS, Turns, connect, main, raise_descriptors, read_answer, say_hello, subject, until
 
 ADDRESSES = 50  # of each program
 HELD = 1000  # connections of each program, none of which is ever used

@@ -29,6 +29,7 @@ typedef struct
 {
   GByteArray *durable;
   GArray *changes; /* Change, since the last sync */
+  gboolean is_directory;
 } Node;
 
 /* What an operation on names did: `to` is @node now (NULL: gone), `from` is gone. */
@@ -80,9 +81,10 @@ renaming_clear (Renaming *renaming)
 }
 
 static Node *
-node_new (void)
+node_new (gboolean is_directory)
 {
   Node *node = g_new0 (Node, 1);
+  node->is_directory = is_directory;
   node->durable = g_byte_array_new ();
   node->changes = g_array_new (FALSE, FALSE, sizeof (Change));
   g_array_set_clear_func (node->changes, (GDestroyNotify) change_clear);
@@ -113,6 +115,13 @@ is_watched (const char *path)
          && (path[length] == '/' || path[length] == '\0');
 }
 
+static void
+add_name (const char *path, Node *node)
+{
+  g_hash_table_insert (names, g_strdup (path), node);
+  g_hash_table_insert (names_kept, g_strdup (path), node);
+}
+
 /* What is there counts as durable. */
 static void
 add_files (const char *path)
@@ -121,19 +130,20 @@ add_files (const char *path)
   const char *name;
   while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
     {
-      char *child = g_build_filename (path, name, NULL);
+      g_autofree char *child = g_build_filename (path, name, NULL);
       g_autofree char *content = NULL;
       gsize length;
       if (g_file_test (child, G_FILE_TEST_IS_DIR))
-        add_files (child);
-      if (g_file_get_contents (child, &content, &length, NULL))
         {
-          Node *node = node_new ();
-          g_byte_array_append (node->durable, (const guint8 *) content, (guint) length);
-          g_hash_table_insert (names, g_strdup (child), node);
-          g_hash_table_insert (names_kept, g_strdup (child), node);
+          add_name (child, node_new (TRUE));
+          add_files (child);
         }
-      g_free (child);
+      else if (g_file_get_contents (child, &content, &length, NULL))
+        {
+          Node *node = node_new (FALSE);
+          g_byte_array_append (node->durable, (const guint8 *) content, (guint) length);
+          add_name (child, node);
+        }
     }
 }
 
@@ -355,20 +365,46 @@ which_names_are_left (GRand *random)
   return left;
 }
 
+/* A name counts for nothing when one of the directories above it is lost. */
+static gboolean
+is_reached (GHashTable *left, const char *path)
+{
+  g_autofree char *parent = g_path_get_dirname (path);
+  const Node *node = NULL;
+
+  if (strcmp (parent, root) == 0)
+    return TRUE;
+  node = g_hash_table_lookup (left, parent);
+  return node != NULL && node->is_directory && is_reached (left, parent);
+}
+
+/* @bytes NULL: a directory. */
 static void
 write_left (const char *path, GByteArray *bytes)
 {
+  g_autofree char *folder = bytes != NULL ? g_path_get_dirname (path) : g_strdup (path);
   g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  if (bytes == NULL)
+    return;
   g_file_set_contents_full (path, (const char *) bytes->data, bytes->len, G_FILE_SET_CONTENTS_NONE,
                             0600, &error);
   g_assert_no_error (error);
 }
 
+static void
+byte_array_unref0 (gpointer bytes)
+{
+  if (bytes != NULL)
+    g_byte_array_unref (bytes);
+}
+
 void
 disk_cut_power (const char *directory, GRand *random)
 {
-  g_autoptr (GHashTable) left = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                                       (GDestroyNotify) g_byte_array_unref);
+  g_autoptr (GHashTable) left
+      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, byte_array_unref0);
   GHashTableIter iter;
   gpointer path, value;
 
@@ -377,9 +413,9 @@ disk_cut_power (const char *directory, GRand *random)
   g_hash_table_iter_init (&iter, paths);
   while (g_hash_table_iter_next (&iter, &path, &value))
     /* The reserve holds nothing, and is large. */
-    if (!g_str_has_suffix (path, "/reserve"))
+    if (is_reached (paths, path) && !g_str_has_suffix (path, "/reserve"))
       g_hash_table_insert (left, g_strdup ((char *) path + strlen (root)),
-                           what_is_left (value, random));
+                           ((Node *) value)->is_directory ? NULL : what_is_left (value, random));
   g_mutex_unlock (&mutex);
 
   g_hash_table_iter_init (&iter, left);
@@ -408,7 +444,7 @@ note_open (int fd, const char *path, int flags)
         {
           handle->node = g_hash_table_lookup (names, path);
           if (handle->node == NULL)
-            note_renaming (path, handle->node = node_new (), NULL);
+            note_renaming (path, handle->node = node_new (FALSE), NULL);
         }
       g_hash_table_replace (handles, GINT_TO_POINTER (fd), handle);
     }
@@ -587,6 +623,21 @@ unlink (const char *path)
     return result;
   g_mutex_lock (&mutex);
   note_renaming (path, NULL, NULL);
+  g_mutex_unlock (&mutex);
+  return result;
+}
+
+int
+mkdir (const char *path, mode_t mode)
+{
+  gboolean watched = is_watched_now (path);
+  if (watched)
+    tell_hook ();
+  int result = (int) syscall (SYS_mkdirat, AT_FDCWD, path, mode);
+  if (result != 0 || !watched)
+    return result;
+  g_mutex_lock (&mutex);
+  note_renaming (path, node_new (TRUE), NULL);
   g_mutex_unlock (&mutex);
   return result;
 }

@@ -7,14 +7,14 @@
 
 #include <glib.h>
 
-/* From now on, files below @directory; what is there is durable. Its folders are made before. */
+/* From now on, files and folders below @directory; what is there is durable. */
 void disk_watch (const char *directory);
 void disk_forget (void);
 
 /* Called before each change and each sync, in whichever thread does it. */
 typedef void (*DiskHook) (gpointer data);
 void disk_set_hook (DiskHook hook, gpointer data);
-/* Writes below @directory, whose folders are there, what a power cut now might leave. */
+/* Writes below @directory what a power cut now might leave. */
 void disk_cut_power (const char *directory, GRand *random);
 
 typedef enum

@@ -149,8 +149,9 @@ open_keys (State *self, const char *directory, gboolean may_create, GError **err
 
 /* In the order of tessera-server-setup.c. */
 static gboolean
-state_open (State *self, const char *directory, GError **error)
+state_open (State *self, const char *parent, GError **error)
 {
+  g_autofree char *directory = g_build_filename (parent, "state", NULL);
   g_autofree char *mirror = g_build_filename (directory, "generation", NULL);
   g_autofree char *snapshot = g_build_filename (directory, "denied-tokens", NULL);
   gboolean is_new = FALSE;
@@ -225,8 +226,6 @@ make_directory (void)
   g_autoptr (GError) error = NULL;
   char *path = g_dir_make_tmp ("tessera-power-XXXXXX", &error);
   g_assert_no_error (error);
-  g_autofree char *keys = g_build_filename (path, "keys", NULL);
-  g_assert_cmpint (g_mkdir (keys, 0700), ==, 0);
   return path;
 }
 

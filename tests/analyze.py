@@ -75,23 +75,25 @@ def run_clang(source, arguments, build):
     command = [tidy, '--quiet', f'--checks={CHECKS}', f'--header-filter={ROOT}/src/.*', str(source), '--',
                *arguments, '-Wno-unknown-warning-option']
     run = subprocess.run(command, cwd=build, capture_output=True, text=True)
-    found = [entry for entry in findings(run.stdout, build) if not entry[2].startswith('clang-diagnostic-un')]
+    found = [entry for entry in findings(run.stdout, build) if not entry[2].startswith('clang-diagnostic-unknown')]
     return found if run.returncode == 0 or found else [(str(source), 1, 'clang-tidy', run.stderr[-500:])]
 
 
 class Review:
     """Lines of FILE CHECK TEXT…: a finding of CHECK in FILE whose line of source contains TEXT is none; the
-    sentence above says why."""
+    sentence above says why. Of “says: TEXT” it is the analyzer's own words that contain TEXT."""
 
     def __init__(self):
         self.entries = [line.split(maxsplit=2) for line in REVIEWED.read_text(encoding='utf-8').splitlines()
                         if line and not line.startswith('#')]
         self.used = set()
 
-    def covers(self, file, line, check):
-        text = (ROOT / file).read_text(encoding='utf-8').splitlines()[line - 1] if (ROOT / file).exists() else ''
+    def covers(self, file, line, check, message):
+        source = (ROOT / file).read_text(encoding='utf-8').splitlines()[line - 1] if (ROOT / file).exists() else ''
         for number, (own_file, own_check, own_text) in enumerate(self.entries):
-            if own_file in (file, '*') and own_check in check.split(',') and (own_text == '*' or own_text in text):
+            said = own_text.startswith('says: ')
+            fits = own_text == '*' or own_text.removeprefix('says: ') in (message if said else source)
+            if own_file in (file, '*') and own_check in check.split(',') and fits:
                 self.used.add(number)
                 return True
         return False
@@ -113,7 +115,7 @@ def main():
         jobs = [pool.submit(run, source, arguments, build) for run in chosen for source, arguments in sorted(sources.items())]
         for job in jobs:
             for file, line, check, message in job.result():
-                if not review.covers(file, line, check) and (file, line, check) not in seen:
+                if not review.covers(file, line, check, message) and (file, line, check) not in seen:
                     seen.add((file, line, check))
                     print(f'{file}:{line}: {message} [{check}]', flush=True)
     prefixes = ['-Wanalyzer'] * (run_gcc in chosen) + ['bugprone', 'cert', 'clang', 'concurrency'] * (run_clang in chosen)

@@ -276,6 +276,36 @@ test_keys_need_their_directory (void)
     }
 }
 
+/* A rotation that was cut off is finished at the next start, or that is none. */
+static void
+test_no_start_leaves_a_private_part (void)
+{
+  const FaultyFiles broken = { .kinds = FAULTY_WRITE, .error = EIO, .count = -1 };
+  g_autofree char *directory = make_directory ();
+  TesseraKeyRing *ring = open_ring (directory, NULL);
+  g_autofree char *active = get_active (ring);
+  g_autofree char *name = g_strconcat (active, ".pem", NULL);
+  g_autofree char *path = g_build_filename (directory, "keys", name, NULL);
+  g_autofree char *pem = NULL;
+  g_autofree char *after = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_get_contents (path, &pem, NULL, NULL));
+  g_assert_true (rotate (ring, NULL, NULL));
+  tessera_key_ring_free (ring);
+  g_assert_true (
+      g_file_set_contents_full (path, pem, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  fall_ill (&broken, 0);
+  g_assert_null (open_ring (directory, &error));
+  g_assert_true (recover ());
+  assert_key_error (error);
+  g_autoptr (TesseraKeyRing) loaded = open_ring (directory, NULL);
+  g_assert_nonnull (loaded);
+  g_assert_true (g_file_get_contents (path, &after, NULL, NULL));
+  g_assert_null (strstr (after, "PRIVATE"));
+  remove_all (directory);
+}
+
 static void
 test_a_new_directory_is_kept (void)
 {
@@ -734,6 +764,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/file-faults/new-algorithm", test_new_algorithm);
   g_test_add_func ("/file-faults/pruning-of-keys", test_pruning);
   g_test_add_func ("/file-faults/keys-need-their-directory", test_keys_need_their_directory);
+  g_test_add_func ("/file-faults/no-start-leaves-a-private-part",
+                   test_no_start_leaves_a_private_part);
   g_test_add_func ("/file-faults/a-new-directory-is-kept", test_a_new_directory_is_kept);
   g_test_add_func ("/file-faults/a-key-is-revoked-on-a-full-disk",
                    test_a_key_is_revoked_on_a_full_disk);

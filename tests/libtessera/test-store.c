@@ -2598,7 +2598,7 @@ main (int argc, char *argv[])
   ADD_SQLITE ("whole-pages-that-make-no-sense-are-noticed",
               test_whole_pages_that_make_no_sense_are_noticed);
   ADD_SQLITE ("what-the-log-has-anew-is-no-damage", test_what_the_log_has_anew_is_no_damage);
-  ADD_SQLITE ("clients-as-they-are-kept", test_clients_as_they_are_kept);
+  ADD ("clients-as-they-are-kept", test_clients_as_they_are_kept);
   ADD_SQLITE ("one-flipped-bit-in-an-entry-is-noticed",
               test_one_flipped_bit_in_an_entry_is_noticed);
   ADD_SQLITE ("no-secret-is-kept-in-clear", test_no_secret_is_kept_in_clear);

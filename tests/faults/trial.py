@@ -23,7 +23,8 @@ STRIDE = 1 if THOROUGH else 4
 
 
 class Trial:
-    """One operation, prepared: act () answers True (done) or False (refused, as it should be)."""
+    """One operation, prepared: act () answers True (done) or False (refused, as it should be); None: there was no
+    answer, and who asked has to look."""
 
     def __init__(self, act, is_in_force, again=None, ends=True):
         self.act = act
@@ -78,6 +79,8 @@ def try_once(s, operation, disease, skip, promised):
     check(failed or done, 'refused without a reason')
     if done:
         promised.append(trial.is_in_force)
+    elif done is None and trial.is_in_force():
+        return failed
     else:
         check(trial.again(), 'not possible afterwards, either')
         check(trial.is_in_force(), 'done, but not in force')

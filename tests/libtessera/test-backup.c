@@ -4,24 +4,53 @@
 #include "server/tessera-administration.h"
 #include "server/tessera-server-private.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ISSUER "http://127.0.0.1:8417"
+#define KILLED 77
 
 static GHashTable *synced; /* inode; NULL: nobody wants to know */
 
-/* Before that of the C library; SQLite has another one. */
+static int steps_left = -1; /* of a process that dies before the one behind them; -1: it does not */
+
+static void
+step (void)
+{
+  if (steps_left == 0)
+    _exit (KILLED);
+  if (steps_left > 0)
+    steps_left--;
+}
+
+/* Before those of the C library; SQLite has other ones. */
 int
 fsync (int fd)
 {
   struct stat info;
 
+  step ();
   if (synced != NULL && fstat (fd, &info) == 0)
     g_hash_table_add (synced, GSIZE_TO_POINTER (info.st_ino));
   return (int) syscall (SYS_fsync, fd);
+}
+
+int
+rename (const char *from, const char *to)
+{
+  step ();
+  return (int) syscall (SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int
+unlink (const char *path)
+{
+  step ();
+  return (int) syscall (SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
 typedef struct
@@ -451,6 +480,52 @@ test_what_is_restored_is_durable (Fixture *self, gconstpointer data)
   g_clear_pointer (&synced, g_hash_table_unref);
 }
 
+/* FALSE: it was done before it could be killed. */
+static gboolean
+restore_until_killed (Fixture *self, int steps)
+{
+  int status = 0;
+  pid_t child = fork ();
+
+  if (child == 0)
+    {
+      steps_left = steps;
+      g_autoptr (GVariant) report = restore_from (self, self->directory, NULL);
+      _exit (report != NULL ? 0 : 1);
+    }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFEXITED (status));
+  g_assert_true (WEXITSTATUS (status) == KILLED || WEXITSTATUS (status) == 0);
+  return WEXITSTATUS (status) == KILLED;
+}
+
+/* What was revoked since the backup stays refused, and who tries again gets it all. */
+static void
+test_killed_between_two_steps_it_gives_nothing_back (Fixture *self, gconstpointer data)
+{
+  gboolean killed = TRUE;
+  int steps = 0;
+
+  add_user (self, "anna");
+  back_up (self);
+  for (; killed; steps++)
+    {
+      tessera_server_revoke_grant (self->server, "after", NULL);
+      close_server (self);
+      killed = restore_until_killed (self, steps);
+      self->server = open_server (self->directory);
+      g_autofree char *denied = list_denials (self->server);
+      g_assert_true (strstr (denied, "grant:after ") != NULL || strstr (denied, "all: ") != NULL);
+      close_server (self);
+      g_autoptr (GVariant) report = restore (self, self->directory);
+      self->server = open_server (self->directory);
+      g_autoptr (TesseraUser) anna = tessera_server_lookup_user (self->server, "anna");
+      g_assert_nonnull (anna);
+    }
+  g_assert_cmpint (steps, >, 5);
+  g_test_message ("killed at %d steps", steps - 1);
+}
+
 static void
 test_no_old_log_lies_beside_what_is_set_aside (Fixture *self, gconstpointer data)
 {
@@ -523,6 +598,8 @@ main (int argc, char **argv)
   g_test_add_func ("/backup/a-server-in-memory-has-nothing-to-copy",
                    test_a_server_in_memory_has_nothing_to_copy);
   ADD ("what-is-restored-is-durable", test_what_is_restored_is_durable);
+  ADD ("killed-between-two-steps-it-gives-nothing-back",
+       test_killed_between_two_steps_it_gives_nothing_back);
   ADD ("no-old-log-lies-beside-what-is-set-aside", test_no_old_log_lies_beside_what_is_set_aside);
   ADD ("no-restore-under-a-running-server", test_no_restore_under_a_running_server);
   ADD ("a-damaged-one-changes-nothing", test_a_damaged_backup_changes_nothing);

@@ -324,7 +324,7 @@ test_gives_each_thread_other_places (Fixture *f, gconstpointer data)
       for (guint i = 0; i < names->len; i++)
         tessera_status_shard_unref (
             tessera_status_lists_lookup (f->lists, g_ptr_array_index (names, i), &count));
-      g_assert_true (tessera_status_lists_save (f->lists));
+      tessera_status_lists_save (f->lists); /* FALSE before the first of them has come */
       tessera_status_lists_get_figures (f->lists, &figures);
     }
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)

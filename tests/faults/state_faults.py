@@ -404,7 +404,7 @@ def _(s):
 @with_past('state: keys that are gone, torn, open to others or another user\'s refuse the start')
 def _(s, past):
     kept = keep(s)
-    for name in ['keys/' + name for name in os.listdir(path_of(s, 'keys'))]:
+    for name in ['keys/' + name for name in os.listdir(os.path.join(kept, 'keys'))]:
         path = path_of(s, name)
         content = read(path)
         os.unlink(path)

@@ -118,20 +118,48 @@ is_open (TesseraAuthentication *self)
   return self->verdict == TESSERA_VERDICT_NONE || self->verdict == TESSERA_VERDICT_HELD;
 }
 
-/* FALSE when there is a verdict already; the first one stands. */
+/* A verdict and what belongs to it. */
+typedef struct
+{
+  TesseraVerdict verdict;
+  TesseraLogin *login; /* of who is accepted; is taken */
+  const char *prompt;  /* of what is asked, or NULL */
+  gboolean asks_secret;
+} Decision;
+
+/* Under the lock. */
+static void
+settle (TesseraAuthentication *self, const Decision *decision)
+{
+  self->verdict = decision->verdict;
+  self->prompt = g_strdup (decision->prompt);
+  self->asks_secret = decision->asks_secret;
+  if (decision->login == NULL)
+    return;
+  self->login = *decision->login;
+  *decision->login = (TesseraLogin){ 0 };
+}
+
+/* FALSE when there is a verdict already; the first one stands, and nothing of another. */
 static gboolean
-decide (TesseraAuthentication *self, TesseraVerdict verdict)
+decide_as (TesseraAuthentication *self, const Decision *decision)
 {
   g_mutex_lock (&self->lock);
   gboolean open = is_open (self);
   if (open)
-    self->verdict = verdict;
+    settle (self, decision);
   g_mutex_unlock (&self->lock);
   if (!open)
     return FALSE;
   tell_settled (self);
   tell_on_context (self);
   return TRUE;
+}
+
+static gboolean
+decide (TesseraAuthentication *self, TesseraVerdict verdict)
+{
+  return decide_as (self, &(Decision){ .verdict = verdict });
 }
 
 /* The last reference went while the verdict was still owed: nobody is left who could give it. */
@@ -472,22 +500,6 @@ tessera_authentication_accept (TesseraAuthentication *self, const char *subject)
   tessera_authentication_accept_with (self, subject, NULL, NULL);
 }
 
-/* Takes @login. Under the lock, and only while the verdict is open: what was told once never
- * changes. */
-static gboolean
-set_login (TesseraAuthentication *self, TesseraLogin *login)
-{
-  g_mutex_lock (&self->lock);
-  gboolean open = self->login.subject == NULL && is_open (self);
-  if (open)
-    {
-      self->login = *login;
-      *login = (TesseraLogin){ 0 };
-    }
-  g_mutex_unlock (&self->lock);
-  return open;
-}
-
 /**
  * tessera_authentication_accept_with:
  * @self: an authentication
@@ -546,23 +558,7 @@ tessera_authentication_accept_full (TesseraAuthentication *self,
       tessera_authentication_deny (self);
       return;
     }
-  if (set_login (self, &login))
-    decide (self, TESSERA_VERDICT_ACCEPTED);
-}
-
-static gboolean
-set_question (TesseraAuthentication *self, const char *prompt, gboolean secret)
-{
-  g_mutex_lock (&self->lock);
-  gboolean open = self->login.subject == NULL && is_open (self);
-  if (open)
-    {
-      g_free (self->prompt);
-      self->prompt = g_strdup (prompt);
-      self->asks_secret = secret;
-    }
-  g_mutex_unlock (&self->lock);
-  return open;
+  decide_as (self, &(Decision){ .verdict = TESSERA_VERDICT_ACCEPTED, .login = &login });
 }
 
 /* What must not be asked, in words; NULL: it may be. */
@@ -605,8 +601,8 @@ tessera_authentication_ask (TesseraAuthentication *self, const char *prompt, gbo
       tessera_authentication_deny (self);
       return;
     }
-  if (set_question (self, prompt, secret))
-    decide (self, TESSERA_VERDICT_ASKED);
+  decide_as (self, &(Decision){
+                       .verdict = TESSERA_VERDICT_ASKED, .prompt = prompt, .asks_secret = secret });
 }
 
 /**

@@ -18,7 +18,7 @@ import sys
 import time
 
 import workload
-from tap import Failure, check, contains, equal, main, test
+from tap import Failure, check, contains, equal, lacks, main, test
 from tessera_fixture import COMPLAINTS
 
 
@@ -37,7 +37,7 @@ ARGUMENTS = parse_arguments()
 
 
 def run(operations, sync_delay=0, is_full=False):
-    service = workload.make_service()
+    service = workload.make_service(operations)
     service.start()
     try:
         cookies = workload.sign_in(service)
@@ -58,6 +58,7 @@ def run(operations, sync_delay=0, is_full=False):
     finally:
         service.abandon()
     histories, judged, wrong = work.checked
+    lacks(service.log.decode(), 'A share of the deny-list is full', 'too few people for so many operations')
     print('# %d operations in %d histories, %.0f a second, %d connections, syncs %d ms slower, seed %d: %d wrong' %
           (judged, histories, judged / took, ARGUMENTS.connections, sync_delay, ARGUMENTS.seed, wrong), flush=True)
     print('# ' + str(work.told), flush=True)

@@ -16,7 +16,10 @@ import model  # noqa: E402
 from tessera_fixture import Client, Service, challenge_of, new_verifier  # noqa: E402, F401
 
 SECRET = 'load-test-secret-' + 'x' * 32
-USERS = {'user%d' % number: 'load-test-password-%d' % number for number in range(6)}
+USERS = 6
+# A person has a share of 4,096 revoked tokens; then one entry stands for all of them, as no order of a customer's
+# own operations explains.
+OPERATIONS_OF_USER = 80_000
 REDIRECT_URI = 'https://load.test/cb'
 # An object of the model lives shorter than the time inside which a rotated token may be repeated.
 TOKENS = '[tokens]\nreplay-window=300\naccess-token-lifetime=3600\n'
@@ -27,11 +30,16 @@ RESOURCES = '[resource r1]\nidentifier=https://r1.test/\n'
 LIMITS = '[limits]\nconnections-per-address=256\n\n'
 
 
-def make_service():
+def make_users(operations):
+    return {'user%d' % number: 'load-test-password-%d' % number for number in range(max(USERS, operations // OPERATIONS_OF_USER))}
+
+
+def make_service(operations=0):
+    """For so many of them in one life."""
     common = dict(method='client_secret_post', redirect_uri=REDIRECT_URI, secret=SECRET, scope='a',
                   grant_types='authorization_code;refresh_token;client_credentials;', introspect='*;', audience='https://r1.test/;')
     clients = [Client('load', **common), Client('other', **common), Client('visit', **common)]
-    service = Service(clients=clients, users=USERS, sections=TOKENS + RESOURCES + LIMITS)
+    service = Service(clients=clients, users=make_users(operations), sections=TOKENS + RESOURCES + LIMITS)
     service.source = '127.0.0.2'  # connections are counted by address
     service.own_session = True
     return service
@@ -47,7 +55,7 @@ def on_interrupt(do):
 def sign_in(service):
     """Cookies of browsers that are signed in and have allowed the client."""
     cookies = []
-    for name, password in USERS.items():
+    for name, password in service.users.items():
         browser = service.new_browser()
         last = browser.authorize(service.authorization_url(service.load), name, password)
         if last.status != 303 or 'code=' not in last.location:

@@ -2996,6 +2996,25 @@ test_half_a_record_counts (Fixture *self, gconstpointer data)
   tls_client_free (second);
 }
 
+/* Where nobody idles, who does not read. */
+static void
+test_stalled_reader_by_tls_makes_way (Fixture *self, gconstpointer data)
+{
+  static const char request[] = "GET /big HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  g_object_set (self->listener, "write-timeout", 600000, NULL);
+  listen_by_tls (self);
+  TlsClient *stalled = tls_client_new (self);
+  g_assert_cmpint (SSL_write (stalled->ssl, request, (int) strlen (request)), >, 0);
+  iterate_for_ms (100);
+  limit_tls (self, 1, 0);
+  TlsClient *late = tls_client_new (self);
+  wait_for_connections (self, 1);
+  assert_answers (late);
+  tls_client_free (stalled);
+  tls_client_free (late);
+}
+
 /* Who is served does not make way for who comes. */
 static void
 test_tls_is_refused_where_there_is_no_room (Fixture *self, gconstpointer data)
@@ -3355,6 +3374,7 @@ main (int argc, char **argv)
   ADD ("oldest-idle-tls-makes-way", test_oldest_idle_tls_makes_way);
   ADD ("oldest-half-handshake-makes-way", test_oldest_half_handshake_makes_way);
   ADD ("half-a-record-counts", test_half_a_record_counts);
+  ADD ("stalled-reader-by-tls-makes-way", test_stalled_reader_by_tls_makes_way);
   ADD ("tls-is-refused-where-there-is-no-room", test_tls_is_refused_where_there_is_no_room);
   ADD ("secure-is-whose-proxy-says-so", test_secure_is_whose_proxy_says_so);
   ADD ("limits-are-as-documented", test_limits_are_as_documented);

@@ -142,6 +142,33 @@ test_a_crowd_makes_room (void)
   g_assert_null (tessera_transaction_table_lookup (table, idle_id));
 }
 
+/* Who had most makes way until nobody has more than others, and then age decides. */
+static void
+test_a_crowd_takes_from_who_has_most (void)
+{
+  g_autoptr (TesseraTransactionTable) table = tessera_transaction_table_new (160);
+  g_autoptr (TesseraAuthorizationRequest) request = make_request ();
+  g_autofree char *mine
+      = g_strdup (tessera_transaction_table_add (table, request, "b", "192.0.2.1", 0)->id);
+  g_auto (GStrv) ids = g_new0 (char *, 6);
+
+  for (guint i = 0; i < 5; i++)
+    ids[i]
+        = g_strdup (tessera_transaction_table_add (table, request, "flood", "198.51.100.1", i)->id);
+  for (guint i = 0; i < 158; i++)
+    {
+      g_autofree char *address = g_strdup_printf ("10.0.0.%u", i);
+      tessera_transaction_table_add (table, request, "crowd", address, 10 + i);
+    }
+  g_assert_cmpuint (tessera_transaction_table_get_count (table), ==, 160);
+  g_assert_nonnull (tessera_transaction_table_lookup (table, mine));
+  for (guint i = 0; i < 4; i++)
+    g_assert_null (tessera_transaction_table_lookup (table, ids[i]));
+  g_assert_nonnull (tessera_transaction_table_lookup (table, ids[4]));
+  tessera_transaction_table_add (table, request, "crowd", "10.0.1.1", 200);
+  g_assert_null (tessera_transaction_table_lookup (table, mine));
+}
+
 static void
 test_what_is_over_goes_first (void)
 {
@@ -236,6 +263,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/transaction/a-flood-ends-nobody-elses-login",
                    test_a_flood_ends_nobody_elses_login);
   g_test_add_func ("/transaction/a-crowd-makes-room", test_a_crowd_makes_room);
+  g_test_add_func ("/transaction/a-crowd-takes-from-who-has-most",
+                   test_a_crowd_takes_from_who_has_most);
   g_test_add_func ("/transaction/what-is-over-goes-first", test_what_is_over_goes_first);
   g_test_add_func ("/transaction/a-full-table-of-logins-makes-room",
                    test_a_full_table_of_logins_makes_room);
